@@ -1,0 +1,125 @@
+"""Categories: the typed schemas of a log, and what each event type does to its entity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import pyarrow as pa
+
+from event_log.errors import InvalidCategory
+
+INSTANT = pa.timestamp("us", tz="UTC")
+TEXT = pa.large_string()
+"""The type of long prose: kept like a string, but fetched last, by sequence, when views fold."""
+
+SCALARS = (pa.string(), TEXT, pa.int64(), pa.float64(), pa.bool_(), INSTANT, pa.date32())
+FIELD_TYPES = (*SCALARS, pa.list_(pa.string()), pa.list_(pa.int64()))
+ENVELOPE_NAMES = frozenset(
+    "sequence event_id stream version type schema_version recorded_at occurred_at actor "
+    "correlation_id causation_id digest".split()
+)
+
+
+class Effect(StrEnum):
+    """What an event does to the entity that its stream tells of."""
+
+    CREATES = "creates"
+    """Starts the entity afresh: fields of earlier events are forgotten, and it shows."""
+    REVISES = "revises"
+    """Sets the fields it carries, empties those in ``cleared``."""
+    REMOVES = "removes"
+    """Hides the entity; later revisions still count."""
+    REINSTATES = "reinstates"
+    """Shows a hidden entity again, as it was."""
+
+
+@dataclass(frozen=True)
+class EventType:
+    """A kind of event, named in the past tense, and the fields it must carry.
+
+    >>> EventType("ArticlePublished", Effect.CREATES, ("headline", "published_at")).name
+    'ArticlePublished'
+    """
+
+    name: str
+    effect: Effect
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Category:
+    """The streams ``name/...``: their fields, their event types, and their schema's version.
+
+    A field is a string, ``TEXT`` (long prose), int64, float64, bool, date32, ``INSTANT`` (UTC
+    microseconds), or a list of strings or int64. In an event every field is optional, except
+    those that its type requires. Raises ``InvalidCategory`` for what the log cannot keep.
+
+    >>> tag = Category("tag", pa.schema([("name", pa.string())]),
+    ...                (EventType("TagDefined", Effect.CREATES, ("name",)),))
+    >>> tag.required
+    frozenset({'name'})
+    """
+
+    name: str
+    fields: pa.Schema
+    types: tuple[EventType, ...]
+    schema_version: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier() or self.name in ENVELOPE_NAMES:
+            raise InvalidCategory(f"category {self.name!r}: the name must be a plain word")
+        for field in self.fields:
+            if field.type not in FIELD_TYPES or field.name == "cleared":
+                raise InvalidCategory(
+                    f"category {self.name!r}, field {field.name!r}: cannot be {field.type}; "
+                    f"use one of {', '.join(map(str, FIELD_TYPES))}, and not the name 'cleared'"
+                )
+        for event_type in self.types:
+            unknown = set(event_type.required) - set(self.fields.names)
+            if unknown:
+                raise InvalidCategory(
+                    f"event type {event_type.name!r} requires unknown fields {sorted(unknown)}"
+                )
+
+    @cached_property
+    def struct(self) -> pa.StructType:
+        """The struct column of this category: its fields, then ``cleared``."""
+        return pa.struct([*self.fields, pa.field("cleared", pa.list_(pa.string()))])
+
+    @cached_property
+    def required(self) -> frozenset[str]:
+        """The fields that some event type requires: never null, never cleared."""
+        return frozenset(name for event_type in self.types for name in event_type.required)
+
+    def types_that(self, *effects: Effect) -> tuple[str, ...]:
+        """The names of the event types with one of these effects, in their declared order."""
+        return tuple(t.name for t in self.types if t.effect in effects)
+
+
+class Registry(Mapping[str, Category]):
+    """The categories of one log by name, and the way from an event type to its category."""
+
+    def __init__(self, categories: tuple[Category, ...]) -> None:
+        self._categories = {category.name: category for category in categories}
+        if len(self._categories) < len(categories):
+            raise InvalidCategory("two categories have the same name")
+        self.owner: dict[str, Category] = {}
+        self.event_types: dict[str, EventType] = {}
+        for category in categories:
+            for event_type in category.types:
+                if event_type.name in self.owner:
+                    raise InvalidCategory(f"event type {event_type.name!r} is declared twice")
+                self.owner[event_type.name] = category
+                self.event_types[event_type.name] = event_type
+
+    def __getitem__(self, name: str) -> Category:
+        return self._categories[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._categories)
+
+    def __len__(self) -> int:
+        return len(self._categories)

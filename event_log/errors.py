@@ -1,0 +1,50 @@
+"""What can go wrong with the log, said for people: what, where, what to do."""
+
+from __future__ import annotations
+
+
+class EventLogError(Exception):
+    """The base of every error of the log."""
+
+
+class InvalidEvent(EventLogError, ValueError):
+    """An event does not fit its category; nothing of its append was written.
+
+    ``field`` names the offending field (``data.headline``, ``stream``), ``reason`` says what is
+    wrong with it, and ``position`` is the event's place in its append, from 0.
+    """
+
+    def __init__(self, field: str, reason: str, position: int = 0) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+        self.position = position
+
+
+class WrongExpectedVersion(EventLogError):
+    """The stream is not at the version that the append expected.
+
+    ``actual`` is the stream's version now; 0 means that it has no events.
+    """
+
+    def __init__(self, stream: str, expected: int, actual: int) -> None:
+        wanted = "no stream" if expected == 0 else f"version {expected}"
+        found = "it has no events" if actual == 0 else f"it is at version {actual}"
+        super().__init__(
+            f"{stream}: expected {wanted}, but {found}. Read the stream again, then repeat."
+        )
+        self.stream = stream
+        self.expected = expected
+        self.actual = actual
+
+
+class DamagedLog(EventLogError):
+    """The files of the log do not say what they must; names the first sequence that does not fit."""
+
+
+class InvalidCategory(EventLogError, ValueError):
+    """A category was declared in a way that the log cannot keep."""
+
+
+class InvalidPoint(EventLogError, ValueError):
+    """A point in time that is neither a sequence of the log nor an instant."""
