@@ -1,0 +1,66 @@
+"""Events: what is handed to the log, what it gives back, and the receipt of an append."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A fact to append: its stream, its type and its data, and what else is known of it.
+
+    ``occurred_at`` is an instant (ISO 8601 text, or a ``datetime``; UTC where no zone is given).
+    Without ``event_id`` the log gives a UUIDv7; with one, appending it again adds nothing.
+
+    >>> NewEvent("tag/whales", "TagDefined", {"name": "Whales"}).stream
+    'tag/whales'
+    """
+
+    stream: str
+    type: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    event_id: str | None = None
+    occurred_at: datetime | str | None = None
+    actor: str | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as the log holds it. ``data`` has the fields that it carries, and ``cleared``."""
+
+    sequence: int
+    event_id: str
+    stream: str
+    category: str
+    version: int
+    type: str
+    schema_version: int
+    recorded_at: datetime
+    occurred_at: datetime | None
+    actor: str | None
+    correlation_id: str | None
+    causation_id: str | None
+    digest: bytes
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an append returns.
+
+    ``first`` and ``last`` are the sequences that the events have in the log, ``version`` is the
+    last event's place in its stream, ``digest`` the chain's digest (hexadecimal) at the commit
+    that holds the last event, and ``added`` how many of the events were new: 0 when the log had
+    every one of them before.
+    """
+
+    first: int
+    last: int
+    version: int
+    digest: str
+    added: int

@@ -1,0 +1,87 @@
+"""Reading events out of commits: as Arrow batches for machines, as ``Event`` for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from event_log import commit
+from event_log.category import Registry
+from event_log.commit import ENVELOPE
+from event_log.errors import DamagedLog
+from event_log.event import Event
+
+BATCH_EVENTS = 4096
+
+
+def batches(
+    path: Path, columns: Sequence[str], after: int, until: int, types: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """The events of one file with ``after < sequence <= until``, with the columns asked for.
+
+    ``types`` has the type of every column; one that the file lacks is null.
+    """
+    file = commit.reader(path)
+    present = [name for name in columns if name in file.schema_arrow.names]
+    groups = [group for group in range(file.num_row_groups) if _overlaps(file, group, after, until)]
+    wanted = [*dict.fromkeys(["sequence", *present])]
+    try:
+        for batch in file.iter_batches(BATCH_EVENTS, row_groups=groups, columns=wanted):
+            sequences = batch.column("sequence")
+            inside = pc.and_(pc.greater(sequences, after), pc.less_equal(sequences, until))
+            if pc.all(inside).as_py() is False:
+                batch = batch.filter(inside)
+            yield _shaped(batch, columns, types)
+    except (OSError, pa.ArrowInvalid) as error:
+        first = commit.first_of(path.name)
+        raise DamagedLog(
+            f"sequence {first}: {path} cannot be read ({error}); restore it from a backup"
+        ) from None
+
+
+def _overlaps(file: Any, group: int, after: int, until: int) -> bool:
+    statistics = file.metadata.row_group(group).column(0).statistics
+    return bool(statistics.max > after and statistics.min <= until)
+
+
+def _shaped(batch: pa.RecordBatch, columns: Sequence[str], types: pa.Schema) -> pa.RecordBatch:
+    fields = [types.field(name) for name in columns]
+    arrays = [
+        batch.column(f.name).cast(f.type)
+        if f.name in batch.schema.names
+        else pa.nulls(len(batch), f.type)
+        for f in fields
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def schema(registry: Registry) -> pa.Schema:
+    """The envelope, then every category's struct: what a scan of everything gives."""
+    return pa.schema([*ENVELOPE, *(pa.field(n, c.struct) for n, c in registry.items())])
+
+
+def events(batch: pa.RecordBatch) -> Iterator[Event]:
+    """The events of a batch of all columns, as objects."""
+    envelope = [batch.column(name).to_pylist() for name in ENVELOPE.names]
+    structs = {
+        name: batch.column(name) for name in batch.schema.names if name not in ENVELOPE.names
+    }
+    for place, values in enumerate(zip(*envelope, strict=True)):
+        data = structs[values[3]][place].as_py() or {}
+        yield Event(*values, data={k: v for k, v in data.items() if v is not None})
+
+
+def only(
+    batch_list: Iterable[pa.RecordBatch], wanted: dict[str, str | None]
+) -> Iterator[pa.RecordBatch]:
+    """The batches with only those events whose columns equal what is wanted; None is any."""
+    for batch in batch_list:
+        for column, value in wanted.items():
+            if value is not None:
+                batch = batch.filter(pc.equal(batch.column(column), value))
+        if len(batch):
+            yield batch

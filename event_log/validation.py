@@ -1,0 +1,235 @@
+"""Does an event fit? Checks one event against its category, and converts its values for Arrow.
+
+The rules are the log's own: known names, right types, required fields, valid dates. What an
+editor may do lives in the newsroom.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from event_log.category import INSTANT, TEXT, Category, Registry
+from event_log.errors import InvalidEvent
+from event_log.event import NewEvent
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+NAME_LIMIT = 512
+"""Characters: the longest stream name and the longest id."""
+INT64 = range(-(2**63), 2**63)
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+Converter = Callable[[Any], Any]
+
+
+def instant(value: Any) -> int:
+    """Microseconds since 1970 in UTC, of ISO 8601 text or a ``datetime``; UTC without a zone.
+
+    >>> instant("1851-09-18T05:00:00Z")
+    -3732577200000000
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{_shown(value)} is not an ISO 8601 date") from None
+    if not isinstance(value, datetime):
+        raise ValueError(f"must be an ISO 8601 date, not {_kind(value)}")
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)
+    try:
+        return (value - EPOCH) // MICROSECOND
+    except OverflowError:
+        raise ValueError(f"{_shown(str(value))} is outside the years 1 to 9999") from None
+
+
+def text(value: Any) -> str:
+    """The string itself, when it is one and can be written as UTF-8."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be a string, not {_kind(value)}")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("has half of a surrogate pair, which is no character") from None
+    return value
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"must be a whole number, not {_kind(value)}")
+    if value not in INT64:
+        raise ValueError(f"{value} does not fit into 64 bits")
+    return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError(f"must be a number, not {_kind(value)}")
+    return float(value)
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, not {_kind(value)}")
+    return value
+
+
+def _day(value: Any) -> date:
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{_shown(value)} is not an ISO 8601 day") from None
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ValueError(f"must be an ISO 8601 day, not {_kind(value)}")
+    return value
+
+
+def _list_of(element: Converter, noun: str) -> Converter:
+    def convert(value: Any) -> list[Any]:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"must be a list of {noun}, not {_kind(value)}")
+        try:
+            return [element(item) for item in value]
+        except ValueError as error:
+            raise ValueError(f"must be a list of {noun}: an item {error}") from None
+
+    return convert
+
+
+strings = _list_of(text, "strings")
+
+CONVERTERS: Mapping[pa.DataType, Converter] = {
+    pa.string(): text,
+    TEXT: text,
+    pa.int64(): _integer,
+    pa.float64(): _number,
+    pa.bool_(): _boolean,
+    INSTANT: instant,
+    pa.date32(): _day,
+    pa.list_(pa.string()): strings,
+    pa.list_(pa.int64()): _list_of(_integer, "whole numbers"),
+}
+
+
+def _kind(value: Any) -> str:
+    """The JSON word for a value's type, for messages."""
+    names = {str: "a string", bool: "true or false", int: "a number", float: "a number"}
+    names |= {list: "a list", dict: "an object", type(None): "null"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _shown(value: str) -> str:
+    """A value quoted for a message, on one line and not too long."""
+    return repr(value if len(value) <= 60 else value[:60] + "…")
+
+
+def name(value: Any, field: str) -> str:
+    """A stream name or an id: some printable characters, not too many."""
+    try:
+        checked = text(value)
+    except ValueError as error:
+        raise InvalidEvent(field, str(error)) from None
+    if not checked.strip():
+        raise InvalidEvent(field, "is empty")
+    if len(checked) > NAME_LIMIT:
+        raise InvalidEvent(field, f"is longer than {NAME_LIMIT} characters")
+    if CONTROL_CHARACTERS.search(checked):
+        raise InvalidEvent(field, f"{_shown(checked)} has control characters")
+    return checked
+
+
+class Validator:
+    """Checks events against the categories of one log."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._converters = {
+            category.name: {f.name: CONVERTERS[f.type] for f in category.fields}
+            for category in registry.values()
+        }
+
+    def category(self, event: NewEvent) -> Category:
+        """The event's category, when its stream's name and its type are both of it."""
+        stream = name(event.stream, "stream")
+        prefix, slash, rest = stream.partition("/")
+        if not slash or not rest.strip():
+            raise InvalidEvent(
+                "stream", f"{_shown(stream)} has no category; write it as category/id"
+            )
+        if prefix not in self._registry:
+            known = ", ".join(self._registry)
+            raise InvalidEvent("stream", f"{prefix!r} is no category of this log ({known})")
+        category = self._registry[prefix]
+        owner = self._registry.owner.get(event.type) if isinstance(event.type, str) else None
+        if owner is not category:
+            known = ", ".join(t.name for t in category.types)
+            shown = _shown(event.type) if isinstance(event.type, str) else _kind(event.type)
+            reason = "is unknown" if owner is None else f"is a type of category {owner.name!r}"
+            raise InvalidEvent("type", f"{shown} {reason}; {prefix!r} has {known}")
+        return category
+
+    def data(self, event: NewEvent, category: Category) -> dict[str, Any]:
+        """The event's data converted for its category's struct; nulls are left out."""
+        data = event.data
+        if not isinstance(data, Mapping):
+            raise InvalidEvent("data", f"must be an object, not {_kind(data)}")
+        converters = self._converters[category.name]
+        converted: dict[str, Any] = {}
+        for field, value in data.items():
+            if field == "cleared":
+                continue
+            convert = converters.get(field)
+            if convert is None:
+                known = ", ".join(converters)
+                raise InvalidEvent(f"data.{field}", f"is no field of {category.name!r} ({known})")
+            if value is None:
+                if field in category.required:
+                    raise InvalidEvent(f"data.{field}", "is required and cannot be null")
+                continue
+            try:
+                converted[field] = convert(value)
+            except ValueError as error:
+                raise InvalidEvent(f"data.{field}", str(error)) from None
+        for field in self._registry.event_types[event.type].required:
+            if field not in converted:
+                raise InvalidEvent(f"data.{field}", f"is required by {event.type}, but missing")
+        if data.get("cleared") is not None:
+            converted["cleared"] = self._cleared(data["cleared"], category, converted)
+        return converted
+
+    def _cleared(self, value: Any, category: Category, converted: dict[str, Any]) -> list[str]:
+        try:
+            cleared: list[str] = strings(value)
+        except ValueError as error:
+            raise InvalidEvent("data.cleared", str(error)) from None
+        for field in cleared:
+            if field not in self._converters[category.name]:
+                raise InvalidEvent("data.cleared", f"{_shown(field)} is no field to clear")
+            if field in category.required:
+                raise InvalidEvent("data.cleared", f"{field!r} is required and cannot be cleared")
+            if field in converted:
+                raise InvalidEvent("data.cleared", f"{field!r} is set and cleared in one event")
+        return cleared
+
+    def envelope(self, event: NewEvent) -> tuple[str | None, int | None, list[str | None]]:
+        """The given event id, ``occurred_at`` in microseconds, and the three optional ids."""
+        event_id = None if event.event_id is None else name(event.event_id, "event_id")
+        occurred_at = None
+        if event.occurred_at is not None:
+            try:
+                occurred_at = instant(event.occurred_at)
+            except ValueError as error:
+                raise InvalidEvent("occurred_at", str(error)) from None
+        rest = (
+            ("actor", event.actor),
+            ("correlation_id", event.correlation_id),
+            ("causation_id", event.causation_id),
+        )
+        return event_id, occurred_at, [None if v is None else name(v, f) for f, v in rest]
