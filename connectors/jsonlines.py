@@ -1,0 +1,226 @@
+"""Import JSON Lines into a log: one event a line, in commits of many events.
+
+While one commit is written, the next is parsed. Which events a log has is known by their ids, so
+importing a file again adds nothing, and one that broke off goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Literal, TypeAlias
+
+import orjson
+
+from connectors.errors import BadLine, UnreadableFile
+from connectors.lines import LONGEST_LINE, Lines
+from event_log import Effect, EventLog, InvalidEvent, NewEvent, Receipt
+from event_log.batch import Batch
+from event_log.validation import Validator
+
+COMMIT_EVENTS = 100_000
+COMMIT_BYTES = 128 * 1024 * 1024
+"""A commit is full at so many events or bytes of lines, whichever is first."""
+CHUNK = 4096
+FIELDS = frozenset(NewEvent.__dataclass_fields__)
+SHOWN = 2000
+"""Characters of a bad line that is kept beside its reason."""
+
+OnError = Literal["stop", "reject"]
+Parsed: TypeAlias = tuple[int, bytes, NewEvent]
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did: events added, events the log knew already, lines rejected, and why."""
+
+    added: int = 0
+    known: int = 0
+    rejected: int = 0
+    rejected_file: str | None = None
+
+
+def import_events(
+    log: EventLog,
+    path: str,
+    on_error: OnError = "stop",
+    progress: Callable[[int, int, int | None], None] | None = None,
+) -> Imported:
+    """Import a file (``.jsonl``, ``.gz``, ``.zst``, or ``-`` for standard input) into a log.
+
+    ``stop`` raises ``BadLine`` at the first bad line and keeps all whole commits before it;
+    ``reject`` writes bad lines and their reasons to ``<path>.rejected.jsonl`` and goes on.
+    ``progress`` is told the events read, the bytes read, and the bytes there are (None unknown).
+
+    Raises ``UnreadableFile``, ``BadLine``, and the log's ``StoreError`` when the disk refuses.
+    """
+    with _Import(log, Lines(path), on_error) as running:
+        try:
+            for chunk in _chunks(running.lines):
+                running.take(chunk)
+                if progress:
+                    progress(running.read, running.lines.consumed, running.lines.size)
+        except UnreadableFile as error:
+            running.broken_off(error)
+        return running.finish()
+
+
+def _chunks(lines: Iterable[tuple[int, bytes | None]]) -> Iterator[list[tuple[int, bytes | None]]]:
+    """The lines in lists; what was read before a file broke off comes before its error."""
+    source = iter(lines)
+    while True:
+        chunk: list[tuple[int, bytes | None]] = []
+        try:
+            chunk.extend(islice(source, CHUNK))
+        except UnreadableFile:
+            if chunk:
+                yield chunk
+            raise
+        if not chunk:
+            return
+        yield chunk
+
+
+class _Import:
+    """One running import: the batch being filled, and the one being written meanwhile."""
+
+    def __init__(self, log: EventLog, lines: Lines, on_error: OnError) -> None:
+        self.lines = lines
+        self.read = 0
+        self._log = log
+        self._reject = on_error == "reject"
+        self._result = Imported()
+        self._rejects: BinaryIO | None = None
+        self._writer = ThreadPoolExecutor(1)
+        self._validator = Validator(log.registry)
+        self._begin_batch()
+        self._written_streams: set[str] = set()
+        self._pending: Future[tuple[Receipt, int]] | None = None
+        types = log.registry.event_types.values()
+        self._creating = {t.name for t in types if t.effect is Effect.CREATES}
+
+    def __enter__(self) -> _Import:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.shutdown()
+        if self._rejects:
+            self._rejects.close()
+
+    def take(self, chunk: list[tuple[int, bytes | None]]) -> None:
+        """Parse a list of lines, add their events to the batch, and write it when it is full."""
+        parsed = list(self._parsed(chunk))
+        begun = self._begun(parsed)
+        for number, line, event in parsed:
+            try:
+                if event.type not in self._creating and event.stream not in begun:
+                    self._check_begun(event)
+                self._batch.add(event)
+            except InvalidEvent as error:
+                self._bad(number, line, error.field, error.reason)
+                continue
+            begun.add(event.stream)
+            self._streams.add(event.stream)
+            self._bytes += len(line)
+        self.read += len(chunk)
+        if len(self._batch) >= COMMIT_EVENTS or self._bytes >= COMMIT_BYTES:
+            self._write()
+
+    def broken_off(self, error: UnreadableFile) -> None:
+        """The file cannot be read on: a bad line when rejecting, otherwise the end."""
+        if not self._reject or error.line is None:
+            raise error
+        self._bad(error.line, b"", None, error.reason)
+
+    def finish(self) -> Imported:
+        """Write what is left and wait for it."""
+        self._write()
+        self._wait()
+        return self._result
+
+    def _begin_batch(self) -> None:
+        self._batch: Batch = self._log.batch()
+        self._streams: set[str] = set()
+        self._bytes = 0
+
+    def _parsed(self, chunk: list[tuple[int, bytes | None]]) -> Iterator[Parsed]:
+        for number, line in chunk:
+            if line is None:
+                self._bad(number, b"", None, f"is longer than {LONGEST_LINE // 2**20} MB")
+            elif not line.isspace() and line:
+                try:
+                    yield number, line, _event(line)
+                except InvalidEvent as error:
+                    self._bad(number, line, error.field or None, error.reason)
+
+    def _begun(self, parsed: list[Parsed]) -> set[str]:
+        """Those of the streams that began: in the log, or in what this import is writing."""
+        here = self._streams | self._written_streams
+        asked = {
+            event.stream
+            for _, _, event in parsed
+            if event.type not in self._creating and event.stream not in here
+        }
+        versions = self._log.versions(asked) if asked else {}
+        return here | {stream for stream, version in versions.items() if version}
+
+    def _check_begun(self, event: NewEvent) -> None:
+        category = self._validator.category(event)
+        begins = " or ".join(category.types_that(Effect.CREATES))
+        raise InvalidEvent(
+            "type", f"{event.stream} has not begun; {event.type} needs {begins} before it"
+        )
+
+    def _bad(self, number: int, line: bytes, field: str | None, reason: str) -> None:
+        if not self._reject:
+            self._wait()
+            raise BadLine(self.lines.path, number, field, reason)
+        if self._rejects is None:
+            source = "stdin" if self.lines.path == "-" else self.lines.path
+            self._result.rejected_file = f"{source}.rejected.jsonl"
+            self._rejects = Path(self._result.rejected_file).open("wb")
+        text = line.decode(errors="replace")
+        told = {"line": number, "field": field, "reason": reason, "text": text[:SHOWN]}
+        self._rejects.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+        self._result.rejected += 1
+
+    def _write(self) -> None:
+        """Hand the batch to the writing thread, when the one before it is written."""
+        self._wait()
+        batch = self._batch
+        if not len(batch):
+            return
+        self._pending = self._writer.submit(lambda: (self._log.commit(batch), len(batch)))
+        self._result.known += batch.repeated
+        self._written_streams = self._streams
+        self._begin_batch()
+
+    def _wait(self) -> None:
+        if self._pending is None:
+            return
+        pending, self._pending = self._pending, None
+        receipt, handed = pending.result()
+        self._result.added += receipt.added
+        self._result.known += handed - receipt.added
+
+
+def _event(line: bytes) -> NewEvent:
+    """The event that a line says; raises ``InvalidEvent`` where it is none."""
+    try:
+        said = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise InvalidEvent("", f"is not JSON ({error})") from None
+    if not isinstance(said, dict):
+        raise InvalidEvent("", "is not an object")
+    if not said.keys() <= FIELDS:
+        unknown = min(said.keys() - FIELDS)
+        raise InvalidEvent(unknown, f"is no field of an event ({', '.join(sorted(FIELDS))})")
+    for field in ("stream", "type", "data"):
+        if said.get(field) is None:
+            raise InvalidEvent(field, "is missing")
+        if field != "data" and not isinstance(said[field], str):
+            raise InvalidEvent(field, "must be a string")
+    return NewEvent(**said)

@@ -1,0 +1,87 @@
+"""Lines of a file, a compressed file or standard input, one at a time and never too long."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from connectors.errors import UnreadableFile
+
+LONGEST_LINE = 16 * 1024 * 1024
+"""Bytes; a longer line is cut off and told as bad."""
+BLOCK = 1024 * 1024
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Lines:
+    """The numbered lines of a file, from 1; one that is too long comes as None.
+
+    ``consumed`` is how many bytes of the file itself were read so far, for showing progress.
+    Raises ``UnreadableFile`` where the file cannot be read on, such as in a cut compressed block.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.number = 0
+        self._raw: Any = None
+
+    @property
+    def size(self) -> int | None:
+        """The bytes of the file; None for standard input."""
+        return None if self.path == "-" else Path(self.path).stat().st_size
+
+    @property
+    def consumed(self) -> int:
+        """The bytes of the file read so far."""
+        if self._raw is None:
+            return 0
+        return (self.size or 0) if self._raw.closed else int(self._raw.tell())
+
+    def __iter__(self) -> Iterator[tuple[int, bytes | None]]:
+        rest, skipping = b"", False
+        for block in self._blocks():
+            *whole, rest = (rest + block).split(b"\n")
+            if skipping and whole:
+                whole[0], skipping = None, False  # type: ignore[call-overload]
+            for line in whole:
+                yield self._numbered(line)
+            if len(rest) > LONGEST_LINE:
+                rest, skipping = b"", True
+            elif skipping:
+                rest = b""
+        if rest or skipping:
+            yield self._numbered(None if skipping else rest)
+
+    def _numbered(self, line: bytes | None) -> tuple[int, bytes | None]:
+        self.number += 1
+        if line is not None and len(line) > LONGEST_LINE:
+            line = None
+        if line is not None and self.number == 1:
+            line = line.removeprefix(BYTE_ORDER_MARK)
+        return self.number, line
+
+    def _blocks(self) -> Iterator[bytes]:
+        try:
+            with self._open() as stream:
+                while block := stream.read(BLOCK):
+                    yield block
+        except FileNotFoundError:
+            raise UnreadableFile(self.path, None, "there is no such file") from None
+        except (OSError, EOFError) as error:
+            raise UnreadableFile(
+                self.path, self.number + 1, f"cannot be read from here on ({error})"
+            ) from None
+
+    def _open(self) -> BinaryIO | Any:
+        if self.path == "-":
+            return sys.stdin.buffer
+        self._raw = Path(self.path).open("rb")  # noqa: SIM115 - closed with the stream over it
+        compression = COMPRESSIONS.get(Path(self.path).suffix)
+        if compression is None:
+            return self._raw
+        return pa.CompressedInputStream(pa.PythonFile(self._raw, mode="r"), compression)
