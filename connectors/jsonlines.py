@@ -181,7 +181,7 @@ class _Import:
         if self._rejects is None:
             source = "stdin" if self.lines.path == "-" else self.lines.path
             self._result.rejected_file = f"{source}.rejected.jsonl"
-            self._rejects = Path(self._result.rejected_file).open("wb")
+            self._rejects = Path(self._result.rejected_file).open("wb")  # noqa: SIM115 - see __exit__
         text = line.decode(errors="replace")
         told = {"line": number, "field": field, "reason": reason, "text": text[:SHOWN]}
         self._rejects.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))

@@ -74,12 +74,12 @@ def say(log: EventLog, event: NewEvent, expected_version: int | None = None) -> 
 def check(log: EventLog, now: Entity, event: NewEvent) -> None:
     """Raise ``Refused`` with what is the case when this event may not follow."""
     category = log.registry.owner[event.type]
-    _check_life(now, event, log.registry.event_types[event.type].effect, category)
+    _check_life(now, log.registry.event_types[event.type].effect, category)
     _check_text(event, category)
     _check_references(log, now, event, category.name)
 
 
-def _check_life(now: Entity, event: NewEvent, effect: Effect, category: Category) -> None:
+def _check_life(now: Entity, effect: Effect, category: Category) -> None:
     creating = " or ".join(category.types_that(Effect.CREATES))
     if effect is Effect.CREATES:
         if now.live:

@@ -1,0 +1,212 @@
+"""The commands over the log: append, import, generate, log, history, verify."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app import show
+from app.options import DEFAULT_HOME, Failure, Home, Json, open_log, told
+
+if TYPE_CHECKING:
+    from event_log import Event
+
+
+class OnError(StrEnum):
+    """What an import does with a bad line."""
+
+    stop = "stop"
+    reject = "reject"
+
+
+def append(
+    stream: Annotated[str, typer.Argument(help="The entity, such as article/1.")],
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Such as ArticleRevised.")],
+    data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
+    actor: Annotated[str | None, typer.Option(help="Who says so.")] = None,
+    expected_version: Annotated[
+        int | None, typer.Option(min=0, help="Refuse if the stream is not at this version.")
+    ] = None,
+    event_id: Annotated[
+        str | None, typer.Option(help="Appending the same id again adds nothing.")
+    ] = None,
+    occurred_at: Annotated[str | None, typer.Option(help="When it happened, ISO 8601.")] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Append one event, when it contradicts nothing that is the case; print the receipt.
+
+    Example: stet append tag/whales TagDefined --data '{"name": "Whales", "kind": "subject"}'
+    """
+    import orjson
+
+    from event_log import NewEvent
+    from newsroom.rules import say
+
+    try:
+        fields = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise typer.BadParameter(f"not JSON: {error}", param_hint="--data") from None
+    event = NewEvent(stream, type_, fields, event_id, occurred_at, actor)
+    with told():
+        receipt = say(open_log(home), event, expected_version)
+    if as_json:
+        typer.echo(show.json_line(asdict(receipt)))
+        return
+    known = "" if receipt.added else " (the log had this event id already; nothing was added)"
+    typer.echo(
+        f"sequence {receipt.first}"
+        + (f" to {receipt.last}" if receipt.last != receipt.first else "")
+        + f", version {receipt.version} of {stream}, digest {receipt.digest}{known}"
+    )
+
+
+def import_files(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help=".jsonl, .gz, .zst, or - for stdin.")
+    ],
+    on_error: Annotated[
+        OnError, typer.Option(help="Stop at a bad line, or set it aside and go on.")
+    ] = OnError.stop,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Import events from JSON Lines; importing again adds only what is missing.
+
+    Example: stet import newsroom/sample/*.jsonl --on-error reject
+    """
+    with told():
+        log = open_log(home)
+        results = {file: _import_one(log, file, on_error, as_json) for file in files}
+    if as_json:
+        typer.echo(show.json_line({file: asdict(result) for file, result in results.items()}))
+    if any(result.rejected for result in results.values()):
+        raise typer.Exit(1)
+
+
+def _import_one(log: Any, file: str, on_error: OnError, as_json: bool) -> Any:
+    from connectors.jsonlines import import_events
+    from connectors.lines import Lines
+
+    size = Lines(file).size if file != "-" and Path(file).is_file() else None
+    with show.progress_bar(f"importing {Path(file).name}", size) as advance:
+        result = import_events(
+            log,
+            file,
+            on_error.value,
+            lambda events, done, _: advance(done, f"{events:,} events"),
+        )
+    if not as_json:
+        typer.echo(f"{file}: {result.added:,} events added, {result.known:,} known already")
+    if result.rejected:
+        show.note(
+            f"error: {file}: {result.rejected:,} lines rejected; "
+            f"they and the reasons are in {result.rejected_file}"
+        )
+    return result
+
+
+def generate(
+    articles: Annotated[int, typer.Option(min=1, help="How many articles.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same archive.")] = 0,
+) -> None:
+    """Write a made-up archive of any size to stdout, in the import format.
+
+    Example: stet generate --articles 100000 --seed 1 | stet import -
+    """
+    from newsroom.generate import generate as lines
+
+    with told():
+        for chunk in lines(articles, seed):
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
+
+def log_events(
+    after: Annotated[int, typer.Option(min=0, help="Only events after this sequence.")] = 0,
+    stream: Annotated[str | None, typer.Option(help="Only this entity's events.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Print the events of the log, oldest first.
+
+    Example: stet log --stream article/titanic-1912 --limit 10
+    """
+    with told():
+        for event in open_log(home).read(after, stream, type=type_, limit=limit):
+            typer.echo(show.json_line(show.event_object(event)) if as_json else _event_line(event))
+
+
+def _event_line(event: Event) -> str:
+    data = " ".join(f"{name}={show.short(value, 40)}" for name, value in event.data.items())
+    when = show.plain(event.occurred_at or event.recorded_at)
+    who = f" by {event.actor}" if event.actor else ""
+    return (
+        f"{event.sequence:>8}  {when:<20}  {event.type} {event.stream} v{event.version}{who}  "
+        f"{show.short(data, 100)}"
+    )
+
+
+def history(
+    stream: Annotated[str, typer.Argument(help="The entity, such as article/1.")],
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Print an entity's life: when, who, and what changed from what to what.
+
+    Example: stet history article/titanic-1912
+    """
+    import orjson
+
+    from views.documents import export
+
+    with told():
+        log = open_log(home)
+        version = log.versions([stream])[stream]
+        if not version:
+            raise Failure(f"{stream} has no events; `stet log` shows what there is")
+        keys = [f"{stream}@{number}" for number in range(1, version + 1)]
+        documents = [orjson.loads(line) for line in export("history", home, key=keys)]
+    for document in sorted(documents, key=lambda found: found["version"]):
+        if as_json:
+            typer.echo(show.json_line(document))
+        else:
+            _print_change(document)
+
+
+def _print_change(document: dict[str, Any]) -> None:
+    when = document["occurred_at"] or document["recorded_at"]
+    typer.secho(f"{when}  {document['summary']}", bold=True)
+    who = f" by {document['actor']}" if document["actor"] else ""
+    typer.echo(
+        f"    version {document['version']}, sequence {document['sequence']}, "
+        f"{document['type']}{who}"
+    )
+    for change in document["changes"]:
+        old, new = (
+            "(nothing)" if change[side] is None else show.short(change[side], 200)
+            for side in ("old", "new")
+        )
+        typer.echo(f"    {change['field']}: {old} → {new}")
+
+
+def verify(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Recompute the digest chain; names the first sequence that does not fit.
+
+    Example: stet verify
+    """
+    with told():
+        held = open_log(home).verify()
+    if as_json:
+        typer.echo(show.json_line(asdict(held)))
+        return
+    typer.echo(
+        f"the chain holds: {held.events:,} events in {held.commits:,} commits, digest {held.digest}"
+    )

@@ -1,0 +1,112 @@
+"""How results look: JSON for programs, tables and progress for people."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from event_log import Event
+
+MARKS = {"<mark>": "\x1b[1;33m", "</mark>": "\x1b[0m"}
+PLAIN_MARKS = {"<mark>": "[", "</mark>": "]"}
+
+
+def json_line(value: Any) -> str:
+    """A value as one line of JSON; instants are ISO 8601 in UTC."""
+    import orjson
+
+    return orjson.dumps(value, default=_plain).decode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    raise TypeError(f"cannot print a {type(value).__name__}")
+
+
+def event_object(event: Event) -> dict[str, Any]:
+    """An event as ``stet log --json`` prints it."""
+    envelope = {name: getattr(event, name) for name in event.__slots__ if name != "data"}
+    data = {name: plain(value) for name, value in event.data.items()}
+    return {**{k: plain(v) for k, v in envelope.items()}, "data": data}
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: instants and days as text, digests as hexadecimal."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def short(value: Any, width: int = 60) -> str:
+    """A value on one line, cut to a width."""
+    text = " ".join(str(plain(value)).split())
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def table(
+    headings: Sequence[str], lines: Iterable[Sequence[Any]], right: Sequence[str] = ()
+) -> None:
+    """Print a table; numbers (the headings in ``right``) are aligned to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        drawn.add_column(heading, justify="right" if heading in right else "left")
+    for line in lines:
+        drawn.add_row(*(Text(str(cell)) for cell in line))
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width, highlight=False).print(drawn)
+
+
+def number(value: float) -> str:
+    """A number as a person reads it: 12,345; 0.4."""
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+
+
+def marked(html: str) -> str:
+    """A highlighted fragment for the terminal: bold in colour, in brackets where there is none."""
+    import html as entities
+
+    marks = MARKS if sys.stdout.isatty() else PLAIN_MARKS
+    pieces = html.replace("</mark>", "<mark>").split("<mark>")
+    shown = [entities.unescape(piece) for piece in pieces]
+    shown = ["".join(c for c in piece if c.isprintable() or c == " ") for piece in shown]
+    return "".join(
+        piece if place % 2 == 0 else marks["<mark>"] + piece + marks["</mark>"]
+        for place, piece in enumerate(shown)
+    )
+
+
+def note(message: str) -> None:
+    """Say something that is not the result, on stderr."""
+    typer.echo(message, err=True)
+
+
+@contextlib.contextmanager
+def progress_bar(title: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
+    """A progress bar on stderr; the function takes how much is done, and a remark."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[remark]}"),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(title, total=total, remark="")
+        yield lambda done, remark: progress.update(task, completed=done, remark=remark)

@@ -1,0 +1,110 @@
+"""What an editor may not say: each refusal says what is the case, and nothing is appended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from event_log import EventLog, InvalidEvent, NewEvent, WrongExpectedVersion
+from newsroom.categories import CATEGORIES
+from newsroom.rules import Refused, entity, say
+
+PUBLISHED = {"headline": "Whales return", "published_at": "1851-10-18T12:00:00Z"}
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> EventLog:
+    log = EventLog(tmp_path / "log", CATEGORIES)
+    log.append(
+        [
+            NewEvent("article/live", "ArticlePublished", PUBLISHED | {"tag_ids": ["tag/gone"]}),
+            NewEvent("article/gone", "ArticlePublished", PUBLISHED),
+            NewEvent("article/gone", "ArticleRetracted"),
+            NewEvent("tag/sea", "TagDefined", {"name": "Sea"}),
+            NewEvent("tag/gone", "TagDefined", {"name": "Gone"}),
+            NewEvent("tag/gone", "TagRemoved"),
+        ]
+    )
+    return log
+
+
+def test_an_editor_publishes_revises_retracts_and_reinstates(log: EventLog) -> None:
+    say(log, NewEvent("article/new", "ArticlePublished", PUBLISHED))
+    say(log, NewEvent("article/new", "ArticleRevised", {"kicker": "At sea"}))
+    say(log, NewEvent("article/new", "ArticleRetracted"))
+    assert not entity(log, "article/new").live
+    say(log, NewEvent("article/new", "ArticleReinstated"))
+    now = entity(log, "article/new")
+    assert (now.live, now.version, now.fields["kicker"]) == (True, 4, "At sea")
+
+
+REFUSALS: dict[str, tuple[str, str, dict[str, Any], str]] = {
+    "creating what is live": ("article/live", "ArticlePublished", PUBLISHED, "exists already"),
+    "revising what never was": ("article/x", "ArticleRevised", {}, "does not exist"),
+    "revising what was removed": ("article/gone", "ArticleRevised", {}, "was removed"),
+    "removing what was removed": ("article/gone", "ArticleRetracted", {}, "was removed"),
+    "reinstating what is live": ("article/live", "ArticleReinstated", {}, "was not removed"),
+    "reinstating what never was": ("article/x", "ArticleReinstated", {}, "does not exist"),
+    "an empty headline": ("article/live", "ArticleRevised", {"headline": "  "}, "is empty"),
+    "a kind of tag that is none": ("tag/sea", "TagRevised", {"kind": "fish"}, "no kind of tag"),
+    "a reference to what does not exist": (
+        "article/live", "ArticleRevised", {"section_id": "section/x"}, "does not exist",
+    ),
+    "a reference of another category": (
+        "article/live", "ArticleRevised", {"byline_ids": ["tag/sea"]}, "is no byline",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_an_editor_is_refused_and_told_what_is_the_case(log: EventLog, kind: str) -> None:
+    stream, type_name, data, reason = REFUSALS[kind]
+    with pytest.raises(Refused, match=reason):
+        say(log, NewEvent(stream, type_name, data))
+    assert log.head == 6
+
+
+def test_a_new_reference_to_what_was_removed_is_refused_but_an_old_one_may_stay(
+    log: EventLog,
+) -> None:
+    say(log, NewEvent("article/live", "ArticleRevised", {"tag_ids": ["tag/sea", "tag/gone"]}))
+    say(log, NewEvent("article/new", "ArticlePublished", PUBLISHED))
+    with pytest.raises(Refused, match="tag/gone was removed"):
+        say(log, NewEvent("article/new", "ArticleRevised", {"tag_ids": ["tag/gone"]}))
+
+
+def test_a_section_cannot_be_its_own_parent(log: EventLog) -> None:
+    say(log, NewEvent("section/world", "SectionOpened", {"name": "World"}))
+    with pytest.raises(Refused, match="cannot refer to itself"):
+        say(log, NewEvent("section/world", "SectionRevised", {"parent_id": "section/world"}))
+
+
+def test_what_was_removed_may_be_created_afresh_and_forgets_its_fields(log: EventLog) -> None:
+    say(log, NewEvent("article/gone", "ArticlePublished", PUBLISHED | {"headline": "Again"}))
+    now = entity(log, "article/gone")
+    assert (now.live, now.fields["headline"], "kicker" in now.fields) == (True, "Again", False)
+
+
+def test_clearing_empties_a_field(log: EventLog) -> None:
+    say(log, NewEvent("article/live", "ArticleRevised", {"cleared": ["tag_ids"]}))
+    assert "tag_ids" not in entity(log, "article/live").fields
+
+
+def test_saying_the_same_thing_twice_by_its_id_is_not_refused(log: EventLog) -> None:
+    event = NewEvent("article/new", "ArticlePublished", PUBLISHED, event_id="same")
+    first = say(log, event)
+    again = say(log, event)
+    assert (again.first, again.last, again.added) == (first.first, first.last, 0)
+
+
+def test_an_expected_version_that_is_not_the_actual_one_is_a_conflict(log: EventLog) -> None:
+    with pytest.raises(WrongExpectedVersion, match="at version 1") as caught:
+        say(log, NewEvent("article/live", "ArticleRevised", {}), expected_version=7)
+    assert caught.value.actual == 1
+
+
+def test_what_does_not_fit_is_told_before_what_is_not_allowed(log: EventLog) -> None:
+    with pytest.raises(InvalidEvent, match=r"data\.headline: must be a string"):
+        say(log, NewEvent("article/x", "ArticleRevised", {"headline": 5}))
