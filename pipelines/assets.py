@@ -1,0 +1,153 @@
+"""The assets: the log, which is observed, and for each view its documents and its index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetChecksDefinition,
+    AssetExecutionContext,
+    AssetsDefinition,
+    DataVersion,
+    MaterializeResult,
+    ObserveResult,
+    asset,
+    asset_check,
+    observable_source_asset,
+)
+
+from pipelines import metadata
+from pipelines.resources import Archive
+from views import VIEW_NAMES
+
+VIEWS_GROUP = "views"
+INDEX_GROUP = "index"
+
+
+@observable_source_asset(name="log", group_name="log", description="The immutable log of events.")
+def log(archive: Archive) -> ObserveResult:
+    """Observe the log: its data version is its head."""
+    events = archive.log()
+    return ObserveResult(
+        data_version=DataVersion(str(events.head)),
+        metadata={"head": events.head, "digest": events.digest},
+    )
+
+
+def view_asset(name: str) -> AssetsDefinition:
+    """The asset of a view: its documents, computed from the log as of the run's sequence."""
+
+    @asset(
+        name=name,
+        key_prefix=VIEWS_GROUP,
+        group_name=VIEWS_GROUP,
+        deps=[log],
+        output_required=False,
+        kinds={"duckdb", "parquet"},
+        description=f"The documents of the view {name!r}, as Parquet.",
+    )
+    def documents(
+        context: AssetExecutionContext, archive: Archive
+    ) -> Iterator[MaterializeResult[None]]:
+        if not archive.wants(name):
+            context.log.info(f"{name} is not among the views of this run; it stays as it is")
+            return
+        rebuild = archive.rebuild(context.run_id)
+        written = rebuild.write(name)
+        told: dict[str, Any] = metadata.figures(
+            rebuild.sequence, written.documents, written.seconds, written.bytes
+        )
+        told["sample"] = metadata.sample(rebuild.path(name))
+        if name == "articles":
+            told["articles a year"] = metadata.articles_per_year(rebuild.path(name))
+        yield MaterializeResult(metadata=told, data_version=DataVersion(str(rebuild.sequence)))
+
+    return documents
+
+
+def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
+    """The asset of an index, with its check: document by document, it equals the view.
+
+    The index that completes a rebuild promotes all of its views in one step.
+    """
+
+    @asset(
+        name=name,
+        key_prefix=INDEX_GROUP,
+        group_name=INDEX_GROUP,
+        deps=[documents],
+        output_required=False,
+        kinds={"tantivy"},
+        check_specs=[
+            AssetCheckSpec(
+                "documents_equal_view",
+                asset=[INDEX_GROUP, name],
+                description="Each document of the index equals the view's, key by key.",
+            )
+        ],
+        description=f"The search index over the view {name!r}.",
+    )
+    def index(
+        context: AssetExecutionContext, archive: Archive
+    ) -> Iterator[MaterializeResult[None]]:
+        rebuild = archive.rebuild(context.run_id)
+        indexed = rebuild.index(name)
+        differences = rebuild.check(name)
+        if rebuild.promote_when_complete():
+            context.log.info(f"generation {rebuild.generation} serves now")
+        yield MaterializeResult(
+            metadata={
+                **metadata.figures(
+                    rebuild.sequence, indexed.documents, indexed.seconds, indexed.bytes
+                ),
+                "generation": rebuild.generation,
+            },
+            data_version=DataVersion(str(rebuild.sequence)),
+            check_results=[
+                AssetCheckResult(
+                    check_name="documents_equal_view",
+                    passed=not differences,
+                    metadata={
+                        "missing": differences.missing,
+                        "extra": differences.extra,
+                        "different": differences.different,
+                    },
+                )
+            ],
+        )
+
+    return index
+
+
+def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
+    """A warning when something names an entity that the log does not have."""
+
+    @asset_check(
+        asset=documents,
+        name="no_unresolved_references",
+        description="Nothing names an entity that the log has not seen (yet).",
+    )
+    def no_unresolved_references(context: Any, archive: Archive) -> AssetCheckResult:
+        from views.checks import unresolved_references
+
+        rebuild = archive.rebuild(context.run_id)
+        found = unresolved_references(archive.folder(), at=rebuild.sequence)
+        return AssetCheckResult(
+            passed=not found,
+            severity=AssetCheckSeverity.WARN,
+            metadata={
+                "unresolved": len(found),
+                "examples": [f"{r.category}.{r.field} → {r.reference}" for r in found[:20]],
+            },
+        )
+
+    return no_unresolved_references
+
+
+VIEW_ASSETS = {name: view_asset(name) for name in VIEW_NAMES}
+INDEX_ASSETS = {name: index_asset(name, VIEW_ASSETS[name]) for name in VIEW_NAMES}
+REFERENCES_CHECK = references_check(VIEW_ASSETS["articles"])

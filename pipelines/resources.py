@@ -1,0 +1,47 @@
+"""What a run is told: where the archive lies, which views to rebuild, and as of when."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dagster import ConfigurableResource
+
+if TYPE_CHECKING:
+    from event_log import EventLog
+    from search.rebuild import Rebuild
+
+
+class Archive(ConfigurableResource):  # type: ignore[type-arg]
+    """The archive of a run, and what of it is rebuilt.
+
+    ``home`` is the folder (``STET_HOME``, else ``archive``). ``views`` names the views to rebuild,
+    all of them when it is empty. ``at`` is a sequence or an instant; the head when it is empty.
+    """
+
+    home: str = ""
+    views: list[str] = []
+    at: str = ""
+
+    def folder(self) -> str:
+        """Where the archive lies."""
+        return self.home or os.environ.get("STET_HOME", "archive")
+
+    def wants(self, view: str) -> bool:
+        """Is this view to be rebuilt?"""
+        return not self.views or view in self.views
+
+    def log(self) -> EventLog:
+        """The newsroom's log of this archive."""
+        from event_log import EventLog
+        from newsroom.categories import CATEGORIES
+
+        return EventLog(f"{self.folder()}/log", CATEGORIES)
+
+    def rebuild(self, run_id: str) -> Rebuild:
+        """The rebuild of a run: the first of its steps fixes the sequence for all of them."""
+        from search.rebuild import Rebuild
+
+        return Rebuild.begin(
+            self.folder(), views=self.views or None, at=self.at or None, build_id=run_id
+        )

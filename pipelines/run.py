@@ -1,0 +1,52 @@
+"""Run the rebuild job in this process, and tell how it goes: what ``make demo`` shows."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from dagster import DagsterInstance, EventLogEntry
+
+Told = Callable[[str, dict[str, Any]], None]
+"""Is told a step's asset (``views/articles``) and its metadata, when the step is done."""
+
+
+class RunFailed(Exception):
+    """The job did not succeed; the message says which step, and why."""
+
+
+def rebuild(home: str, told: Told) -> None:
+    """Run the job ``rebuild`` over an archive; raises ``RunFailed`` with what and where.
+
+    With ``DAGSTER_HOME`` set, the run stands in the Dagster UI afterwards.
+    """
+    from pipelines.definitions import definitions
+
+    instance = DagsterInstance.get() if "DAGSTER_HOME" in os.environ else None
+    job = definitions.resolve_job_def("rebuild")
+    with instance or DagsterInstance.ephemeral() as running:
+        run_id = str(uuid.uuid4())
+        running.add_event_listener(run_id, lambda entry: _tell(entry, told))
+        result = job.execute_in_process(
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "resources": {"archive": {"config": {"home": home}}},
+            },
+            instance=running,
+            run_id=run_id,
+            raise_on_error=False,
+        )
+        if not result.success:
+            failed = next(e for e in result.all_events if e.is_step_failure)
+            reason = failed.step_failure_data.error_display_string.splitlines()[-1]
+            raise RunFailed(f"step {failed.step_key}: {reason}")
+
+
+def _tell(entry: EventLogEntry, told: Told) -> None:
+    event = entry.dagster_event
+    if event is not None and event.is_step_materialization:
+        materialization = event.step_materialization_data.materialization
+        metadata = {name: value.value for name, value in materialization.metadata.items()}
+        told("/".join(materialization.asset_key.path), metadata)
