@@ -1,0 +1,157 @@
+"""articles: the article with its section, bylines, images and tags inlined, in the order given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+from views.denormalize import (
+    in_position,
+    itself,
+    mentions,
+    named,
+    reference,
+    referring,
+    through,
+    visible,
+    with_lists,
+)
+from views.view import View
+
+if TYPE_CHECKING:
+    from views.state import State
+
+BYLINE = {"id": "other", "name": "name", "title": "title"}
+TAG = {"id": "other", "name": "name", "kind": "kind"}
+SHOWN = ("url", "caption", "credit", "alt_text", "width", "height")
+IMAGE = {"id": "other", **{name: name for name in SHOWN}, "photographer": "photographer"}
+OTHER_SPACES = (
+    "\t\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+"""What separates words beside space and newline; as Unicode and Python's ``str.split`` say."""
+
+
+def documents(state: State, keys: ir.Table | None) -> ir.Table:
+    """One document per live article."""
+    articles = visible(state, "article", keys)
+    articles = with_lists(articles, *_lists(state, articles))
+    sections, texts = _sections(state), state.text("article", "body")
+    articles = articles.left_join(sections, articles.section_id == sections.named_section)
+    articles = articles.left_join(
+        texts, articles.body_sequence == texts.sequence, rname="text_{name}"
+    )
+    return articles.select(
+        "id",
+        "headline",
+        "kicker",
+        "abstract",
+        "body",
+        "url",
+        "published_at",
+        "updated_at",
+        section=reference(
+            articles.section_id, name=articles.section_name, parent=articles.section_parent
+        ),
+        **{name: articles[name] for name in ["bylines", "images", "tags", "language", "source"]},
+        word_count=ibis.coalesce(articles.word_count, words(articles.body)),
+        version=articles.version,
+    )
+
+
+def _sections(state: State) -> ir.Table:
+    sections = state.entities("section")
+    parented = named(sections.mutate(other=sections.parent_id), sections.view(), "name")
+    return parented.select(
+        named_section=parented.id,
+        section_name=parented.name,
+        section_parent=reference(parented.parent_id, name=parented.name_right),
+    )
+
+
+def _lists(state: State, articles: ir.Table) -> tuple[ir.Table, ...]:
+    bylines = named(mentions(articles, "byline_ids"), state.entities("byline"), "name", "title")
+    tags = named(mentions(articles, "tag_ids"), state.entities("tag"), "live", "name", "kind")
+    images = named(mentions(articles, "image_ids"), _images(state), "live", *SHOWN, "photographer")
+    return (
+        in_position(bylines, "bylines", BYLINE),
+        in_position(_not_removed(images), "images", IMAGE),
+        in_position(_not_removed(tags), "tags", TAG),
+    )
+
+
+def _images(state: State) -> ir.Table:
+    images, people = state.entities("image"), state.entities("byline")
+    pictured = images.select("id", "live", *SHOWN, other=images.photographer_id)
+    pictured = named(pictured, people, "name")
+    return pictured.mutate(photographer=reference(pictured.other, name=pictured.name))
+
+
+def _not_removed(mentioned: ir.Table) -> ir.Table:
+    """Mentions of what is there, or of what has not come yet."""
+    return mentioned.filter(mentioned.live.isnull() | mentioned.live)
+
+
+def words(text: ir.Value) -> ir.Value:
+    """How many words a text has: the parts that white space separates.
+
+    Where single spaces separate them, as nearly everywhere, they need not be looked at one by one.
+    """
+    spaced = text.replace("\n\n", " ").replace("\n", " ")
+    parts = spaced.translate(OTHER_SPACES, " " * len(OTHER_SPACES)).split(" ")
+    return ibis.ifelse(
+        spaced.re_search(f"^ | $|  |^$|[{OTHER_SPACES}]"),
+        parts.filter(lambda part: part != "").length(),
+        spaced.split(" ").length(),
+    )
+
+
+def lineage(state: State) -> ir.Table:
+    """The article; its section, bylines, images, tags; the section's parent; photographers."""
+    articles, sections = state.entities("article"), state.entities("section")
+    images = state.entities("image")
+    shown = referring(articles, "image_ids")
+    photographers = referring(images, "photographer_id")
+    parents = referring(sections, "parent_id")
+    filed = referring(articles, "section_id")
+    return ibis.union(
+        itself(articles),
+        filed,
+        referring(articles, "byline_ids"),
+        shown,
+        referring(articles, "tag_ids"),
+        through(filed, parents),
+        through(shown, photographers),
+    )
+
+
+VIEW = View(
+    name="articles",
+    code_version=1,
+    documents=documents,
+    lineage=lineage,
+    title="headline",
+    text={
+        "headline": ("headline",),
+        "abstract": ("abstract",),
+        "body": ("body",),
+        "kicker": ("kicker",),
+        "byline": ("bylines.name",),
+        "tag": ("tags.name",),
+        "caption": ("images.caption",),
+    },
+    filters={
+        "id": "id",
+        "section": "section.name",
+        "section_id": "section.id",
+        "byline": "bylines.name",
+        "byline_id": "bylines.id",
+        "tag": "tags.name",
+        "tag_id": "tags.id",
+        "language": "language",
+        "source": "source",
+    },
+    date="published_at",
+)

@@ -1,0 +1,98 @@
+"""bylines: the person, how much and when they wrote, where, and with whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+from views.denormalize import (
+    chosen,
+    counted,
+    itself,
+    latest,
+    live,
+    mentioned_once,
+    naming,
+    through,
+    visible,
+    with_cards,
+    with_lists,
+)
+from views.view import View
+
+if TYPE_CHECKING:
+    from views.state import State
+
+
+def documents(state: State, keys: ir.Table | None) -> ir.Table:
+    """One document per live byline; ``coauthors`` may be removed bylines, by their last name."""
+    articles, people = live(state.entities("article")), state.entities("byline")
+    signed = mentioned_once(articles, "byline_ids")
+    written = chosen(signed.select("article", id=signed.other), keys)
+    dated = with_cards(written, articles)
+    totals = dated.group_by("id").agg(
+        article_count=dated.count(),
+        first_published_at=dated.published_at.min(),
+        last_published_at=dated.published_at.max(),
+    )
+    filed = written.join(articles.select(article=articles.id, other=articles.section_id), "article")
+    bylines = visible(state, "byline", keys).left_join(totals, "id")
+    bylines = bylines.mutate(article_count=bylines.article_count.fill_null(0))
+    bylines = with_lists(
+        bylines,
+        latest(written, articles),
+        counted(filed.filter(filed.other.notnull()), state.entities("section"), "sections"),
+        counted(_together(written, signed), people, "coauthors"),
+    )
+    return bylines.select(
+        "id",
+        "name",
+        "title",
+        "bio",
+        "url",
+        "article_count",
+        "first_published_at",
+        "last_published_at",
+        "latest",
+        "sections",
+        "coauthors",
+    )
+
+
+def _together(written: ir.Table, signed: ir.Table) -> ir.Table:
+    """Who signed the articles that someone else has written, once for each article."""
+    pairs = written.join(signed, "article")
+    return pairs.filter(pairs.id != pairs.other).select("id", "other", "article")
+
+
+def lineage(state: State) -> ir.Table:
+    """The byline; the articles that name it; of the live ones the sections and co-authors."""
+    articles = state.entities("article")
+    written = naming(live(articles), "byline_ids")
+    signed = mentioned_once(live(articles), "byline_ids")
+    return ibis.union(
+        itself(state.entities("byline")),
+        naming(articles, "byline_ids"),
+        through(written, articles.select("id", entity=articles.section_id)),
+        through(written, signed.select(id=signed.article, entity=signed.other)),
+    )
+
+
+VIEW = View(
+    name="bylines",
+    code_version=1,
+    documents=documents,
+    lineage=lineage,
+    title="name",
+    text={"name": ("name",), "title": ("title",), "bio": ("bio",)},
+    filters={
+        "id": "id",
+        "section": "sections.name",
+        "section_id": "sections.id",
+        "coauthor": "coauthors.name",
+        "coauthor_id": "coauthors.id",
+    },
+    date="last_published_at",
+)

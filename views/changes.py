@@ -1,0 +1,118 @@
+"""Changes: what each event changed in its entity, from what to what, as text for people.
+
+A field's value is *written* by an event that gives it, clears it, or creates the entity afresh.
+What is written is marked, so that "emptied" differs from "not touched": the mark and the value's
+text, the empty string, or null. The value before is then the last one written before.
+"""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from event_log.category import Category, Effect
+from views.fold import last, wide
+
+SHORTENED = 200
+"""Characters of long text that a change shows, the ellipsis included."""
+MARK = "="
+HASH_DIGITS = 20
+
+
+def changes(events: ir.Table, category: Category) -> ir.Table:
+    """The events with ``changes``, ``labels`` (the fields, in words), and ``title`` as of then."""
+    names = category.fields.names
+    marked = events.select(
+        *(name for name in events.columns if name not in {*names, "cleared"}),
+        **{f"{name}_new": _written(events, category, name) for name in names},
+    )
+    before = ibis.window(group_by="stream", order_by="sequence", preceding=(None, 1))
+    compared = marked.mutate(
+        **{
+            f"{name}_old": last(marked[f"{name}_new"], marked.sequence).over(before)
+            for name in names
+        }
+    )
+    told = compared.mutate(told=_told(compared, category))
+    return told.mutate(
+        changes=told.told.map(
+            lambda change: ibis.struct({part: change[part] for part in ("field", "old", "new")})
+        ),
+        labels=told.told.map(lambda change: change["label"]),
+        title=_title(told, category),
+    )
+
+
+def label(field: str) -> str:
+    """A field in words: ``section_id`` is the section, ``tag_ids`` the tags."""
+    if field.endswith("_ids"):
+        return field.removesuffix("_ids").replace("_", " ") + "s"
+    return field.removesuffix("_id").replace("_", " ")
+
+
+def _told(events: ir.Table, category: Category) -> ir.Value:
+    """The list of changes, in the order of the category's fields."""
+    return ibis.array([_change(events, category, name) for name in category.fields.names]).filter(
+        lambda change: change["changed"]
+    )
+
+
+def _change(events: ir.Table, category: Category, name: str) -> ir.Value:
+    old, new = events[f"{name}_old"], events[f"{name}_new"]
+    hashed = name in wide(category)
+    return ibis.struct(
+        {
+            "field": ibis.literal(name),
+            "label": ibis.literal(label(name)),
+            "old": _shown(old, hashed),
+            "new": _shown(new, hashed),
+            "changed": new.notnull() & (new != ibis.coalesce(old, "")),
+        }
+    )
+
+
+def _title(events: ir.Table, category: Category) -> ir.Value:
+    """What the entity is called: the first string that its creating type requires."""
+    creating = [t for t in category.types if t.effect is Effect.CREATES]
+    for name in (name for event_type in creating for name in event_type.required):
+        if category.fields.field(name).type == "string":
+            current = ibis.coalesce(events[f"{name}_new"], events[f"{name}_old"])
+            return ibis.coalesce(_shown(current, hashed=False), events.stream)
+    return events.stream
+
+
+def _written(events: ir.Table, category: Category, name: str) -> ir.Value:
+    """The marked value that an event writes into a field."""
+    emptied = events.cleared.contains(name) | events.type.isin(category.types_that(Effect.CREATES))
+    value = events[name]
+    text = _hashed(value) if name in wide(category) else as_text(value)
+    return ibis.cases((value.notnull(), ibis.literal(MARK) + text), (emptied, ""))
+
+
+def _hashed(value: ir.Value) -> ir.Value:
+    """Stands for a long text: its hash, by which it is compared, and as much as is shown."""
+    return value.hash().cast("string").lpad(HASH_DIGITS, "0") + value.left(SHORTENED + 1)
+
+
+def _shown(marked: ir.Value, hashed: bool) -> ir.Value:
+    """The text behind the mark, shortened; null when there is none."""
+    text = marked.substr(len(MARK) + (HASH_DIGITS if hashed else 0))
+    short = ibis.ifelse(
+        text.length() > SHORTENED, text.left(SHORTENED - 1) + ibis.literal("…"), text
+    )
+    return ibis.ifelse(marked != "", short, ibis.null("string"))
+
+
+def as_text(value: ir.Value) -> ir.Value:
+    """A value as people read it: instants in ISO 8601, lists with commas."""
+    kind = value.type()
+    if isinstance(kind, dt.Array):
+        if not kind.value_type.is_string():
+            value = value.map(lambda item: item.cast("string"))
+        return value.join(", ")
+    if kind.is_timestamp():
+        whole = value.strftime("%Y-%m-%dT%H:%M:%SZ")
+        exact = value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return ibis.ifelse(value == value.truncate("s"), whole, exact)
+    return value if kind.is_string() else value.cast("string")

@@ -1,0 +1,46 @@
+"""Checks of what the log says: references to entities that never came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+from views.denormalize import live, referring
+
+if TYPE_CHECKING:
+    from views.state import State
+
+
+def unresolved(state: State, references: Mapping[str, Mapping[str, str]] | None = None) -> ir.Table:
+    """References of live entities to streams without any event, the most frequent first.
+
+    Columns ``category``, ``field``, ``id`` (that is named and not there), and ``count``, how many
+    entities name it. ``references`` is the newsroom's ``REFERENCES`` unless others are given.
+    """
+    if references is None:
+        from newsroom.categories import REFERENCES
+
+        references = REFERENCES
+    tables = [
+        _missing(state, category, field, target)
+        for category, fields in references.items()
+        for field, target in fields.items()
+    ]
+    found = ibis.union(*tables)
+    return found.order_by(ibis.desc("count"), "category", "field", "id")
+
+
+def _missing(state: State, category: str, field: str, target: str) -> ir.Table:
+    pairs = referring(live(state.entities(category)), field).distinct()
+    known = state.entities(target)
+    missing = pairs.anti_join(known, pairs.entity == known.id)
+    counts = missing.group_by("entity").agg(count=missing.count())
+    return counts.select(
+        category=ibis.literal(category),
+        field=ibis.literal(field),
+        id=counts.entity,
+        count=counts["count"],
+    )

@@ -1,0 +1,157 @@
+"""What the views share: visible entities, references with their names, lists and counts.
+
+Lists are collected as structs that begin with their position and are then sorted by it, which
+means the same on every engine that Ibis knows; ``collect(order_by=...)`` does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+if TYPE_CHECKING:
+    from views.state import State
+
+LATEST = 10
+NAMED: Mapping[str, str] = {"id": "other", "name": "name"}
+COUNTED: Mapping[str, str] = {"id": "other", "name": "name", "count": "count"}
+CARD: Mapping[str, str] = {
+    "id": "article",
+    "headline": "headline",
+    "url": "url",
+    "published_at": "published_at",
+}
+
+
+def visible(state: State, category: str, keys: ir.Table | None = None) -> ir.Table:
+    """The entities of a category that are live, and of them only those of the given keys."""
+    return chosen(live(state.entities(category)), keys)
+
+
+def live(entities: ir.Table) -> ir.Table:
+    """The entities that are not removed."""
+    return entities.filter(entities.live)
+
+
+def chosen(table: ir.Table, keys: ir.Table | None) -> ir.Table:
+    """The lines whose ``id`` is one of the keys; all lines when there are no keys."""
+    return table if keys is None else table.semi_join(keys, "id")
+
+
+def mentions(entities: ir.Table, field: str) -> ir.Table:
+    """What a list field names: ``id`` (of the entity), ``other``, and its ``position``."""
+    return entities.select("id", other=entities[field]).unnest("other", offset="position")
+
+
+def mentioned_once(entities: ir.Table, field: str) -> ir.Table:
+    """The distinct pairs ``article``, ``other`` of a list field, for counting."""
+    pairs = entities.select(article=entities.id, other=entities[field]).unnest("other")
+    return pairs.distinct()
+
+
+def named(table: ir.Table, entities: ir.Table, *fields: str) -> ir.Table:
+    """The table with the fields of the entity in its column ``other``, or null if unresolved."""
+    wanted = entities.select(other_id=entities.id, **{name: entities[name] for name in fields})
+    return table.left_join(wanted, table.other == wanted.other_id).drop("other_id")
+
+
+def reference(identity: ir.Value, **values: ir.Value) -> ir.Value:
+    """A struct that begins with the ``id``, or null when nothing is referenced."""
+    struct = ibis.struct({"id": identity, **values})
+    return ibis.ifelse(identity.notnull(), struct, ibis.null())
+
+
+def gathered(
+    table: ir.Table,
+    name: str,
+    fields: Mapping[str, str],
+    order: Sequence[ir.Deferred | str],
+    limit: int | None = None,
+) -> ir.Table:
+    """For each ``id`` a list ``name`` of structs of ``fields``, in order, at most ``limit``."""
+    position = ibis.row_number().over(group_by="id", order_by=list(order))
+    placed = table.mutate(position=position)
+    if limit is not None:
+        placed = placed.filter(placed.position < limit)
+    return in_position(placed, name, fields)
+
+
+def in_position(placed: ir.Table, name: str, fields: Mapping[str, str]) -> ir.Table:
+    """For each ``id`` a list called ``name`` of structs of ``fields``, by ``position``."""
+    structs = ibis.struct(
+        {"position": placed.position, **{as_: placed[column] for as_, column in fields.items()}}
+    )
+    lists = placed.group_by("id").agg(lists=structs.collect())
+    return lists.select(
+        "id",
+        **{
+            name: lists.lists.sort().map(
+                lambda item: ibis.struct({as_: item[as_] for as_ in fields})
+            )
+        },
+    )
+
+
+def latest(pairs: ir.Table, articles: ir.Table) -> ir.Table:
+    """For each ``id`` its ``latest`` ten articles, newest first; pairs are ``id, article``."""
+    return gathered(with_cards(pairs, articles), "latest", CARD, newest_first(), LATEST)
+
+
+def newest_first() -> list[ir.Deferred | str]:
+    """The order of articles in every list of them: newest first, then by id."""
+    return [ibis.desc("published_at"), "article"]
+
+
+def with_cards(pairs: ir.Table, articles: ir.Table) -> ir.Table:
+    """The pairs ``id, article`` with what a list of articles shows of each."""
+    cards = articles.select("headline", "url", "published_at", article=articles.id)
+    return pairs.select("id", "article").join(cards, "article")
+
+
+def counted(pairs: ir.Table, entities: ir.Table, name: str, limit: int | None = None) -> ir.Table:
+    """For each ``id`` a list of ``{id, name, count}`` of how often ``other`` is beside it."""
+    counts = pairs.group_by("id", "other").agg(count=pairs.count())
+    return gathered(
+        named(counts, entities, "name"), name, COUNTED, [ibis.desc("count"), "other"], limit
+    )
+
+
+def with_lists(documents: ir.Table, *lists: ir.Table) -> ir.Table:
+    """The documents with each of the lists, empty where a document has none."""
+    for table in lists:
+        name = table.columns[1]
+        right = table.select(listed=table.id, **{name: table[name]})
+        joined = documents.left_join(right, documents.id == right.listed).drop("listed")
+        empty = ibis.literal([], type=table[name].type())
+        documents = joined.mutate(**{name: ibis.coalesce(joined[name], empty)})
+    return documents
+
+
+def referring(entities: ir.Table, field: str) -> ir.Table:
+    """Lineage of a field: pairs ``id, entity`` of each entity and those that its field names."""
+    value = entities[field]
+    pairs = entities.select("id", entity=value)
+    if value.type().is_array():
+        pairs = pairs.unnest("entity")
+    return pairs.filter(pairs.entity.notnull())
+
+
+def itself(entities: ir.Table) -> ir.Table:
+    """Lineage of an entity's own events."""
+    return entities.select("id", entity=entities.id)
+
+
+def through(pairs: ir.Table, further: ir.Table) -> ir.Table:
+    """Lineage of two steps: what is referred to by what is referred to."""
+    step = further.select(middle=further.id, entity=further.entity)
+    joined = pairs.select("id", middle=pairs.entity).join(step, "middle")
+    return joined.select("id", "entity")
+
+
+def naming(entities: ir.Table, field: str) -> ir.Table:
+    """Lineage of a field the other way: pairs ``id, entity`` of what is named and who names it."""
+    pairs = referring(entities, field)
+    return pairs.select(id=pairs.entity, entity=pairs.id)

@@ -1,0 +1,87 @@
+"""Reading documents: a view as of any point, for pandas and as JSON Lines."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+import pyarrow.parquet as pq
+
+from event_log import Category, Point, Snapshot
+from views import VIEWS, shelf, storage
+from views.build import open_log
+from views.lineage import completed
+from views.state import State
+from views.view import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BATCH_DOCUMENTS = 1_000
+
+
+def read(
+    view: str | View,
+    home: Path | str,
+    at: Point = None,
+    categories: Sequence[Category] | None = None,
+) -> pd.DataFrame:
+    """The documents of a view as of a sequence, an instant, or now, sorted by id.
+
+    Taken from a kept build of exactly that sequence if there is one, else made from the log.
+    """
+    with _documents(view, home, at, None, categories) as path:
+        return pq.read_table(path).to_pandas()
+
+
+def export(
+    view: str | View,
+    home: Path | str,
+    at: Point = None,
+    key: str | None = None,
+    categories: Sequence[Category] | None = None,
+) -> Iterator[bytes]:
+    """The documents as JSON, one line each, sorted by id; only the one of ``key`` if given.
+
+    Instants are ISO 8601 in UTC, with microseconds only where there are any:
+    ``1851-09-18T05:00:00Z``.
+    """
+    with _documents(view, home, at, key, categories) as path, pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(BATCH_DOCUMENTS):
+            for document in batch.to_pylist():
+                if key is None or document["id"] == key:
+                    yield orjson.dumps(
+                        document, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+                    )
+
+
+@contextmanager
+def _documents(
+    view: str | View,
+    home: Path | str,
+    at: Point,
+    key: str | None,
+    categories: Sequence[Category] | None,
+) -> Iterator[Path]:
+    """A Parquet file with (at least) the documents asked for, while it is needed."""
+    known = VIEWS[view] if isinstance(view, str) else view
+    snapshot = open_log(home, categories).at(at)
+    built = shelf.kept(shelf.shelf(home), known, snapshot.sequence)
+    if built:
+        yield built
+        return
+    shelf.shelf(home).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".reading-", dir=shelf.shelf(home)) as directory:
+        yield _made(known, snapshot, Path(directory), key)
+
+
+def _made(view: View, snapshot: Snapshot, directory: Path, key: str | None) -> Path:
+    with State(snapshot, directory / "state") as state:
+        keys = None if key is None else state.keys([key])
+        path = directory / f"{view.name}.parquet"
+        storage.write(state.backend, completed(view, state, keys), path, order_by="id")
+    return path

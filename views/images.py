@@ -1,0 +1,84 @@
+"""images: the photograph with its photographer and the articles that use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+from views.denormalize import (
+    CARD,
+    chosen,
+    gathered,
+    itself,
+    live,
+    mentioned_once,
+    named,
+    naming,
+    newest_first,
+    reference,
+    referring,
+    visible,
+    with_cards,
+    with_lists,
+)
+from views.view import View
+
+if TYPE_CHECKING:
+    from views.state import State
+
+
+def documents(state: State, keys: ir.Table | None) -> ir.Table:
+    """One document per live image; a photographer who was removed keeps the last name."""
+    articles = live(state.entities("article"))
+    shown = mentioned_once(articles, "image_ids")
+    uses = with_cards(chosen(shown.select("article", id=shown.other), keys), articles)
+    images = visible(state, "image", keys)
+    images = named(images.mutate(other=images.photographer_id), state.entities("byline"), "name")
+    images = with_lists(images, gathered(uses, "articles", CARD, newest_first()))
+    return images.select(
+        "id",
+        "url",
+        "caption",
+        "credit",
+        "alt_text",
+        "width",
+        "height",
+        "taken_at",
+        photographer=reference(images.photographer_id, name=images.name),
+        articles=images.articles,
+    )
+
+
+def lineage(state: State) -> ir.Table:
+    """The image, its photographer, and the articles that name it."""
+    images = state.entities("image")
+    return ibis.union(
+        itself(images),
+        referring(images, "photographer_id"),
+        naming(state.entities("article"), "image_ids"),
+    )
+
+
+VIEW = View(
+    name="images",
+    code_version=1,
+    documents=documents,
+    lineage=lineage,
+    title="caption",
+    text={
+        "caption": ("caption",),
+        "alt_text": ("alt_text",),
+        "credit": ("credit",),
+        "photographer": ("photographer.name",),
+    },
+    filters={
+        "id": "id",
+        "photographer": "photographer.name",
+        "photographer_id": "photographer.id",
+        "article_id": "articles.id",
+        "credit": "credit",
+    },
+    date="taken_at",
+)

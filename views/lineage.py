@@ -1,0 +1,28 @@
+"""Lineage at work: a document's ``sequence`` is the last event of anything it was made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from views.state import State
+    from views.view import View
+
+
+def completed(view: View, state: State, keys: ir.Table | None = None) -> ir.Table:
+    """The view's documents with their ``sequence``, unless the view gives its own.
+
+    Hidden entities count: a document that lost an image has changed with the withdrawal.
+    """
+    documents = view.documents(state, keys)
+    if "sequence" in documents.columns:
+        return documents
+    pairs = view.lineage(state)
+    if keys is not None:
+        pairs = pairs.semi_join(keys, "id")
+    entities = state.sequences()
+    made_from = pairs.join(entities.select("sequence", entity=entities.id), "entity")
+    last = made_from.group_by(document=made_from.id).agg(sequence=made_from.sequence.max())
+    return documents.join(last, documents.id == last.document).drop("document")

@@ -1,0 +1,115 @@
+"""sections: what a section and its sub-sections hold, who writes there, what lies below it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+from views.denormalize import (
+    LATEST,
+    NAMED,
+    chosen,
+    counted,
+    gathered,
+    itself,
+    latest,
+    live,
+    mentioned_once,
+    named,
+    reference,
+    referring,
+    through,
+    visible,
+    with_lists,
+)
+from views.view import View
+
+if TYPE_CHECKING:
+    from views.state import State
+
+DEPTH = 5
+"""How many levels of sub-sections count for a section; also what ends a cycle of parents."""
+
+
+def documents(state: State, keys: ir.Table | None) -> ir.Table:
+    """One document per live section.
+
+    Its articles are its own and those of all its sub-sections, ``DEPTH`` levels down. A closed
+    sub-section is no child any more, but articles that still name it count further up.
+    """
+    articles, everything = live(state.entities("article")), state.entities("section")
+    held = _held(chosen(_below(everything), keys), articles)
+    signed = mentioned_once(articles, "byline_ids")
+    counts = held.group_by("id").agg(article_count=held.count())
+    sections = visible(state, "section", keys)
+    sections = named(sections.mutate(other=sections.parent_id), everything, "name")
+    sections = sections.left_join(counts, "id")
+    sections = with_lists(
+        sections.mutate(article_count=sections.article_count.fill_null(0)),
+        _children(live(everything)),
+        latest(held, articles),
+        counted(held.join(signed, "article"), state.entities("byline"), "bylines", LATEST),
+    )
+    return sections.select(
+        "id",
+        "name",
+        "description",
+        parent=reference(sections.parent_id, name=sections.name_right),
+        **{name: sections[name] for name in ["children", "article_count", "latest", "bylines"]},
+    )
+
+
+def _below(sections: ir.Table) -> ir.Table:
+    """Pairs ``id, entity`` of each section and itself and what lies below it, each once."""
+    level = itself(sections)
+    levels = [level]
+    parents = sections.select(entity=sections.parent_id, child=sections.id)
+    for _ in range(DEPTH):
+        down = level.join(parents, "entity")
+        level = down.select("id", entity=down.child)
+        levels.append(level)
+    return ibis.union(*levels, distinct=True)
+
+
+def _held(below: ir.Table, articles: ir.Table) -> ir.Table:
+    filed = articles.select(article=articles.id, entity=articles.section_id)
+    return below.join(filed, "entity").select("id", "article")
+
+
+def _children(sections: ir.Table) -> ir.Table:
+    """For each parent its ``children``, by id."""
+    pairs = sections.select("name", id=sections.parent_id, other=sections.id)
+    return gathered(pairs.filter(pairs.id.notnull()), "children", NAMED, ["other"])
+
+
+def lineage(state: State) -> ir.Table:
+    """The section, its parent, all below it, their articles, and who signed the live ones."""
+    articles, sections = state.entities("article"), state.entities("section")
+    below = _below(sections)
+    filed = articles.select(id=articles.section_id, entity=articles.id)
+    signed = referring(live(articles), "byline_ids")
+    return ibis.union(
+        below,
+        referring(sections, "parent_id"),
+        through(below, filed),
+        through(below, through(filed, signed).distinct()),
+    )
+
+
+VIEW = View(
+    name="sections",
+    code_version=1,
+    documents=documents,
+    lineage=lineage,
+    title="name",
+    text={"name": ("name",), "description": ("description",), "child": ("children.name",)},
+    filters={
+        "id": "id",
+        "parent": "parent.name",
+        "parent_id": "parent.id",
+        "byline": "bylines.name",
+        "byline_id": "bylines.id",
+    },
+)

@@ -1,0 +1,141 @@
+"""The shelf: the numbered directories of builds under ``home/views``, and what each of them is.
+
+A directory holds ``build.json`` from its first moment on, and for each view that was written
+``<view>.parquet`` and then ``<view>.json``. Nothing is ever changed: what is there is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import uuid
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from views import storage
+
+if TYPE_CHECKING:
+    from views.build import Written
+    from views.view import View
+
+ABOUT = "build.json"
+KEPT = 3
+"""Finished builds that are kept: the last ones."""
+QUIET_SECONDS = 600
+"""How long nothing was written in a finished build before it may be removed."""
+ABANDONED_SECONDS = 3600
+"""How long nothing was written in a build without a view before it counts as abandoned."""
+
+
+def shelf(home: Path | str) -> Path:
+    """Where the builds of an archive lie."""
+    return Path(home) / "views"
+
+
+def builds(views: Path) -> list[Path]:
+    """The directories of all builds, oldest first."""
+    if not views.exists():
+        return []
+    return sorted(path for path in views.iterdir() if path.name.isdigit())
+
+
+def place(views: Path, build_id: str | None, sequence: int, created_at: str) -> Path:
+    """Make the next numbered directory, put-if-absent, and return it.
+
+    It appears with its ``build.json`` in it. When another process was faster with the same
+    ``build_id``, that one's directory is returned.
+    """
+    identity = build_id or uuid.uuid4().hex
+    prepared = views / f".begin-{uuid.uuid4().hex}"
+    prepared.mkdir(parents=True)
+    _write_json(
+        prepared / ABOUT,
+        {"build_id": identity, "sequence": sequence, "created_at": created_at},
+    )
+    number = 1
+    while True:
+        present = builds(views)
+        number = max(int(present[-1].name) + 1 if present else 1, number)
+        directory = views / f"{number:06d}"
+        try:
+            prepared.rename(directory)
+        except OSError:
+            if not directory.exists():
+                raise
+            number += 1
+            continue
+        break
+    first = find(views, identity) or directory
+    if first != directory:
+        shutil.rmtree(directory)
+    return first
+
+
+def find(views: Path, build_id: str) -> Path | None:
+    """The first directory that was begun with this id, if there is one."""
+    matching = (path for path in builds(views) if about(path)["build_id"] == build_id)
+    return next(matching, None)
+
+
+def about(directory: Path) -> dict[str, Any]:
+    """What ``build.json`` says: ``build_id``, ``sequence``, ``created_at``."""
+    loaded: dict[str, Any] = json.loads((directory / ABOUT).read_text())
+    return loaded
+
+
+def note_view(directory: Path, view: View, written: Written) -> None:
+    """Say beside a view's documents what they are, when they are complete."""
+    about_view = {**asdict(written), "code_version": view.code_version}
+    _write_json(directory / f"{view.name}.json", about_view)
+
+
+def views_of(directory: Path) -> dict[str, dict[str, Any]]:
+    """What was written of each view: documents, seconds, bytes, and the code's version."""
+    notes = (path for path in sorted(directory.glob("*.json")) if path.name != ABOUT)
+    return {path.stem: json.loads(path.read_text()) for path in notes}
+
+
+def kept(views: Path, view: View, sequence: int) -> Path | None:
+    """The documents of a view at a sequence, if a build has them from this version of the code."""
+    for directory in reversed(builds(views)):
+        note = directory / f"{view.name}.json"
+        if about(directory)["sequence"] != sequence or not note.exists():
+            continue
+        if json.loads(note.read_text())["code_version"] == view.code_version:
+            return directory / f"{view.name}.parquet"
+    return None
+
+
+def clear(views: Path) -> None:
+    """Remove what was left behind: finished builds but the last, and abandoned ones."""
+    if not views.exists():
+        return
+    finished = [path for path in builds(views) if views_of(path)]
+    for directory in finished[:-KEPT]:
+        _remove_if_quiet(directory, QUIET_SECONDS)
+    unfinished = [path for path in builds(views) if path not in finished]
+    for directory in [*unfinished, *views.glob(".begin-*"), *views.glob(".reading-*")]:
+        _remove_if_quiet(directory, ABANDONED_SECONDS)
+    for leftover in [place for path in finished[-KEPT:] for place in path.rglob(".*-*")]:
+        _remove_if_quiet(leftover, ABANDONED_SECONDS)
+
+
+def _remove_if_quiet(path: Path, seconds: float) -> None:
+    try:
+        last = max(place.stat().st_mtime for place in (path, *path.rglob("*")))
+    except FileNotFoundError:
+        return  # someone is writing or removing here this very moment
+    if time.time() - last < seconds:
+        return
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    unfinished.write_text(json.dumps(content, indent=2) + "\n")
+    storage.durably_rename(unfinished, path)

@@ -1,0 +1,133 @@
+"""State: the current entities of a log at one sequence, folded from its events by DuckDB."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from event_log import Snapshot
+from event_log.reading import schema
+from views import storage
+from views.fold import fold
+
+THREADS = 2
+MEMORY_LIMIT = "2GB"
+
+
+class State:
+    """The entities of a snapshot, as tables to make documents from.
+
+    Each category is folded once, when first asked for, and kept as ``<category>.parquet`` in
+    ``directory``; a state of the same snapshot there, also in another process, uses it again.
+    Without a directory it is kept in a temporary one until ``close``. What does not fit into
+    ``memory_limit`` spills to the directory.
+
+    >>> from event_log import EventLog, NewEvent
+    >>> from newsroom.categories import CATEGORIES
+    >>> log = EventLog(tempfile.mkdtemp(), CATEGORIES)
+    >>> _ = log.append([NewEvent("tag/whales", "TagDefined", {"name": "Whales"}),
+    ...                 NewEvent("tag/whales", "TagRemoved", {})])
+    >>> with State(log.at(1)) as state:
+    ...     state.entities("tag").select("id", "live", "name").execute().to_dict("records")
+    [{'id': 'tag/whales', 'live': True, 'name': 'Whales'}]
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        directory: Path | None = None,
+        *,
+        threads: int = THREADS,
+        memory_limit: str = MEMORY_LIMIT,
+    ) -> None:
+        self.snapshot = snapshot
+        if directory:
+            directory.mkdir(parents=True, exist_ok=True)
+        prefix = ".spill-" if directory else "stet-"
+        self._temporary = tempfile.TemporaryDirectory(prefix=prefix, dir=directory)
+        self._spill = Path(self._temporary.name)
+        self.directory = directory or self._spill
+        self.backend = ibis.duckdb.connect(
+            threads=threads,
+            memory_limit=memory_limit,
+            temp_directory=str(self._spill),
+            preserve_insertion_order=False,
+        )
+        self._kept: dict[str, ir.Table] = {}
+        self._log = self._open_log()
+
+    def _open_log(self) -> ir.Table:
+        """All events, also when a file lacks a category, or when there is no file yet.
+
+        An empty file with every column stands before the others and gives them its types.
+        """
+        typed = self._spill / "types.parquet"
+        pq.write_table(schema(self.snapshot.registry).empty_table(), typed)
+        log = self.backend.read_parquet(
+            [str(typed), *self.snapshot.files()], table_name="log", union_by_name=True
+        )
+        return log.filter(log.sequence <= self.snapshot.sequence)
+
+    def events(self, category: str) -> ir.Table:
+        """The events of a category: the envelope, its fields, and ``cleared``.
+
+        A field that is not used is not read from disk.
+        """
+        events = self._log.filter(self._log.category == category)
+        envelope = [name for name in events.columns if name not in self.snapshot.registry]
+        names = [field.name for field in self.snapshot.registry[category].struct]
+        return events.select(*envelope, **{name: events[category][name] for name in names})
+
+    def entities(self, category: str) -> ir.Table:
+        """The entities of a category, hidden ones too, as ``views.fold.fold`` describes them."""
+        known = self.snapshot.registry[category]
+        return self.kept(category, lambda: fold(self.events(category), known))
+
+    def text(self, category: str, field: str) -> ir.Table:
+        """The long prose that events gave: ``sequence`` and the field.
+
+        Joined by ``<field>_sequence`` it is fetched once, however often views use the entity.
+        """
+        events = self.events(category)
+        return events.filter(events[field].notnull()).select("sequence", field)
+
+    def kept(self, name: str, table: Callable[[], ir.Table]) -> ir.Table:
+        """A table that is computed once for this state and then read from its file."""
+        if name not in self._kept:
+            path = self.directory / f"{name}.parquet"
+            if not path.exists():
+                storage.write(self.backend, table(), path)
+            self._kept[name] = self.backend.read_parquet(path)
+        return self._kept[name]
+
+    def sequences(self) -> ir.Table:
+        """Every entity of every category with the sequence of its last event."""
+        tables = [self.entities(name).select("id", "sequence") for name in self.snapshot.registry]
+        return ibis.union(*tables)
+
+    def keys(self, ids: Iterable[str]) -> ir.Table:
+        """These ids as a table, to ask for the documents of just these."""
+        return ibis.memtable(pa.table({"id": pa.array(list(ids), pa.string())}))
+
+    def close(self) -> None:
+        """Close DuckDB and remove what was temporary."""
+        self.backend.disconnect()
+        self._temporary.cleanup()
+
+    def __enter__(self) -> State:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

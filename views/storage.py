@@ -1,0 +1,46 @@
+"""Writing an expression's result as one Parquet file, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
+
+GROUP_LINES = 20_000
+"""Lines in a row group: what a reader holds in memory at least."""
+
+
+def write(backend: Backend, table: ir.Table, path: Path, order_by: str | None = None) -> int:
+    """Write a table to a Parquet file without passing through Python; returns how many lines.
+
+    The file appears under its name only when it is complete and on disk, so that whoever is
+    killed while writing leaves at most a file with another name.
+    """
+    ordered = table.order_by(order_by) if order_by else table
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    target = str(unfinished).replace("'", "''")
+    copied = backend.raw_sql(
+        f"COPY ({backend.compile(ordered)}) TO '{target}' "
+        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_LINES})"
+    ).fetchone()
+    durably_rename(unfinished, path)
+    return int(copied[0]) if copied else 0
+
+
+def durably_rename(unfinished: Path, path: Path) -> None:
+    """Give a finished file its name, and return when file and name survive a power loss."""
+    for place in (unfinished, None, path.parent):
+        if place is None:
+            unfinished.replace(path)
+            continue
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

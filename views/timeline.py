@@ -1,0 +1,84 @@
+"""timeline: a day since 1851, its articles by section, and its headlines.
+
+A day is a day in UTC: an article published at 23:30 in New York belongs to the next one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+from views.denormalize import (
+    chosen,
+    counted,
+    gathered,
+    live,
+    named,
+    reference,
+    referring,
+    through,
+    with_lists,
+)
+from views.view import View
+
+if TYPE_CHECKING:
+    from views.state import State
+
+HEADLINES = 50
+HEADLINE = {"id": "article", "headline": "headline", "url": "url", "section": "section"}
+
+
+def documents(state: State, keys: ir.Table | None) -> ir.Table:
+    """One document per day on which live articles were published."""
+    sections = state.entities("section")
+    articles = chosen(_dated(live(state.entities("article"))), keys)
+    days = articles.group_by("id", "date").agg(article_count=articles.count())
+    filed = articles.filter(articles.other.notnull())
+    shown = named(articles, sections, "name")
+    shown = shown.mutate(section=reference(shown.other, name=shown.name))
+    order: list[ir.Deferred | str] = ["published_at", "article"]
+    days = with_lists(
+        days,
+        counted(filed, sections, "sections"),
+        gathered(shown, "headlines", HEADLINE, order, HEADLINES),
+    )
+    return days.select("id", "date", "article_count", "sections", "headlines")
+
+
+def _dated(articles: ir.Table) -> ir.Table:
+    """The articles with their day, and its ISO 8601 name as ``id``."""
+    day = articles.published_at.date()
+    return articles.select(
+        "headline",
+        "url",
+        "published_at",
+        id=day.strftime("%Y-%m-%d"),
+        date=day,
+        article=articles.id,
+        other=articles.section_id,
+    )
+
+
+def lineage(state: State) -> ir.Table:
+    """The articles that are dated on the day, and the sections of the live ones."""
+    articles = state.entities("article")
+    dated = _dated(articles)
+    shown = _dated(live(articles))
+    return ibis.union(
+        dated.select("id", entity=dated.article),
+        through(shown.select("id", entity=shown.article), referring(live(articles), "section_id")),
+    )
+
+
+VIEW = View(
+    name="timeline",
+    code_version=1,
+    documents=documents,
+    lineage=lineage,
+    title="id",
+    text={"day": ("id",), "headline": ("headlines.headline",)},
+    filters={"id": "id", "section": "sections.name", "section_id": "sections.id"},
+    date="date",
+)

@@ -1,0 +1,72 @@
+"""topics: a tag, how many articles it has, the latest, and the tags that appear beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+from views.denormalize import (
+    LATEST,
+    chosen,
+    counted,
+    itself,
+    latest,
+    live,
+    mentioned_once,
+    naming,
+    through,
+    visible,
+    with_lists,
+)
+from views.view import View
+
+if TYPE_CHECKING:
+    from views.state import State
+
+
+def documents(state: State, keys: ir.Table | None) -> ir.Table:
+    """One document per live tag; ``related`` leaves out tags that were removed."""
+    articles, tags = live(state.entities("article")), state.entities("tag")
+    tagged = mentioned_once(articles, "tag_ids")
+    about = chosen(tagged.select("article", id=tagged.other), keys)
+    removed = tags.filter(~tags.live).select(other=tags.id)
+    beside = about.join(tagged.anti_join(removed, "other"), "article")
+    beside = beside.filter(beside.id != beside.other)
+    counts = about.group_by("id").agg(article_count=about.count())
+    topics = visible(state, "tag", keys).left_join(counts, "id")
+    topics = with_lists(
+        topics.mutate(article_count=topics.article_count.fill_null(0)),
+        latest(about, articles),
+        counted(beside, tags, "related", LATEST),
+    )
+    return topics.select("id", "name", "kind", "article_count", "latest", "related")
+
+
+def lineage(state: State) -> ir.Table:
+    """The tag; the articles that name it; the tags beside it in the live ones."""
+    articles = state.entities("article")
+    tagged = mentioned_once(live(articles), "tag_ids")
+    beside = tagged.select(id=tagged.article, entity=tagged.other)
+    return ibis.union(
+        itself(state.entities("tag")),
+        naming(articles, "tag_ids"),
+        through(naming(live(articles), "tag_ids"), beside),
+    )
+
+
+VIEW = View(
+    name="topics",
+    code_version=1,
+    documents=documents,
+    lineage=lineage,
+    title="name",
+    text={"name": ("name",), "related": ("related.name",)},
+    filters={
+        "id": "id",
+        "kind": "kind",
+        "related": "related.name",
+        "related_id": "related.id",
+    },
+)
