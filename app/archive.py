@@ -92,7 +92,7 @@ def export(
     from views.documents import export as lines
 
     with told():
-        for line in lines(view, home, at=at, key=key):
+        for line in lines(view, home, at=at, keys=None if key is None else [key]):
             sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
 

@@ -173,7 +173,7 @@ def history(
         if not version:
             raise Failure(f"{stream} has no events; `stet log` shows what there is")
         keys = [f"{stream}@{number}" for number in range(1, version + 1)]
-        documents = [orjson.loads(line) for line in export("history", home, key=keys)]
+        documents = [orjson.loads(line) for line in export("history", home, keys=keys)]
     for document in sorted(documents, key=lambda found: found["version"]):
         if as_json:
             typer.echo(show.json_line(document))

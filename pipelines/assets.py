@@ -141,7 +141,7 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
             severity=AssetCheckSeverity.WARN,
             metadata={
                 "unresolved": len(found),
-                "examples": [f"{r.category}.{r.field} → {r.reference}" for r in found[:20]],
+                "examples": [f"{r.category}.{r.field} → {r.id}" for r in found[:20]],
             },
         )
 

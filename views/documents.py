@@ -35,25 +35,27 @@ def read(
     Taken from a kept build of exactly that sequence if there is one, else made from the log.
     """
     with _documents(view, home, at, None, categories) as path:
-        return pq.read_table(path).to_pandas()
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        return frame
 
 
 def export(
     view: str | View,
     home: Path | str,
     at: Point = None,
-    key: str | None = None,
+    keys: Sequence[str] | None = None,
     categories: Sequence[Category] | None = None,
 ) -> Iterator[bytes]:
-    """The documents as JSON, one line each, sorted by id; only the one of ``key`` if given.
+    """The documents as JSON, one line each, sorted by id; only those of ``keys`` if given.
 
     Instants are ISO 8601 in UTC, with microseconds only where there are any:
     ``1851-09-18T05:00:00Z``.
     """
-    with _documents(view, home, at, key, categories) as path, pq.ParquetFile(path) as file:
+    wanted = None if keys is None else set(keys)
+    with _documents(view, home, at, keys, categories) as path, pq.ParquetFile(path) as file:
         for batch in file.iter_batches(BATCH_DOCUMENTS):
             for document in batch.to_pylist():
-                if key is None or document["id"] == key:
+                if wanted is None or document["id"] in wanted:
                     yield orjson.dumps(
                         document, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
                     )
@@ -64,7 +66,7 @@ def _documents(
     view: str | View,
     home: Path | str,
     at: Point,
-    key: str | None,
+    keys: Sequence[str] | None,
     categories: Sequence[Category] | None,
 ) -> Iterator[Path]:
     """A Parquet file with (at least) the documents asked for, while it is needed."""
@@ -76,12 +78,12 @@ def _documents(
         return
     shelf.shelf(home).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".reading-", dir=shelf.shelf(home)) as directory:
-        yield _made(known, snapshot, Path(directory), key)
+        yield _made(known, snapshot, Path(directory), keys)
 
 
-def _made(view: View, snapshot: Snapshot, directory: Path, key: str | None) -> Path:
+def _made(view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] | None) -> Path:
     with State(snapshot, directory / "state") as state:
-        keys = None if key is None else state.keys([key])
+        wanted = None if keys is None else state.keys(keys)
         path = directory / f"{view.name}.parquet"
-        storage.write(state.backend, completed(view, state, keys), path, order_by="id")
+        storage.write(state.backend, completed(view, state, wanted), path, order_by="id")
     return path
