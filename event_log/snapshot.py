@@ -29,6 +29,14 @@ class Snapshot:
     registry: Registry
     commits: Commits
 
+    @property
+    def digest(self) -> str:
+        """The chain's digest at the commit that holds the last of these events, hexadecimal.
+
+        What was made from a snapshot of the same sequence and digest was made from these events.
+        """
+        return self.commits.at(self.sequence).digest.hex() if self.sequence else ""
+
     def files(self) -> list[str]:
         """The Parquet files that hold these events, in order.
 

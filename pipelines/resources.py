@@ -20,7 +20,7 @@ class Archive(ConfigurableResource):  # type: ignore[type-arg]
     """
 
     home: str = ""
-    views: list[str] = []
+    views: list[str] = []  # noqa: RUF012 - the base class is pydantic, which copies it
     at: str = ""
 
     def folder(self) -> str:

@@ -113,7 +113,7 @@ def begin(
     directory = known or shelf.place(
         shelf.shelf(home),
         build_id=build_id,
-        sequence=log.at(at).sequence,
+        snapshot=log.at(at),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     about = shelf.about(directory)

@@ -72,7 +72,7 @@ def _documents(
     """A Parquet file with (at least) the documents asked for, while it is needed."""
     known = VIEWS[view] if isinstance(view, str) else view
     snapshot = open_log(home, categories).at(at)
-    built = shelf.kept(shelf.shelf(home), known, snapshot.sequence)
+    built = shelf.kept(shelf.shelf(home), known, snapshot)
     if built:
         yield built
         return

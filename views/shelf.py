@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from views import storage
 
 if TYPE_CHECKING:
+    from event_log import Snapshot
     from views.build import Written
     from views.view import View
 
@@ -41,7 +42,7 @@ def builds(views: Path) -> list[Path]:
     return sorted(path for path in views.iterdir() if path.name.isdigit())
 
 
-def place(views: Path, build_id: str | None, sequence: int, created_at: str) -> Path:
+def place(views: Path, build_id: str | None, snapshot: Snapshot, created_at: str) -> Path:
     """Make the next numbered directory, put-if-absent, and return it.
 
     It appears with its ``build.json`` in it. When another process was faster with the same
@@ -52,7 +53,12 @@ def place(views: Path, build_id: str | None, sequence: int, created_at: str) -> 
     prepared.mkdir(parents=True)
     _write_json(
         prepared / ABOUT,
-        {"build_id": identity, "sequence": sequence, "created_at": created_at},
+        {
+            "build_id": identity,
+            "sequence": snapshot.sequence,
+            "digest": snapshot.digest,
+            "created_at": created_at,
+        },
     )
     number = 1
     while True:
@@ -80,7 +86,7 @@ def find(views: Path, build_id: str) -> Path | None:
 
 
 def about(directory: Path) -> dict[str, Any]:
-    """What ``build.json`` says: ``build_id``, ``sequence``, ``created_at``."""
+    """What ``build.json`` says: ``build_id``, ``sequence``, ``digest``, ``created_at``."""
     loaded: dict[str, Any] = json.loads((directory / ABOUT).read_text())
     return loaded
 
@@ -97,14 +103,19 @@ def views_of(directory: Path) -> dict[str, dict[str, Any]]:
     return {path.stem: json.loads(path.read_text()) for path in notes}
 
 
-def kept(views: Path, view: View, sequence: int) -> Path | None:
-    """The documents of a view at a sequence, if a build has them from this version of the code."""
+def kept(views: Path, view: View, snapshot: Snapshot) -> Path | None:
+    """The documents of a view, if a build has them of this snapshot and this version of the code.
+
+    The digest tells a snapshot from one of another log that had as many events.
+    """
+    wanted = (snapshot.sequence, snapshot.digest)
     for directory in reversed(builds(views)):
-        note = directory / f"{view.name}.json"
-        if about(directory)["sequence"] != sequence or not note.exists():
+        note, documents = directory / f"{view.name}.json", directory / f"{view.name}.parquet"
+        built = about(directory)
+        if (built["sequence"], built["digest"]) != wanted or not documents.exists():
             continue
-        if json.loads(note.read_text())["code_version"] == view.code_version:
-            return directory / f"{view.name}.parquet"
+        if note.exists() and json.loads(note.read_text())["code_version"] == view.code_version:
+            return documents
     return None
 
 

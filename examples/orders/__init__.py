@@ -1,0 +1,1 @@
+"""Orders: the textbook case of event sourcing; see README.md."""
