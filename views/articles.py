@@ -32,6 +32,7 @@ OTHER_SPACES = (
     "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 """What separates words beside space and newline; as Unicode and Python's ``str.split`` say."""
+IRREGULAR = rf"^$|^\s|\s$|  | \n|\n |[^\n]\n[^\n]|\n\n\n|[{OTHER_SPACES}]"
 
 
 def documents(state: State, keys: ir.Table | None) -> ir.Table:
@@ -97,14 +98,14 @@ def _not_removed(mentioned: ir.Table) -> ir.Table:
 def words(text: ir.Value) -> ir.Value:
     """How many words a text has: the parts that white space separates.
 
-    Where single spaces separate them, as nearly everywhere, they need not be looked at one by one.
+    Where single spaces and empty lines separate them, as nearly everywhere, counting these is
+    enough; elsewhere the words are looked at one by one.
     """
-    spaced = text.replace("\n\n", " ").replace("\n", " ")
-    parts = spaced.translate(OTHER_SPACES, " " * len(OTHER_SPACES)).split(" ")
+    spaced = text.translate(OTHER_SPACES, " " * len(OTHER_SPACES)).replace("\n", " ")
     return ibis.ifelse(
-        spaced.re_search(f"^ | $|  |^$|[{OTHER_SPACES}]"),
-        parts.filter(lambda part: part != "").length(),
-        spaced.split(" ").length(),
+        text.re_search(IRREGULAR),
+        spaced.split(" ").filter(lambda part: part != "").length(),
+        text.split(" ").length() + text.split("\n\n").length() - 1,
     )
 
 

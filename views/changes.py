@@ -37,7 +37,13 @@ def changes(events: ir.Table, category: Category) -> ir.Table:
     told = compared.mutate(told=_told(compared, category))
     return told.mutate(
         changes=told.told.map(
-            lambda change: ibis.struct({part: change[part] for part in ("field", "old", "new")})
+            lambda change: ibis.struct(
+                {
+                    "field": change["field"],
+                    "old": _shown(change["old"], change["skipped"]),
+                    "new": _shown(change["new"], change["skipped"]),
+                }
+            )
         ),
         labels=told.told.map(lambda change: change["label"]),
         title=_title(told, category),
@@ -52,22 +58,21 @@ def label(field: str) -> str:
 
 
 def _told(events: ir.Table, category: Category) -> ir.Value:
-    """The list of changes, in the order of the category's fields."""
-    return ibis.array([_change(events, category, name) for name in category.fields.names]).filter(
-        lambda change: change["changed"]
+    """The list of changes, still marked, in the order of the category's fields."""
+    changes = [_change(events, category, name) for name in category.fields.names]
+    return ibis.array(changes).filter(
+        lambda change: change["new"].notnull() & (change["new"] != change["old"])
     )
 
 
 def _change(events: ir.Table, category: Category, name: str) -> ir.Value:
-    old, new = events[f"{name}_old"], events[f"{name}_new"]
-    hashed = name in wide(category)
     return ibis.struct(
         {
             "field": ibis.literal(name),
             "label": ibis.literal(label(name)),
-            "old": _shown(old, hashed),
-            "new": _shown(new, hashed),
-            "changed": new.notnull() & (new != ibis.coalesce(old, "")),
+            "skipped": len(MARK) + (HASH_DIGITS if name in wide(category) else 0),
+            "old": ibis.coalesce(events[f"{name}_old"], ""),
+            "new": events[f"{name}_new"],
         }
     )
 
@@ -78,7 +83,7 @@ def _title(events: ir.Table, category: Category) -> ir.Value:
     for name in (name for event_type in creating for name in event_type.required):
         if category.fields.field(name).type == "string":
             current = ibis.coalesce(events[f"{name}_new"], events[f"{name}_old"])
-            return ibis.coalesce(_shown(current, hashed=False), events.stream)
+            return ibis.coalesce(_shown(current, len(MARK)), events.stream)
     return events.stream
 
 
@@ -95,9 +100,9 @@ def _hashed(value: ir.Value) -> ir.Value:
     return value.hash().cast("string").lpad(HASH_DIGITS, "0") + value.left(SHORTENED + 1)
 
 
-def _shown(marked: ir.Value, hashed: bool) -> ir.Value:
+def _shown(marked: ir.Value, skipped: ir.Value | int) -> ir.Value:
     """The text behind the mark, shortened; null when there is none."""
-    text = marked.substr(len(MARK) + (HASH_DIGITS if hashed else 0))
+    text = marked.substr(skipped)
     short = ibis.ifelse(
         text.length() > SHORTENED, text.left(SHORTENED - 1) + ibis.literal("…"), text
     )
