@@ -41,11 +41,11 @@ CLAUSE_FORMS = (
     "there has been more {noun} than {noun2} in the {plural} of this {adjective} {noun3}",
 )
 OWN_FORMS = (
-    "{person} of {place} said that the {noun} had {verb} the {rare}.",
-    "In {place} the {noun} and the {noun2} were {verb} at the {rare}.",
-    '"We {verb} the {noun}," {person} said, "and the {rare} was {verb2}."',
+    "{person} of {place} said that the {noun} had {verb} the {rare} and its {rares}.",
+    "In {place} the {noun} and the {noun2} were {verb} at the {rare}, without {rares}.",
+    '"We {verb} the {noun}," {person} said, "and the {rares} of the {rare} were {verb2}."',
     "The {noun2} at {place}, where {person} {verb} a {rare}, is {adjective}.",
-    "Asked about the {noun}, {person} {verb} the {rare} and the {noun2}.",
+    "Asked about the {noun}, {person} {verb} the {rare}, the {rares} and the {noun2}.",
     "One {rare} near {place} was {verb} as the {noun2} {verb2} the {noun}.",
 )
 CONNECTIVES = (", and ", ", while ", ", but ", "; ", ", as ", ", although ", ", because ", ", so ")
@@ -89,17 +89,18 @@ class Prose:
             "verb": words.verbs,
             "adjective": words.adjectives,
             "adverb": words.adverbs,
-            "place": words.places,
-            "person": words.surnames,
         }
+        names = {"place": words.places, "person": words.surnames}
         self._drawn = {
             kind: tuple([self._common(of) for _ in range(DRAWN)]) for kind, of in kinds.items()
         }
+        for kind, of in names.items():  # names are rarer than words: all of them have a chance
+            self._drawn[kind] = tuple([of[self.rank(len(of), 8.0)] for _ in range(DRAWN)])
         self._drawn["person"] = tuple(
             [f"{self.pick(words.first_names)} {surname}" for surname in self._drawn["person"]]
         )
         self._drawn["number"] = tuple([f"{2 + self.rank(20_000):,}" for _ in range(DRAWN)])
-        self._drawn["rare"] = words.nouns
+        self._drawn |= {"rare": words.nouns, "rares": words.plurals}
         texts = [self._fill(self.pick(CLAUSE_FORMS)) for _ in range(CLAUSES)]
         self._sentences = [self._sentence(texts) for _ in range(SENTENCES)]
 

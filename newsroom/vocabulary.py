@@ -171,7 +171,7 @@ def vocabulary() -> Vocabulary:
     adjectives = _distinct(ADJECTIVES.split())
     return Vocabulary(
         nouns=nouns,
-        plurals=tuple(_plural(noun) for noun in nouns[:4000]),
+        plurals=tuple(_plural(noun) for noun in nouns),
         verbs=tuple(_past(verb) for verb in verbs)
         + _scattered(_past(prefix + verb) for prefix in PREFIXES for verb in verbs),
         adjectives=adjectives + _scattered(f"un{word}" for word in adjectives),
