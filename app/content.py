@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,7 +14,8 @@ from app import show
 from app.options import DEFAULT_HOME, Failure, Home, Json, open_log, told
 
 if TYPE_CHECKING:
-    from event_log import Event
+    from connectors.jsonlines import Imported
+    from event_log import Event, EventLog
 
 
 class OnError(StrEnum):
@@ -82,33 +83,38 @@ def import_files(
     """
     with told():
         log = open_log(home)
-        results = {file: _import_one(log, file, on_error, as_json) for file in files}
+        results = {}
+        for file in files:
+            results[file] = import_one(log, file, on_error.value)
+            if not as_json:
+                print_imported(file, results[file])
     if as_json:
         typer.echo(show.json_line({file: asdict(result) for file, result in results.items()}))
     if any(result.rejected for result in results.values()):
         raise typer.Exit(1)
 
 
-def _import_one(log: Any, file: str, on_error: OnError, as_json: bool) -> Any:
+def import_one(log: EventLog, file: str, on_error: Literal["stop", "reject"]) -> Imported:
+    """Import one file with a progress bar, and say on stderr what was rejected."""
     from connectors.jsonlines import import_events
     from connectors.lines import Lines
 
     size = Lines(file).size if file != "-" and Path(file).is_file() else None
     with show.progress_bar(f"importing {Path(file).name}", size) as advance:
         result = import_events(
-            log,
-            file,
-            on_error.value,
-            lambda events, done, _: advance(done, f"{events:,} events"),
+            log, file, on_error, lambda events, done, _: advance(done, f"{events:,} events")
         )
-    if not as_json:
-        typer.echo(f"{file}: {result.added:,} events added, {result.known:,} known already")
     if result.rejected:
         show.note(
             f"error: {file}: {result.rejected:,} lines rejected; "
             f"they and the reasons are in {result.rejected_file}"
         )
     return result
+
+
+def print_imported(file: str, result: Imported) -> None:
+    """Say what an import did with one file."""
+    typer.echo(f"{file}: {result.added:,} events added, {result.known:,} known already")
 
 
 def generate(

@@ -1,0 +1,95 @@
+"""``make demo``: import the sample, run the main job in Dagster, look at what came of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from app import show
+from app.archive import print_answer
+from app.content import history, import_one, print_imported
+from app.options import DEFAULT_HOME, open_log, told
+
+SAMPLE = Path(__file__).parents[1] / "newsroom" / "sample"
+SEARCHES = (
+    "titanic iceberg",
+    '"south pole" OR antarctic*',
+    "why did the bridge over the river open to the public",
+)
+CORRECTED = "article/titanic-1912"
+
+
+def main() -> None:
+    """Run the demonstration over the home of ``STET_HOME``, or ``./archive``."""
+    home = Path(os.environ.get("STET_HOME", DEFAULT_HOME))
+    with told():
+        _import(home)
+        _rebuild(home)
+        _search(home)
+        _heading(f"$ stet history {CORRECTED}")
+        history(CORRECTED, home, as_json=False)
+        _next(home)
+
+
+def _heading(text: str) -> None:
+    typer.secho(f"\n{text}", fg=typer.colors.CYAN, bold=True)
+
+
+def _import(home: Path) -> None:
+    _heading("$ stet import newsroom/sample/*.jsonl")
+    log = open_log(home)
+    for file in sorted(SAMPLE.glob("*.jsonl")):
+        print_imported(file.name, import_one(log, str(file), "stop"))
+    typer.echo(f"{log.head:,} events in the log, digest {log.digest[:16]}…")
+
+
+def _rebuild(home: Path) -> None:
+    from pipelines.run import rebuild
+
+    _heading("The Dagster job rebuild: replay the log into views, index, check, promote")
+    steps: list[tuple[str, dict[str, Any]]] = []
+    with show.progress_bar("running", 14) as advance:
+
+        def tell(asset: str, metadata: dict[str, Any]) -> None:
+            steps.append((asset, metadata))
+            advance(len(steps), asset)
+
+        rebuild(str(home), tell)
+    headings = ("asset", "documents", "seconds", "a second")
+    lines = [
+        (asset, f"{m['documents']:,}", f"{m['seconds']:.2f}", f"{m['documents a second']:,}")
+        for asset, m in steps
+    ]
+    show.table(headings, lines, right=headings[1:])
+
+
+def _search(home: Path) -> None:
+    from search import Query, search
+
+    for text in SEARCHES:
+        _heading(f"$ stet search {_quoted(text)} --size 3 --facet section")
+        print_answer(search(home, Query(text=text, size=3, facets=("section",))))
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'"
+
+
+def _next(home: Path) -> None:
+    where = "" if home == DEFAULT_HOME else f" --home {home}"
+    _heading("What to type next (. .venv/bin/activate first)")
+    typer.echo(
+        f"stet status{where}\n"
+        f"stet search 'headline:moon' --sort oldest{where}\n"
+        f'stet append tag/whales TagDefined --data \'{{"name": "Whales"}}\'{where}'
+        f" && stet rebuild{where}\n"
+        f"stet export articles --at 100{where} | head -n 3\n"
+        "make dagster      # the same job in the Dagster UI, with its metadata and checks"
+    )
+
+
+if __name__ == "__main__":
+    main()
