@@ -17,8 +17,8 @@ class RunFailed(Exception):
     """The job did not succeed; the message says which step, and why."""
 
 
-def rebuild(home: str, told: Told) -> None:
-    """Run the job ``rebuild`` over an archive; raises ``RunFailed`` with what and where.
+def rebuild(home: str, told: Told, at: str = "") -> None:
+    """Run the job ``rebuild`` over an archive, as of a point if given; raises ``RunFailed`` with what and where.
 
     With ``DAGSTER_HOME`` set, the run stands in the Dagster UI afterwards.
     """
@@ -32,7 +32,7 @@ def rebuild(home: str, told: Told) -> None:
         result = job.execute_in_process(
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                "resources": {"archive": {"config": {"home": home}}},
+                "resources": {"archive": {"config": {"home": home, "at": at}}},
             },
             instance=running,
             run_id=run_id,

@@ -1,0 +1,140 @@
+"""Dagster decides when: the job does what the command line does, and shows what it did."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dagster import DagsterInstance, DefaultScheduleStatus, ExecuteInProcessResult
+
+from event_log import EventLog, NewEvent
+from newsroom.categories import CATEGORIES
+from pipelines.definitions import definitions
+from pipelines.run import RunFailed, rebuild
+from search import Query, search, serving
+from views import VIEW_NAMES
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = {"headline": "Whales <b>return</b> | again", "published_at": "1851-10-18T12:00:00Z"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    log = EventLog(tmp_path / "home" / "log", CATEGORIES)
+    log.append([NewEvent("article/1", "ArticlePublished", PUBLISHED | {"tag_ids": ["tag/sea"]})])
+    log.append([NewEvent("article/2", "ArticlePublished", PUBLISHED)])
+    return tmp_path / "home"
+
+
+def execute(home: Path, **config: Any) -> ExecuteInProcessResult:
+    return definitions.resolve_job_def("rebuild").execute_in_process(
+        run_config={"resources": {"archive": {"config": {"home": str(home), **config}}}},
+        raise_on_error=False,
+    )
+
+
+def metadata_of(result: ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    found = {}
+    for event in result.get_asset_materialization_events():
+        materialization = event.step_materialization_data.materialization
+        values = {name: value.value for name, value in materialization.metadata.items()}
+        found["/".join(materialization.asset_key.path)] = values
+    return found
+
+
+def test_the_job_rebuilds_every_view_and_index_and_promotes_them(home: Path) -> None:
+    result = execute(home)
+    assert result.success
+    names = {f"{group}/{view}" for group in ("views", "index") for view in VIEW_NAMES}
+    assert set(metadata_of(result)) == names
+    assert {view: now.sequence for view, now in serving(home).items()} == dict.fromkeys(
+        VIEW_NAMES, 2
+    )
+    assert search(home, Query(text="whale")).total == 2
+
+
+def test_a_materialization_shows_figures_samples_and_a_plot(home: Path) -> None:
+    articles = metadata_of(execute(home))["views/articles"]
+    assert (articles["sequence"], articles["documents"]) == (2, 2)
+    assert articles["seconds"] > 0
+    assert articles["documents a second"] > 0
+    assert articles["bytes"] > 0
+    assert "| article/1 |" in articles["sample"]
+    assert "<b>" not in articles["sample"]
+    assert articles["articles a year"].startswith("![articles a year](data:image/png;base64,")
+
+
+def test_run_config_chooses_the_views_and_the_point_in_time(home: Path) -> None:
+    assert execute(home).success
+    chosen = execute(home, views=["articles"], at="1")
+    assert chosen.success
+    assert set(metadata_of(chosen)) == {"views/articles", "index/articles"}
+    now = serving(home)
+    assert (now["articles"].sequence, now["bylines"].sequence) == (1, 2)
+
+
+def test_each_index_is_checked_against_its_view_document_by_document(home: Path) -> None:
+    evaluations = execute(home).get_asset_check_evaluations()
+    equal = [e for e in evaluations if e.check_name == "documents_equal_view"]
+    assert {e.asset_key.path[-1] for e in equal} == set(VIEW_NAMES)
+    assert all(e.passed for e in equal)
+
+
+def test_a_reference_that_does_not_resolve_is_a_warning(home: Path) -> None:
+    evaluations = execute(home).get_asset_check_evaluations()
+    (unresolved,) = [e for e in evaluations if e.check_name == "no_unresolved_references"]
+    assert not unresolved.passed
+    assert unresolved.metadata["unresolved"].value == 1
+    assert "tag/sea" in str(unresolved.metadata["examples"].value)
+
+
+def test_a_failing_run_says_what_and_where_and_leaves_what_serves(home: Path) -> None:
+    assert execute(home).success
+    before = serving(home)
+    with pytest.raises(RunFailed, match=r"there is no sequence 999"):
+        rebuild_at(home, "999")
+    assert serving(home) == before
+
+
+def rebuild_at(home: Path, at: str) -> None:
+    rebuild(str(home), lambda *_: None, at=at)
+
+
+def test_the_log_asset_is_observed_with_its_head_as_data_version(home: Path) -> None:
+    from dagster import observe
+
+    from pipelines.assets import log
+    from pipelines.resources import Archive
+
+    with DagsterInstance.ephemeral() as instance:
+        observe([log], resources={"archive": Archive(home=str(home))}, instance=instance)
+        (observed,) = instance.fetch_observations(log.key, limit=1).records
+    tags = observed.asset_observation.tags
+    assert tags["dagster/data_version"] == "2"
+
+
+def test_the_nightly_schedule_is_at_three_utc_and_off() -> None:
+    schedule = definitions.resolve_schedule_def("nightly_rebuild")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 3 * * *", "UTC")
+    assert schedule.default_status is DefaultScheduleStatus.STOPPED
+
+
+def test_loading_the_definitions_does_no_io(tmp_path: Path) -> None:
+    script = "import pipelines.definitions; import os; print(os.listdir('.'))"
+    printed = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert printed.stdout.strip() == "[]"
+
+
+def test_dagsters_telemetry_is_off() -> None:
+    configured = yaml.safe_load((ROOT / "dagster_home" / "dagster.yaml").read_text())
+    assert configured["telemetry"] == {"enabled": False}
