@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -114,7 +115,8 @@ class State:
 
     def keys(self, ids: Iterable[str]) -> ir.Table:
         """These ids as a table, to ask for the documents of just these."""
-        return ibis.memtable(pa.table({"id": pa.array(list(ids), pa.string())}))
+        keys = pa.table({"id": pa.array(list(ids), pa.string())})
+        return self.backend.create_table(f"keys_{uuid.uuid4().hex}", keys, temp=True)
 
     def close(self) -> None:
         """Close DuckDB and remove what was temporary."""

@@ -23,17 +23,18 @@ class Newsroom:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.log = EventLog(home / "log", CATEGORIES)
-        self._states: list[State] = []
+        self._states: dict[int, State] = {}
 
     def tell(self, *events: Told, **envelope: Any) -> None:
         """Append events, given as stream, type and data."""
         self.log.append([NewEvent(s, t, d, **envelope) for s, t, d in events])
 
     def state(self, at: int | None = None) -> State:
-        """The state at a point; closed when the test ends."""
-        state = State(self.log.at(at))
-        self._states.append(state)
-        return state
+        """The state at a point; the same one for the same point, closed when the test ends."""
+        snapshot = self.log.at(at)
+        if snapshot.sequence not in self._states:
+            self._states[snapshot.sequence] = State(snapshot)
+        return self._states[snapshot.sequence]
 
     def entities(self, category: str, at: int | None = None) -> dict[str, dict[str, Any]]:
         """The entities of a category by id."""
@@ -49,7 +50,7 @@ class Newsroom:
         return {document["id"]: document for document in table.to_pyarrow().to_pylist()}
 
     def close(self) -> None:
-        for state in self._states:
+        for state in self._states.values():
             state.close()
 
 
