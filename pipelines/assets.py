@@ -1,11 +1,13 @@
-"""The assets: the log, which is observed, and for each view its documents and its index."""
+"""The assets: the log, which is observed, and for each view its documents and its index.
 
-from __future__ import annotations
+Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
 from dagster import (
+    AssetCheckExecutionContext,
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
@@ -131,7 +133,9 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
         name="no_unresolved_references",
         description="Nothing names an entity that the log has not seen (yet).",
     )
-    def no_unresolved_references(context: Any, archive: Archive) -> AssetCheckResult:
+    def no_unresolved_references(
+        context: AssetCheckExecutionContext, archive: Archive
+    ) -> AssetCheckResult:
         from views.checks import unresolved_references
 
         rebuild = archive.rebuild(context.run_id)

@@ -18,9 +18,10 @@ class RunFailed(Exception):
 
 
 def rebuild(home: str, told: Told, at: str = "") -> None:
-    """Run the job ``rebuild`` over an archive, as of a point if given; raises ``RunFailed`` with what and where.
+    """Run the job ``rebuild`` over an archive, as of a point if given.
 
-    With ``DAGSTER_HOME`` set, the run stands in the Dagster UI afterwards.
+    Raises ``RunFailed`` with the step and the reason. With ``DAGSTER_HOME`` set, the
+    run stands in the Dagster UI afterwards.
     """
     from pipelines.definitions import definitions
 
