@@ -115,8 +115,9 @@ class State:
 
     def keys(self, ids: Iterable[str]) -> ir.Table:
         """These ids as a table, to ask for the documents of just these."""
-        keys = pa.table({"id": pa.array(list(ids), pa.string())})
-        return self.backend.create_table(f"keys_{uuid.uuid4().hex}", keys, temp=True)
+        path = self._spill / f"keys-{uuid.uuid4().hex}.parquet"
+        pq.write_table(pa.table({"id": pa.array(list(ids), pa.string())}), path)
+        return self.backend.read_parquet(path)
 
     def close(self) -> None:
         """Close DuckDB and remove what was temporary."""
