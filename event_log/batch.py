@@ -6,9 +6,12 @@ memory of its text and not that of its Python objects.
 
 from __future__ import annotations
 
+import bisect
+from collections.abc import Collection
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import uuid_utils
 
 from event_log.category import INSTANT, Registry
@@ -48,15 +51,33 @@ class Batch:
         self._chunks: list[pa.RecordBatch] = []
         self._ids: set[str] = set()
         self._full = 0
-        self.repeated = 0
+        self._attempted = False
+        self._repeats: list[int] = []
 
     def __len__(self) -> int:
         return self._full + len(self._lines)
 
     @property
-    def given_ids(self) -> set[str]:
-        """The ids that came with their events; those that the log made cannot be known before."""
-        return self._ids
+    def repeated(self) -> int:
+        """How many events were left out because the batch had their ids already."""
+        return len(self._repeats)
+
+    def ids_to_look_up(self) -> Collection[str]:
+        """The ids that the log may have: at first only those that came with their events.
+
+        From the second time on also those that were made here: the first attempt may have
+        written them and failed after that.
+        """
+        if not self._attempted:
+            self._attempted = True
+            return self._ids
+        ids: list[str] = self.table().column("event_id").to_pylist()
+        return ids
+
+    def position(self, event_id: str) -> int:
+        """The place of an event among all that were handed to ``add``, from 0."""
+        place: int = pc.index(self.table().column("event_id"), event_id).as_py()
+        return place + bisect.bisect_right(self._repeats, place)
 
     def add(self, event: NewEvent) -> None:
         """Check an event and add it; raises ``InvalidEvent`` and leaves the batch as it was."""
@@ -66,7 +87,7 @@ class Batch:
         if event_id is None:
             event_id = str(uuid_utils.uuid7())
         elif event_id in self._ids:
-            self.repeated += 1
+            self._repeats.append(len(self))
             return
         else:
             self._ids.add(event_id)

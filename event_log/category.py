@@ -17,10 +17,25 @@ TEXT = pa.large_string()
 
 SCALARS = (pa.string(), TEXT, pa.int64(), pa.float64(), pa.bool_(), INSTANT, pa.date32())
 FIELD_TYPES = (*SCALARS, pa.list_(pa.string()), pa.list_(pa.int64()))
-ENVELOPE_NAMES = frozenset(
-    "sequence event_id stream version type schema_version recorded_at occurred_at actor "
-    "correlation_id causation_id digest".split()
+
+ENVELOPE = pa.schema(
+    [
+        ("sequence", pa.int64()),
+        ("event_id", pa.string()),
+        ("stream", pa.string()),
+        ("category", pa.string()),
+        ("version", pa.int64()),
+        ("type", pa.string()),
+        ("schema_version", pa.int64()),
+        ("recorded_at", INSTANT),
+        ("occurred_at", INSTANT),
+        ("actor", pa.string()),
+        ("correlation_id", pa.string()),
+        ("causation_id", pa.string()),
+        ("digest", pa.binary(32)),
+    ]
 )
+"""The columns that every event has; after them comes a struct for each category in a file."""
 
 
 class Effect(StrEnum):
@@ -69,14 +84,22 @@ class Category:
     schema_version: int = 1
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier() or self.name in ENVELOPE_NAMES:
+        # Names differ by more than case, because to SQL engines on the log's files they would not.
+        if not self.name.isidentifier() or self.name.lower() in ENVELOPE.names:
             raise InvalidCategory(f"category {self.name!r}: the name must be a plain word")
+        taken = {"cleared"}
         for field in self.fields:
-            if field.type not in FIELD_TYPES or field.name == "cleared":
+            if field.type not in FIELD_TYPES:
                 raise InvalidCategory(
                     f"category {self.name!r}, field {field.name!r}: cannot be {field.type}; "
-                    f"use one of {', '.join(map(str, FIELD_TYPES))}, and not the name 'cleared'"
+                    f"use one of {', '.join(map(str, FIELD_TYPES))}"
                 )
+            if not field.name.isidentifier() or field.name.lower() in taken:
+                raise InvalidCategory(
+                    f"category {self.name!r}, field {field.name!r}: the name must be a plain "
+                    "word that no other field has, and not 'cleared'"
+                )
+            taken.add(field.name.lower())
         for event_type in self.types:
             unknown = set(event_type.required) - set(self.fields.names)
             if unknown:
@@ -104,7 +127,7 @@ class Registry(Mapping[str, Category]):
 
     def __init__(self, categories: tuple[Category, ...]) -> None:
         self._categories = {category.name: category for category in categories}
-        if len(self._categories) < len(categories):
+        if len({name.lower() for name in self._categories}) < len(categories):
             raise InvalidCategory("two categories have the same name")
         self.owner: dict[str, Category] = {}
         self.event_types: dict[str, EventType] = {}

@@ -1,48 +1,41 @@
-"""A commit: the Parquet file of one append, and what it says of itself in its metadata."""
+"""A commit: the Parquet file of one append, and what it says of itself in its footer.
+
+The footer's key-value metadata has ``stet.format``, ``stet.first_sequence`` and
+``stet.last_sequence``, ``stet.recorded_at`` (microseconds since 1970, the same for all its
+events), ``stet.previous_digest`` and ``stet.digest`` (the chain), and ``stet.checksum``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from event_log.category import INSTANT, TEXT
+from event_log import checksum
+from event_log.category import TEXT
 from event_log.errors import DamagedLog
 
 FOLDER = "commits"
 SUFFIX = ".parquet"
 GROUP_EVENTS = 16_384
 """Events in a row group: small enough to skip to one event, large enough to scan fast."""
+FEW_EVENTS = 256
+"""Below this a dictionary and statistics for every column cost more than they save."""
 UNDICTIONARIED = {"sequence", "event_id", "version", "digest"}
 
-ENVELOPE = pa.schema(
-    [
-        ("sequence", pa.int64()),
-        ("event_id", pa.string()),
-        ("stream", pa.string()),
-        ("category", pa.string()),
-        ("version", pa.int64()),
-        ("type", pa.string()),
-        ("schema_version", pa.int64()),
-        ("recorded_at", INSTANT),
-        ("occurred_at", INSTANT),
-        ("actor", pa.string()),
-        ("correlation_id", pa.string()),
-        ("causation_id", pa.string()),
-        ("digest", pa.binary(32)),
-    ]
-)
+UNREADABLE = (OSError, pa.ArrowException)
+"""What reading a damaged file raises."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommitMetadata:
-    """What a commit's footer says: its sequences, and its digest over the one before."""
+    """What a commit's footer says: its sequences and time, and its digest over the one before."""
 
     first: int
     last: int
+    recorded_at: int
     previous: bytes
     digest: bytes
 
@@ -55,30 +48,43 @@ def name_of(first: int) -> str:
 def first_of(name: str) -> int:
     """The sequence at which the commit of this file name begins."""
     stem = name.removesuffix(SUFFIX)
-    if len(stem) != 20 or not stem.isdigit():
+    if len(stem) != 20 or not (stem.isascii() and stem.isdigit()) or not int(stem):
         raise DamagedLog(f"{FOLDER}/{name} is no commit's name; move the file out of the log")
     return int(stem)
 
 
-def write(path: Path, events: pa.Table, previous: bytes, digest: bytes) -> None:
-    """Write a commit's events (``ENVELOPE`` and structs) with its chain in the metadata."""
-    sequences = events.column("sequence")
-    about = {
-        "stet.format": "1",
-        "stet.first_sequence": str(sequences[0].as_py()),
-        "stet.last_sequence": str(sequences[-1].as_py()),
-        "stet.previous_digest": previous.hex(),
-        "stet.digest": digest.hex(),
-    }
-    pq.write_table(
-        events.replace_schema_metadata(about),
+def write(path: Path, events: pa.Table, about: CommitMetadata) -> None:
+    """Write a commit's events (``ENVELOPE`` and structs) with what the footer says of them."""
+    few = len(events) < FEW_EVENTS
+    with pq.ParquetWriter(
         path,
-        compression="zstd",
-        compression_level=1,
-        row_group_size=GROUP_EVENTS,
-        use_dictionary=_dictionary_columns(events.schema),
+        events.schema,
+        compression=_compression(events.schema, few),
+        use_dictionary=False if few else _dictionary_columns(events.schema),
+        write_statistics=["sequence", "recorded_at"] if few else True,
         write_page_checksum=True,
-    )
+    ) as writer:
+        writer.write_table(events, row_group_size=GROUP_EVENTS)
+        writer.add_key_value_metadata(
+            {
+                "stet.format": "1",
+                "stet.first_sequence": str(about.first),
+                "stet.last_sequence": str(about.last),
+                "stet.recorded_at": str(about.recorded_at),
+                "stet.previous_digest": about.previous.hex(),
+                "stet.digest": about.digest.hex(),
+                checksum.KEY: checksum.EMPTY,
+            }
+        )
+    checksum.stamp(path)
+
+
+def _compression(schema: pa.Schema, few: bool) -> str | dict[str, str]:
+    """Of few events only the prose is worth it: a compressed page of ten bytes is no smaller."""
+    if not few:
+        return "zstd"
+    structs = [column for column in schema if pa.types.is_struct(column.type)]
+    return {f"{c.name}.{f.name}": "zstd" for c in structs for f in c.type if f.type == TEXT}
 
 
 def _dictionary_columns(schema: pa.Schema) -> list[str]:
@@ -96,26 +102,25 @@ def _dictionary_columns(schema: pa.Schema) -> list[str]:
 
 
 def read_metadata(path: Path) -> CommitMetadata:
-    """What the commit's footer says, read from the file."""
-    about = reader(path).schema_arrow.metadata or {}
+    """What the commit's footer says; raises ``DamagedLog`` when it cannot be the file's own."""
+    about = reader(path).metadata.metadata or {}
+    first = first_of(path.name)
     try:
-        return CommitMetadata(
+        found = CommitMetadata(
             int(about[b"stet.first_sequence"]),
             int(about[b"stet.last_sequence"]),
+            int(about[b"stet.recorded_at"]),
             bytes.fromhex(about[b"stet.previous_digest"].decode()),
             bytes.fromhex(about[b"stet.digest"].decode()),
         )
     except (KeyError, ValueError):
+        found = None
+    if found is None or found.first != first or found.last < first:
         raise DamagedLog(
-            f"sequence {first_of(path.name)}: {path} does not say which events it holds; "
+            f"sequence {first}: {path} does not hold the events that begin there; "
             "restore it from a backup"
-        ) from None
-
-
-@lru_cache(maxsize=4096)
-def metadata(path: Path) -> CommitMetadata:
-    """What the commit's footer says. A commit never changes, so it is read once."""
-    return read_metadata(path)
+        )
+    return found
 
 
 def reader(path: Path, *, checksums: bool = False) -> pq.ParquetFile:
@@ -126,7 +131,7 @@ def reader(path: Path, *, checksums: bool = False) -> pq.ParquetFile:
         raise DamagedLog(
             f"sequence {first_of(path.name)}: {path} is missing; restore it from a backup"
         ) from None
-    except (OSError, pa.ArrowInvalid) as error:
+    except UNREADABLE as error:
         raise DamagedLog(
             f"sequence {first_of(path.name)}: {path} cannot be read ({error}); "
             "restore it from a backup"

@@ -10,7 +10,11 @@ from pathlib import Path
 from event_log import commit
 from event_log.commit import CommitMetadata
 from event_log.digest import NO_DIGEST
+from event_log.errors import DamagedLog
 from event_log.store import LocalStore
+
+REMEMBERED = 65_536
+"""Footers kept in memory. A commit never changes, so each is read once."""
 
 
 class Commits:
@@ -24,30 +28,81 @@ class Commits:
         self._store = store
         self._firsts: list[int] = []
         self._last = 0
+        self._identity: tuple[int, int] | None = None
         self._lock = threading.Lock()
+        self._remembered: dict[int, CommitMetadata] = {}
 
     def refresh(self) -> int:
-        """Look for new commits; returns the head, 0 for an empty log."""
+        """Look for new commits; returns the head, 0 for an empty log.
+
+        Raises ``DamagedLog`` when what was seen before is not there any more.
+        """
         with self._lock:
-            if not self._firsts:
-                names = self._store.names(commit.FOLDER, commit.SUFFIX)
-                self._firsts = [commit.first_of(name) for name in names]
-                if self._firsts:
-                    self._last = commit.metadata(self.path(self._firsts[-1])).last
-            while (path := self.path(self._last + 1)).exists():
-                self._firsts.append(self._last + 1)
-                self._last = commit.metadata(path).last
+            if self._firsts:
+                self._check_unchanged()
+            else:
+                self._list()
+            grown = False
+            while self.path(self._last + 1).exists():
+                about = self._about(self._last + 1)
+                self._firsts.append(about.first)
+                self._last = about.last
+                grown = True
+            if grown or (self._firsts and self._identity is None):
+                self._identity = self._identified()
             return self._last
+
+    def extend(self, about: CommitMetadata) -> None:
+        """Take in the commit that was just written, if it follows what was seen."""
+        with self._lock:
+            if about.first == self._last + 1:
+                self._remember(about)
+                self._firsts.append(about.first)
+                self._last = about.last
+                self._identity = self._identified()
+
+    def _about(self, first: int) -> CommitMetadata:
+        return self._remembered.get(first) or self._remember(commit.read_metadata(self.path(first)))
+
+    def _remember(self, about: CommitMetadata) -> CommitMetadata:
+        if len(self._remembered) >= REMEMBERED:
+            self._remembered.clear()
+        self._remembered[about.first] = about
+        return about
+
+    def _list(self) -> None:
+        """Begin with what is in the folder.
+
+        A file that appears while a folder is listed may be left out although a later one is not.
+        So the folder is listed twice: of the files up to the last of the first listing, the
+        second misses none.
+        """
+        names = self._store.names(commit.FOLDER, commit.SUFFIX)
+        again = self._store.names(commit.FOLDER, commit.SUFFIX) if names else []
+        firsts = [commit.first_of(name) for name in again if name <= names[-1]]
+        if firsts:
+            self._last = self._about(firsts[-1]).last
+            self._firsts = firsts
+
+    def _identified(self) -> tuple[int, int]:
+        path = self.path(self._firsts[-1])
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            raise self._missing(self._firsts[-1]) from None
+        return found.st_ino, found.st_mtime_ns
+
+    def _check_unchanged(self) -> None:
+        if self._identity is not None and self._identified() != self._identity:
+            raise DamagedLog(
+                f"sequence {self._firsts[-1]}: {self.path(self._firsts[-1])} was replaced while "
+                "the log was open; open it again, and verify it"
+            )
 
     @property
     def last(self) -> int:
         """The last sequence seen."""
         return self._last
-
-    @property
-    def digest(self) -> bytes:
-        """The chain's digest at the last commit seen; zeros for an empty log."""
-        return self.at(self._last).digest if self._last else NO_DIGEST
 
     def __len__(self) -> int:
         return len(self._firsts)
@@ -56,18 +111,41 @@ class Commits:
         """Where the commit that begins at a sequence lies."""
         return self._store.path(commit.name_of(first))
 
+    def digest(self, sequence: int) -> bytes:
+        """The chain's digest at the commit that holds a sequence; zeros before the first."""
+        return self.at(sequence).digest if sequence else NO_DIGEST
+
     def at(self, sequence: int) -> CommitMetadata:
         """The commit that holds a sequence."""
-        first = self._firsts[bisect.bisect_right(self._firsts, sequence) - 1]
-        return commit.metadata(self.path(first))
+        place = bisect.bisect_right(self._firsts, sequence) - 1
+        if place < 0:
+            raise self._missing(1)
+        about = self._about(self._firsts[place])
+        if about.last < sequence:
+            raise self._missing(about.last + 1)
+        return about
 
-    def paths(self, after: int = 0, until: int | None = None) -> Iterator[Path]:
-        """The files that hold the events after a sequence and up to another, in order."""
+    def between(self, after: int = 0, until: int | None = None) -> Iterator[CommitMetadata]:
+        """The commits that hold the events after a sequence and up to another, in order.
+
+        Raises ``DamagedLog`` where one is missing.
+        """
         until = self._last if until is None else until
-        start = max(bisect.bisect_right(self._firsts, after + 1) - 1, 0)
-        for first in self._firsts[start : bisect.bisect_right(self._firsts, until)]:
-            yield self.path(first)
+        expected = self.at(after + 1).first if after < until else until + 1
+        for first in self._firsts[bisect.bisect_left(self._firsts, expected) :]:
+            if expected > until:
+                return
+            if first != expected:
+                raise self._missing(expected)
+            about = self._about(first)
+            expected = about.last + 1
+            yield about
 
     def firsts(self) -> list[int]:
         """The first sequence of each commit."""
         return list(self._firsts)
+
+    def _missing(self, first: int) -> DamagedLog:
+        return DamagedLog(
+            f"sequence {first}: {self.path(first)} is missing; restore it from a backup"
+        )

@@ -39,7 +39,14 @@ class WrongExpectedVersion(EventLogError):
 
 
 class DamagedLog(EventLogError):
-    """The files of the log do not say what they must; names the first sequence that does not fit."""
+    """The files of the log do not say what they must.
+
+    ``sequence`` is the first that does not fit; 0 when that cannot be said.
+    """
+
+    def __init__(self, message: str, sequence: int = 0) -> None:
+        super().__init__(message)
+        self.sequence = sequence
 
 
 class InvalidCategory(EventLogError, ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,19 +10,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from event_log import commit, reading, verification
+from event_log import commit, placing, reading, verification
 from event_log.batch import Batch
-from event_log.category import Category, Effect, Registry
-from event_log.commit import ENVELOPE
+from event_log.category import ENVELOPE, Category, Registry
+from event_log.commit import CommitMetadata
 from event_log.commits import Commits
-from event_log.digest import chain, event_digests
+from event_log.digest import chain
 from event_log.errors import InvalidEvent, WrongExpectedVersion
 from event_log.event import Event, NewEvent, Receipt
-from event_log.index import EventIndex
+from event_log.index import EventIndex, Found
+from event_log.lookup import Lookup
 from event_log.snapshot import Point, Snapshot, locate
-from event_log.store import LocalStore
-
-INDEXED = ("sequence", "event_id", "stream", "version")
+from event_log.store import LocalStore, StoreError
 
 
 class EventLog:
@@ -47,11 +45,8 @@ class EventLog:
         self.registry = Registry(tuple(categories))
         self._store = LocalStore(self.path)
         self._commits = Commits(self._store)
-        self._index = EventIndex(self.path / "cache" / "index.sqlite")
-        self._creating = pa.array(
-            [t.name for t in self.registry.event_types.values() if t.effect is Effect.CREATES],
-            pa.string(),
-        )
+        index = EventIndex(self._store.path("cache/index.sqlite"))
+        self._lookup = Lookup(self._commits, index)
         self._appending = threading.Lock()
 
     @property
@@ -62,8 +57,7 @@ class EventLog:
     @property
     def digest(self) -> str:
         """The chain's digest at the head, hexadecimal: it stands for everything before it."""
-        self._commits.refresh()
-        return self._commits.digest.hex()
+        return self._commits.digest(self._commits.refresh()).hex()
 
     # appending
 
@@ -89,9 +83,9 @@ class EventLog:
                 raise InvalidEvent(error.field, error.reason, position) from None
         if isinstance(expected_version, int):
             streams = batch.table().column("stream").unique().to_pylist()
-            if len(streams) != 1:
+            if len(streams) > 1:
                 raise InvalidEvent("stream", "one expected version needs events of one stream")
-            expected_version = {streams[0]: expected_version}
+            expected_version = dict.fromkeys(streams, expected_version)
         return self.commit(batch, expected_version)
 
     def batch(self) -> Batch:
@@ -102,122 +96,68 @@ class EventLog:
         """Append a batch as one commit; like ``append``, for events added one by one."""
         if not len(batch):
             raise InvalidEvent("events", "there is nothing to append")
-        table = batch.table()
+        table, expected = batch.table(), expected_version or {}
+        ids, streams = batch.ids_to_look_up(), table.column("stream").unique().to_pylist()
         with self._appending:
             while True:
-                self._catch_up_index()
-                known = self._index.sequences_of(batch.given_ids) if batch.given_ids else {}
-                fresh = _without(table, known)
+                found = self._lookup.find(ids, {*streams, *expected})
+                fresh = _without(table, found.known)
                 if not len(fresh):
-                    return self._first_receipt(known)
-                placed = self._placed(fresh, expected_version or {})
-                receipt = self._put(placed)
+                    return self._first_receipt(found.known)
+                for stream, version in expected.items():
+                    if found.versions.get(stream, 0) != version:
+                        actual = found.versions.get(stream, 0)
+                        raise WrongExpectedVersion(stream, version, actual)
+                receipt = self._put(batch, fresh, found)
                 if receipt:
                     return receipt
 
     def versions(self, streams: Iterable[str]) -> dict[str, int]:
         """The version that each stream is at; 0 for one that has no events."""
-        self._catch_up_index()
-        return self._index.versions(streams)
+        asked = list(streams)
+        found = self._lookup.find(streams=asked).versions
+        return {stream: found.get(stream, 0) for stream in asked}
 
     def known(self, event_ids: Iterable[str]) -> dict[str, int]:
         """The sequence of each of these event ids that the log has."""
-        self._catch_up_index()
-        return self._index.sequences_of(event_ids)
+        return self._lookup.find(list(event_ids)).known
 
-    def _placed(self, events: pa.Table, expected: Mapping[str, int]) -> pa.RecordBatch:
-        """The events with their sequences, versions and time, and their digests."""
-        streams = events.column("stream").to_pylist()
-        versions = self._index.versions({*streams, *expected})
-        for stream, version in expected.items():
-            if versions[stream] != version:
-                raise WrongExpectedVersion(stream, version, versions[stream])
-        placed = []
-        for stream in streams:
-            versions[stream] += 1
-            placed.append(versions[stream])
-        self._check_beginnings(events, pa.array(placed))
-        first = self._commits.last + 1
-        columns = {name: events.column(name) for name in events.column_names}
-        columns["sequence"] = pa.array(range(first, first + len(events)), pa.int64())
-        columns["version"] = pa.array(placed, pa.int64())
-        columns["recorded_at"] = pa.repeat(self._now(), len(events))
-        order = [name for name in ENVELOPE.names if name != "digest"]
-        structs = [f.name for f in events.schema if pa.types.is_struct(f.type)]
-        table = pa.table({name: columns[name] for name in [*order, *structs]})
-        batch: pa.RecordBatch = table.combine_chunks().to_batches()[0]
-        return batch.add_column(
-            ENVELOPE.get_field_index("digest"), ENVELOPE.field("digest"), event_digests(batch)
-        )
+    def _put(self, batch: Batch, fresh: pa.Table, found: Found) -> Receipt | None:
+        """Try to make these the next commit; None when another writer was faster."""
+        before = found.place[0]
+        recorded_at = self._now(before)
+        try:
+            placed = placing.placed(fresh, before, recorded_at, found.versions, self.registry)
+        except InvalidEvent as error:
+            event_id = fresh.column("event_id")[error.position].as_py()
+            raise InvalidEvent(error.field, error.reason, batch.position(event_id)) from None
+        previous = self._commits.digest(before)
+        digest = chain(previous, [events.column("digest") for events in placed])
+        last = before + len(fresh)
+        about = CommitMetadata(before + 1, last, recorded_at, previous, digest)
+        table = pa.Table.from_batches(placed)
+        name = commit.name_of(about.first)
+        if not self._store.put_if_absent(name, lambda path: commit.write(path, table, about)):
+            if self._commits.refresh() <= before:
+                raise StoreError(f"{self._store.path(name)} is no commit; move it out of the log")
+            return None
+        self._commits.extend(about)
+        self._lookup.extend((last, digest.hex()), placed)
+        first = min([about.first, *found.known.values()])
+        version = placed[-1].column("version")[-1].as_py()
+        return Receipt(first, last, version, digest.hex(), len(fresh))
 
-    def _check_beginnings(self, events: pa.Table, versions: pa.Array) -> None:
-        types = events.column("type").combine_chunks()
-        wrong = pc.and_(pc.equal(versions, 1), pc.invert(pc.is_in(types, self._creating)))
-        position = pc.index(wrong, True).as_py()
-        if position < 0:
-            return
-        type_name = types[position].as_py()
-        stream = events.column("stream")[position].as_py()
-        begins = self.registry.owner[type_name].types_that(Effect.CREATES)
-        raise InvalidEvent(
-            "type", f"{stream} has not begun; {type_name} needs {' or '.join(begins)} before it",
-            position,
-        )  # fmt: skip
-
-    def _now(self) -> pa.Scalar:
+    def _now(self, head: int) -> int:
         """This moment, or the last commit's when the clock has jumped back behind it."""
         now = time.time_ns() // 1000
-        if self._commits.last:
-            path = self._commits.path(self._commits.firsts()[-1])
-            last = next(
-                reading.batches(path, ["recorded_at"], 0, self._commits.last, ENVELOPE)
-            ).column("recorded_at")[0]
-            now = max(now, last.value)
-        return pa.scalar(now, ENVELOPE.field("recorded_at").type)
-
-    def _put(self, batch: pa.RecordBatch) -> Receipt | None:
-        """Try to make this the next commit; None when another writer was faster."""
-        previous, before = self._commits.digest, self._commits.last
-        digest = chain(previous, batch.column("digest"))
-        first, last = before + 1, before + len(batch)
-        table = pa.Table.from_batches([batch])
-        name = commit.name_of(first)
-        if not self._store.put_if_absent(
-            name, lambda path: commit.write(path, table, previous, digest)
-        ):
-            return None
-        self._commits.refresh()
-        version = batch.column("version")[-1].as_py()
-        return Receipt(first, last, version, digest.hex(), len(batch))
+        return max(now, self._commits.at(head).recorded_at) if head else now
 
     def _first_receipt(self, known: Mapping[str, int]) -> Receipt:
         first, last = min(known.values()), max(known.values())
         event = next(self.at(last).read(after=last - 1))
-        return Receipt(first, last, event.version, self._commits.at(last).digest.hex(), 0)
-
-    def _catch_up_index(self) -> None:
-        head = self._commits.refresh()
-        try:
-            self._extend_index(head)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            self._index.delete()
-            self._extend_index(head)
-
-    def _extend_index(self, head: int) -> None:
-        through, digest = self._index.through()
-        if through > head or (through and self._commits.at(through).digest.hex() != digest):
-            self._index.clear()
-            through = 0
-        for path in self._commits.paths(through, head) if through < head else ():
-            about = commit.metadata(path)
-            entries = (
-                entry
-                for batch in reading.batches(path, INDEXED, 0, about.last, ENVELOPE)
-                for entry in zip(*(column.to_pylist() for column in batch.columns), strict=True)
-            )
-            self._index.extend(about.first - 1, about.last, about.digest.hex(), entries)
+        about = self._commits.at(last)
+        self._store.make_durable(commit.name_of(about.first))  # its writer may have died before
+        return Receipt(first, last, event.version, about.digest.hex(), 0)
 
     # reading
 
@@ -256,17 +196,18 @@ class EventLog:
         return self.at().scan(columns, after, categories)
 
     def _read_stream(self, stream: str, after: int, limit: int | None) -> Iterator[Event]:
-        self._catch_up_index()
-        sequences = [s for s in self._index.stream(stream) if s > after][:limit]
+        found = self._lookup.find(sequences_of=stream).sequences
+        sequences = [sequence for sequence in found if sequence > after][:limit]
         types = reading.schema(self.registry)
-        columns = [*ENVELOPE.names, stream.partition("/")[0]]
+        categories = [name for name in self.registry if stream.startswith(f"{name}/")]
         while sequences:
             about = self._commits.at(sequences[0])
             here = [sequence for sequence in sequences if sequence <= about.last]
             sequences = sequences[len(here) :]
             path = self._commits.path(about.first)
-            found = reading.batches(path, columns, here[0] - 1, here[-1], types)
-            for batch in reading.only(found, {"stream": stream}):
+            columns = [*ENVELOPE.names, *categories]
+            batches = reading.batches(path, columns, here[0] - 1, here[-1], types)
+            for batch in reading.only(batches, {"stream": [stream]}):
                 yield from reading.events(batch)
 
     def verify(self) -> verification.Verified:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from event_log import commit
-from event_log.category import Registry
-from event_log.commit import ENVELOPE
-from event_log.errors import DamagedLog
+from event_log.category import ENVELOPE, Registry
+from event_log.errors import DamagedLog, EventLogError
 from event_log.event import Event
+from event_log.validation import possible
 
 BATCH_EVENTS = 4096
 
@@ -30,13 +30,17 @@ def batches(
     groups = [group for group in range(file.num_row_groups) if _overlaps(file, group, after, until)]
     wanted = [*dict.fromkeys(["sequence", *present])]
     try:
-        for batch in file.iter_batches(BATCH_EVENTS, row_groups=groups, columns=wanted):
+        for batch in file.iter_batches(
+            BATCH_EVENTS, row_groups=groups, columns=wanted, use_threads=False
+        ):
             sequences = batch.column("sequence")
             inside = pc.and_(pc.greater(sequences, after), pc.less_equal(sequences, until))
-            if pc.all(inside).as_py() is False:
+            if inside.false_count:
                 batch = batch.filter(inside)
             yield _shaped(batch, columns, types)
-    except (OSError, pa.ArrowInvalid) as error:
+            if sequences[-1].as_py() >= until:
+                return
+    except commit.UNREADABLE as error:
         first = commit.first_of(path.name)
         raise DamagedLog(
             f"sequence {first}: {path} cannot be read ({error}); restore it from a backup"
@@ -51,12 +55,16 @@ def _overlaps(file: Any, group: int, after: int, until: int) -> bool:
 def _shaped(batch: pa.RecordBatch, columns: Sequence[str], types: pa.Schema) -> pa.RecordBatch:
     fields = [types.field(name) for name in columns]
     arrays = [
-        batch.column(f.name).cast(f.type)
+        _as_type(batch.column(f.name), f.type)
         if f.name in batch.schema.names
         else pa.nulls(len(batch), f.type)
         for f in fields
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    return column if column.type == kind else column.cast(kind)
 
 
 def schema(registry: Registry) -> pa.Schema:
@@ -70,18 +78,27 @@ def events(batch: pa.RecordBatch) -> Iterator[Event]:
     structs = {
         name: batch.column(name) for name in batch.schema.names if name not in ENVELOPE.names
     }
-    for place, values in enumerate(zip(*envelope, strict=True)):
+    envelopes: Iterable[Any] = zip(*envelope, strict=True)
+    for place, values in enumerate(envelopes):
+        if values[3] not in structs:
+            raise EventLogError(
+                f"sequence {values[0]}: {values[3]!r} is none of the categories that this log "
+                f"was opened with ({', '.join(structs)})"
+            )
         data = structs[values[3]][place].as_py() or {}
-        yield Event(*values, data={k: v for k, v in data.items() if v is not None})
+        carried = {k: v for k, v in data.items() if v is not None}
+        yield Event(*(*values, carried))
 
 
 def only(
-    batch_list: Iterable[pa.RecordBatch], wanted: dict[str, str | None]
+    found: Iterable[pa.RecordBatch], wanted: Mapping[str, Sequence[str] | None]
 ) -> Iterator[pa.RecordBatch]:
-    """The batches with only those events whose columns equal what is wanted; None is any."""
-    for batch in batch_list:
-        for column, value in wanted.items():
-            if value is not None:
-                batch = batch.filter(pc.equal(batch.column(column), value))
+    """The batches with only those events whose columns have a wanted value; None is any."""
+    values = {
+        column: pa.array(possible(names), pa.string()) for column, names in wanted.items() if names
+    }
+    for batch in found:
+        for column, value_set in values.items():
+            batch = batch.filter(pc.is_in(batch.column(column), value_set))
         if len(batch):
             yield batch

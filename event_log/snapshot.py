@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,8 +11,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from event_log import reading
-from event_log.category import Registry
-from event_log.commit import ENVELOPE
+from event_log.category import ENVELOPE, Registry
 from event_log.commits import Commits
 from event_log.errors import EventLogError, InvalidPoint
 from event_log.event import Event
@@ -19,6 +19,7 @@ from event_log.validation import instant
 
 Point = int | str | datetime | None
 """A point in the log: a sequence, an instant (by ``recorded_at``), or None for the head."""
+WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,15 @@ class Snapshot:
 
         What was made from a snapshot of the same sequence and digest was made from these events.
         """
-        return self.commits.at(self.sequence).digest.hex() if self.sequence else ""
+        return self.commits.digest(self.sequence).hex()
 
     def files(self) -> list[str]:
         """The Parquet files that hold these events, in order.
 
         The last may hold later events as well: read it with ``sequence <= snapshot.sequence``.
         """
-        return [str(path) for path in self.commits.paths(0, self.sequence)]
+        found = self.commits.between(0, self.sequence)
+        return [str(self.commits.path(about.first)) for about in found]
 
     def scan(
         self,
@@ -54,23 +56,22 @@ class Snapshot:
 
         ``columns`` are envelope columns or categories (their struct); all of them if not given.
         With ``categories`` only their events come. A column that is not asked for is not read.
-        Raises ``EventLogError`` for a column that there is not.
+        Raises ``EventLogError`` for a column or a category that there is not.
         """
         types = reading.schema(self.registry)
         chosen = list(columns) if columns is not None else [*ENVELOPE.names]
         if columns is None:
             chosen += [name for name in self.registry if not categories or name in categories]
-        unknown = [name for name in chosen if name not in types.names]
-        if unknown:
-            raise EventLogError(f"no column {unknown[0]!r}; there is {', '.join(types.names)}")
+        for asked, there in ((chosen, types.names), (categories or (), list(self.registry))):
+            for name in asked:
+                if name not in there:
+                    raise EventLogError(f"there is no {name!r}, but {', '.join(there)}")
         extra = [] if "category" in chosen or not categories else ["category"]
-        for path in self.commits.paths(after, self.sequence):
-            for batch in reading.batches(path, [*chosen, *extra], after, self.sequence, types):
-                if categories:
-                    wanted = pa.array(list(categories))
-                    batch = batch.filter(pa.compute.is_in(batch.column("category"), wanted))
-                if len(batch):
-                    yield batch.select(chosen)
+        for about in self.commits.between(after, self.sequence):
+            path = self.commits.path(about.first)
+            found = reading.batches(path, [*chosen, *extra], after, self.sequence, types)
+            for batch in reading.only(found, {"category": categories}):
+                yield batch.select(chosen)
 
     def read(
         self,
@@ -83,7 +84,8 @@ class Snapshot:
         """The events after a sequence, oldest first, of one stream, category or type if given."""
         found = self.scan(after=after, categories=[category] if category else None)
         left = limit
-        for batch in reading.only(found, {"stream": stream, "type": type}):
+        wanted = {"stream": [stream] if stream else None, "type": [type] if type else None}
+        for batch in reading.only(found, wanted):
             if left is not None:
                 batch = batch.slice(0, left)
                 left -= len(batch)
@@ -99,7 +101,7 @@ def locate(point: Point, commits: Commits) -> int:
     """
     if point is None:
         return commits.last
-    if isinstance(point, str) and point.strip().lstrip("+-").isdecimal():
+    if isinstance(point, str) and WHOLE_NUMBER.fullmatch(point):
         point = int(point)
     if isinstance(point, int):
         if not 0 <= point <= commits.last:
@@ -116,15 +118,9 @@ def locate(point: Point, commits: Commits) -> int:
 
 def _recorded_by(microseconds: int, commits: Commits) -> int:
     firsts = commits.firsts()
-
-    def recorded_at(first: int) -> int:
-        batch = next(
-            reading.batches(commits.path(first), ["recorded_at"], first - 1, first, ENVELOPE)
-        )
-        value = batch.column("recorded_at")[0].value
-        return int(value)
-
-    later = bisect.bisect_right(firsts, microseconds, key=recorded_at)
+    later = bisect.bisect_right(
+        firsts, microseconds, key=lambda first: commits.at(first).recorded_at
+    )
     return firsts[later] - 1 if later < len(firsts) else commits.last
 
 

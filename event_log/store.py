@@ -31,7 +31,7 @@ class LocalStore:
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self._staging = self.root / "staging"
-        self._cleaned = False
+        self._prepared = False
 
     def path(self, name: str) -> Path:
         """Where the file of this name lies, or would lie."""
@@ -40,7 +40,7 @@ class LocalStore:
     def names(self, folder: str, suffix: str) -> list[str]:
         """The names of the files in a folder that end so, sorted; none when there is no folder."""
         try:
-            found = os.listdir(self.root / folder)
+            found = [path.name for path in (self.root / folder).iterdir()]
         except FileNotFoundError:
             return []
         except NotADirectoryError:
@@ -60,29 +60,41 @@ class LocalStore:
             self._make_folders(target.parent)
             write(staged)
             _sync(staged)
-            os.link(staged, target)
-            _sync(target.parent)
-        except FileExistsError:
-            if target.is_dir():
-                raise StoreError(f"{target} is a folder where a file should be") from None
-            return False
+            if not _linked(staged, target):
+                return False
         except OSError as error:
-            raise self._explained(error, target) from error
+            raise StoreError(
+                f"cannot write {target}: {_hint(error)}. Nothing was appended."
+            ) from error
         finally:
             with contextlib.suppress(OSError):  # a stale staged file is cleaned another day
                 staged.unlink(missing_ok=True)
+        self.make_durable(name)
         return True
 
+    def make_durable(self, name: str) -> None:
+        """Let the name of a file survive power loss, whoever wrote it."""
+        folder = (self.root / name).parent
+        try:
+            _sync(folder)
+        except OSError as error:
+            raise StoreError(
+                f"{self.root / name} is written, but not safe from a power failure: "
+                f"{_hint(error)}. Append the same events with the same ids again."
+            ) from error
+
     def _make_folders(self, folder: Path) -> None:
-        for made in (folder, self._staging):
-            if made.is_dir():
-                continue
-            made.mkdir(parents=True, exist_ok=True)
-            for parent in (made, self.root, self.root.parent):
-                _sync(parent)
-        if not self._cleaned:
+        if not (folder.is_dir() and self._staging.is_dir()):
+            above = [path for path in (folder, *folder.parents) if not path.exists()]
+            for made in (folder, self._staging):
+                made.mkdir(parents=True, exist_ok=True)
+            for path in above:
+                _sync(path.parent)
+        if not self._prepared:
+            for path in (self.root, self.root.parent):  # another process may just have made them
+                _sync(path)
             self._clean()
-            self._cleaned = True
+            self._prepared = True
 
     def _clean(self) -> None:
         """Remove what writers that died more than a day ago left behind."""
@@ -92,18 +104,29 @@ class LocalStore:
                 if staged.stat().st_mtime < oldest:
                     staged.unlink()
 
-    def _explained(self, error: OSError, target: Path) -> StoreError:
-        hints = {
-            errno.ENOSPC: "the disk is full; make room and repeat",
-            errno.EDQUOT: "the disk quota is used up; make room and repeat",
-            errno.EROFS: "the file system is read-only; mount it for writing and repeat",
-            errno.EACCES: "no permission to write there; check the folder's owner and mode",
-            errno.EPERM: "the file system has no hard links, which the log needs to be safe; "
-            "put the archive on another one",
-            errno.ENOTDIR: "a file lies where a folder should be; move it away",
-        }
-        hint = hints.get(error.errno or 0, error.strerror or str(error))
-        return StoreError(f"cannot write {target}: {hint}. Nothing was appended.")
+
+HINTS = {
+    errno.ENOSPC: "the disk is full; make room and repeat",
+    errno.EDQUOT: "the disk quota is used up; make room and repeat",
+    errno.EROFS: "the file system is read-only; mount it for writing and repeat",
+    errno.EACCES: "no permission to write there; check the folder's owner and mode",
+    errno.EPERM: "the file system has no hard links, which the log needs to be safe; "
+    "put the archive on another one",
+    errno.ENOTDIR: "a file lies where a folder should be; move it away",
+    errno.EEXIST: "a file lies where a folder should be; move it away",
+}
+
+
+def _hint(error: OSError) -> str:
+    return HINTS.get(error.errno or 0, error.strerror or str(error))
+
+
+def _linked(staged: Path, target: Path) -> bool:
+    try:
+        os.link(staged, target)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:

@@ -6,8 +6,9 @@ editor may do lives in the newsroom.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,9 +20,13 @@ from event_log.event import NewEvent
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+FIRST_INSTANT, LAST_INSTANT = (
+    (moment.replace(tzinfo=UTC) - EPOCH) // MICROSECOND for moment in (datetime.min, datetime.max)
+)
 NAME_LIMIT = 512
 """Characters: the longest stream name and the longest id."""
 INT64 = range(-(2**63), 2**63)
+IN_NO_NAME = re.compile("[\0\ud800-\udfff]")
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 Converter = Callable[[Any], Any]
@@ -31,7 +36,7 @@ def instant(value: Any) -> int:
     """Microseconds since 1970 in UTC, of ISO 8601 text or a ``datetime``; UTC without a zone.
 
     >>> instant("1851-09-18T05:00:00Z")
-    -3732577200000000
+    -3732807600000000
     """
     if isinstance(value, str):
         try:
@@ -42,10 +47,10 @@ def instant(value: Any) -> int:
         raise ValueError(f"must be an ISO 8601 date, not {_kind(value)}")
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
-    try:
-        return (value - EPOCH) // MICROSECOND
-    except OverflowError:
-        raise ValueError(f"{_shown(str(value))} is outside the years 1 to 9999") from None
+    microseconds: int = (value - EPOCH) // MICROSECOND
+    if not FIRST_INSTANT <= microseconds <= LAST_INSTANT:
+        raise ValueError(f"{_shown(str(value))} is outside the years 1 to 9999 in UTC")
+    return microseconds
 
 
 def text(value: Any) -> str:
@@ -71,7 +76,10 @@ def _integer(value: Any) -> int:
 def _number(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ValueError(f"must be a number, not {_kind(value)}")
-    return float(value)
+    try:
+        return float(value) if value == value else math.nan  # one NaN: its other bits mean nothing
+    except OverflowError:
+        raise ValueError("is too large for a floating-point number") from None
 
 
 def _boolean(value: Any) -> bool:
@@ -145,6 +153,11 @@ def name(value: Any, field: str) -> str:
     return checked
 
 
+def possible(names: Iterable[str]) -> list[str]:
+    """Those that the log could have: NUL and halves of surrogate pairs are in no name of it."""
+    return [name for name in names if not IN_NO_NAME.search(name)]
+
+
 class Validator:
     """Checks events against the categories of one log."""
 
@@ -161,7 +174,8 @@ class Validator:
         prefix, slash, rest = stream.partition("/")
         if not slash or not rest.strip():
             raise InvalidEvent(
-                "stream", f"{_shown(stream)} has no category; write it as category/id"
+                "stream",
+                f"{_shown(stream)} has no {'id' if slash else 'category'}; write it as category/id",
             )
         if prefix not in self._registry:
             known = ", ".join(self._registry)

@@ -1,0 +1,68 @@
+"""The checksum of a whole commit file, kept in the file's own footer.
+
+Event digests say that events are what was appended, however they are stored. The checksum says
+that not a bit of this file changed since, the parts included that no digest covers: the footer,
+whose statistics decide which events are read at all. It is the CRC-32 of all bytes of the file,
+with eight zeros in its own place, in lower-case hexadecimal.
+"""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+KEY = "stet.checksum"
+EMPTY = "crc32:00000000"
+"""What stands in the footer until the file is whole."""
+PREFIX = b"crc32:"
+DIGITS = 8
+CHUNK = 1 << 20
+TAILS = (1 << 16, 1 << 24)
+"""Bytes at the end in which the footer's mention is looked for: nearly always, and at most."""
+
+
+def stamp(path: Path) -> None:
+    """Put the checksum of a file into the place that ``EMPTY`` keeps for it."""
+    place = _place(path)
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(_checksum(path, place))
+
+
+def holds(path: Path) -> bool:
+    """Whether a file is, bit for bit, what it was when it was stamped."""
+    try:
+        place = _place(path)
+    except ValueError:
+        return False
+    with path.open("rb") as file:
+        file.seek(place)
+        return file.read(DIGITS) == _checksum(path, place)
+
+
+def _place(path: Path) -> int:
+    """Where the digits are: the footer comes after all events, so the last mention is meant."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        for tail in TAILS:
+            start = max(size - tail, 0)
+            file.seek(start)
+            found = file.read()
+            key = found.rfind(KEY.encode())
+            prefix = found.find(PREFIX, key) if key >= 0 else -1
+            if prefix >= 0:
+                return start + prefix + len(PREFIX)
+    raise ValueError(f"{path} has no checksum")
+
+
+def _checksum(path: Path, place: int) -> bytes:
+    checksum, left = 0, place
+    with path.open("rb") as file:
+        while left:
+            chunk = file.read(min(CHUNK, left))
+            checksum, left = zlib.crc32(chunk, checksum), left - len(chunk)
+        file.seek(DIGITS, 1)
+        checksum = zlib.crc32(b"0" * DIGITS, checksum)
+        while chunk := file.read(CHUNK):
+            checksum = zlib.crc32(chunk, checksum)
+    return f"{checksum:08x}".encode()
