@@ -1,0 +1,72 @@
+"""Does an index hold what its view says? Compared document by document, in sorted streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from search import lines
+
+EXAMPLES = 1_000
+"""Ids of each kind that are kept: enough to look into, and no more when everything differs."""
+
+
+@dataclass
+class Differences:
+    """The ids of documents that an index lacks, has too many, or has otherwise; false if none.
+
+    At most a thousand ids of each kind are kept; ``count`` counts all.
+    """
+
+    missing: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    different: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    def __str__(self) -> str:
+        kinds = {"missing": self.missing, "extra": self.extra, "different": self.different}
+        told = [f"{kind}: {', '.join(ids[:3])}" for kind, ids in kinds.items() if ids]
+        return f"{self.count:,} documents differ ({'; '.join(told)})" if told else "no differences"
+
+    def add(self, kind: list[str], document: str) -> None:
+        """Count a document, and keep its id while there are few."""
+        self.count += 1
+        if len(kind) < EXAMPLES:
+            kind.append(document)
+
+
+def compare(expected: Iterable[tuple[str, str]], actual: Iterable[tuple[str, str]]) -> Differences:
+    """Compare two streams of id and digest, both sorted by id. Ids come once in what is expected.
+
+    >>> compare([("a", "1"), ("b", "1")], [("b", "2"), ("c", "1")]).missing
+    ['a']
+    """
+    found = Differences()
+    wanted, there = iter(expected), iter(actual)
+    left, right = next(wanted, None), next(there, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and left[0] < right[0]):
+            assert left is not None  # noqa: S101 - one of the two is there
+            found.add(found.missing, left[0])
+            left = next(wanted, None)
+        elif left is None or right[0] < left[0]:
+            found.add(found.extra, right[0])
+            right = next(there, None)
+        else:
+            if left[1] != right[1]:
+                found.add(found.different, left[0])
+            left, right = next(wanted, None), next(there, None)
+    return found
+
+
+def digests(documents: Path) -> Iterator[tuple[str, str]]:
+    """The id and digest of each document of a view's Parquet file, which is sorted by id."""
+    written = lines.document(pq.read_schema(documents))
+    for piece in lines.in_pieces(documents, f"SELECT id, sha256({written}) FROM documents"):
+        yield from ((key, digest) for key, digest in piece)

@@ -1,0 +1,298 @@
+"""The embedded index: tantivy, in this process, with nothing to install.
+
+This module alone knows tantivy. Which fields an index has, and how a document becomes a line for
+it, is said in ``search.layout``; generations and answers are the work of ``search.local``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import tantivy
+from tantivy import FieldType, Filter, Occur, Order, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
+
+from search.english import STOP_WORDS
+from search.mapping import FIELD_WEIGHT, IndexMapping
+from search.syntax import Clause, Group, Parsed, Phrase, Prefix
+
+WRITER_THREADS = 2
+WRITER_BYTES = 300_000_000
+FACET_VALUES = 100
+FACET_VALUES_READ = 1_000
+MOST_VALUES = 10_000_000
+"""More values than any facet has: none is left out of the counts."""
+DRAW = 200
+"""Hits are put in order this many at a time, so that every page sees the same order."""
+IDS_AT_ONCE = 20_000
+LONGEST_WORD = 100
+
+
+@lru_cache(maxsize=1)
+def _analyzers() -> tuple[TextAnalyzer, TextAnalyzer]:
+    """For words as they stand, and for their stems."""
+
+    def plain() -> TextAnalyzerBuilder:
+        builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(LONGEST_WORD))
+        return builder.filter(Filter.lowercase()).filter(Filter.ascii_fold())
+
+    stop = Filter.custom_stopword(sorted(STOP_WORDS))
+    return plain().build(), plain().filter(stop).filter(Filter.stemmer("english")).build()
+
+
+@lru_cache(maxsize=50_000)
+def stems(text: str) -> tuple[str, ...]:
+    """The stems of a text's words; stop words have none."""
+    return tuple(_analyzers()[1].analyze(text))
+
+
+def _exact(text: str) -> list[str]:
+    """A text's words as they stand, in lower case and without accents."""
+    return _analyzers()[0].analyze(text)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What hits must have beside matching: one of the values of each filter, and a date."""
+
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    first: int | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """How many documents were found, and those on one page: score and stored JSON."""
+
+    total: int
+    hits: Sequence[tuple[float | None, bytes]]
+
+
+class EmbeddedIndex:
+    """One view's index in a directory."""
+
+    def __init__(self, index: tantivy.Index, mapping: IndexMapping) -> None:
+        for name, analyzer in zip(("exact", "stems"), _analyzers(), strict=True):
+            index.register_tokenizer(name, analyzer)
+        self._index = index
+        self._schema = index.schema
+        self._mapping = mapping
+        self._writer: tantivy.IndexWriter | None = None
+        self._searcher = index.searcher()
+
+    @classmethod
+    def create(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
+        """A new index in an empty directory."""
+        return cls(tantivy.Index(_schema(mapping), str(path), reuse=False), mapping)
+
+    @classmethod
+    def open(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
+        """The index in a directory; ``ValueError`` or ``OSError`` when it cannot be read."""
+        return cls(tantivy.Index.open(str(path)), mapping)
+
+    def add(self, documents: Iterable[str]) -> None:
+        """Add documents, each a line of JSON that ``search.layout`` made."""
+        if self._writer is None:
+            self._writer = self._index.writer(WRITER_BYTES, WRITER_THREADS)
+        for line in documents:
+            self._writer.add_json(line)
+
+    def commit(self) -> int:
+        """Make durable and searchable what was added; returns how many documents there are."""
+        writer = self._writer or self._index.writer(WRITER_BYTES, WRITER_THREADS)
+        self._writer = None
+        writer.commit()
+        writer.wait_merging_threads()
+        self._index.reload()
+        self._searcher = self._index.searcher()
+        return self._searcher.num_docs
+
+    def documents(self) -> Iterator[tuple[str, bytes]]:
+        """Each document's id and stored JSON, sorted by id."""
+        for offset in range(0, self._searcher.num_docs, IDS_AT_ONCE):
+            found = self._searcher.search(
+                tantivy.Query.all_query(),
+                limit=IDS_AT_ONCE,
+                count=False,
+                order_by_field="id",
+                offset=offset,
+                order=Order.Asc,
+            )
+            for key, address in found.hits:
+                yield key, self._stored(address)
+
+    def find(
+        self, parsed: Parsed, every: bool, limits: Limits, sort: str, offset: int, size: int
+    ) -> Page:
+        """The documents that match, with ``every`` word or with any; one page of them."""
+        scored = sort == "relevance" and bool(parsed.groups)
+        question = self._question(parsed, every, limits, scored)
+        if scored:
+            return self._best(question, offset, size)
+        found: Any = self._searcher.search(
+            question,
+            limit=max(1, size),
+            order_by_field="id" if sort == "relevance" else sort,
+            offset=min(offset, self._searcher.num_docs),
+            order=Order.Asc,
+        )
+        return Page(found.count, [(None, self._stored(place)) for _, place in found.hits[:size]])
+
+    def _best(self, question: tantivy.Query, offset: int, size: int) -> Page:
+        """A page by score. Hits of one score come in the order of a number made from their ids."""
+        begin = offset // DRAW * DRAW
+        most = -(-max(1, min(offset + size, self._searcher.num_docs)) // DRAW) * DRAW
+        found: Any = self._searcher.search(question, limit=most)
+        drawn: list[tuple[float, tantivy.DocAddress]] = []
+        for place in range(begin, len(found.hits), DRAW):
+            draw = found.hits[place : place + DRAW]
+            ties = self._searcher.fast_field_values("tie", [address for _, address in draw])
+            ordered = sorted(
+                zip(draw, ties, strict=True), key=lambda pair: (-pair[0][0], pair[1] or 0)
+            )
+            drawn += [hit for hit, _ in ordered]
+        page = drawn[offset - begin : offset - begin + size]
+        return Page(found.count, [(score, self._stored(address)) for score, address in page])
+
+    def facets(
+        self, parsed: Parsed, every: bool, limits: Limits, names: Sequence[str]
+    ) -> dict[str, list[tuple[str, int]]]:
+        """By name, the values among all that match, and how many documents have each."""
+        if not names:
+            return {}
+        wanted = {"size": FACET_VALUES_READ, "segment_size": MOST_VALUES}
+        counted = self._searcher.aggregate(
+            self._question(parsed, every, limits, scored=False),
+            {name: {"terms": {"field": f"filter_{name}", **wanted}} for name in names},
+        )
+        facets = {}
+        for name in names:
+            pairs = [(str(b["key"]), int(b["doc_count"])) for b in counted[name]["buckets"]]
+            facets[name] = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:FACET_VALUES]
+        return facets
+
+    def _stored(self, address: tantivy.DocAddress) -> bytes:
+        stored = self._searcher.doc(address).get_first("document")
+        return bytes(stored)  # type: ignore[arg-type] # the stub says Optional[Any]
+
+    def _question(self, parsed: Parsed, every: bool, limits: Limits, scored: bool) -> tantivy.Query:
+        """The whole question. What only limits does not score; what only scores is optional."""
+        must = [*parsed.required, *(parsed.loose if every else ())]
+        parts = [(Occur.Must, self._any_of(group.clauses, scored)) for group in must]
+        if parsed.loose and not every:
+            clauses = [clause for group in parsed.loose for clause in group.clauses]
+            parts.append((Occur.Must, self._any_of(clauses, scored)))
+        if scored:
+            parts += [
+                (Occur.Should, tantivy.Query.boost_query(extra, FIELD_WEIGHT))
+                for group in parsed.groups
+                for extra in self._extras(group)
+            ]
+        parts += [(Occur.Must, self._unscored(limit)) for limit in self._limits(limits)]
+        parts += [(Occur.MustNot, self._clause(clause)) for clause in parsed.excluded]
+        if parsed.everything:
+            parts.append((Occur.Must, self._unscored(tantivy.Query.all_query())))
+        elif not parsed.groups:
+            return tantivy.Query.empty_query()
+        return tantivy.Query.boolean_query(parts)
+
+    def _any_of(self, clauses: Sequence[Clause], scored: bool) -> tantivy.Query:
+        weight = self._mapping.whole_weight
+        queries = [self._clause(clause) for clause in clauses]
+        if scored and weight != 1:
+            queries = [tantivy.Query.boost_query(query, weight) for query in queries]
+        return _either(queries)
+
+    @staticmethod
+    def _unscored(query: tantivy.Query) -> tantivy.Query:
+        return tantivy.Query.const_score_query(query, 0.0)
+
+    def _limits(self, limits: Limits) -> Iterator[tantivy.Query]:
+        for name, values in limits.filters.items():
+            yield tantivy.Query.term_set_query(self._schema, f"filter_{name}", list(values))
+        if limits.first is not None or limits.last is not None:
+            yield tantivy.Query.range_query(
+                self._schema, "date", FieldType.Integer, limits.first, limits.last
+            )
+
+    def _clause(self, clause: Clause) -> tantivy.Query:
+        """The documents that a clause matches."""
+        names = [clause.field] if clause.field else list(self._mapping.text)
+        if isinstance(clause, Phrase):
+            return _either([self._phrase(name, _exact(clause.text)) for name in names])
+        if isinstance(clause, Prefix):
+            *before, last = _exact(clause.text) or [""]
+            return _every(
+                [
+                    *(_either([self._term(f"exact_{n}", word) for n in names]) for word in before),
+                    _either([self._begins(f"exact_{name}", last) for name in names]),
+                ]
+            )
+        if found := stems(clause.text):
+            return _every([self._stem(clause.field, stem) for stem in found])
+        words = _exact(clause.text)
+        return _every([_either([self._term(f"exact_{n}", w) for n in names]) for w in words])
+
+    def _stem(self, name: str | None, stem: str) -> tantivy.Query:
+        if name is None or name in self._mapping.scored:
+            return self._term(f"text_{name}" if name else "all", stem)
+        # A bulk text has no stems of its own: the words with this stem are looked up.
+        begin = stem[:3] if len(stem) > 3 else stem[:1]
+        known = self._searcher.terms_with_prefix(f"exact_{name}", begin)
+        forms = [word for word, _ in known if stems(word) == (stem,)]
+        return tantivy.Query.term_set_query(self._schema, f"exact_{name}", forms)
+
+    def _phrase(self, name: str, words: list[str]) -> tantivy.Query:
+        if len(words) < 2:
+            return _every([self._term(f"exact_{name}", word) for word in words])
+        return tantivy.Query.phrase_query(self._schema, f"exact_{name}", list(words))
+
+    def _begins(self, field: str, start: str) -> tantivy.Query:
+        return tantivy.Query.regex_query(self._schema, field, f"{start}.*")
+
+    def _term(self, field: str, word: str) -> tantivy.Query:
+        return tantivy.Query.term_query(self._schema, field, word, "freq")
+
+    def _extras(self, group: Group) -> Iterator[tantivy.Query]:
+        """What makes a hit better: the words in texts of their own."""
+        for clause in group.clauses:
+            if group.loose:
+                for stem in stems(clause.text):
+                    for name in self._mapping.scored:
+                        yield self._term(f"text_{name}", stem)
+
+
+def _either(queries: list[tantivy.Query]) -> tantivy.Query:
+    return _boolean(queries, Occur.Should)
+
+
+def _every(queries: list[tantivy.Query]) -> tantivy.Query:
+    return _boolean(queries, Occur.Must)
+
+
+def _boolean(queries: list[tantivy.Query], occur: Occur) -> tantivy.Query:
+    if not queries:
+        return tantivy.Query.empty_query()
+    if len(queries) == 1:
+        return queries[0]
+    return tantivy.Query.boolean_query([(occur, query) for query in queries])
+
+
+def _schema(mapping: IndexMapping) -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("all", tokenizer_name="stems", index_option="freq")
+    for name in mapping.scored:
+        builder.add_text_field(f"text_{name}", tokenizer_name="stems", index_option="freq")
+    for name in mapping.text:
+        builder.add_text_field(f"exact_{name}", tokenizer_name="exact", index_option="position")
+    whole = ["id", "newest", "oldest", *(f"filter_{name}" for name in mapping.filter_names)]
+    for name in whole:
+        builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
+    if mapping.date:
+        builder.add_integer_field("date", fast=True)
+    builder.add_unsigned_field("tie", fast=True)
+    builder.add_bytes_field("document", stored=True)
+    return builder.build()

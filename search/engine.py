@@ -1,0 +1,99 @@
+"""What an engine can do. Everything else in this room, and above it, knows engines only by this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from search.errors import SearchError
+from search.query import Query
+
+__all__ = ["Answer", "Engine", "Generation", "Hit", "SearchError"]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One built index of a view, and what it was built from."""
+
+    view: str
+    generation: int
+    sequence: int
+    documents: int
+    bytes: int
+    code_version: int
+    mapping: str
+    """The digest of how the view was indexed."""
+    built_at: str
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A document that was found. Title and fragments are HTML: text escaped, matches marked."""
+
+    id: str
+    score: float | None
+    """How well it matches; none when the order is by date, or there was nothing to match."""
+    title: str
+    fragments: dict[str, str]
+    """By the name of the text, what of it matched: one piece with ``<mark>`` around the words."""
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query found: how many in all, one page of hits, and the facets of all of them."""
+
+    total: int
+    hits: list[Hit]
+    facets: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    """By name, values and how many documents have them: the most frequent first, at most 100."""
+    matching: str = "all"
+    """``all``: each hit has all words. ``any``: hits have some, and those with more come first."""
+    note: str | None = None
+    """What the reader should know about how the text was understood."""
+    generation: int = 0
+    sequence: int = 0
+    """The log's sequence that the answer is as of."""
+
+
+class Engine(Protocol):
+    """A search backend: it builds generations of views beside those that serve, and searches.
+
+    A generation is created, loaded, and refreshed; it serves when it is promoted. Readers see
+    promotions and roll backs of several views all at once.
+    """
+
+    def create(self, view: str, generation: int, sequence: int) -> None:
+        """Begin a generation, empty; what an unfinished attempt left of it goes away."""
+
+    def load(self, view: str, generation: int, documents: Path) -> int:
+        """Add the documents of a Parquet file, and say how many they were."""
+
+    def refresh(self, view: str, generation: int) -> Generation:
+        """Make all that was loaded durable and searchable."""
+
+    def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
+        """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
+
+    def promote(self, generations: Mapping[str, int]) -> None:
+        """Let these generations serve, all from the same moment on; other views stay."""
+
+    def roll_back(self) -> dict[str, Generation]:
+        """Let serve what served before the last promotion; returns what serves now."""
+
+    def drop(self, view: str, generation: int) -> None:
+        """Remove a generation; refused while it serves, or may be rolled back to."""
+
+    def clear(self, keep: int | None = None) -> list[int]:
+        """Remove generations that neither serve nor may be rolled back to, nor are being built."""
+
+    def generations(self) -> list[Generation]:
+        """All finished generations, oldest first."""
+
+    def serving(self) -> dict[str, Generation]:
+        """By view, the generation that serves."""
+
+    def search(self, query: Query) -> Answer:
+        """Answer a query from what serves now."""

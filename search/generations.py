@@ -1,0 +1,178 @@
+"""Generations on disk: what each one is, which serve, and which are being built.
+
+    index/serving.json           by view the generation that serves, and what served before
+    index/000042/lock            held, shared, by every process that builds generation 42
+    index/000042/articles.json   what the index beside it is; it appears when the index is whole
+    index/000042/articles/       the engine's files
+
+Whoever is killed while building leaves a directory that ``serving.json`` does not name, and a lock
+that nobody holds: the next rebuild removes it. One rename of ``serving.json`` lets all views of a
+rebuild serve at the same moment.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from search.durable import held, write_durably
+from search.engine import Generation
+from search.errors import DamagedIndex, NothingServes, NotPromoted, SearchError
+from search.mapping import IndexMapping
+
+STATES_BEFORE = 2
+"""How often one may roll back: with what serves, the last three generations are kept."""
+
+Serving = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Which generation serves, by view; and what served before, the latest first."""
+
+    serving: Serving
+    before: tuple[Serving, ...] = ()
+
+    def named(self) -> set[tuple[str, int]]:
+        """All generations that serve or may be rolled back to."""
+        return {pair for state in (self.serving, *self.before) for pair in state.items()}
+
+
+class Generations:
+    """The generations of one archive."""
+
+    def __init__(self, home: Path | str) -> None:
+        self.root = Path(home) / "index"
+
+    def directory(self, generation: int) -> Path:
+        """Where all views of a generation lie."""
+        return self.root / f"{generation:06d}"
+
+    def index(self, view: str, generation: int) -> Path:
+        """Where the engine's files of one view lie."""
+        return self.directory(generation) / view
+
+    def numbers(self) -> list[int]:
+        """The numbers that have a directory, finished or not."""
+        if not self.root.exists():
+            return []
+        return sorted(int(path.name) for path in self.root.iterdir() if path.name.isdigit())
+
+    def note(self, about: Generation, mapping: IndexMapping) -> None:
+        """Say that a generation is whole, and what it is."""
+        path = self.index(about.view, about.generation).with_suffix(".json")
+        write_durably(path, {**asdict(about), "fields": mapping.plain()})
+
+    def about(self, view: str, generation: int) -> tuple[Generation, IndexMapping]:
+        """What a finished generation is, and how it is searched."""
+        path = self.index(view, generation).with_suffix(".json")
+        try:
+            said = json.loads(path.read_text())
+            return Generation(**{k: v for k, v in said.items() if k != "fields"}), IndexMapping(
+                **said["fields"]
+            )
+        except FileNotFoundError:
+            raise DamagedIndex(
+                f"generation {generation} of {view} is gone or unfinished; run: stet rebuild"
+            ) from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise DamagedIndex(f"{path} is damaged ({error}); run: stet rebuild") from None
+
+    def finished(self) -> list[Generation]:
+        """All finished generations, oldest first."""
+        found = []
+        for number in self.numbers():
+            for path in sorted(self.directory(number).glob("*.json")):
+                if path.with_suffix("").is_dir():
+                    found.append(self.about(path.stem, number)[0])
+        return found
+
+    def pointer(self) -> Pointer:
+        """Which generations serve now."""
+        path = self.root / "serving.json"
+        try:
+            said = json.loads(path.read_text())
+            return Pointer(said["serving"], tuple(said["before"]))
+        except FileNotFoundError:
+            return Pointer({})
+        except (ValueError, TypeError, KeyError) as error:
+            raise DamagedIndex(f"{path} is damaged ({error}); run: stet rebuild") from None
+
+    def pointer_mark(self) -> tuple[int, int, int] | None:
+        """What changes whenever the pointer does."""
+        try:
+            found = (self.root / "serving.json").stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def promote(self, generations: Mapping[str, int]) -> None:
+        """Let these generations serve; other views stay as they are."""
+        with held(self.root / "lock"):
+            for view, generation in generations.items():
+                self._whole(view, generation)
+            now = self.pointer_or_none()
+            serving = {**now.serving, **generations}
+            before = now.before
+            if serving != now.serving and now.serving:
+                before = (now.serving, *now.before)[:STATES_BEFORE]
+            write_durably(self.root / "serving.json", {"serving": serving, "before": list(before)})
+
+    def _whole(self, view: str, generation: int) -> None:
+        try:
+            self.about(view, generation)
+        except DamagedIndex as error:
+            raise NotPromoted(str(error)) from None
+
+    def pointer_or_none(self) -> Pointer:
+        """The pointer; a damaged one is what a promotion repairs."""
+        try:
+            return self.pointer()
+        except DamagedIndex:
+            return Pointer({})
+
+    def roll_back(self) -> Serving:
+        """Let serve what served before the last promotion."""
+        with held(self.root / "lock"):
+            now = self.pointer()
+            if not now.before:
+                raise NothingServes("there is no generation before the one that serves")
+            serving, *before = now.before
+            for view, generation in serving.items():
+                self.about(view, generation)
+            write_durably(self.root / "serving.json", {"serving": serving, "before": before})
+        return serving
+
+    def drop(self, view: str, generation: int) -> None:
+        """Remove one view of a generation that neither serves nor may be rolled back to."""
+        with held(self.root / "lock"):
+            if (view, generation) in self.pointer().named():
+                raise SearchError(
+                    f"generation {generation} of {view} serves, or may be rolled back to"
+                )
+            self._remove(view, generation)
+
+    def _remove(self, view: str, generation: int) -> None:
+        index = self.index(view, generation)
+        index.with_suffix(".json").unlink(missing_ok=True)
+        shutil.rmtree(index, ignore_errors=True)
+
+    def clear(self, keep: int | None = None) -> list[int]:
+        """Remove what neither serves, nor may be rolled back to, nor is being built."""
+        removed = []
+        with held(self.root / "lock"):
+            try:
+                named = self.pointer().named()
+            except DamagedIndex:
+                return []  # nobody knows which are still wanted, until a promotion repairs it
+            for number in self.numbers():
+                if number == keep or any(number == generation for _, generation in named):
+                    continue
+                with held(self.directory(number) / "lock", wait=False) as mine:
+                    if mine:
+                        shutil.rmtree(self.directory(number))
+                        removed.append(number)
+        return removed

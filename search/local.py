@@ -1,0 +1,207 @@
+"""The embedded engine: generations of tantivy indexes in the archive's own directory."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pyarrow.parquet as pq
+
+from search import layout, lines
+from search.embedded import EmbeddedIndex, Limits, stems
+from search.engine import Answer, Generation, Hit
+from search.errors import DamagedIndex, InvalidQuery, NothingServes, UnknownName
+from search.generations import Generations
+from search.highlight import Highlighter
+from search.mapping import IndexMapping, values
+from search.query import Query
+from search.syntax import parse
+from views import VIEWS, View
+
+Key = tuple[str, int]
+Opened = tuple[Generation, IndexMapping, EmbeddedIndex]
+
+
+class EmbeddedEngine:
+    """The engine that needs no server: its indexes lie in ``home/index``."""
+
+    def __init__(self, home: Path | str, views: Mapping[str, View] | None = None) -> None:
+        self._generations = Generations(home)
+        self._views = VIEWS if views is None else views
+        self._loading: dict[Key, tuple[int, EmbeddedIndex]] = {}
+        self._opened: dict[Key, Opened] = {}
+        self._serving: dict[str, int] = {}
+        self._mark: tuple[int, int, int] | None = None
+
+    def create(self, view: str, generation: int, sequence: int) -> None:
+        """Begin a generation, empty; what an unfinished attempt left of it goes away."""
+        directory = self._generations.index(view, generation)
+        directory.with_suffix(".json").unlink(missing_ok=True)
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        index = EmbeddedIndex.create(directory, IndexMapping.of(self._views[view]))
+        self._loading[view, generation] = (sequence, index)
+
+    def load(self, view: str, generation: int, documents: Path) -> int:
+        """Add the documents of a Parquet file, and say how many they were."""
+        _, index = self._loading[view, generation]
+        mapping = IndexMapping.of(self._views[view])
+        count = 0
+        for piece in lines.in_pieces(documents, layout.query(mapping, pq.read_schema(documents))):
+            index.add(line for (line,) in piece)
+            count += len(piece)
+        return count
+
+    def refresh(self, view: str, generation: int) -> Generation:
+        """Make all that was loaded durable and searchable."""
+        sequence, index = self._loading.pop((view, generation))
+        documents = index.commit()
+        mapping = IndexMapping.of(self._views[view])
+        files = self._generations.index(view, generation).iterdir()
+        about = Generation(
+            view=view,
+            generation=generation,
+            sequence=sequence,
+            documents=documents,
+            bytes=sum(path.stat().st_size for path in files),
+            code_version=self._views[view].code_version,
+            mapping=f"{layout.VERSION}:{mapping.digest}",
+            built_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        )
+        self._generations.note(about, mapping)
+        return about
+
+    def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
+        """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
+        for key, document in self._open(view, generation)[2].documents():
+            yield key, hashlib.sha256(document).hexdigest()
+
+    def promote(self, generations: Mapping[str, int]) -> None:
+        """Let these generations serve, all from the same moment on; other views stay."""
+        self._generations.promote(generations)
+
+    def roll_back(self) -> dict[str, Generation]:
+        """Let serve what served before the last promotion; returns what serves now."""
+        self._generations.roll_back()
+        return self.serving()
+
+    def drop(self, view: str, generation: int) -> None:
+        """Remove a generation; refused while it serves, or may be rolled back to."""
+        self._generations.drop(view, generation)
+
+    def clear(self, keep: int | None = None) -> list[int]:
+        """Remove generations that neither serve nor may be rolled back to, nor are being built."""
+        return self._generations.clear(keep)
+
+    def generations(self) -> list[Generation]:
+        """All finished generations, oldest first."""
+        return self._generations.finished()
+
+    def serving(self) -> dict[str, Generation]:
+        """By view, the generation that serves."""
+        served = self._generations.pointer().serving
+        return {view: self._generations.about(view, served[view])[0] for view in served}
+
+    def search(self, query: Query) -> Answer:
+        """Answer a query from what serves now."""
+        about, mapping, index = self._reader(query.view)
+        try:
+            return self._answer(query, about, mapping, index)
+        except (OSError, ValueError) as error:
+            raise _damaged(query.view, about.generation, error) from error
+
+    def _answer(
+        self, query: Query, about: Generation, mapping: IndexMapping, index: EmbeddedIndex
+    ) -> Answer:
+        limits = _limits(query, mapping)
+        parsed = parse(query.text, mapping.text)
+        every = parsed.all_may_match
+        page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
+        if every and not page.total and len(parsed.loose) > 1:
+            every = False
+            page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
+        highlighter = Highlighter(parsed.clauses, stems)
+        return Answer(
+            total=page.total,
+            hits=[_hit(score, stored, mapping, highlighter) for score, stored in page.hits],
+            facets=index.facets(parsed, every, limits, query.facets),
+            matching="all" if every else "any",
+            note=parsed.note,
+            generation=about.generation,
+            sequence=about.sequence,
+        )
+
+    def _reader(self, view: str) -> Opened:
+        """What serves a view now; opened once, and again when something else serves."""
+        if view not in self._views:
+            raise UnknownName("view", view, self._views)
+        for attempt in (1, 2):
+            mark = self._generations.pointer_mark()
+            if mark != self._mark:
+                self._serving = self._generations.pointer().serving
+                self._opened = {k: v for k, v in self._opened.items() if k in self._serving.items()}
+                self._mark = mark
+            if view not in self._serving:
+                raise NothingServes(f"nothing to search in {view} yet; run: stet rebuild")
+            try:
+                return self._open(view, self._serving[view])
+            except DamagedIndex:
+                # Readers that were slow may find that two rebuilds have passed them by.
+                if attempt == 2 or mark == self._generations.pointer_mark():
+                    raise
+        raise AssertionError
+
+    def _open(self, view: str, generation: int) -> Opened:
+        opened = self._opened.get((view, generation))
+        if opened is None:
+            about, mapping = self._generations.about(view, generation)
+            path = self._generations.index(view, generation)
+            try:
+                opened = about, mapping, EmbeddedIndex.open(path, mapping)
+            except (OSError, ValueError) as error:
+                raise _damaged(view, generation, error) from error
+            self._opened[view, generation] = opened
+        return opened
+
+
+def _damaged(view: str, generation: int, error: Exception) -> DamagedIndex:
+    said = " ".join(str(error).split())
+    return DamagedIndex(
+        f"the index of {view}, generation {generation}, is damaged ({said}); run: stet rebuild"
+    )
+
+
+def _limits(query: Query, mapping: IndexMapping) -> Limits:
+    for kind, names in (("filter", query.filters), ("facet", query.facets)):
+        for name in names:
+            if name not in mapping.filter_names:
+                raise UnknownName(f"{kind} in {query.view},", name, mapping.filter_names)
+    first, last = query.dates()
+    if mapping.date is None and (first is not None or last is not None):
+        raise InvalidQuery(f"the documents of {query.view} have no date to search by")
+    filters = {name: [str(value) for value in wanted] for name, wanted in query.filters.items()}
+    return Limits({name: wanted for name, wanted in filters.items() if wanted}, first, last)
+
+
+def _hit(
+    score: float | None, stored: bytes, mapping: IndexMapping, highlighter: Highlighter
+) -> Hit:
+    document = orjson.loads(stored)
+    called = next(values(document, mapping.title), document["id"])
+    titled = next((n for n, paths in mapping.text.items() if list(paths) == [mapping.title]), "")
+    fragments = {
+        name: fragment
+        for name, paths in mapping.text.items()
+        if name != titled
+        and (fragment := highlighter.fragment(_texts(document, paths), name)) is not None
+    }
+    return Hit(document["id"], score, highlighter.whole(called, titled), fragments, document)
+
+
+def _texts(document: object, paths: Sequence[str]) -> Iterator[str]:
+    for path in paths:
+        yield from values(document, path)

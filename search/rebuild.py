@@ -1,0 +1,226 @@
+"""The main job: compute the views as of one point, index them, check them, let them serve.
+
+Each step may run in another process: what is done lies on disk, under the rebuild's generation.
+Until ``promote`` nothing that readers see has changed, and whatever is killed, the next rebuild
+removes what this one left.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search import open_engine
+from search.comparison import Differences, compare, digests
+from search.durable import Hold, held, write_durably
+from search.engine import Engine
+from search.errors import NotPromoted, UnknownName
+from search.generations import Generations
+from views import VIEWS, View, build
+
+if TYPE_CHECKING:
+    from event_log import Point
+    from views.build import Build, Written
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """What indexing a view came to."""
+
+    view: str
+    documents: int
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What became of one view in a rebuild; the seconds are those of all its steps."""
+
+    view: str
+    documents: int
+    seconds: float
+    bytes: int
+    written_seconds: float
+    indexed_seconds: float
+    checked_seconds: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a rebuild came to."""
+
+    generation: int
+    sequence: int
+    seconds: float
+    views: list[Rebuilt]
+
+
+@dataclass
+class Rebuild:
+    """One rebuild of some or all views, fixed at one sequence of the log.
+
+    For each view ``write``, ``index`` and ``check``, and at last ``promote``, which lets all of
+    them serve at once.
+    """
+
+    build: Build
+    generation: int
+    views: tuple[str, ...]
+    engine: Engine
+    _directory: Path
+    _hold: Hold = field(repr=False)
+    _known: Mapping[str, View] = field(repr=False)
+
+    @classmethod
+    def begin(
+        cls,
+        home: Path | str,
+        views: Sequence[str] | None = None,
+        at: Point = None,
+        build_id: str | None = None,
+        engine: Engine | None = None,
+        known: Mapping[str, View] = VIEWS,
+    ) -> Rebuild:
+        """Begin a rebuild, or go on with the one that was begun with this ``build_id``."""
+        wanted = tuple(name for name in known if views is None or name in views)
+        for name in views or ():
+            if name not in known:
+                raise UnknownName("view", name, known)
+        begun = build.begin(home, at=at, build_id=build_id)
+        generation, hold = _generation(Generations(home), begun, wanted)
+        engine = engine or open_engine(home)
+        engine.clear(keep=generation)
+        directory = Generations(home).directory(generation)
+        said = json.loads((directory / "rebuild.json").read_text())
+        return cls(begun, generation, tuple(said["views"]), engine, directory, hold, known)
+
+    @property
+    def sequence(self) -> int:
+        """The log's sequence that all of it is as of."""
+        return self.build.sequence
+
+    def path(self, view: str) -> Path:
+        """The Parquet file of a view's documents."""
+        return self.build.path(view)
+
+    def write(self, view: str) -> Written:
+        """Compute a view's documents from the log."""
+        return self.build.write(self._known[view])
+
+    def index(self, view: str) -> Indexed:
+        """Fill a new index with a view's documents; it does not serve yet."""
+        self._still_there()
+        started = time.perf_counter()
+        self._checked(view).unlink(missing_ok=True)
+        self.engine.create(view, self.generation, self.sequence)
+        self.engine.load(view, self.generation, self.path(view))
+        about = self.engine.refresh(view, self.generation)
+        return Indexed(view, about.documents, time.perf_counter() - started, about.bytes)
+
+    def check(self, view: str) -> Differences:
+        """Compare a view's index with its documents, one by one; only equal ones may serve."""
+        self._still_there()
+        found = compare(digests(self.path(view)), self.engine.digests(view, self.generation))
+        write_durably(self._checked(view), {"differ": found.count, "told": str(found)})
+        return found
+
+    def promote(self) -> None:
+        """Let all views of this rebuild serve, at the same moment; refused if one differs."""
+        self._still_there()
+        for view in self.views:
+            if not self._checked(view).exists():
+                raise NotPromoted(f"{view}, generation {self.generation}: index and check it first")
+            said = json.loads(self._checked(view).read_text())
+            if said["differ"]:
+                raise NotPromoted(
+                    f"{view}, generation {self.generation}: {said['told']}; run: stet rebuild"
+                )
+        self.engine.promote(dict.fromkeys(self.views, self.generation))
+
+    def promote_when_complete(self) -> bool:
+        """Promote if every view of this rebuild has been checked and is equal; say whether."""
+        paths = [self._checked(view) for view in self.views]
+        if not all(path.exists() and not json.loads(path.read_text())["differ"] for path in paths):
+            return False
+        self.promote()
+        return True
+
+    def close(self) -> None:
+        """Let go of the log's state and of the hold on this generation; what is done stays."""
+        self.build.close()
+        self._hold.close()
+
+    def _checked(self, view: str) -> Path:
+        return self._directory / f"{view}.check"
+
+    def _still_there(self) -> None:
+        if not (self._directory / "rebuild.json").exists():
+            raise NotPromoted(
+                f"generation {self.generation} was cleared away by a later rebuild; start again"
+            )
+
+
+def run(
+    home: Path | str,
+    views: Sequence[str] | None = None,
+    at: Point = None,
+    progress: Progress | None = None,
+) -> Result:
+    """The whole job in this process; ``progress`` is told what comes next."""
+    tell = progress or (lambda _: None)
+    started = time.perf_counter()
+    rebuild = Rebuild.begin(home, views, at)
+    try:
+        rebuilt = [_rebuild(rebuild, view, tell) for view in rebuild.views]
+        tell("promoting")
+        rebuild.promote()
+    finally:
+        rebuild.close()
+    seconds = time.perf_counter() - started
+    return Result(rebuild.generation, rebuild.sequence, seconds, rebuilt)
+
+
+def _rebuild(rebuild: Rebuild, view: str, progress: Progress) -> Rebuilt:
+    progress(f"{view}: computing")
+    written = rebuild.write(view)
+    progress(f"{view}: indexing {written.documents:,} documents")
+    indexed = rebuild.index(view)
+    progress(f"{view}: checking")
+    started = time.perf_counter()
+    rebuild.check(view)
+    checked = time.perf_counter() - started
+    seconds = written.seconds + indexed.seconds + checked
+    return Rebuilt(
+        view,
+        indexed.documents,
+        seconds,
+        indexed.bytes,
+        written.seconds,
+        indexed.seconds,
+        checked,
+    )
+
+
+def _generation(generations: Generations, begun: Build, views: tuple[str, ...]) -> tuple[int, Hold]:
+    """The number of the build's generation, which is made if it is not there, and a hold on it."""
+    with held(generations.root / "lock"):
+        numbers = generations.numbers()
+        for number in reversed(numbers):
+            path = generations.directory(number) / "rebuild.json"
+            if path.exists() and json.loads(path.read_text())["build_id"] == begun.build_id:
+                return number, Hold(path.with_name("lock"))
+        served = [number for _, number in generations.pointer_or_none().named()]
+        number = max([*numbers, *served, begun.number - 1]) + 1
+        directory = generations.directory(number)
+        directory.mkdir()
+        hold = Hold(directory / "lock")
+        said = {"build_id": begun.build_id, "sequence": begun.sequence, "views": list(views)}
+        write_durably(directory / "rebuild.json", said)
+    return number, hold
