@@ -43,12 +43,16 @@ def chosen(table: ir.Table, keys: ir.Table | None) -> ir.Table:
 
 def mentions(entities: ir.Table, field: str) -> ir.Table:
     """What a list field names: ``id`` (of the entity), ``other``, and its ``position``."""
-    return entities.select("id", other=entities[field]).unnest("other", offset="position")
+    placed = entities[field].map(
+        lambda other, position: ibis.struct({"position": position, "other": other})
+    )
+    pairs = entities.select("id", pair=placed.unnest())
+    return pairs.select("id", other=pairs.pair["other"], position=pairs.pair["position"])
 
 
 def mentioned_once(entities: ir.Table, field: str) -> ir.Table:
     """The distinct pairs ``article``, ``other`` of a list field, for counting."""
-    pairs = entities.select(article=entities.id, other=entities[field]).unnest("other")
+    pairs = entities.select(article=entities.id, other=entities[field].unnest())
     return pairs.distinct()
 
 
@@ -133,10 +137,9 @@ def with_lists(documents: ir.Table, *lists: ir.Table) -> ir.Table:
 def referring(entities: ir.Table, field: str) -> ir.Table:
     """Lineage of a field: pairs ``id, entity`` of each entity and those that its field names."""
     value = entities[field]
-    pairs = entities.select("id", entity=value)
     if value.type().is_array():
-        pairs = pairs.unnest("entity")
-    return pairs.filter(pairs.entity.notnull())
+        return entities.select("id", entity=value.unnest())
+    return entities.select("id", entity=value).filter(value.notnull())
 
 
 def itself(entities: ir.Table) -> ir.Table:
