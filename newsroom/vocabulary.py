@@ -2,7 +2,7 @@
 
 A few hundred words of each kind stand first, the most frequent ones first. Derived words follow
 (plurals, compounds, prefixed verbs, invented places and surnames), so that a draw by Zipf's law
-gives common words often and some 25,000 others rarely, as in a real archive.
+gives common words often and some 37,000 others rarely, as in a real archive.
 """
 
 from __future__ import annotations
