@@ -61,13 +61,16 @@ def rebuild(
     if as_json:
         typer.echo(show.json_line(asdict(result)))
         return
-    headings = ("view", "documents", "seconds", "a second", "MB")
+    headings = ("view", "documents", "seconds", "written", "indexed", "checked", "a second", "MB")
     lines = [
         (
             built.view,
             f"{built.documents:,}",
             f"{built.seconds:.2f}",
-            f"{built.documents / built.seconds:,.0f}" if built.seconds else "",
+            f"{built.written_seconds:.2f}",
+            f"{built.indexed_seconds:.2f}",
+            f"{built.checked_seconds:.2f}",
+            f"{built.documents / built.seconds:,.0f}",
             f"{built.bytes / 1e6:.1f}",
         )
         for built in result.views
@@ -135,18 +138,18 @@ def search(
     for item in filters or []:
         name, _, value = item.partition("=")
         chosen.setdefault(name, []).append(value)
-    query = Query(
-        text=text,
-        view=view,
-        filters=chosen,
-        date_from=date_from,
-        date_to=date_to,
-        sort=sort.value,
-        facets=tuple(facets or ()),
-        page=page,
-        size=size,
-    )
     with told():
+        query = Query(
+            text=text,
+            view=view,
+            filters=chosen,
+            date_from=date_from,
+            date_to=date_to,
+            sort=sort.value,
+            facets=tuple(facets or ()),
+            page=page,
+            size=size,
+        )
         answer = find(home, query)
     if as_json:
         typer.echo(show.json_line(asdict(answer)))

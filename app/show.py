@@ -96,7 +96,7 @@ def note(message: str) -> None:
 
 @contextlib.contextmanager
 def progress_bar(title: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
-    """A progress bar on stderr; the function takes how much is done, and a remark."""
+    """A progress bar on stderr, if that is a terminal; the function takes how much is done."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -107,6 +107,7 @@ def progress_bar(title: str, total: int | None) -> Iterator[Callable[[int, str],
         TimeElapsedColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True) as progress:
+    quiet = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task(title, total=total, remark="")
         yield lambda done, remark: progress.update(task, completed=done, remark=remark)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from search import Query, search
-from search.rebuild import documents_path
+from views import shelf
 
 SEARCHES = 300
 WARM_UP = 20

@@ -58,7 +58,7 @@ def view_asset(name: str) -> AssetsDefinition:
         if not archive.wants(name):
             context.log.info(f"{name} is not among the views of this run; it stays as it is")
             return
-        rebuild = archive.rebuild(context.run_id)
+        rebuild = archive.rebuild(context.run.run_id)
         written = rebuild.write(name)
         told: dict[str, Any] = metadata.figures(
             rebuild.sequence, written.documents, written.seconds, written.bytes
@@ -96,7 +96,7 @@ def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
     def index(
         context: AssetExecutionContext, archive: Archive
     ) -> Iterator[MaterializeResult[None]]:
-        rebuild = archive.rebuild(context.run_id)
+        rebuild = archive.rebuild(context.run.run_id)
         indexed = rebuild.index(name)
         differences = rebuild.check(name)
         if rebuild.promote_when_complete():
@@ -138,7 +138,7 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
     ) -> AssetCheckResult:
         from views.checks import unresolved_references
 
-        rebuild = archive.rebuild(context.run_id)
+        rebuild = archive.rebuild(context.run.run_id)
         found = unresolved_references(archive.folder(), at=rebuild.sequence)
         return AssetCheckResult(
             passed=not found,

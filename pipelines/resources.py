@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dagster import ConfigurableResource
@@ -39,9 +40,16 @@ class Archive(ConfigurableResource):  # type: ignore[type-arg]
         return EventLog(f"{self.folder()}/log", CATEGORIES)
 
     def rebuild(self, run_id: str) -> Rebuild:
-        """The rebuild of a run: the first of its steps fixes the sequence for all of them."""
-        from search.rebuild import Rebuild
+        """The rebuild of a run: the first of its steps fixes the sequence for all of them.
 
-        return Rebuild.begin(
-            self.folder(), views=self.views or None, at=self.at or None, build_id=run_id
-        )
+        Steps of one process share it, and hold its generation until the process ends or begins
+        another run; a step in another process finds it by the run's id.
+        """
+        return _begun(self.folder(), tuple(self.views), self.at, run_id)
+
+
+@lru_cache(maxsize=1)
+def _begun(home: str, views: tuple[str, ...], at: str, run_id: str) -> Rebuild:
+    from search.rebuild import Rebuild
+
+    return Rebuild.begin(home, views=views or None, at=at or None, build_id=run_id)

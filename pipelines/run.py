@@ -41,8 +41,9 @@ def rebuild(home: str, told: Told, at: str = "") -> None:
         )
         if not result.success:
             failed = next(e for e in result.all_events if e.is_step_failure)
-            reason = failed.step_failure_data.error_display_string.splitlines()[-1]
-            raise RunFailed(f"step {failed.step_key}: {reason}")
+            error = failed.step_failure_data.error
+            reason = (error.cause or error).message if error else "no reason given"
+            raise RunFailed(f"step {failed.step_key}: {reason.strip()}")
 
 
 def _tell(entry: EventLogEntry, told: Told) -> None:

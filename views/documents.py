@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow.parquet as pq
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BATCH_DOCUMENTS = 1_000
+LINE_ENDS = {c.encode(): f"\\u{ord(c):04x}".encode() for c in "\x85\u2028\u2029"}
 
 
 def read(
@@ -49,16 +50,21 @@ def export(
     """The documents as JSON, one line each, sorted by id; only those of ``keys`` if given.
 
     Instants are ISO 8601 in UTC, with microseconds only where there are any:
-    ``1851-09-18T05:00:00Z``.
+    ``1851-09-18T05:00:00Z``. Characters that some programs take for the end of a line are escaped.
     """
     wanted = None if keys is None else set(keys)
     with _documents(view, home, at, keys, categories) as path, pq.ParquetFile(path) as file:
         for batch in file.iter_batches(BATCH_DOCUMENTS):
             for document in batch.to_pylist():
                 if wanted is None or document["id"] in wanted:
-                    yield orjson.dumps(
-                        document, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-                    )
+                    yield _line(document)
+
+
+def _line(document: dict[str, Any]) -> bytes:
+    line = orjson.dumps(document, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
+    for character, escaped in LINE_ENDS.items():
+        line = line.replace(character, escaped)
+    return line
 
 
 @contextmanager

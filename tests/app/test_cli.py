@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,14 @@ def run(tmp_path: Path) -> Run:
     return invoke
 
 
-@pytest.fixture
-def small(run: Run) -> Run:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An archive with one section, two articles, a revision, and a rebuild of it."""
+    home = tmp_path_factory.mktemp("small") / "home"
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, [*arguments, "--home", str(home)])
+
     for stream, type_name, data in (
         ("section/sea", "SectionOpened", {"name": "Sea"}),
         ("article/1", "ArticlePublished", PUBLISHED | {"section_id": "section/sea"}),
@@ -42,6 +48,12 @@ def small(run: Run) -> Run:
         result = run("append", stream, type_name, "--data", json.dumps(data), "--actor", "ana")
         assert result.exit_code == 0, result.output
     assert run("rebuild").exit_code == 0
+    return home
+
+
+@pytest.fixture
+def small(built: Path, run: Run, tmp_path: Path) -> Run:
+    shutil.copytree(built, tmp_path / "home")
     return run
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from dagster import DagsterInstance, DefaultScheduleStatus, ExecuteInProcessResult
+from dagster import AssetKey, DagsterInstance, DefaultScheduleStatus, ExecuteInProcessResult
 
 from event_log import EventLog, NewEvent
 from newsroom.categories import CATEGORIES
@@ -32,9 +32,15 @@ def home(tmp_path: Path) -> Path:
 
 def execute(home: Path, **config: Any) -> ExecuteInProcessResult:
     return definitions.resolve_job_def("rebuild").execute_in_process(
-        run_config={"resources": {"archive": {"config": {"home": str(home), **config}}}},
-        raise_on_error=False,
+        run_config=config_of(home, **config), raise_on_error=False
     )
+
+
+def config_of(home: Path, **config: Any) -> dict[str, Any]:
+    return {
+        "loggers": {"console": {"config": {"log_level": "ERROR"}}},
+        "resources": {"archive": {"config": {"home": str(home), **config}}},
+    }
 
 
 def metadata_of(result: ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
@@ -105,16 +111,13 @@ def rebuild_at(home: Path, at: str) -> None:
 
 
 def test_the_log_asset_is_observed_with_its_head_as_data_version(home: Path) -> None:
-    from dagster import observe
-
-    from pipelines.assets import log
-    from pipelines.resources import Archive
-
     with DagsterInstance.ephemeral() as instance:
-        observe([log], resources={"archive": Archive(home=str(home))}, instance=instance)
-        (observed,) = instance.fetch_observations(log.key, limit=1).records
-    tags = observed.asset_observation.tags
-    assert tags["dagster/data_version"] == "2"
+        definitions.resolve_job_def("observe_log").execute_in_process(
+            run_config=config_of(home), instance=instance
+        )
+        (observed,) = instance.fetch_observations(AssetKey("log"), limit=1).records
+    assert observed.asset_observation is not None
+    assert observed.asset_observation.tags["dagster/data_version"] == "2"
 
 
 def test_the_nightly_schedule_is_at_three_utc_and_off() -> None:
