@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,9 @@ from app.options import DEFAULT_HOME, At, Home, Json, open_log, told
 from views import VIEW_NAMES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from event_log import EventLog
     from search.engine import Answer
 
 
@@ -208,7 +212,7 @@ def status(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     )  # fmt: skip
 
 
-def standing(home: Any) -> dict[str, Any]:
+def standing(home: Path) -> dict[str, Any]:
     """The log's head and each view's checkpoint, lag, documents and serving generation.
 
     The lag in seconds is how long the oldest event that is not yet in the view has waited.
@@ -235,9 +239,7 @@ def standing(home: Any) -> dict[str, Any]:
     return {"head": head, "digest": log.digest, "views": views}
 
 
-def _waited(log: Any, checkpoint: int) -> float:
-    from datetime import UTC, datetime
-
+def _waited(log: EventLog, checkpoint: int) -> float:
     for event in log.read(after=checkpoint, limit=1):
         return round((datetime.now(UTC) - event.recorded_at).total_seconds(), 3)
     return 0.0

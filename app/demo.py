@@ -11,7 +11,7 @@ import typer
 from app import show
 from app.archive import print_answer
 from app.content import history, import_one, print_imported
-from app.options import DEFAULT_HOME, open_log, told
+from app.options import DEFAULT_HOME, Failure, open_log, told
 
 SAMPLE = Path(__file__).parents[1] / "newsroom" / "sample"
 SEARCHES = (
@@ -47,7 +47,7 @@ def _import(home: Path) -> None:
 
 
 def _rebuild(home: Path) -> None:
-    from pipelines.run import rebuild
+    from pipelines.run import RunFailed, rebuild
 
     _heading("The Dagster job rebuild: replay the log into views, index, check, promote")
     steps: list[tuple[str, dict[str, Any]]] = []
@@ -57,7 +57,10 @@ def _rebuild(home: Path) -> None:
             steps.append((asset, metadata))
             advance(len(steps), asset)
 
-        rebuild(str(home), tell)
+        try:
+            rebuild(str(home), tell)
+        except RunFailed as error:
+            raise Failure(str(error)) from error
     headings = ("asset", "documents", "seconds", "a second")
     lines = [
         (asset, f"{m['documents']:,}", f"{m['seconds']:.2f}", f"{m['documents a second']:,}")
