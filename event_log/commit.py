@@ -117,8 +117,7 @@ def read_metadata(path: Path) -> CommitMetadata:
         found = None
     if found is None or found.first != first or found.last < first:
         raise DamagedLog(
-            f"sequence {first}: {path} does not hold the events that begin there; "
-            "restore it from a backup"
+            f"{path} does not hold the events that begin there; restore it from a backup", first
         )
     return found
 
@@ -129,10 +128,9 @@ def reader(path: Path, *, checksums: bool = False) -> pq.ParquetFile:
         return pq.ParquetFile(path, page_checksum_verification=checksums)
     except FileNotFoundError:
         raise DamagedLog(
-            f"sequence {first_of(path.name)}: {path} is missing; restore it from a backup"
+            f"{path} is missing; restore it from a backup", first_of(path.name)
         ) from None
     except UNREADABLE as error:
         raise DamagedLog(
-            f"sequence {first_of(path.name)}: {path} cannot be read ({error}); "
-            "restore it from a backup"
+            f"{path} cannot be read ({error}); restore it from a backup", first_of(path.name)
         ) from None

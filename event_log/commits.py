@@ -95,8 +95,9 @@ class Commits:
     def _check_unchanged(self) -> None:
         if self._identity is not None and self._identified() != self._identity:
             raise DamagedLog(
-                f"sequence {self._firsts[-1]}: {self.path(self._firsts[-1])} was replaced while "
-                "the log was open; open it again, and verify it"
+                f"{self.path(self._firsts[-1])} was replaced while the log was open; "
+                "open it again, and verify it",
+                self._firsts[-1],
             )
 
     @property
@@ -146,6 +147,4 @@ class Commits:
         return list(self._firsts)
 
     def _missing(self, first: int) -> DamagedLog:
-        return DamagedLog(
-            f"sequence {first}: {self.path(first)} is missing; restore it from a backup"
-        )
+        return DamagedLog(f"{self.path(first)} is missing; restore it from a backup", first)

@@ -44,8 +44,9 @@ class DamagedLog(EventLogError):
     ``sequence`` is the first that does not fit; 0 when that cannot be said.
     """
 
-    def __init__(self, message: str, sequence: int = 0) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, sequence: int = 0) -> None:
+        line = reason.replace("\n", " ")  # what other libraries say may have several
+        super().__init__(f"sequence {sequence}: {line}" if sequence else line)
         self.sequence = sequence
 
 

@@ -43,7 +43,7 @@ def batches(
     except commit.UNREADABLE as error:
         first = commit.first_of(path.name)
         raise DamagedLog(
-            f"sequence {first}: {path} cannot be read ({error}); restore it from a backup"
+            f"{path} cannot be read ({error}); restore it from a backup", first
         ) from None
 
 

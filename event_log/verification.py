@@ -107,4 +107,4 @@ def _categories(batch: pa.RecordBatch) -> pa.Array:
 
 
 def _misfit(sequence: int, reason: str) -> DamagedLog:
-    return DamagedLog(f"sequence {sequence}: {reason}; restore the log from a backup", sequence)
+    return DamagedLog(f"{reason}; restore the log from a backup", sequence)

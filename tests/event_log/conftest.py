@@ -1,0 +1,74 @@
+"""A small domain with every type of field, and a log of it in a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from event_log import INSTANT, TEXT, Category, Effect, EventLog, EventType, NewEvent
+
+THING = Category(
+    "thing",
+    pa.schema(
+        [
+            ("text", pa.string()),
+            ("prose", TEXT),
+            ("count", pa.int64()),
+            ("ratio", pa.float64()),
+            ("done", pa.bool_()),
+            ("moment", INSTANT),
+            ("day", pa.date32()),
+            ("names", pa.list_(pa.string())),
+            ("numbers", pa.list_(pa.int64())),
+        ]
+    ),
+    (
+        EventType("ThingMade", Effect.CREATES),
+        EventType("ThingChanged", Effect.REVISES),
+        EventType("ThingHidden", Effect.REMOVES),
+        EventType("ThingShown", Effect.REINSTATES),
+    ),
+)
+NOTE = Category(
+    "note",
+    pa.schema([("title", pa.string()), ("body", TEXT), ("kind", pa.string())]),
+    (
+        EventType("NoteWritten", Effect.CREATES, ("title",)),
+        EventType("NoteEdited", Effect.REVISES),
+    ),
+)
+
+
+class Domain:
+    """Short ways to the events of this domain, for tests that are about something else."""
+
+    categories = (THING, NOTE)
+
+    def open(self, path: Path) -> EventLog:
+        return EventLog(path, self.categories)
+
+    def made(self, stream: str = "thing/1", **rest: object) -> NewEvent:
+        return NewEvent(stream, "ThingMade", {"text": "a thing"}, **rest)
+
+    def changed(self, stream: str = "thing/1", **rest: object) -> NewEvent:
+        return NewEvent(stream, "ThingChanged", {"count": 1}, **rest)
+
+    def written(self, stream: str = "note/1", **rest: object) -> NewEvent:
+        return NewEvent(stream, "NoteWritten", {"title": "a note"}, **rest)
+
+
+@pytest.fixture(scope="session")
+def domain() -> Domain:
+    return Domain()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def log(domain: Domain, path: Path) -> EventLog:
+    return domain.open(path)

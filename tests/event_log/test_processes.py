@@ -1,0 +1,147 @@
+"""Several processes on one log, and processes that are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from event_log import EventLog
+from newsroom.categories import CATEGORIES
+
+ROOT = Path(__file__).parents[2]
+OPENED = """
+import json, sys
+from event_log import EventLog, NewEvent, WrongExpectedVersion
+from newsroom.categories import CATEGORIES
+log, name, count = EventLog(sys.argv[1], CATEGORIES), sys.argv[2], int(sys.argv[3])
+print("ready", flush=True)
+sys.stdin.readline()
+def told(receipt):
+    print(json.dumps([receipt.first, receipt.last, receipt.version, receipt.digest]), flush=True)
+"""
+APPENDS = (
+    OPENED
+    + """
+for number in range(count):
+    own = NewEvent(f"tag/{name}", "TagDefined", {"name": name}, event_id=f"{name}-{number}")
+    shared = NewEvent("tag/shared", "TagDefined", {"name": name})
+    told(log.append([own, shared][: 1 + number % 2]))
+"""
+)
+RACES = (
+    OPENED
+    + """
+for version in range(count):
+    event = NewEvent("tag/shared", "TagDefined", {"name": name})
+    try:
+        told(log.append([event], expected_version=version))
+    except WrongExpectedVersion as error:
+        assert error.actual > version
+        while log.versions(["tag/shared"])["tag/shared"] <= version: pass
+"""
+)
+
+
+def started(script: str, log: EventLog, name: str, count: int) -> subprocess.Popen[str]:
+    """A process that has opened the log and waits for a line."""
+    command = [sys.executable, "-c", script, str(log.path), name, str(count)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def receipts(processes: list[subprocess.Popen[str]]) -> list[list[list]]:
+    """What each process was told, all of them going at once."""
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes)
+    return [[json.loads(line) for line in text.splitlines()] for text in told]
+
+
+@pytest.fixture
+def tags(path: Path) -> EventLog:
+    return EventLog(path, CATEGORIES)
+
+
+def test_processes_that_append_at_once_make_one_contiguous_log_of_true_receipts(tags) -> None:
+    names = ["one", "two", "three", "four"]
+    told = receipts([started(APPENDS, tags, name, 50) for name in names])
+    events = list(tags.read())
+    assert [event.sequence for event in events] == list(range(1, 4 * 75 + 1))
+    assert len({event.event_id for event in events}) == 300
+    for name, of_one in zip(names, told, strict=True):
+        own = tags.stream(f"tag/{name}")
+        assert [event.event_id for event in own] == [f"{name}-{n}" for n in range(50)]
+        assert [event.sequence for event in own] == [first for first, *_ in of_one]
+        for first, last, version, digest in of_one:
+            assert events[last - 1].version == version
+            assert events[last - 1].data["name"] == name
+            assert tags.at(last).digest == digest
+            assert last - first == (events[last - 1].stream == "tag/shared")
+    assert [event.version for event in tags.stream("tag/shared")] == list(range(1, 101))
+    assert tags.verify().events == 300
+
+
+def test_of_processes_that_expect_one_version_exactly_one_wins_each_time(tags) -> None:
+    told = receipts([started(RACES, tags, name, 25) for name in ("one", "two", "three")])
+    won = sorted(version for of_one in told for _, _, version, _ in of_one)
+    assert won == list(range(1, 26))
+    assert tags.verify().events == 25
+
+
+def test_a_writer_that_is_killed_loses_and_repeats_nothing_that_was_acknowledged(tags) -> None:
+    draw = random.Random(19)
+    acknowledged: list[tuple[int, int, str]] = []
+    for attempt in range(15):
+        process = started(APPENDS, tags, f"w{attempt}", 10_000)
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        time.sleep(draw.uniform(0.0, 0.15))
+        os.kill(process.pid, signal.SIGKILL)
+        lines = process.stdout.read().split("\n")[:-1]
+        process.communicate()
+        acknowledged += [(first, last, digest) for first, last, _, digest in map(json.loads, lines)]
+        anew = EventLog(tags.path, CATEGORIES)
+        before = anew.verify().events
+        ids = [f"w{attempt}-{number}" for number in range(len(lines))]
+        assert len(anew.known(ids)) == len(lines)
+        assert [e.version for e in anew.stream("tag/shared")] == list(
+            range(1, anew.versions(["tag/shared"])["tag/shared"] + 1)
+        )
+        assert anew.head == before
+    assert acknowledged
+    events = list(tags.read())
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert len({event.event_id for event in events}) == len(events)
+    for first, last, digest in acknowledged:
+        assert 1 <= first <= last <= len(events)
+        assert tags.at(last).digest == digest
+
+
+def test_what_a_killed_writer_left_behind_is_cleaned_when_it_is_old(tags) -> None:
+    staging = tags.path / "staging"
+    staging.mkdir(parents=True)
+    old, young = staging / "1-old", staging / "2-young"
+    for left in (old, young):
+        left.write_bytes(b"half a commit")
+    os.utime(old, (time.time() - 100_000,) * 2)
+    told = receipts([started(APPENDS, tags, "one", 1)])
+    assert len(told[0]) == 1
+    assert [path.name for path in staging.iterdir()] == ["2-young"]
+    assert tags.verify().events == 1

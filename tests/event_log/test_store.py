@@ -1,0 +1,146 @@
+"""A disk that refuses is an error that says what to do; afterwards writing goes on."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from event_log import EventLogError, store
+from event_log.store import LocalStore, StoreError
+
+
+def refusing(code: int, times: int = 1):
+    """A function that refuses so often, and then calls the one that it stands for."""
+
+    def instead_of(original):
+        left = iter(range(times))
+
+        def function(*args, **rest):
+            if next(left, None) is not None:
+                raise OSError(code, os.strerror(code))
+            return original(*args, **rest)
+
+        return function
+
+    return instead_of
+
+
+HINTS = {
+    errno.ENOSPC: "the disk is full; make room and repeat",
+    errno.EROFS: "the file system is read-only; mount it for writing and repeat",
+    errno.EACCES: "no permission to write there; check the folder's owner and mode",
+    errno.EPERM: "the file system has no hard links",
+    errno.EIO: "Input/output error",
+}
+
+
+@pytest.mark.parametrize("code", HINTS)
+@pytest.mark.parametrize("function", ["link", "fsync"])
+def test_a_refusing_disk_is_told_with_a_hint_and_nothing_was_appended(
+    log, domain, monkeypatch, function: str, code: int
+) -> None:
+    log.append([domain.made()])
+    monkeypatch.setattr(os, function, refusing(code)(getattr(os, function)))
+    with pytest.raises(StoreError) as caught:
+        log.append([domain.changed()])
+    assert isinstance(caught.value, EventLogError)
+    assert HINTS[code] in str(caught.value)
+    assert str(caught.value).endswith("Nothing was appended.")
+    assert f"{2:020d}.parquet" in str(caught.value)
+    assert log.head == 1
+    assert list((log.path / "staging").iterdir()) == []
+    assert log.append([domain.changed()]).version == 2
+    log.verify()
+
+
+def test_a_disk_that_is_full_while_the_file_is_written_leaves_nothing(
+    log, domain, monkeypatch
+) -> None:
+    full = refusing(errno.ENOSPC)(pq.ParquetWriter.write_table)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        log.append([domain.made()])
+    assert log.head == 0
+    assert list((log.path / "staging").iterdir()) == []
+    assert log.append([domain.made()]).last == 1
+
+
+def test_a_commit_whose_name_may_be_lost_says_so_and_repeating_it_is_safe(
+    log, domain, monkeypatch
+) -> None:
+    log.append([domain.made()])
+    batch = log.batch()
+    batch.add(domain.changed())
+    synced: list[Path] = []
+    sync = store._sync
+
+    def fails_for_folders(path: Path) -> None:
+        synced.append(path)
+        if path.name == "commits":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(path)
+
+    monkeypatch.setattr(store, "_sync", fails_for_folders)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="is written, but not safe from a power failure"):
+            log.commit(batch)
+    monkeypatch.setattr(store, "_sync", lambda path: (synced.append(path), sync(path)))
+    synced.clear()
+    receipt = log.commit(batch)
+    assert (receipt.first, receipt.last, receipt.added) == (2, 2, 0)
+    assert log.path / "commits" in synced
+    assert log.head == 2
+
+
+@pytest.mark.parametrize("name", ["commits", "staging", "."])
+def test_a_file_where_a_folder_should_be_is_told(log, domain, path: Path, name: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    if name != ".":
+        path.mkdir()
+    (path / name).write_bytes(b"")
+    with pytest.raises(StoreError, match=r"file (lies )?where a folder should be"):
+        log.append([domain.made()])
+    (path / name).unlink()
+    assert log.append([domain.made()]).last == 1
+
+
+def test_something_else_under_the_next_commits_name_is_told(log, domain, path: Path) -> None:
+    log.append([domain.made()])
+    target = path / "commits" / f"{2:020d}.parquet"
+    target.symlink_to(path / "nowhere")
+    with pytest.raises(StoreError, match="is no commit; move it out of the log"):
+        log.append([domain.changed()])
+    target.unlink()
+    assert log.append([domain.changed()]).last == 2
+
+
+def test_of_two_that_put_one_name_the_first_wins(tmp_path: Path) -> None:
+    one, two = LocalStore(tmp_path / "a"), LocalStore(tmp_path / "a")
+    assert one.put_if_absent("x/1", lambda path: path.write_bytes(b"first") and None)
+    assert not two.put_if_absent("x/1", lambda path: path.write_bytes(b"second") and None)
+    assert one.path("x/1").read_bytes() == b"first"
+    assert two.names("x", "1") == ["1"]
+
+
+def test_file_and_folders_are_synced_before_an_append_returns(
+    log, domain, path, monkeypatch
+) -> None:
+    synced: list[str] = []
+    sync = store._sync
+
+    def noting(target: Path) -> None:
+        synced.append("file" if target.is_file() else str(target.relative_to(path.parent)))
+        sync(target)
+
+    monkeypatch.setattr(store, "_sync", noting)
+    log.append([domain.made()])
+    assert synced.index("file") < len(synced) - 1
+    assert synced[-1] == "log/commits"
+    assert {"log", "."} <= set(synced)
+    synced.clear()
+    log.append([domain.changed()])
+    assert synced == ["file", "log/commits"]

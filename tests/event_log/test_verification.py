@@ -1,0 +1,247 @@
+"""``verify`` finds every change of a file, and names the first sequence that does not fit."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from event_log import DamagedLog, EventLog, NewEvent, checksum, commit
+from event_log.category import ENVELOPE
+from event_log.digest import chain, event_digests
+
+COMMITS = 4
+
+
+@pytest.fixture
+def full(log: EventLog, domain) -> EventLog:
+    """A log of four commits with three events each: 1 to 12."""
+    for number in range(COMMITS):
+        data = {"text": f"text {number}" * 5, "count": number, "names": ["a", "b"]}
+        log.append(
+            [
+                NewEvent(f"thing/{number}", "ThingMade", data),
+                domain.written(f"note/{number}", actor="ana"),
+                domain.changed(f"thing/{number}"),
+            ]
+        )
+    return log
+
+
+def commits_of(log: EventLog) -> list[Path]:
+    return sorted((log.path / "commits").iterdir())
+
+
+def found(log: EventLog) -> DamagedLog:
+    """What verifying says, to one who opens the log anew; on one line, with a way out."""
+    with pytest.raises(DamagedLog) as caught:
+        EventLog(log.path, tuple(log.registry.values())).verify()
+    assert "\n" not in str(caught.value).strip()
+    assert "backup" in str(caught.value) or "move the file" in str(caught.value)
+    return caught.value
+
+
+def rewritten(path: Path, change, *, chained: bool = False) -> None:
+    """Write a commit anew with changed events, whose digests and checksum are made to fit."""
+    about = commit.read_metadata(path)
+    batch = change(pq.read_table(path)).combine_chunks().to_batches()[0]
+    place = ENVELOPE.get_field_index("digest")
+    digests = event_digests(batch)
+    batch = batch.set_column(place, batch.schema.field(place), digests)
+    digest = chain(about.previous, [digests]) if chained else about.digest
+    told = commit.CommitMetadata(about.first, about.last, about.recorded_at, about.previous, digest)
+    commit.write(path, pa.Table.from_batches([batch]), told)
+
+
+def replaced(column: str, values):
+    """A change of one column."""
+
+    def change(table: pa.Table) -> pa.Table:
+        place = table.schema.get_field_index(column)
+        old = table.column(column)
+        return table.set_column(
+            place, table.schema.field(place), pa.array(values(old.to_pylist()), old.type)
+        )
+
+    return change
+
+
+def test_a_log_that_nobody_touched_holds(full) -> None:
+    verified = full.verify()
+    assert (verified.events, verified.commits, verified.digest) == (12, COMMITS, full.digest)
+
+
+def test_any_changed_byte_of_a_file_is_found(full) -> None:
+    draw = random.Random(1851)
+    for number, path in enumerate(commits_of(full)[:2]):
+        whole = path.read_bytes()
+        places = {0, 3, 4, 5, len(whole) - 1, len(whole) - 5, len(whole) - 8}
+        places |= {draw.randrange(len(whole)) for _ in range(150)}
+        for place in places:
+            changed = bytearray(whole)
+            changed[place] ^= 1 << draw.randrange(8)
+            path.write_bytes(changed)
+            error = found(full)
+            assert str(error).startswith(f"sequence {error.sequence}: ")
+            assert number * 3 < error.sequence <= number * 3 + 3, place
+        path.write_bytes(whole)
+    full.verify()
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1", b"\0" * 5000, b"not parquet at all" * 50])
+def test_a_file_with_other_contents_is_found(full, damage: bytes) -> None:
+    for place in (0, 3):
+        path = commits_of(full)[place]
+        whole = path.read_bytes()
+        path.write_bytes(damage)
+        assert found(full).sequence == 3 * place + 1
+        path.write_bytes(whole)
+
+
+def test_a_file_that_was_cut_short_is_found(full) -> None:
+    path = commits_of(full)[1]
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        assert found(full).sequence == 4
+
+
+def test_a_deleted_commit_is_found_and_reading_does_not_pass_over_it(full) -> None:
+    for place in (0, 1, 2):
+        path = commits_of(full)[place]
+        whole = path.read_bytes()
+        path.unlink()
+        error = found(full)
+        assert error.sequence == 3 * place + 1
+        assert str(error).endswith(f"{path} is missing; restore it from a backup")
+        anew = EventLog(full.path, tuple(full.registry.values()))
+        for attempt in (anew.read, anew.scan, lambda log=anew: log.at().files()):
+            with pytest.raises(DamagedLog, match=f"sequence {3 * place + 1}: "):
+                list(attempt())
+        path.write_bytes(whole)
+
+
+def test_two_swapped_commits_are_found(full) -> None:
+    one, two = commits_of(full)[1:3]
+    first, second = one.read_bytes(), two.read_bytes()
+    one.write_bytes(second)
+    two.write_bytes(first)
+    assert found(full).sequence == 4
+
+
+def test_a_commit_that_was_copied_to_the_end_is_found(full) -> None:
+    one = commits_of(full)[0]
+    (one.parent / f"{13:020d}.parquet").write_bytes(one.read_bytes())
+    assert found(full).sequence == 13
+
+
+def test_an_event_that_was_rewritten_with_its_own_digest_is_found(full) -> None:
+    rewritten(commits_of(full)[1], replaced("actor", lambda old: ["eve", *old[1:]]))
+    error = found(full)
+    assert error.sequence == 4
+    assert "is not that of its events" in str(error)
+
+
+def test_a_commit_that_was_rewritten_with_its_whole_digest_is_found_at_the_next(full) -> None:
+    rewritten(commits_of(full)[1], replaced("actor", lambda old: ["eve", *old[1:]]), chained=True)
+    error = found(full)
+    assert error.sequence == 7
+    assert "does not continue the one before it" in str(error)
+
+
+def test_the_last_commit_that_was_rewritten_is_found_by_a_digest_kept_elsewhere(full) -> None:
+    kept = full.digest
+    rewritten(commits_of(full)[3], replaced("actor", lambda old: ["eve", *old[1:]]), chained=True)
+    assert EventLog(full.path, tuple(full.registry.values())).verify().digest != kept
+
+
+def stray(table: pa.Table) -> pa.Table:
+    """The third event's ``count`` moved into another category: the canonical form is the same."""
+    other = pa.array([None, None, {"kind": "x"}], table.schema.field("note").type)
+    return table.set_column(table.schema.get_field_index("note"), table.schema.field("note"), other)
+
+
+@pytest.mark.parametrize(
+    ("change", "sequence"),
+    [
+        (replaced("sequence", lambda _: [4, 6, 5]), 5),
+        (replaced("category", lambda _: ["thing", "thing", "thing"]), 5),
+        (replaced("category", lambda _: ["thing", "note", None]), 6),
+        (replaced("recorded_at", lambda old: [old[0], old[1], None]), 6),
+        (stray, 5),
+        (lambda table: table.slice(0, 2), 6),
+        (lambda table: table.drop_columns(["actor"]), 4),
+        (lambda table: table.append_column("extra", table.column("actor")), 4),
+        (lambda table: table.rename_columns([*table.schema.names[:-1], "other"]), 5),
+    ],
+    ids="order;category;no category;time;stray data;too few;no actor;extra;renamed".split(";"),
+)
+def test_what_the_chain_does_not_cover_is_found_too(full, change, sequence: int) -> None:
+    path = commits_of(full)[1]
+    about = commit.read_metadata(path)
+    commit.write(path, change(pq.read_table(path)), about)
+    assert found(full).sequence == sequence
+
+
+def test_a_list_item_that_was_made_null_is_found(full) -> None:
+    def change(table: pa.Table) -> pa.Table:
+        field = table.schema.field("thing")
+        column = table.column("thing").to_pylist()
+        column[2]["names"] = [None]
+        return table.set_column(
+            table.schema.get_field_index("thing"), field, pa.array(column, field.type)
+        )
+
+    path = commits_of(full)[1]
+    commit.write(path, change(pq.read_table(path)), commit.read_metadata(path))
+    assert found(full).sequence == 6
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.parquet", "1.parquet", f"{0:020d}.parquet", "x" * 20 + ".parquet"]
+)
+def test_a_file_that_is_no_commit_is_named(full, name: str) -> None:
+    (full.path / "commits" / name).write_bytes(b"")
+    error = found(full)
+    assert str(error) == f"commits/{name} is no commit's name; move the file out of the log"
+
+
+def test_files_that_are_not_parquet_do_not_matter(full) -> None:
+    (full.path / "commits" / ".DS_Store").write_bytes(b"")
+    full.verify()
+
+
+def test_a_log_that_is_replaced_while_it_is_open_is_noticed(full, domain, tmp_path) -> None:
+    other = domain.open(tmp_path / "other")
+    for _ in range(COMMITS):
+        other.append([domain.made(), domain.changed(), domain.changed()])
+    (full.path / "commits").rename(tmp_path / "old")
+    with pytest.raises(DamagedLog, match=r"sequence 10: .* is missing"):
+        full.append([domain.made()])
+    (other.path / "commits").rename(full.path / "commits")
+    with pytest.raises(DamagedLog, match="was replaced while the log was open"):
+        full.append([domain.made()])
+    anew = domain.open(full.path)
+    assert anew.append([domain.changed()]).version == 13
+    anew.verify()
+
+
+def test_the_checksum_is_that_of_the_file_with_zeros_in_its_place(full) -> None:
+    import zlib
+
+    path = commits_of(full)[0]
+    kept = pq.read_metadata(path).metadata[b"stet.checksum"].decode()
+    whole = path.read_bytes().replace(kept.encode(), checksum.EMPTY.encode())
+    assert kept == f"crc32:{zlib.crc32(whole):08x}"
+
+
+def test_an_event_that_quotes_the_checksum_does_not_disturb_it(log) -> None:
+    text = f"{checksum.KEY} {checksum.EMPTY} PAR1"
+    log.append([NewEvent("thing/1", "ThingMade", {"text": text}, actor=text)])
+    log.append([NewEvent(f"thing/{n}", "ThingMade", {"text": text}) for n in range(300)])
+    assert log.verify().events == 301
+    assert pc.all(pc.is_valid(next(log.scan(["digest"])).column("digest"))).as_py()
