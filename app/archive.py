@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from event_log import EventLog
     from search.engine import Answer
+    from search.rebuild import Result
 
 
 class Sort(StrEnum):
@@ -64,7 +65,11 @@ def rebuild(
         result = job.run(home, views or None, at=at, progress=progress)
     if as_json:
         typer.echo(show.json_line(asdict(result)))
-        return
+    else:
+        _print_result(result)
+
+
+def _print_result(result: Result) -> None:
     headings = ("view", "documents", "seconds", "written", "indexed", "checked", "a second", "MB")
     lines = [
         (
@@ -111,21 +116,29 @@ def _filters(values: list[str] | None) -> list[str]:
     return values or []
 
 
+ViewName = Annotated[str, typer.Option(callback=_view, help="Where to search.")]
+Text = Annotated[
+    str, typer.Argument(help='Words, "a phrase", -without, OR, prefix*, headline:word.')
+]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option("--filter", metavar="field=value", callback=_filters, help="Exact value."),
+]
+From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="This day or later.")]
+To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="This day or earlier.")]
+Facets = Annotated[
+    list[str] | None, typer.Option("--facet", metavar="FIELD", help="Count by this field.")
+]
+
+
 def search(
-    text: Annotated[
-        str, typer.Argument(help='Words, "a phrase", -without, OR, prefix*, headline:word.')
-    ],
-    view: Annotated[str, typer.Option(callback=_view, help="Where to search.")] = "articles",
-    filters: Annotated[
-        list[str] | None,
-        typer.Option("--filter", metavar="field=value", callback=_filters, help="Exact value."),
-    ] = None,
-    date_from: Annotated[str | None, typer.Option("--from", metavar="DATE")] = None,
-    date_to: Annotated[str | None, typer.Option("--to", metavar="DATE")] = None,
+    text: Text,
+    view: ViewName = "articles",
+    filters: Filters = None,
+    date_from: From = None,
+    date_to: To = None,
     sort: Annotated[Sort, typer.Option(help="The order of hits.")] = Sort.relevance,
-    facets: Annotated[
-        list[str] | None, typer.Option("--facet", metavar="FIELD", help="Count by this field.")
-    ] = None,
+    facets: Facets = None,
     page: Annotated[int, typer.Option(min=1, help="From 1.")] = 1,
     size: Annotated[int, typer.Option(min=1, max=1000, help="Hits on a page.")] = 10,
     home: Home = DEFAULT_HOME,
@@ -143,22 +156,14 @@ def search(
         name, _, value = item.partition("=")
         chosen.setdefault(name, []).append(value)
     with told():
-        query = Query(
-            text=text,
-            view=view,
-            filters=chosen,
-            date_from=date_from,
-            date_to=date_to,
-            sort=sort.value,
-            facets=tuple(facets or ()),
-            page=page,
-            size=size,
+        answer = find(
+            home,
+            Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size),
         )
-        answer = find(home, query)
     if as_json:
         typer.echo(show.json_line(asdict(answer)))
     else:
-        print_answer(answer, query.page, query.size)
+        print_answer(answer, page, size)
 
 
 def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:

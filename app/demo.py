@@ -95,4 +95,4 @@ def _next(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

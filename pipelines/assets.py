@@ -26,6 +26,7 @@ from dagster import (
 
 from pipelines import metadata
 from pipelines.resources import Archive
+from search.comparison import Differences
 from views import VIEW_NAMES
 
 # Observing the log is worth a decorator that Dagster still calls beta; the lock file pins it.
@@ -33,6 +34,7 @@ warnings.filterwarnings("ignore", category=BetaWarning)
 
 VIEWS_GROUP = "views"
 INDEX_GROUP = "index"
+EQUAL = "documents_equal_view"
 
 
 @observable_source_asset(name="log", group_name="log", description="The immutable log of events.")
@@ -91,7 +93,7 @@ def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
         kinds={"tantivy"},
         check_specs=[
             AssetCheckSpec(
-                "documents_equal_view",
+                EQUAL,
                 asset=[INDEX_GROUP, name],
                 description="Each document of the index equals the view's, key by key.",
             )
@@ -102,32 +104,29 @@ def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
         context: AssetExecutionContext, archive: Archive
     ) -> Iterator[MaterializeResult[None]]:
         rebuild = archive.rebuild(context.run.run_id)
-        indexed = rebuild.index(name)
-        differences = rebuild.check(name)
+        indexed, differences = rebuild.index(name), rebuild.check(name)
         if rebuild.promote_when_complete():
             context.log.info(f"generation {rebuild.generation} serves now")
+        told = metadata.figures(rebuild.sequence, indexed.documents, indexed.seconds, indexed.bytes)
         yield MaterializeResult(
-            metadata={
-                **metadata.figures(
-                    rebuild.sequence, indexed.documents, indexed.seconds, indexed.bytes
-                ),
-                "generation": rebuild.generation,
-            },
+            metadata={**told, "generation": rebuild.generation},
             data_version=DataVersion(str(rebuild.sequence)),
-            check_results=[
-                AssetCheckResult(
-                    check_name="documents_equal_view",
-                    passed=not differences,
-                    metadata={
-                        "missing": differences.missing,
-                        "extra": differences.extra,
-                        "different": differences.different,
-                    },
-                )
-            ],
+            check_results=[_equal(differences)],
         )
 
     return index
+
+
+def _equal(differences: Differences) -> AssetCheckResult:
+    return AssetCheckResult(
+        check_name=EQUAL,
+        passed=not differences,
+        metadata={
+            "missing": differences.missing,
+            "extra": differences.extra,
+            "different": differences.different,
+        },
+    )
 
 
 def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
