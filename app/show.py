@@ -82,7 +82,7 @@ def marked(html: str) -> str:
     marks = MARKS if sys.stdout.isatty() else PLAIN_MARKS
     pieces = html.replace("</mark>", "<mark>").split("<mark>")
     shown = [entities.unescape(piece) for piece in pieces]
-    shown = ["".join(c for c in piece if c.isprintable() or c == " ") for piece in shown]
+    shown = ["".join(c if c.isprintable() else " " for c in piece) for piece in shown]
     return "".join(
         piece if place % 2 == 0 else marks["<mark>"] + piece + marks["</mark>"]
         for place, piece in enumerate(shown)
