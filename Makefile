@@ -18,7 +18,7 @@ setup: .venv/.installed  ## create .venv from the lock file
 	@touch $@
 
 demo: setup  ## import the sample, run the rebuild job, show what came of it
-	@$(BIN)/python -m app.demo
+	@DAGSTER_HOME=$(CURDIR)/dagster_home $(BIN)/python -m app.demo
 
 test: setup lint  ## lint, check types and contracts, run the tests
 	$(BIN)/python -m pytest -n auto
