@@ -16,6 +16,7 @@ from event_log.errors import (
 from event_log.event import Event, NewEvent, Receipt
 from event_log.log import EventLog
 from event_log.snapshot import Point, Snapshot
+from event_log.store import StoreError
 from event_log.verification import Verified
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Receipt",
     "Registry",
     "Snapshot",
+    "StoreError",
     "Verified",
     "WrongExpectedVersion",
 ]

@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 
 from event_log import checksum
 from event_log.category import TEXT
-from event_log.errors import DamagedLog
+from event_log.errors import DamagedLog, EventLogError
 
 FOLDER = "commits"
 SUFFIX = ".parquet"
+FORMAT = b"1"
 GROUP_EVENTS = 16_384
 """Events in a row group: small enough to skip to one event, large enough to scan fast."""
 FEW_EVENTS = 256
@@ -67,7 +68,7 @@ def write(path: Path, events: pa.Table, about: CommitMetadata) -> None:
         writer.write_table(events, row_group_size=GROUP_EVENTS)
         writer.add_key_value_metadata(
             {
-                "stet.format": "1",
+                "stet.format": FORMAT,
                 "stet.first_sequence": str(about.first),
                 "stet.last_sequence": str(about.last),
                 "stet.recorded_at": str(about.recorded_at),
@@ -115,6 +116,11 @@ def read_metadata(path: Path) -> CommitMetadata:
         )
     except (KeyError, ValueError):
         found = None
+    if about.get(b"stet.format", FORMAT) != FORMAT:
+        raise EventLogError(
+            f"{path} has the format {about[b'stet.format'].decode()}, which is newer than this "
+            "version of Stet; install a newer one"
+        )
     if found is None or found.first != first or found.last < first:
         raise DamagedLog(
             f"{path} does not hold the events that begin there; restore it from a backup", first

@@ -42,24 +42,20 @@ class Commits:
                 self._check_unchanged()
             else:
                 self._list()
-            grown = False
             while self.path(self._last + 1).exists():
-                about = self._about(self._last + 1)
-                self._firsts.append(about.first)
-                self._last = about.last
-                grown = True
-            if grown or (self._firsts and self._identity is None):
-                self._identity = self._identified()
+                self._add(self._about(self._last + 1))
             return self._last
 
     def extend(self, about: CommitMetadata) -> None:
         """Take in the commit that was just written, if it follows what was seen."""
         with self._lock:
             if about.first == self._last + 1:
-                self._remember(about)
-                self._firsts.append(about.first)
-                self._last = about.last
-                self._identity = self._identified()
+                self._add(self._remember(about))
+
+    def _add(self, about: CommitMetadata) -> None:
+        self._firsts.append(about.first)
+        self._last = about.last
+        self._identity = self._identified()
 
     def _about(self, first: int) -> CommitMetadata:
         return self._remembered.get(first) or self._remember(commit.read_metadata(self.path(first)))
@@ -81,8 +77,9 @@ class Commits:
         again = self._store.names(commit.FOLDER, commit.SUFFIX) if names else []
         firsts = [commit.first_of(name) for name in again if name <= names[-1]]
         if firsts:
-            self._last = self._about(firsts[-1]).last
+            about = self._about(firsts.pop())
             self._firsts = firsts
+            self._add(about)
 
     def _identified(self) -> tuple[int, int]:
         path = self.path(self._firsts[-1])

@@ -6,14 +6,14 @@ concatenation of
 1. ``stet-1;``
 2. the envelope in the order of ``ENVELOPE`` without ``category`` and ``digest``: each value in
    its text form as ``<length in bytes>:<text>``, and ``-`` for a value that is absent;
-3. the data: for each field that the event carries, by the name's order, ``cleared`` among them,
-   the name and the value, both as ``<length in bytes>:<text>``.
+3. the data: for each field that the event carries, by the name's code points, ``cleared`` among
+   them, the name and the value, both as ``<length in bytes>:<text>``.
 
 Text forms: a string is itself; a whole number is decimal; an instant is its microseconds since
 1970 in UTC, a day its days since then; true and false are those words; a floating-point number is
 the decimal of its IEEE 754 bits read as a signed 64-bit integer; a list is its items, each as
-``<length in bytes>:<text>``. A field that is absent leaves no trace, so a category that gains a
-field keeps its digests.
+``<length in bytes>:<text>``, and ``-`` for one that is null. A field that is absent leaves no
+trace, so a category that gains a field keeps its digests.
 
 An event's digest is the SHA-256 of its canonical form in UTF-8. A commit's digest is the SHA-256
 of the previous commit's digest (32 zero bytes before the first) followed by its events' digests.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -202,8 +203,8 @@ class EventLog:
         categories = [name for name in self.registry if stream.startswith(f"{name}/")]
         while sequences:
             about = self._commits.at(sequences[0])
-            here = [sequence for sequence in sequences if sequence <= about.last]
-            sequences = sequences[len(here) :]
+            end = bisect.bisect_right(sequences, about.last)
+            here, sequences = sequences[:end], sequences[end:]
             path = self._commits.path(about.first)
             columns = [*ENVELOPE.names, *categories]
             batches = reading.batches(path, columns, here[0] - 1, here[-1], types)

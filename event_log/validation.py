@@ -25,8 +25,8 @@ FIRST_INSTANT, LAST_INSTANT = (
 )
 NAME_LIMIT = 512
 """Characters: the longest stream name and the longest id."""
-INT64 = range(-(2**63), 2**63)
 IN_NO_NAME = re.compile("[\0\ud800-\udfff]")
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 Converter = Callable[[Any], Any]
@@ -47,7 +47,8 @@ def instant(value: Any) -> int:
         raise ValueError(f"must be an ISO 8601 date, not {_kind(value)}")
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
-    microseconds: int = (value - EPOCH) // MICROSECOND
+    since = value - EPOCH
+    microseconds: int = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     if not FIRST_INSTANT <= microseconds <= LAST_INSTANT:
         raise ValueError(f"{_shown(str(value))} is outside the years 1 to 9999 in UTC")
     return microseconds
@@ -68,8 +69,8 @@ def text(value: Any) -> str:
 def _integer(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"must be a whole number, not {_kind(value)}")
-    if value not in INT64:
-        raise ValueError(f"{value} does not fit into 64 bits")
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("does not fit into 64 bits")
     return value
 
 
@@ -140,6 +141,10 @@ def _shown(value: str) -> str:
 
 def name(value: Any, field: str) -> str:
     """A stream name or an id: some printable characters, not too many."""
+    if isinstance(value, str) and value.isprintable() and len(value) <= NAME_LIMIT:
+        if not value or value.isspace():
+            raise InvalidEvent(field, "is empty")
+        return value
     try:
         checked = text(value)
     except ValueError as error:
@@ -202,7 +207,8 @@ class Validator:
             convert = converters.get(field)
             if convert is None:
                 known = ", ".join(converters)
-                raise InvalidEvent(f"data.{field}", f"is no field of {category.name!r} ({known})")
+                named = field if NAME.fullmatch(str(field)) else _shown(str(field))
+                raise InvalidEvent(f"data.{named}", f"is no field of {category.name!r} ({known})")
             if value is None:
                 if field in category.required:
                     raise InvalidEvent(f"data.{field}", "is required and cannot be null")

@@ -198,7 +198,7 @@ def test_reading_goes_on_undisturbed_while_another_appends(log, domain, path) ->
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(10):
+        for _ in range(5):
             snapshot = log.at()
             read = [event.sequence for event in snapshot.read()]
             assert read == list(range(1, snapshot.sequence + 1))

@@ -96,6 +96,16 @@ def test_processes_that_append_at_once_make_one_contiguous_log_of_true_receipts(
     assert tags.verify().events == 300
 
 
+def test_processes_that_append_the_same_ids_at_once_add_each_once(tags) -> None:
+    told = receipts([started(APPENDS, tags, "same", 20) for _ in range(3)])
+    own = tags.stream("tag/same")
+    assert [event.event_id for event in own] == [f"same-{n}" for n in range(20)]
+    for of_one in told:
+        assert [first for first, *_ in of_one] == [event.sequence for event in own]
+    assert len(tags.stream("tag/shared")) == 3 * 10
+    assert tags.verify().events == tags.head == 50
+
+
 def test_of_processes_that_expect_one_version_exactly_one_wins_each_time(tags) -> None:
     told = receipts([started(RACES, tags, name, 25) for name in ("one", "two", "three")])
     won = sorted(version for of_one in told for _, _, version, _ in of_one)

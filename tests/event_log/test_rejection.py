@@ -52,7 +52,8 @@ BAD_FIELDS = {
     ("count", "must be a whole number, not a string"): "5",
     ("count", "must be a whole number, not true or false"): True,
     ("count", "must be a whole number, not a number"): 5.0,
-    ("count", "9223372036854775808 does not fit into 64 bits"): 2**63,
+    ("count", "does not fit into 64 bits"): 2**63,
+    ("numbers", "must be a list of whole numbers: an item does not fit into 64 bits"): [2**64],
     ("ratio", "must be a number, not a string"): "1.5",
     ("ratio", "must be a number, not true or false"): False,
     ("ratio", "is too large for a floating-point number"): 10**400,
@@ -177,6 +178,14 @@ def test_a_revision_cannot_empty_what_is_required_nor_set_what_it_clears(
 ) -> None:
     error = refused(log, domain.written(), NewEvent("note/1", "NoteEdited", data))
     assert (error.field, error.reason, error.position) == (field, reason, 1)
+
+
+@pytest.mark.parametrize("field", ["a\nb", "", "\ud800", "x" * 5000])
+def test_a_field_with_an_odd_name_is_told_on_one_short_line(log, field: str) -> None:
+    error = refused(log, thing(**{field: "x"}))
+    assert error.field.startswith("data.")
+    assert len(str(error)) < 200
+    str(error).encode()
 
 
 def test_one_bad_event_refuses_the_whole_append_and_says_its_place(log, domain) -> None:

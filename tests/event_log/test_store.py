@@ -126,6 +126,18 @@ def test_of_two_that_put_one_name_the_first_wins(tmp_path: Path) -> None:
     assert two.names("x", "1") == ["1"]
 
 
+def test_a_link_that_a_network_made_and_then_denied_is_won(tmp_path: Path, monkeypatch) -> None:
+    link = os.link
+
+    def made_and_denied(*paths: Path) -> None:
+        link(*paths)
+        raise FileExistsError(errno.EEXIST, "exists")
+
+    monkeypatch.setattr(os, "link", made_and_denied)
+    one = LocalStore(tmp_path / "a")
+    assert one.put_if_absent("x/1", lambda path: path.write_bytes(b"first") and None)
+
+
 def test_file_and_folders_are_synced_before_an_append_returns(
     log, domain, path, monkeypatch
 ) -> None:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from event_log import DamagedLog, EventLog, NewEvent, checksum, commit
+from event_log import DamagedLog, EventLog, EventLogError, NewEvent, checksum, commit
 from event_log.category import ENVELOPE
 from event_log.digest import chain, event_digests
 
@@ -119,7 +119,14 @@ def test_a_deleted_commit_is_found_and_reading_does_not_pass_over_it(full) -> No
         assert error.sequence == 3 * place + 1
         assert str(error).endswith(f"{path} is missing; restore it from a backup")
         anew = EventLog(full.path, tuple(full.registry.values()))
-        for attempt in (anew.read, anew.scan, lambda log=anew: log.at().files()):
+        stream = f"thing/{place}"
+        for attempt in (
+            anew.read,
+            anew.scan,
+            lambda log=anew: log.at().files(),
+            lambda log=anew, place=place: log.at(3 * place + 2).digest,
+            lambda log=anew, stream=stream: log.read(stream=stream),
+        ):
             with pytest.raises(DamagedLog, match=f"sequence {3 * place + 1}: "):
                 list(attempt())
         path.write_bytes(whole)
@@ -178,7 +185,6 @@ def stray(table: pa.Table) -> pa.Table:
         (lambda table: table.append_column("extra", table.column("actor")), 4),
         (lambda table: table.rename_columns([*table.schema.names[:-1], "other"]), 5),
     ],
-    ids="order;category;no category;time;stray data;too few;no actor;extra;renamed".split(";"),
 )
 def test_what_the_chain_does_not_cover_is_found_too(full, change, sequence: int) -> None:
     path = commits_of(full)[1]
@@ -228,6 +234,25 @@ def test_a_log_that_is_replaced_while_it_is_open_is_noticed(full, domain, tmp_pa
     anew = domain.open(full.path)
     assert anew.append([domain.changed()]).version == 13
     anew.verify()
+
+
+def test_a_commit_of_a_newer_format_is_not_misread(full, monkeypatch) -> None:
+    monkeypatch.setattr(commit, "FORMAT", b"2")
+    full.append([NewEvent("thing/9", "ThingMade")])
+    monkeypatch.undo()
+    with pytest.raises(EventLogError, match="has the format 2, which is newer than this version"):
+        EventLog(full.path, tuple(full.registry.values())).verify()
+
+
+def test_after_a_damaged_commit_the_log_says_the_same_each_time(full, domain) -> None:
+    opened = domain.open(full.path)
+    assert opened.head == 12
+    full.append([domain.made()])
+    full.append([domain.made()])
+    commits_of(full)[-1].write_bytes(b"damaged")
+    for _ in range(2):
+        with pytest.raises(DamagedLog, match="sequence 14: "):
+            opened.verify()
 
 
 def test_the_checksum_is_that_of_the_file_with_zeros_in_its_place(full) -> None:
