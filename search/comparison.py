@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from search import lines
 
 EXAMPLES = 1_000
 """Ids of each kind that are kept: enough to look into, and no more when everything differs."""
+PAIRS_AT_ONCE = 50_000
 
 
 @dataclass
@@ -63,6 +67,25 @@ def compare(expected: Iterable[tuple[str, str]], actual: Iterable[tuple[str, str
                 found.add(found.different, left[0])
             left, right = next(wanted, None), next(there, None)
     return found
+
+
+def sorted_by_id(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The pairs in the order of their ids; DuckDB sorts them, on disk if they are very many.
+
+    >>> list(sorted_by_id([("b", "1"), ("a", "2")]))
+    [('a', '2'), ('b', '1')]
+    """
+    coming = iter(pairs)
+    with lines.connection() as duck, tempfile.TemporaryDirectory() as spilled:
+        duck.execute("SET temp_directory = ?", [spilled])
+        duck.execute("CREATE TEMP TABLE pairs (id VARCHAR, digest VARCHAR)")
+        while some := list(islice(coming, PAIRS_AT_ONCE)):
+            ids, found = zip(*some, strict=True)
+            duck.register("batch", pa.table({"id": list(ids), "digest": list(found)}))
+            duck.execute("INSERT INTO pairs SELECT * FROM batch")
+        duck.execute("SELECT id, digest FROM pairs ORDER BY id")
+        while ordered := duck.fetchmany(PAIRS_AT_ONCE):
+            yield from ordered
 
 
 def digests(documents: Path) -> Iterator[tuple[str, str]]:

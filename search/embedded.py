@@ -22,7 +22,7 @@ from search.syntax import Clause, Group, Parsed, Phrase, Prefix
 WRITER_THREADS = 2
 WRITER_BYTES = 300_000_000
 FACET_VALUES = 100
-FACET_VALUES_READ = 1_000
+FACET_VALUES_READ = 200
 MOST_VALUES = 10_000_000
 """More values than any facet has: none is left out of the counts."""
 DRAW = 200
@@ -111,18 +111,14 @@ class EmbeddedIndex:
         return self._searcher.num_docs
 
     def documents(self) -> Iterator[tuple[str, bytes]]:
-        """Each document's id and stored JSON, sorted by id."""
+        """Each document's id and stored JSON, in no order."""
         for offset in range(0, self._searcher.num_docs, IDS_AT_ONCE):
             found = self._searcher.search(
-                tantivy.Query.all_query(),
-                limit=IDS_AT_ONCE,
-                count=False,
-                order_by_field="id",
-                offset=offset,
-                order=Order.Asc,
+                tantivy.Query.all_query(), limit=IDS_AT_ONCE, count=False, offset=offset
             )
-            for key, address in found.hits:
-                yield key, self._stored(address)
+            for _, address in found.hits:
+                document = self._searcher.doc(address)
+                yield str(document.get_first("id")), _bytes(document)
 
     def find(
         self, parsed: Parsed, every: bool, limits: Limits, sort: str, offset: int, size: int
@@ -166,7 +162,7 @@ class EmbeddedIndex:
         wanted = {"size": FACET_VALUES_READ, "segment_size": MOST_VALUES}
         counted = self._searcher.aggregate(
             self._question(parsed, every, limits, scored=False),
-            {name: {"terms": {"field": f"filter_{name}", **wanted}} for name in names},
+            {n: {"terms": {"field": self._mapping.keyword(n), **wanted}} for n in names},
         )
         facets = {}
         for name in names:
@@ -175,8 +171,7 @@ class EmbeddedIndex:
         return facets
 
     def _stored(self, address: tantivy.DocAddress) -> bytes:
-        stored = self._searcher.doc(address).get_first("document")
-        return bytes(stored)  # type: ignore[arg-type] # the stub says Optional[Any]
+        return _bytes(self._searcher.doc(address))
 
     def _question(self, parsed: Parsed, every: bool, limits: Limits, scored: bool) -> tantivy.Query:
         """The whole question. What only limits does not score; what only scores is optional."""
@@ -212,7 +207,9 @@ class EmbeddedIndex:
 
     def _limits(self, limits: Limits) -> Iterator[tantivy.Query]:
         for name, values in limits.filters.items():
-            yield tantivy.Query.term_set_query(self._schema, f"filter_{name}", list(values))
+            yield tantivy.Query.term_set_query(
+                self._schema, self._mapping.keyword(name), list(values)
+            )
         if limits.first is not None or limits.last is not None:
             yield tantivy.Query.range_query(
                 self._schema, "date", FieldType.Integer, limits.first, limits.last
@@ -224,17 +221,17 @@ class EmbeddedIndex:
         if isinstance(clause, Phrase):
             return _either([self._phrase(name, _exact(clause.text)) for name in names])
         if isinstance(clause, Prefix):
-            *before, last = _exact(clause.text) or [""]
-            return _every(
-                [
-                    *(_either([self._term(f"exact_{n}", word) for n in names]) for word in before),
-                    _either([self._begins(f"exact_{name}", last) for name in names]),
-                ]
-            )
+            *words, start = _exact(clause.text) or [""]
+            begun = [
+                tantivy.Query.regex_query(self._schema, f"exact_{n}", f"{start}.*") for n in names
+            ]
+            return _every([*(self._anywhere(names, word) for word in words), _either(begun)])
         if found := stems(clause.text):
             return _every([self._stem(clause.field, stem) for stem in found])
-        words = _exact(clause.text)
-        return _every([_either([self._term(f"exact_{n}", w) for n in names]) for w in words])
+        return _every([self._anywhere(names, word) for word in _exact(clause.text)])
+
+    def _anywhere(self, names: Sequence[str], word: str) -> tantivy.Query:
+        return _either([self._term(f"exact_{name}", word) for name in names])
 
     def _stem(self, name: str | None, stem: str) -> tantivy.Query:
         if name is None or name in self._mapping.scored:
@@ -250,9 +247,6 @@ class EmbeddedIndex:
             return _every([self._term(f"exact_{name}", word) for word in words])
         return tantivy.Query.phrase_query(self._schema, f"exact_{name}", list(words))
 
-    def _begins(self, field: str, start: str) -> tantivy.Query:
-        return tantivy.Query.regex_query(self._schema, field, f"{start}.*")
-
     def _term(self, field: str, word: str) -> tantivy.Query:
         return tantivy.Query.term_query(self._schema, field, word, "freq")
 
@@ -263,6 +257,10 @@ class EmbeddedIndex:
                 for stem in stems(clause.text):
                     for name in self._mapping.scored:
                         yield self._term(f"text_{name}", stem)
+
+
+def _bytes(document: tantivy.Document) -> bytes:
+    return bytes(document.get_first("document") or b"")
 
 
 def _either(queries: list[tantivy.Query]) -> tantivy.Query:
@@ -288,9 +286,11 @@ def _schema(mapping: IndexMapping) -> tantivy.Schema:
         builder.add_text_field(f"text_{name}", tokenizer_name="stems", index_option="freq")
     for name in mapping.text:
         builder.add_text_field(f"exact_{name}", tokenizer_name="exact", index_option="position")
-    whole = ["id", "newest", "oldest", *(f"filter_{name}" for name in mapping.filter_names)]
-    for name in whole:
-        builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
+    filters = dict.fromkeys(mapping.keyword(name) for name in mapping.filter_names)
+    for name in {"id": None, "newest": None, "oldest": None, **filters}:
+        builder.add_text_field(
+            name, stored=name == "id", fast=True, tokenizer_name="raw", index_option="basic"
+        )
     if mapping.date:
         builder.add_integer_field("date", fast=True)
     builder.add_unsigned_field("tie", fast=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from search.english import folded, words
-from search.syntax import Clause, Phrase, Prefix, Word
+from search.syntax import Clause, Prefix, Word
 
 LENGTH = 200
 """About how many characters a fragment has."""
@@ -18,13 +18,18 @@ Span = tuple[int, int]
 Stem = Callable[[str], Sequence[str]]
 
 
+_FOREIGN = re.compile(r"[^\W_\x00-\x7f]")
+"""A letter that is not ASCII even without its accent: the engine may read it in another way."""
+
+
 class Highlighter:
     """Marks what the clauses of a query match. ``stem`` gives the stems of a text's words."""
 
     def __init__(self, clauses: Iterable[Clause], stem: Stem) -> None:
         self._clauses = tuple(clauses)
         self._stem = stem
-        self._patterns: dict[str, tuple[re.Pattern[str] | None, frozenset[str]]] = {}
+        self._patterns: dict[tuple[str, bool], re.Pattern[str] | None] = {}
+        self._stems: dict[str, frozenset[str]] = {}
         self._known: dict[tuple[str, str], bool] = {}
 
     def whole(self, text: str, name: str) -> str:
@@ -40,26 +45,31 @@ class Highlighter:
         return None
 
     def _spans(self, text: str, name: str) -> list[Span]:
-        if name not in self._patterns:
-            self._patterns[name] = self._pattern(name)
-        pattern, stems = self._patterns[name]
+        plain = folded(text)
+        lowered = plain.lower()
+        if len(lowered) == len(plain):  # each letter at its place, as almost always
+            plain = lowered
+        foreign = not plain.isascii() and _FOREIGN.search(plain) is not None
+        if (name, foreign) not in self._patterns:
+            self._patterns[name, foreign] = self._pattern(name, foreign)
+        pattern = self._patterns[name, foreign]
         if pattern is None:
             return []
-        plain = folded(text)
         return [
             match.span()
             for match in pattern.finditer(plain)
-            if match.lastgroup != "maybe" or self._fits(match[0].lower(), name, stems)
+            if match.lastgroup != "maybe" or self._fits(match[0], name)
         ]
 
-    def _fits(self, word: str, name: str, stems: frozenset[str]) -> bool:
+    def _fits(self, word: str, name: str) -> bool:
         known = self._known.get((name, word))
         if known is None:
-            known = self._known[name, word] = not stems.isdisjoint(self._stem(word))
+            known = not self._stems[name].isdisjoint(self._stem(word))
+            self._known[name, word] = known
         return known
 
-    def _pattern(self, name: str) -> tuple[re.Pattern[str] | None, frozenset[str]]:
-        """A pattern for what may match, and the stems that a word of the group ``maybe`` needs."""
+    def _pattern(self, name: str, foreign: bool) -> re.Pattern[str] | None:
+        """A pattern for what matches, and, as the group ``maybe``, for what has to be stemmed."""
         surely: list[str] = []
         stems: set[str] = set()
         for clause in self._clauses:
@@ -69,30 +79,34 @@ class Highlighter:
                 stems.update(found)
             else:
                 surely.append(_literally(clause))
+        self._stems[name] = frozenset(stems)
         surely.sort(key=len, reverse=True)
         kinds = [f"(?P<surely>{'|'.join(surely)})"] if surely else []
-        if stems:
-            begins = sorted({_beginning(stem) for stem in stems})
-            kinds.append(rf"(?P<maybe>(?:{'|'.join(begins)})[^\W_]*|[^\W_]*[^\W_\x00-\x7f][^\W_]*)")
-        if not kinds:
-            return None, frozenset()
-        return re.compile(rf"(?<![^\W_])(?:{'|'.join(kinds)})", re.IGNORECASE), frozenset(stems)
+        maybe = [f"{_begun(start)}[^\\W_]*" for start in sorted({_beginning(s) for s in stems})]
+        if stems and foreign:
+            maybe.append(r"(?<![^\W_])[^\W_]*[^\W_\x00-\x7f][^\W_]*")
+        kinds += [f"(?P<maybe>{'|'.join(maybe)})"] if maybe else []
+        return re.compile("|".join(kinds)) if kinds else None
+
+
+def _begun(start: str) -> str:
+    """A pattern for a word's beginning. What it begins with comes first: that is found fast."""
+    return rf"{re.escape(start)}(?<![^\W_]{re.escape(start)})"
 
 
 def _literally(clause: Clause) -> str:
     """A pattern for these very words, one after the other."""
-    found = [re.escape(word) for word in words(clause.text)]
-    *before, last = found
+    *before, last = words(clause.text)
     if isinstance(clause, Prefix):
         # Only the last word goes on; what stands before it may stand anywhere.
-        return "|".join([*(rf"{word}(?![^\W_])" for word in before), rf"{last}[^\W_]*"])
-    assert isinstance(clause, Phrase | Word)  # noqa: S101 - for the type checker
-    return r"[\W_]+".join(found) + r"(?![^\W_])"
+        return "|".join([*(rf"{_begun(w)}(?![^\W_])" for w in before), rf"{_begun(last)}[^\W_]*"])
+    first, *others = [*before, last]
+    return r"[\W_]+".join([_begun(first), *map(re.escape, others)]) + r"(?![^\W_])"
 
 
 def _beginning(stem: str) -> str:
     """What every word of a stem begins with: stemming changes ends, and short words more."""
-    return re.escape(stem[:3] if len(stem) > 3 else stem[:1])
+    return stem[:3] if len(stem) > 3 else stem[:1]
 
 
 def _densest(text: str, spans: list[Span]) -> Span:

@@ -38,8 +38,9 @@ def query(mapping: IndexMapping, schema: pa.Schema) -> str:
         **{f"text_{name}": _list(written[name]) for name in mapping.scored},
         **{f"exact_{name}": _list(text) for name, text in written.items()},
         **{
-            f"filter_{name}": _list(items(schema, path, distinct=True))
+            mapping.keyword(name): _list(items(schema, path, distinct=True))
             for name, path in mapping.filters.items()
+            if path != "id"
         },
         **_dates(mapping, schema),
         "tie": "md5_number_lower(id)::VARCHAR",

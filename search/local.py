@@ -12,6 +12,7 @@ import orjson
 import pyarrow.parquet as pq
 
 from search import layout, lines
+from search.comparison import sorted_by_id
 from search.embedded import EmbeddedIndex, Limits, stems
 from search.engine import Answer, Generation, Hit
 from search.errors import DamagedIndex, InvalidQuery, NothingServes, UnknownName
@@ -77,8 +78,8 @@ class EmbeddedEngine:
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
         """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
-        for key, document in self._open(view, generation)[2].documents():
-            yield key, hashlib.sha256(document).hexdigest()
+        documents = self._open(view, generation)[2].documents()
+        return sorted_by_id((key, hashlib.sha256(said).hexdigest()) for key, said in documents)
 
     def promote(self, generations: Mapping[str, int]) -> None:
         """Let these generations serve, all from the same moment on; other views stay."""
@@ -179,12 +180,11 @@ def _limits(query: Query, mapping: IndexMapping) -> Limits:
     for kind, names in (("filter", query.filters), ("facet", query.facets)):
         for name in names:
             if name not in mapping.filter_names:
-                raise UnknownName(f"{kind} in {query.view},", name, mapping.filter_names)
+                raise UnknownName(f"{query.view} {kind}", name, mapping.filter_names)
     first, last = query.dates()
     if mapping.date is None and (first is not None or last is not None):
         raise InvalidQuery(f"the documents of {query.view} have no date to search by")
-    filters = {name: [str(value) for value in wanted] for name, wanted in query.filters.items()}
-    return Limits({name: wanted for name, wanted in filters.items() if wanted}, first, last)
+    return Limits({name: wanted for name, wanted in query.filters.items() if wanted}, first, last)
 
 
 def _hit(
