@@ -85,5 +85,6 @@ def _expected() -> tuple[type[Exception], ...]:
     from event_log import EventLogError
     from newsroom.rules import NewsroomError
     from search import SearchError
+    from views.errors import ViewError
 
-    return (Failure, EventLogError, NewsroomError, ConnectorError, SearchError, OSError)
+    return (Failure, EventLogError, NewsroomError, ConnectorError, ViewError, SearchError, OSError)
