@@ -6,9 +6,11 @@ it, is said in ``search.layout``; generations and answers are the work of ``sear
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tantivy import FieldType, Filter, Occur, Order, TextAnalyzer, TextAnalyzerB
 
 from search.english import STOP_WORDS
 from search.mapping import FIELD_WEIGHT, IndexMapping
+from search.query import Limits
 from search.syntax import Clause, Group, Parsed, Phrase, Prefix
 
 WRITER_THREADS = 2
@@ -25,8 +28,8 @@ FACET_VALUES = 100
 FACET_VALUES_READ = 200
 MOST_VALUES = 10_000_000
 """More values than any facet has: none is left out of the counts."""
-DRAW = 200
-"""Hits are put in order this many at a time, so that every page sees the same order."""
+MOST_TIES = 2_000
+"""So many hits of one score are put in order; more are left in the order of the index."""
 IDS_AT_ONCE = 20_000
 LONGEST_WORD = 100
 
@@ -52,15 +55,6 @@ def stems(text: str) -> tuple[str, ...]:
 def _exact(text: str) -> list[str]:
     """A text's words as they stand, in lower case and without accents."""
     return _analyzers()[0].analyze(text)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What hits must have beside matching: one of the values of each filter, and a date."""
-
-    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    first: int | None = None
-    last: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,20 +132,25 @@ class EmbeddedIndex:
         return Page(found.count, [(None, self._stored(place)) for _, place in found.hits[:size]])
 
     def _best(self, question: tantivy.Query, offset: int, size: int) -> Page:
-        """A page by score. Hits of one score come in the order of a number made from their ids."""
-        begin = offset // DRAW * DRAW
-        most = -(-max(1, min(offset + size, self._searcher.num_docs)) // DRAW) * DRAW
-        found: Any = self._searcher.search(question, limit=most)
-        drawn: list[tuple[float, tantivy.DocAddress]] = []
-        for place in range(begin, len(found.hits), DRAW):
-            draw = found.hits[place : place + DRAW]
-            ties = self._searcher.fast_field_values("tie", [address for _, address in draw])
-            ordered = sorted(
-                zip(draw, ties, strict=True), key=lambda pair: (-pair[0][0], pair[1] or 0)
-            )
-            drawn += [hit for hit, _ in ordered]
-        page = drawn[offset - begin : offset - begin + size]
-        return Page(found.count, [(score, self._stored(address)) for score, address in page])
+        """A page by score; hits of one score in the order of a number made from their ids."""
+        end = min(offset + size, self._searcher.num_docs)
+        found: Any = self._searcher.search(question, limit=end + 1)
+        hits = found.hits
+        if 0 < end < len(hits) and hits[end - 1][0] == hits[end][0]:
+            first = bisect_left(hits, -hits[end][0], key=lambda hit: -hit[0])
+            most = max(end, first + MOST_TIES) + 1
+            hits = self._searcher.search(question, limit=most, count=False).hits
+        ordered: list[tuple[float, tantivy.DocAddress]] = []
+        for _, tied in groupby(hits, key=lambda hit: hit[0]):
+            group = list(tied)
+            if len(ordered) + len(group) > offset and 1 < len(group) <= MOST_TIES:
+                ties = self._searcher.fast_field_values("tie", [place for _, place in group])
+                group = [group[n] for n in sorted(range(len(group)), key=lambda n: ties[n] or 0)]
+            ordered += group
+            if len(ordered) >= end:
+                break
+        page = [(score, self._stored(place)) for score, place in ordered[offset:end]]
+        return Page(found.count, page)
 
     def facets(
         self, parsed: Parsed, every: bool, limits: Limits, names: Sequence[str]

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 
 from search import layout, lines
 from search.comparison import sorted_by_id
-from search.embedded import EmbeddedIndex, Limits, stems
+from search.embedded import EmbeddedIndex, stems
 from search.engine import Answer, Generation, Hit
 from search.errors import DamagedIndex, InvalidQuery, NothingServes, UnknownName
 from search.generations import Generations
 from search.highlight import Highlighter
 from search.mapping import IndexMapping, values
-from search.query import Query
+from search.query import Limits, Query
 from search.syntax import parse
 from views import VIEWS, View
 
@@ -110,15 +110,20 @@ class EmbeddedEngine:
     def search(self, query: Query) -> Answer:
         """Answer a query from what serves now."""
         about, mapping, index = self._reader(query.view)
+        limits = _limits(query, mapping)
         try:
-            return self._answer(query, about, mapping, index)
+            return self._answer(query, limits, about, mapping, index)
         except (OSError, ValueError) as error:
             raise _damaged(query.view, about.generation, error) from error
 
+    @staticmethod
     def _answer(
-        self, query: Query, about: Generation, mapping: IndexMapping, index: EmbeddedIndex
+        query: Query,
+        limits: Limits,
+        about: Generation,
+        mapping: IndexMapping,
+        index: EmbeddedIndex,
     ) -> Answer:
-        limits = _limits(query, mapping)
         parsed = parse(query.text, mapping.text)
         every = parsed.all_may_match
         page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
@@ -184,7 +189,12 @@ def _limits(query: Query, mapping: IndexMapping) -> Limits:
     first, last = query.dates()
     if mapping.date is None and (first is not None or last is not None):
         raise InvalidQuery(f"the documents of {query.view} have no date to search by")
-    return Limits({name: wanted for name, wanted in query.filters.items() if wanted}, first, last)
+    filters = {
+        name: [wanted] if isinstance(wanted, str) else wanted
+        for name, wanted in query.filters.items()
+        if wanted
+    }
+    return Limits(filters, first, last)
 
 
 def _hit(

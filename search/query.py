@@ -30,7 +30,7 @@ class Query:
 
     text: str = ""
     view: str = "articles"
-    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    filters: Mapping[str, Sequence[str] | str] = field(default_factory=dict)
     date_from: Day | None = None
     date_to: Day | None = None
     sort: str = "relevance"
@@ -55,6 +55,15 @@ class Query:
         first = None if self.date_from is None else _span("date_from", self.date_from)[0]
         last = None if self.date_to is None else _span("date_to", self.date_to)[1]
         return first, last
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What hits must have beside matching the text: one of the values of each filter, a date."""
+
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    first: int | None = None
+    last: int | None = None
 
 
 def microseconds(instant: datetime) -> int:

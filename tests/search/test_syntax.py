@@ -1,0 +1,100 @@
+"""The reader's query syntax."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.syntax import Group, Phrase, Prefix, Word, parse
+
+FIELDS = ("headline", "body", "byline")
+
+
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("south pole", [[Word("south")], [Word("pole")]]),
+        ('"south pole"', [[Phrase("south pole")]]),
+        ("“south pole”", [[Phrase("south pole")]]),
+        ("whale OR dolphin sea", [[Word("whale"), Word("dolphin")], [Word("sea")]]),
+        ("a OR b OR c", [[Word("a"), Word("b"), Word("c")]]),
+        ("climat*", [[Prefix("climat")]]),
+        ("headline:war", [[Word("war", "headline")]]),
+        ("HEADLINE:war", [[Word("war", "headline")]]),
+        ('byline:"Ana Ruiz"', [[Phrase("Ana Ruiz", "byline")]]),
+        ("headline:clim*", [[Prefix("clim", "headline")]]),
+        ("Re: budget", [[Word("Re:")], [Word("budget")]]),
+        ("http://a.org/x", [[Word("http://a.org/x")]]),
+        ("war - peace", [[Word("war")], [Word("peace")]]),
+        ("state-of-the-union", [[Word("state-of-the-union")]]),
+        ("fish and or chips", [[Word("fish")], [Word("chips")]]),
+        ("war war", [[Word("war")]]),
+    ],
+)
+def test_what_a_reader_writes_is_what_is_asked(text: str, groups: list[list[object]]) -> None:
+    parsed = parse(text, FIELDS)
+    assert [list(group.clauses) for group in parsed.groups] == groups
+    assert parsed.note is None
+
+
+def test_a_minus_excludes_words_phrases_and_field_clauses() -> None:
+    parsed = parse('war -peace -"cease fire" -byline:"Ana Ruiz"', FIELDS)
+    assert parsed.groups == (Group((Word("war"),)),)
+    assert parsed.excluded == (
+        Word("peace"),
+        Phrase("cease fire"),
+        Phrase("Ana Ruiz", "byline"),
+    )
+
+
+def test_a_query_of_exclusions_only_is_about_everything_else() -> None:
+    assert parse("-peace").everything
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "*"])
+def test_an_empty_query_is_about_everything(text: str) -> None:
+    assert parse(text).everything
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('"south pole', "a quote is not closed"),
+        ('the 5" nail', "a quote is not closed"),
+        ("OR whale", "OR needs something on both sides"),
+        ("whale OR", "OR needs something on both sides"),
+        ("whale OR OR dolphin", "OR needs something on both sides"),
+        ("whale OR -dolphin", "OR and - cannot be combined"),
+    ],
+)
+def test_what_does_not_parse_is_searched_as_plain_words_and_says_why(
+    text: str, reason: str
+) -> None:
+    parsed = parse(text, FIELDS)
+    assert parsed.note == f"searched as plain words: {reason}"
+    assert parsed.groups
+    assert all(group.loose for group in parsed.groups)
+
+
+def test_stop_words_need_not_match_unless_there_is_nothing_else() -> None:
+    assert len(parse("the history of the world").loose) == 2
+    assert len(parse("to be or not to be").loose) == 4
+
+
+def test_only_words_are_optional_in_a_long_query() -> None:
+    parsed = parse('one two three four five "six seven" headline:eight nine*', FIELDS)
+    assert len(parsed.loose) == 5
+    assert len(parsed.required) == 3
+    assert not parsed.all_may_match
+
+
+@given(st.text())
+def test_no_text_whatsoever_is_an_error(text: str) -> None:
+    parse(text, FIELDS)
+
+
+@given(st.text(alphabet="ab \"“-:*OR headline:body()!'é"))
+def test_no_heap_of_operators_is_an_error(text: str) -> None:
+    parsed = parse(text, FIELDS)
+    assert parsed.everything or parsed.groups or parsed.excluded or parsed.note
