@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from views.storage import durably_rename
-
 
 def write_durably(path: Path, content: Any) -> None:
     """Write a small JSON file, whole or not at all; it is on disk when this returns."""
+    from views.storage import durably_rename  # here, because who only reads needs no DuckDB
+
     unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     unfinished.write_text(json.dumps(content, indent=2) + "\n")
     durably_rename(unfinished, path)

@@ -61,25 +61,45 @@ class Generations:
             return []
         return sorted(int(path.name) for path in self.root.iterdir() if path.name.isdigit())
 
-    def note(self, about: Generation, mapping: IndexMapping) -> None:
-        """Say that a generation is whole, and what it is."""
-        path = self.index(about.view, about.generation).with_suffix(".json")
-        write_durably(path, {**asdict(about), "fields": mapping.plain()})
+    def files(self, view: str, generation: int) -> dict[str, int]:
+        """The engine's files, and how large they are."""
+        paths = self.index(view, generation).iterdir()
+        return {path.name: path.stat().st_size for path in paths if path.name[0] != "."}
+
+    def note(self, about: Generation, mapping: IndexMapping, files: dict[str, int]) -> None:
+        """Say that a generation is whole, what it is, and of which files it is made."""
+        said = {"about": asdict(about), "mapping": mapping.plain(), "files": files}
+        write_durably(self._note(about.view, about.generation), said)
+
+    def _note(self, view: str, generation: int) -> Path:
+        return self.index(view, generation).with_suffix(".json")
 
     def about(self, view: str, generation: int) -> tuple[Generation, IndexMapping]:
         """What a finished generation is, and how it is searched."""
-        path = self.index(view, generation).with_suffix(".json")
+        path = self._note(view, generation)
         try:
             said = json.loads(path.read_text())
-            return Generation(**{k: v for k, v in said.items() if k != "fields"}), IndexMapping(
-                **said["fields"]
-            )
+            return Generation(**said["about"]), IndexMapping(**said["mapping"])
         except FileNotFoundError:
             raise DamagedIndex(
                 f"generation {generation} of {view} is gone or unfinished; run: stet rebuild"
             ) from None
         except (ValueError, TypeError, KeyError) as error:
             raise DamagedIndex(f"{path} is damaged ({error}); run: stet rebuild") from None
+
+    def look_over(self, view: str, generation: int) -> None:
+        """Are the generation's files as they were written? An engine may not survive others."""
+        noted = json.loads(self._note(view, generation).read_text())["files"]
+        try:
+            found = self.files(view, generation)
+        except FileNotFoundError:
+            found = {}
+        for name, size in noted.items():
+            if found.get(name) != size:
+                raise DamagedIndex(
+                    f"the index of {view}, generation {generation}, is damaged: {name} is not as it"
+                    " was written; run: stet rebuild"
+                )
 
     def finished(self) -> list[Generation]:
         """All finished generations, oldest first."""

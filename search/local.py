@@ -9,10 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
-import pyarrow.parquet as pq
 
-from search import layout, lines
-from search.comparison import sorted_by_id
 from search.embedded import EmbeddedIndex, stems
 from search.engine import Answer, Generation, Hit
 from search.errors import DamagedIndex, InvalidQuery, NothingServes, UnknownName
@@ -49,6 +46,10 @@ class EmbeddedEngine:
 
     def load(self, view: str, generation: int, documents: Path) -> int:
         """Add the documents of a Parquet file, and say how many they were."""
+        import pyarrow.parquet as pq  # here, because who searches needs none of these
+
+        from search import layout, lines
+
         _, index = self._loading[view, generation]
         mapping = IndexMapping.of(self._views[view])
         count = 0
@@ -59,25 +60,29 @@ class EmbeddedEngine:
 
     def refresh(self, view: str, generation: int) -> Generation:
         """Make all that was loaded durable and searchable."""
+        from search import layout
+
         sequence, index = self._loading.pop((view, generation))
         documents = index.commit()
         mapping = IndexMapping.of(self._views[view])
-        files = self._generations.index(view, generation).iterdir()
+        files = self._generations.files(view, generation)
         about = Generation(
             view=view,
             generation=generation,
             sequence=sequence,
             documents=documents,
-            bytes=sum(path.stat().st_size for path in files),
+            bytes=sum(files.values()),
             code_version=self._views[view].code_version,
             mapping=f"{layout.VERSION}:{mapping.digest}",
             built_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         )
-        self._generations.note(about, mapping)
+        self._generations.note(about, mapping, files)
         return about
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
         """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
+        from search.comparison import sorted_by_id
+
         documents = self._open(view, generation)[2].documents()
         return sorted_by_id((key, hashlib.sha256(said).hexdigest()) for key, said in documents)
 
@@ -166,6 +171,7 @@ class EmbeddedEngine:
         if opened is None:
             about, mapping = self._generations.about(view, generation)
             path = self._generations.index(view, generation)
+            self._generations.look_over(view, generation)
             try:
                 opened = about, mapping, EmbeddedIndex.open(path, mapping)
             except (OSError, ValueError) as error:
