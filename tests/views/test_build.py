@@ -13,6 +13,7 @@ import pytest
 import views
 from views import VIEW_NAMES, VIEWS, documents, shelf
 from views.build import begin
+from views.errors import NotWritten
 from views.state import State
 
 
@@ -133,7 +134,7 @@ def test_a_write_that_fails_leaves_the_documents_before_as_they_were(home, monke
         raise OSError("No space left on device")
 
     monkeypatch.setattr("views.storage.durably_rename", full)
-    with begin(home, build_id="run") as again, pytest.raises(OSError, match="No space"):
+    with begin(home, build_id="run") as again, pytest.raises(NotWritten, match="No space"):
         again.write(VIEWS["articles"])
     assert build.path("articles").read_bytes() == before
 
