@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,6 +44,24 @@ class Differences:
         self.count += 1
         if len(kind) < EXAMPLES:
             kind.append(document)
+
+
+def compared(documents: Path, actual: Iterator[tuple[str, str]]) -> Differences:
+    """Compare an index's ids and digests, sorted by id, with a view's Parquet file.
+
+    Both sides are read at the same time.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(next, actual, None)
+        expected = sorted_by_id(digests(documents))
+        begun = next(expected, None)
+        return compare(_again(begun, expected), _again(first.result(), actual))
+
+
+def _again(
+    first: tuple[str, str] | None, others: Iterator[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    return iter(()) if first is None else chain([first], others)
 
 
 def compare(expected: Iterable[tuple[str, str]], actual: Iterable[tuple[str, str]]) -> Differences:
@@ -89,7 +108,7 @@ def sorted_by_id(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def digests(documents: Path) -> Iterator[tuple[str, str]]:
-    """The id and digest of each document of a view's Parquet file, which is sorted by id."""
+    """The id and digest of each document of a view's Parquet file, in the file's order."""
     written = lines.document(pq.read_schema(documents))
     for piece in lines.in_pieces(documents, f"SELECT id, sha256({written}) FROM documents"):
         yield from ((key, digest) for key, digest in piece)

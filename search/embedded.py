@@ -23,7 +23,7 @@ from search.query import Limits
 from search.syntax import Clause, Group, Parsed, Phrase, Prefix
 
 WRITER_THREADS = 2
-WRITER_BYTES = 300_000_000
+WRITER_BYTES = 600_000_000
 FACET_VALUES = 100
 FACET_VALUES_READ = 200
 MOST_VALUES = 10_000_000
@@ -31,7 +31,6 @@ MOST_VALUES = 10_000_000
 MOST_TIES = 2_000
 """So many hits of one score are put in order; more are left in the order of the index."""
 IDS_AT_ONCE = 20_000
-LONGEST_WORD = 100
 
 
 @lru_cache(maxsize=1)
@@ -39,7 +38,7 @@ def _analyzers() -> tuple[TextAnalyzer, TextAnalyzer]:
     """For words as they stand, and for their stems."""
 
     def plain() -> TextAnalyzerBuilder:
-        builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(LONGEST_WORD))
+        builder = TextAnalyzerBuilder(Tokenizer.simple())
         return builder.filter(Filter.lowercase()).filter(Filter.ascii_fold())
 
     stop = Filter.custom_stopword(sorted(STOP_WORDS))

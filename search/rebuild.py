@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search import open_engine
-from search.comparison import Differences, compare, digests
+from search.comparison import Differences, compared
 from search.durable import Hold, held, write_durably
 from search.engine import Engine
 from search.errors import NotPromoted, UnknownName
@@ -127,7 +127,7 @@ class Rebuild:
     def check(self, view: str) -> Differences:
         """Compare a view's index with its documents, one by one; only equal ones may serve."""
         self._still_there()
-        found = compare(digests(self.path(view)), self.engine.digests(view, self.generation))
+        found = compared(self.path(view), self.engine.digests(view, self.generation))
         write_durably(self._checked(view), {"differ": found.count, "told": str(found)})
         return found
 
