@@ -31,3 +31,7 @@ class DamagedIndex(SearchError):
 
 class NotPromoted(SearchError):
     """A rebuild's generation may not serve: it is unfinished, unchecked, or differs."""
+
+
+class NotIndexed(SearchError):
+    """An index could not be written; what served before still serves."""

@@ -18,7 +18,7 @@ from search import open_engine
 from search.comparison import Differences, compared
 from search.durable import Hold, held, write_durably
 from search.engine import Engine
-from search.errors import NotPromoted, UnknownName
+from search.errors import NotIndexed, NotPromoted, UnknownName
 from search.generations import Generations
 from views import VIEWS, View, build
 
@@ -115,13 +115,22 @@ class Rebuild:
         return self.build.write(self._known[view])
 
     def index(self, view: str) -> Indexed:
-        """Fill a new index with a view's documents; it does not serve yet."""
+        """Fill a new index with a view's documents; it does not serve yet.
+
+        Raises ``NotIndexed`` when the engine cannot write, as on a full disk.
+        """
         self._still_there()
         started = time.perf_counter()
         self._checked(view).unlink(missing_ok=True)
-        self.engine.create(view, self.generation, self.sequence)
-        self.engine.load(view, self.generation, self.path(view))
-        about = self.engine.refresh(view, self.generation)
+        try:
+            self.engine.create(view, self.generation, self.sequence)
+            self.engine.load(view, self.generation, self.path(view))
+            about = self.engine.refresh(view, self.generation)
+        except (OSError, ValueError) as error:
+            raise NotIndexed(
+                f"cannot index {view}: {' '.join(str(error).split())}. "
+                "Make room and repeat; what served still serves"
+            ) from error
         return Indexed(view, about.documents, time.perf_counter() - started, about.bytes)
 
     def check(self, view: str) -> Differences:
