@@ -40,11 +40,16 @@ for name, command in (
     ("history", content.history),
     ("rebuild", archive.rebuild),
     ("export", archive.export),
-    ("search", archive.search),
     ("status", archive.status),
     ("verify", content.verify),
 ):
     cli.command(name)(command)
+
+# A query may begin with a minus: `stet search -war` asks for what does not speak of war.
+cli.command(
+    "search",
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+)(archive.search)
 
 
 def main() -> None:

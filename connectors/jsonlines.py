@@ -26,8 +26,6 @@ COMMIT_BYTES = 128 * 1024 * 1024
 """A commit is full at so many events or bytes of lines, whichever is first."""
 CHUNK = 4096
 FIELDS = frozenset(NewEvent.__dataclass_fields__)
-SHOWN = 2000
-"""Characters of a bad line that is kept beside its reason."""
 
 OnError = Literal["stop", "reject"]
 Parsed: TypeAlias = tuple[int, bytes, NewEvent]
@@ -183,7 +181,7 @@ class _Import:
             self._result.rejected_file = f"{source}.rejected.jsonl"
             self._rejects = Path(self._result.rejected_file).open("wb")  # noqa: SIM115 - see __exit__
         text = line.decode(errors="replace")
-        told = {"line": number, "field": field, "reason": reason, "text": text[:SHOWN]}
+        told = {"line": number, "field": field, "reason": reason, "text": text}
         self._rejects.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
         self._result.rejected += 1
 

@@ -157,6 +157,12 @@ def test_search_finds_and_highlights_and_counts(small: Run) -> None:
     assert "The [white] [whale] returns" in told
 
 
+def test_a_query_may_begin_with_a_minus(small: Run) -> None:
+    for text, left in (("-ship", ["article/1"]), ("-headline:ship", ["article/1"]), ("-hen", 2)):
+        hits = json.loads(small("search", text, "--json").stdout)["hits"]
+        assert (len(hits) if isinstance(left, int) else [hit["id"] for hit in hits]) == left
+
+
 def test_search_before_a_rebuild_says_what_to_do(run: Run) -> None:
     result = run("search", "whale")
     assert result.exit_code == 1
