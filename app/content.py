@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from event_log import Event, EventLog
 
 
+SHOWN = 200
+"""Characters of a long text that a history shows."""
+
+
 class OnError(StrEnum):
     """What an import does with a bad line."""
 
@@ -197,10 +201,13 @@ def _print_change(document: dict[str, Any]) -> None:
     )
     for change in document["changes"]:
         old, new = (
-            "(nothing)" if change[side] is None else show.short(change[side], 200)
+            "(nothing)" if change[side] is None else show.short(change[side], SHOWN)
             for side in ("old", "new")
         )
-        typer.echo(f"    {change['field']}: {old} → {new}")
+        if old == new:
+            typer.echo(f"    {change['field']}: changed after its first {SHOWN} characters")
+        else:
+            typer.echo(f"    {change['field']}: {old} → {new}")
 
 
 def verify(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:

@@ -153,13 +153,6 @@ class Vocabulary:
     surnames: tuple[str, ...]
     first_names: tuple[str, ...]
 
-    @property
-    def terms(self) -> frozenset[str]:
-        """Every word of every kind."""
-        kinds = (self.nouns, self.plurals, self.verbs, self.adjectives, self.adverbs)
-        names = (self.places, self.surnames, self.first_names)
-        return frozenset(word for kind in kinds + names for word in kind)
-
 
 @cache
 def vocabulary() -> Vocabulary:

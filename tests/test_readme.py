@@ -64,13 +64,3 @@ def test_the_readme_shows_the_targets_of_make() -> None:
     for target in ("demo", "test", "bench", "dagster", "lock"):
         assert target in targets.stdout
         assert f"make {target}" in README
-
-
-def test_the_sources_name_no_registry_and_no_machine() -> None:
-    listed = subprocess.run(
-        ["git", "grep", "-lIE", "pypi\\.org|files\\.pythonhosted", "--", ".", ":!tests"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert listed.stdout == ""
