@@ -227,16 +227,19 @@ def standing(home: Path) -> dict[str, Any]:
     log = open_log(home)
     head = log.head
     served = serving(home)
+    waited: dict[int, float] = {}
     views = []
     for name in VIEW_NAMES:
         now = served.get(name)
         checkpoint = now.sequence if now else 0
+        if checkpoint not in waited:
+            waited[checkpoint] = _waited(log, checkpoint)
         views.append(
             {
                 "view": name,
                 "checkpoint": checkpoint,
                 "lag_events": head - checkpoint,
-                "lag_seconds": _waited(log, checkpoint),
+                "lag_seconds": waited[checkpoint],
                 "documents": now.documents if now else None,
                 "generation": now.generation if now else None,
             }
@@ -245,6 +248,7 @@ def standing(home: Path) -> dict[str, Any]:
 
 
 def _waited(log: EventLog, checkpoint: int) -> float:
-    for event in log.read(after=checkpoint, limit=1):
-        return round((datetime.now(UTC) - event.recorded_at).total_seconds(), 3)
+    for batch in log.scan(columns=["recorded_at"], after=checkpoint):
+        recorded_at: datetime = batch.column("recorded_at")[0].as_py()
+        return round((datetime.now(UTC) - recorded_at).total_seconds(), 3)
     return 0.0

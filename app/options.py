@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from views.log import open_log as archive_log
+
 if TYPE_CHECKING:
     from event_log import EventLog
 
@@ -49,12 +51,9 @@ class Failure(Exception):
 
 def open_log(home: Path) -> EventLog:
     """The newsroom's log of an archive; an archive that is not there yet is empty."""
-    from event_log import EventLog
-    from newsroom.categories import CATEGORIES
-
     if home.exists() and not home.is_dir():
         raise Failure(f"{home} is a file; --home must name a folder")
-    return EventLog(home / "log", CATEGORIES)
+    return archive_log(home)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -40,7 +40,9 @@ def event_object(event: Event) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """A value as JSON has it: instants and days as text, digests as hexadecimal."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        from event_log.snapshot import shown
+
+        return shown(value)
     if isinstance(value, date):
         return value.isoformat()
     return value.hex() if isinstance(value, bytes) else value

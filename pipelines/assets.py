@@ -142,8 +142,7 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
     ) -> AssetCheckResult:
         from views.checks import unresolved_references
 
-        rebuild = archive.rebuild(context.run.run_id)
-        found = unresolved_references(archive.folder(), at=rebuild.sequence)
+        found = unresolved_references(archive.rebuild(context.run.run_id).build.state)
         return AssetCheckResult(
             passed=not found,
             severity=AssetCheckSeverity.WARN,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from dagster import ConfigurableResource
 
+from views.log import open_log
+
 if TYPE_CHECKING:
     from event_log import EventLog
     from search.rebuild import Rebuild
@@ -34,10 +36,7 @@ class Archive(ConfigurableResource):  # type: ignore[type-arg]
 
     def log(self) -> EventLog:
         """The newsroom's log of this archive."""
-        from event_log import EventLog
-        from newsroom.categories import CATEGORIES
-
-        return EventLog(f"{self.folder()}/log", CATEGORIES)
+        return open_log(self.folder())
 
     def rebuild(self, run_id: str) -> Rebuild:
         """The rebuild of a run: the first of its steps fixes the sequence for all of them.

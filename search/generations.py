@@ -18,10 +18,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from search.durable import held, write_durably
 from search.engine import Generation
 from search.errors import DamagedIndex, NothingServes, NotPromoted, SearchError
+from search.locks import held
 from search.mapping import IndexMapping
+from views.durable import write_json
 
 STATES_BEFORE = 2
 """How often one may roll back: with what serves, the last three generations are kept."""
@@ -69,7 +70,7 @@ class Generations:
     def note(self, about: Generation, mapping: IndexMapping, files: dict[str, int]) -> None:
         """Say that a generation is whole, what it is, and of which files it is made."""
         said = {"about": asdict(about), "mapping": mapping.plain(), "files": files}
-        write_durably(self._note(about.view, about.generation), said)
+        write_json(self._note(about.view, about.generation), said)
 
     def _note(self, view: str, generation: int) -> Path:
         return self.index(view, generation).with_suffix(".json")
@@ -139,7 +140,7 @@ class Generations:
             before = now.before
             if serving != now.serving and now.serving:
                 before = (now.serving, *now.before)[:STATES_BEFORE]
-            write_durably(self.root / "serving.json", {"serving": serving, "before": list(before)})
+            write_json(self.root / "serving.json", {"serving": serving, "before": list(before)})
 
     def _whole(self, view: str, generation: int) -> None:
         try:
@@ -163,7 +164,7 @@ class Generations:
             serving, *before = now.before
             for view, generation in serving.items():
                 self.about(view, generation)
-            write_durably(self.root / "serving.json", {"serving": serving, "before": before})
+            write_json(self.root / "serving.json", {"serving": serving, "before": before})
         return serving
 
     def drop(self, view: str, generation: int) -> None:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from search import open_engine
 from search.comparison import Differences, compared
-from search.durable import Hold, held, write_durably
 from search.engine import Engine
 from search.errors import NotIndexed, NotPromoted, UnknownName
 from search.generations import Generations
+from search.locks import Hold, held
 from views import VIEWS, View, build
+from views.durable import write_json
 
 if TYPE_CHECKING:
     from event_log import Point
@@ -137,7 +138,7 @@ class Rebuild:
         """Compare a view's index with its documents, one by one; only equal ones may serve."""
         self._still_there()
         found = compared(self.path(view), self.engine.digests(view, self.generation))
-        write_durably(self._checked(view), {"differ": found.count, "told": str(found)})
+        write_json(self._checked(view), {"differ": found.count, "told": str(found)})
         return found
 
     def promote(self) -> None:
@@ -231,5 +232,5 @@ def _generation(generations: Generations, begun: Build, views: tuple[str, ...]) 
         directory.mkdir()
         hold = Hold(directory / "lock")
         said = {"build_id": begun.build_id, "sequence": begun.sequence, "views": list(views)}
-        write_durably(directory / "rebuild.json", said)
+        write_json(directory / "rebuild.json", said)
     return number, hold

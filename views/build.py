@@ -13,6 +13,7 @@ from types import TracebackType
 from event_log import Category, EventLog, Point
 from views import shelf, storage
 from views.lineage import completed
+from views.log import open_log
 from views.state import MEMORY_LIMIT, THREADS, State
 from views.view import View
 
@@ -126,12 +127,3 @@ def begin(
         threads,
         memory_limit,
     )
-
-
-def open_log(home: Path | str, categories: Sequence[Category] | None = None) -> EventLog:
-    """The log of an archive, with the newsroom's categories unless others are given."""
-    if categories is None:
-        from newsroom.categories import CATEGORIES
-
-        categories = CATEGORIES
-    return EventLog(Path(home) / "log", categories)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
 
-from event_log import Point
 from views.denormalize import live, referring
 
 if TYPE_CHECKING:
@@ -27,13 +25,9 @@ class Unresolved:
     count: int
 
 
-def unresolved_references(home: Path | str, at: Point = None) -> list[Unresolved]:
-    """The newsroom's references of live entities to what the log has not seen, as of a point."""
-    from views.build import open_log
-    from views.state import State
-
-    with State(open_log(home, None).at(at)) as state:
-        return [Unresolved(**line) for line in unresolved(state).to_pyarrow().to_pylist()]
+def unresolved_references(state: State) -> list[Unresolved]:
+    """The newsroom's references of live entities to what the log had not seen."""
+    return [Unresolved(**line) for line in unresolved(state).to_pyarrow().to_pylist()]
 
 
 def unresolved(state: State, references: Mapping[str, Mapping[str, str]] | None = None) -> ir.Table:

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from event_log import Category, Point, Snapshot
 from views import VIEWS, shelf, storage
-from views.build import open_log
 from views.lineage import completed
+from views.log import open_log
 from views.state import State
 from views.view import View
 

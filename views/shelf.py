@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from views import storage
+from views.durable import write_json
 
 if TYPE_CHECKING:
     from event_log import Snapshot
@@ -51,7 +51,7 @@ def place(views: Path, build_id: str | None, snapshot: Snapshot, created_at: str
     identity = build_id or uuid.uuid4().hex
     prepared = views / f".begin-{uuid.uuid4().hex}"
     prepared.mkdir(parents=True)
-    _write_json(
+    write_json(
         prepared / ABOUT,
         {
             "build_id": identity,
@@ -94,7 +94,7 @@ def about(directory: Path) -> dict[str, Any]:
 def note_view(directory: Path, view: View, written: Written) -> None:
     """Say beside a view's documents what they are, when they are complete."""
     about_view = {**asdict(written), "code_version": view.code_version}
-    _write_json(directory / f"{view.name}.json", about_view)
+    write_json(directory / f"{view.name}.json", about_view)
 
 
 def views_of(directory: Path) -> dict[str, dict[str, Any]]:
@@ -144,9 +144,3 @@ def _remove_if_quiet(path: Path, seconds: float) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    unfinished.write_text(json.dumps(content, indent=2) + "\n")
-    storage.durably_rename(unfinished, path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
+from views.durable import durably_rename
 from views.errors import NotWritten
 
 if TYPE_CHECKING:
@@ -43,16 +43,3 @@ def write(backend: Backend, table: ir.Table, path: Path, order_by: str | None = 
             f"cannot write {path}: {said}. Make room and repeat; nothing that serves has changed."
         ) from error
     return int(copied[0]) if copied else 0
-
-
-def durably_rename(unfinished: Path, path: Path) -> None:
-    """Give a finished file its name, and return when file and name survive a power loss."""
-    for place in (unfinished, None, path.parent):
-        if place is None:
-            unfinished.replace(path)
-            continue
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -20,7 +20,7 @@ def test_references_to_what_never_came_are_counted_by_field_and_id(newsroom, art
     ]
     newsroom.tell(("byline/x", "BylineRegistered", {"name": "X"}))
     assert unresolved(newsroom.state()).count().to_pyarrow().as_py() == 2
-    assert unresolved_references(newsroom.home) == [
+    assert unresolved_references(newsroom.state()) == [
         Unresolved("article", "tag_ids", "tag/x", 2),
         Unresolved("article", "section_id", "section/x", 1),
     ]

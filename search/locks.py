@@ -1,24 +1,12 @@
-"""Small files that survive a power loss, and locks that do not survive their process."""
+"""Locks that do not survive their process."""
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-
-def write_durably(path: Path, content: Any) -> None:
-    """Write a small JSON file, whole or not at all; it is on disk when this returns."""
-    from views.storage import durably_rename  # here, because who only reads needs no DuckDB
-
-    unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    unfinished.write_text(json.dumps(content, indent=2) + "\n")
-    durably_rename(unfinished, path)
 
 
 @contextmanager
