@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import bisect
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from event_log import reading
-from event_log.category import ENVELOPE, Registry
+from event_log import commit, reading
+from event_log.category import ENVELOPE, INSTANT, Registry
 from event_log.commits import Commits
 from event_log.errors import EventLogError, InvalidPoint
 from event_log.event import Event
+from event_log.reading import Part
+from event_log.roots import digest_at
 from event_log.validation import instant
 
 Point = int | str | datetime | None
@@ -32,19 +34,26 @@ class Snapshot:
 
     @property
     def digest(self) -> str:
-        """The chain's digest at the commit that holds the last of these events, hexadecimal.
+        """The log's digest at this sequence, hexadecimal: it stands for all these events.
 
         What was made from a snapshot of the same sequence and digest was made from these events.
         """
-        return self.commits.digest(self.sequence).hex()
+        return digest_at(self.commits, self.sequence).hex()
 
-    def files(self) -> list[str]:
-        """The Parquet files that hold these events, in order.
+    def files(self, categories: Sequence[str] | None = None) -> list[str]:
+        """The Parquet files that hold these events; of some categories only, if given.
 
-        The last may hold later events as well: read it with ``sequence <= snapshot.sequence``.
+        They may hold later events as well: read them with ``sequence <= snapshot.sequence``.
+        Sealed files lie in Hive partitions; their columns ``category`` and the partition's agree.
         """
-        found = self.commits.between(0, self.sequence)
-        return [str(self.commits.path(about.first)) for about in found]
+        part = Part((), 0, self.sequence, categories)
+        names: list[str] = []
+        for segment in self.commits.segments(0, self.sequence):
+            if segment.group is None:
+                names.append(commit.name_of(segment.first))
+            else:
+                names += [file.name for file in segment.group.files if part.within(file)]
+        return [str(self.commits.locate(name)) for name in names]
 
     def scan(
         self,
@@ -67,11 +76,10 @@ class Snapshot:
                 if name not in there:
                     raise EventLogError(f"there is no {name!r}, but {', '.join(there)}")
         extra = [] if "category" in chosen or not categories else ["category"]
-        for about in self.commits.between(after, self.sequence):
-            path = self.commits.path(about.first)
-            found = reading.batches(path, [*chosen, *extra], after, self.sequence, types)
-            for batch in reading.only(found, {"category": categories}):
-                yield batch.select(chosen)
+        part = Part([*chosen, *extra], after, self.sequence, categories)
+        found = reading.batches(self.commits, part, self.registry)
+        for batch in reading.only(found, {"category": categories}):
+            yield batch.select(chosen)
 
     def read(
         self,
@@ -82,6 +90,8 @@ class Snapshot:
         limit: int | None = None,
     ) -> Iterator[Event]:
         """The events after a sequence, oldest first, of one stream, category or type if given."""
+        if category is None and type in self.registry.owner:
+            category = self.registry.owner[type].name
         found = self.scan(after=after, categories=[category] if category else None)
         left = limit
         wanted = {"stream": [stream] if stream else None, "type": [type] if type else None}
@@ -117,11 +127,19 @@ def locate(point: Point, commits: Commits) -> int:
 
 
 def _recorded_by(microseconds: int, commits: Commits) -> int:
-    firsts = commits.firsts()
-    later = bisect.bisect_right(
-        firsts, microseconds, key=lambda first: commits.at(first).recorded_at
-    )
-    return firsts[later] - 1 if later < len(firsts) else commits.last
+    whole = commits.recorded_by(microseconds)
+    if whole >= commits.manifest.through:
+        return whole
+    group = commits.segments(whole, whole + 1)[0]
+    found, moment = whole, pa.scalar(microseconds, INSTANT)
+    part = Part(["sequence", "recorded_at"], whole, group.last)
+    for batch in reading.batches(commits, part, Registry(())):
+        until = pc.less_equal(batch.column("recorded_at"), moment).true_count
+        if until:
+            found = batch.column("sequence")[until - 1].as_py()
+        if until < len(batch):
+            break
+    return found
 
 
 def shown(moment: datetime) -> str:
