@@ -11,7 +11,7 @@ from event_log import commit
 from event_log.commit import CommitMetadata
 from event_log.digest import NO_DIGEST
 from event_log.errors import DamagedLog
-from event_log.store import LocalStore
+from event_log.store import Store
 
 REMEMBERED = 65_536
 """Footers kept in memory. A commit never changes, so each is read once."""
@@ -24,7 +24,7 @@ class Commits:
     what was once seen as the end of the log never gains an event before it.
     """
 
-    def __init__(self, store: LocalStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._firsts: list[int] = []
         self._last = 0

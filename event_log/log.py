@@ -20,9 +20,10 @@ from event_log.digest import chain
 from event_log.errors import InvalidEvent, WrongExpectedVersion
 from event_log.event import Event, NewEvent, Receipt
 from event_log.index import EventIndex, Found
+from event_log.local_store import LocalStore
 from event_log.lookup import Lookup
 from event_log.snapshot import Point, Snapshot, locate
-from event_log.store import LocalStore, StoreError
+from event_log.store import StoreError
 
 
 class EventLog:
