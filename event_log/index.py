@@ -32,7 +32,7 @@ from event_log.hashing import Hashing, Places
 from event_log.run import Run
 from event_log.runs import Columns, Listed, RunFiles
 
-BULK_EVENTS = 512
+BULK_EVENTS = 128
 """A commit of so many events becomes a run at once, which is faster from here on."""
 
 PRODUCED = """
@@ -178,6 +178,8 @@ class EventIndex:
 
     def _merge(self) -> None:
         """Merge runs while too many are of one size, unless another process does so already."""
+        if not self._due()[2]:
+            return
         with self._path.with_suffix(".merging").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -186,17 +188,22 @@ class EventIndex:
             while self._merged_once():
                 pass
 
-    def _merged_once(self) -> bool:
+    def _due(self) -> tuple[Hashing, list[Listed], list[Listed]]:
+        """The key, the list, and what of it is to be merged."""
         with self._database.transaction("DEFERRED") as connection:
-            all_listed, hashing = _listed(connection), self._hashing_of(connection)
-        part = runs.due([last - first + 1 for first, last, _ in all_listed])
-        if part is None:
+            listed, hashing = _listed(connection), self._hashing_of(connection)
+        part = runs.due([last - first + 1 for first, last, _ in listed])
+        return hashing, listed, listed[part] if part else []
+
+    def _merged_once(self) -> bool:
+        hashing, all_listed, replaced = self._due()
+        if not replaced:
             return False
         try:
-            parts = self._files.open(hashing.mark, all_listed)[part]
+            opened = self._files.open(hashing.mark, all_listed)
         except FileNotFoundError:
             return False  # made anew by another process, or damaged: whoever searches will see
-        replaced = all_listed[part]
+        parts = [run for run, listed in zip(opened, all_listed, strict=True) if listed in replaced]
         written = self._files.write(hashing.mark, replaced[0][0], runs.merged(parts))
 
         def listed(connection: sqlite3.Connection) -> bool:

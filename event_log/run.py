@@ -78,7 +78,7 @@ def mark_of(path: Path) -> bytes | None:
 
 
 def _sums(array: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
-    content = memoryview(array.view("u1"))
+    content = array.view("u1").data
     starts = range(0, len(content), BLOCK_BYTES)
     return np.array([zlib.crc32(content[s : s + BLOCK_BYTES]) for s in starts], "<u4")
 
@@ -110,7 +110,7 @@ class Checked:
         for block in np.flatnonzero(wanted & self.unchecked).tolist():
             start = block * self._each
             content = self.whole[start : start + self._each].view("u1")
-            if zlib.crc32(memoryview(content)) != self._sums[block]:
+            if zlib.crc32(content.data) != self._sums[block]:
                 raise DamagedIndex(f"{self._path} is damaged")
             self.unchecked[block] = False
 

@@ -10,8 +10,8 @@ listed any more, or was left behind by a process that was killed.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,28 +46,30 @@ class Columns:
 
     def add_ids(self, sequences: pa.Array, event_ids: pa.Array) -> None:
         """Take in the ids of some events."""
-        places = self._placed(sequences)
-        self._ids[places] = self._keys(self._hashing.ids(event_ids), places)
+        where, places = self._placed(sequences)
+        self._ids[where] = self._hashing.ids(event_ids) & ~self._mask | places
 
     def add_streams(self, sequences: pa.Array, streams: pa.Array, versions: pa.Array) -> None:
         """Take in the streams and versions of some events."""
-        places = self._placed(sequences)
+        where, places = self._placed(sequences)
         hashes, checks = self._hashing.streams(streams)
-        self._streams[places] = self._keys(hashes, places)
-        self._places["check"][places] = checks
-        self._places["version"][places] = versions.to_numpy(zero_copy_only=False)
+        self._streams[where] = hashes & ~self._mask | places
+        self._places["check"][where] = checks
+        self._places["version"][where] = versions.to_numpy(zero_copy_only=False)
 
-    def _placed(self, sequences: pa.Array) -> Places:
-        places: Places = sequences.to_numpy(zero_copy_only=False) - self._first
-        if len(places) and not 0 <= places.min() <= places.max() < len(self._ids):
+    def _placed(self, sequences: pa.Array) -> tuple[slice | Places, Hashes]:
+        """Where events belong, as a slice if they come in order, and as the keys' lower bits."""
+        places = sequences.to_numpy(zero_copy_only=False) - self._first
+        if not len(places):
+            return places, places.astype(np.uint64)
+        first, last = int(places[0]), int(places[-1])
+        if not 0 <= places.min() <= places.max() < len(self._ids):
             raise DamagedLog(
                 f"beside {self._first} to {self._first + len(self._ids) - 1} there are sequences "
                 "that are not of these commits; verify the log"
             )
-        return places
-
-    def _keys(self, hashes: Hashes, places: Places) -> Hashes:
-        return (hashes & ~self._mask) | places.astype(np.uint64)
+        in_order = last - first == len(places) - 1 and bool((np.diff(places) == 1).all())
+        return slice(first, last + 1) if in_order else places, places.astype(np.uint64)
 
     def arrays(self) -> list[npt.NDArray[Any]]:
         """What ``run.write`` takes; raises ``DamagedLog`` when an event did not come."""
@@ -89,7 +91,7 @@ class RunFiles:
     def write(self, mark: bytes, first: int, arrays: list[npt.NDArray[Any]]) -> Listed:
         """Write a run and say how it is to be listed."""
         last = first + len(arrays[0]) - 1
-        name = f"{first}-{last}-{uuid.uuid4().hex[:16]}.run"
+        name = f"{first}-{last}-{os.urandom(8).hex()}.run"
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
             write(self._folder / name, mark, first, arrays)
