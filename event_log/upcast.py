@@ -43,6 +43,16 @@ def needs_upcast(schema_versions: Mapping[str, Sequence[int]], registry: Registr
     )
 
 
+def to_read(columns: Sequence[str], registry: Registry) -> list[str]:
+    """The columns that must be read to give these: ``NEEDED`` with them where there are upcasters.
+
+    >>> to_read(["sequence", "stream"], Registry(()))
+    ['sequence', 'stream']
+    """
+    upcasts = any(name in registry and registry[name].upcasters for name in columns)
+    return [*dict.fromkeys([*columns, *(NEEDED if upcasts else ())])]
+
+
 def upcast(batch: pa.RecordBatch, registry: Registry) -> pa.RecordBatch:
     """The same events with every struct column in its category's newest form.
 

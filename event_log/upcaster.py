@@ -35,7 +35,7 @@ class Upcaster:
     that the last step leaves out is absent; one that the next version does not have is an error.
 
     Raise ``code_version`` when what the steps call was mended: what was made with them before is
-    then made anew. Changes of the steps themselves are seen.
+    then made anew. That a function given as a step was changed is seen without.
 
     >>> tag = pa.schema([("label", pa.string())])
     >>> upcaster = Upcaster(tag, renamed("label", "name"))

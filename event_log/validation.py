@@ -163,12 +163,12 @@ def possible(names: Iterable[str]) -> list[str]:
     return [name for name in names if not IN_NO_NAME.search(name)]
 
 
-def retired(type_name: str, category: Category) -> InvalidEvent:
+def retired(type_name: str, category: Category) -> str:
     """Why an event of a retired type is not taken any more, and which type has its effect now."""
     effect = next(t.effect for t in category.types if t.name == type_name)
     usable = category.types_to_use(effect) or category.types_to_use(*Effect)
     instead = f"use {' or '.join(usable)}" if usable else f"{category.name!r} takes no new events"
-    return InvalidEvent("type", f"{type_name} is retired; {instead}")
+    return f"{type_name} is retired; {instead}"
 
 
 class Validator:
@@ -201,7 +201,7 @@ class Validator:
             reason = "is unknown" if owner is None else f"is a type of category {owner.name!r}"
             raise InvalidEvent("type", f"{shown} {reason}; {prefix!r} has {known}")
         if self._registry.event_types[event.type].retired:
-            raise retired(event.type, category)
+            raise InvalidEvent("type", retired(event.type, category))
         return category
 
     def data(self, event: NewEvent, category: Category) -> dict[str, Any]:
