@@ -87,18 +87,8 @@ def checked(earlier: Sequence[Registered], category: Category) -> Registered | N
     Raises ``IncompatibleSchema`` for what is not allowed.
     """
     version = category.schema_version
-    for registered in earlier:
-        known = registered.category.schema_version
-        if known > version:
-            raise IncompatibleSchema(
-                f"category {category.name!r}: this program has schema version {version}, and the "
-                f"log has {known} already: the program is too old; install the newer one"
-            )
-        refusals = (_same if known == version else _changed)(registered, category)
-        for reason in refusals:
-            raise IncompatibleSchema(
-                f"category {category.name!r}, schema version {version}: {reason}"
-            )
+    for reason in _refusals(earlier, category):
+        raise IncompatibleSchema(f"category {category.name!r}, schema version {version}: {reason}")
     newest = earlier[-1] if earlier else None
     if newest and newest.category.schema_version == version:
         return None
@@ -107,9 +97,24 @@ def checked(earlier: Sequence[Registered], category: Category) -> Registered | N
     return Registered(bare, frozenset(category.upcasters), since)
 
 
-def _same(registered: Registered, category: Category) -> Iterator[str]:
-    """Why the category is not the one that is registered at its version."""
-    known, version = registered.category, category.schema_version
+def _refusals(earlier: Sequence[Registered], category: Category) -> Iterator[str]:
+    version = category.schema_version
+    if earlier and (newest := earlier[-1].category.schema_version) > version:
+        yield (
+            f"the log has version {newest} already, so this program is older than the log; "
+            "install the newer one"
+        )
+    for registered in earlier:
+        yield from _missing(registered, category)
+    for registered in earlier:
+        if registered.category.schema_version == version:
+            yield from _differences(registered.category, category)
+        else:
+            yield from _changes(registered.category, category)
+
+
+def _differences(known: Category, category: Category) -> Iterator[str]:
+    """How the category is not the one that is registered at its version."""
     for what, old, new in (
         ("field", _fields(known), _fields(category)),
         ("event type", _types(known), _types(category)),
@@ -119,15 +124,12 @@ def _same(registered: Registered, category: Category) -> Iterator[str]:
                 change = "added" if name not in old else "changed" if name in new else "removed"
                 yield (
                     f"{what} {name!r} was {change}, but the version is the one that the log has; "
-                    f"raise schema_version to {version + 1}"
+                    f"raise schema_version to {category.schema_version + 1}"
                 )
-    yield from _missing(registered, category)
 
 
-def _changed(registered: Registered, category: Category) -> Iterator[str]:
+def _changes(known: Category, category: Category) -> Iterator[str]:
     """Why events of an earlier version would be misread if the category were as declared."""
-    known = registered.category
-    yield from _missing(registered, category)
     yield from _changed_fields(known, category)
     yield from _changed_types(known, category)
     written = pa.schema([*known.struct])
