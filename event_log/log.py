@@ -21,6 +21,7 @@ from event_log.errors import InvalidEvent, WrongExpectedVersion
 from event_log.event import Event, NewEvent, Receipt
 from event_log.index import EventIndex, Found
 from event_log.lookup import Lookup
+from event_log.schemas import Schemas
 from event_log.snapshot import Point, Snapshot, locate
 from event_log.store import LocalStore, StoreError
 
@@ -49,6 +50,7 @@ class EventLog:
         index = EventIndex(self._store.path("cache/index.sqlite"))
         self._lookup = Lookup(self._commits, index)
         self._appending = threading.Lock()
+        self._schemas = Schemas(self._store)
 
     @property
     def head(self) -> int:
@@ -97,6 +99,7 @@ class EventLog:
         """Append a batch as one commit; like ``append``, for events added one by one."""
         if not len(batch):
             raise InvalidEvent("events", "there is nothing to append")
+        self._schemas.register(self.registry)
         table, expected = batch.table(), expected_version or {}
         ids, streams = batch.ids_to_look_up(), table.column("stream").unique().to_pylist()
         with self._appending:
@@ -207,7 +210,7 @@ class EventLog:
             here, sequences = sequences[:end], sequences[end:]
             path = self._commits.path(about.first)
             columns = [*ENVELOPE.names, *categories]
-            batches = reading.batches(path, columns, here[0] - 1, here[-1], types)
+            batches = reading.batches(path, columns, here[0] - 1, here[-1], types, self.registry)
             for batch in reading.only(batches, {"stream": [stream]}):
                 yield from reading.events(batch)
 

@@ -13,20 +13,27 @@ from event_log import commit
 from event_log.category import ENVELOPE, Registry
 from event_log.errors import DamagedLog, EventLogError
 from event_log.event import Event
+from event_log.upcast import to_read, upcast
 from event_log.validation import possible
 
 BATCH_EVENTS = 4096
 
 
 def batches(
-    path: Path, columns: Sequence[str], after: int, until: int, types: pa.Schema
+    path: Path,
+    columns: Sequence[str],
+    after: int,
+    until: int,
+    types: pa.Schema,
+    registry: Registry | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The events of one file with ``after < sequence <= until``, with the columns asked for.
 
     ``types`` has the type of every column; one that the file lacks is null.
     """
     file = commit.reader(path)
-    present = [name for name in columns if name in file.schema_arrow.names]
+    asked = to_read(columns, registry) if registry else columns
+    present = [name for name in asked if name in file.schema_arrow.names]
     groups = [group for group in range(file.num_row_groups) if _overlaps(file, group, after, until)]
     wanted = [*dict.fromkeys(["sequence", *present])]
     try:
@@ -37,7 +44,7 @@ def batches(
             inside = pc.and_(pc.greater(sequences, after), pc.less_equal(sequences, until))
             if inside.false_count:
                 batch = batch.filter(inside)
-            yield _shaped(batch, columns, types)
+            yield _shaped(upcast(batch, registry) if registry else batch, columns, types)
             if sequences[-1].as_py() >= until:
                 return
     except commit.UNREADABLE as error:

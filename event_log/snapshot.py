@@ -7,14 +7,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from event_log import reading
 from event_log.category import ENVELOPE, Registry
 from event_log.commits import Commits
 from event_log.errors import EventLogError, InvalidPoint
 from event_log.event import Event
+from event_log.upcast_copies import UpcastCopies
 from event_log.validation import instant
 
 Point = int | str | datetime | None
@@ -44,7 +47,12 @@ class Snapshot:
         The last may hold later events as well: read it with ``sequence <= snapshot.sequence``.
         """
         found = self.commits.between(0, self.sequence)
-        return [str(self.commits.path(about.first)) for about in found]
+        copies = UpcastCopies(self.commits.path(1).parents[1] / "cache", self.registry)
+        files = []
+        for about in found:
+            path = self.commits.path(about.first)
+            files.append(str(copies.path(path, schema_versions(path))))
+        return files
 
     def scan(
         self,
@@ -69,7 +77,9 @@ class Snapshot:
         extra = [] if "category" in chosen or not categories else ["category"]
         for about in self.commits.between(after, self.sequence):
             path = self.commits.path(about.first)
-            found = reading.batches(path, [*chosen, *extra], after, self.sequence, types)
+            found = reading.batches(
+                path, [*chosen, *extra], after, self.sequence, types, self.registry
+            )
             for batch in reading.only(found, {"category": categories}):
                 yield batch.select(chosen)
 
@@ -92,6 +102,15 @@ class Snapshot:
             yield from reading.events(batch)
             if left == 0:
                 return
+
+
+def schema_versions(path: Path) -> dict[str, list[int]]:
+    """The schema versions of the events in a file, by category (stands in for the footer's)."""
+    table = pq.read_table(path, columns=["category", "schema_version"], partitioning=None)
+    found: dict[str, list[int]] = {}
+    for pair in table.group_by(["category", "schema_version"]).aggregate([]).to_pylist():
+        found.setdefault(pair["category"], []).append(pair["schema_version"])
+    return {name: sorted(versions) for name, versions in found.items()}
 
 
 def locate(point: Point, commits: Commits) -> int:

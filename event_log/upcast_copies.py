@@ -48,7 +48,7 @@ def upcast_file(source: Path, target: Path, registry: Registry) -> None:
     Raises ``DamagedLog`` when the source cannot be read, ``OSError`` when the target cannot be
     written, ``IncompatibleSchema`` as ``upcast`` does. Memory: one row group.
     """
-    file = commit.reader(source)
+    file = commit.reader(source, checksums=True)
     written = file.schema_arrow.remove_metadata()
     none = pa.RecordBatch.from_arrays([pa.nulls(0, f.type) for f in written], schema=written)
     schema = upcast(none, registry).schema
@@ -96,11 +96,9 @@ class UpcastCopies:
         target = self._folder / f"{source.stem}-{identity}{source.suffix}"
         try:
             os.utime(target)
-        except FileNotFoundError:
-            self._make(source, target)
-        except OSError:  # a read-only cache: the copy is there, and cannot be touched
+        except OSError:  # it is not there, or the cache is read-only
             if not target.is_file():
-                raise
+                self._make(source, target)
         return target
 
     def _make(self, source: Path, target: Path) -> None:
