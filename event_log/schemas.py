@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from event_log.category import Registry
@@ -36,23 +36,30 @@ class Schemas:
                 self._put(registered)
         self._registered = registry
 
-    def check_readable(
-        self, schema_versions: Mapping[str, Sequence[int]], registry: Registry
-    ) -> None:
-        """Raise ``IncompatibleSchema`` if these categories would misread events of the versions.
+    def newest(self) -> dict[str, int]:
+        """The newest schema version of each category that the log knows; by the files' names."""
+        found: dict[str, int] = {}
+        for file_name in self._store.names(FOLDER, SUFFIX):
+            category, _, number = file_name.removesuffix(SUFFIX).rpartition("-")
+            if number.isascii() and number.isdigit():
+                found[category] = max(found.get(category, 0), int(number))
+        return found
 
-        ``schema_versions`` has for each category in a file the versions in it, sorted. Versions
-        that only added fields are read aright by older programs.
+    def check_readable(self, newest: Mapping[str, int], registry: Registry) -> None:
+        """Raise ``IncompatibleSchema`` if these categories would misread events of the log.
+
+        ``newest`` has the newest schema version of each category that there are events of.
+        Versions that only added fields are read aright by older programs. Costs no I/O unless one
+        is newer than its category.
         """
-        for name, versions in schema_versions.items():
-            if name not in registry or versions[-1] <= registry[name].schema_version:
+        for name, version in newest.items():
+            if name not in registry or version <= registry[name].schema_version:
                 continue
-            registered = self._at(_name(name, versions[-1]))
-            if registered.readable_since > registry[name].schema_version:
+            if self._at(_name(name, version)).readable_since > registry[name].schema_version:
                 raise IncompatibleSchema(
-                    f"category {name!r}: the log has events of schema version {versions[-1]}, "
-                    f"which this program, at version {registry[name].schema_version}, would "
-                    "misread; install the newer one"
+                    f"category {name!r}: the log has events of schema version {version}, which "
+                    f"this program, at version {registry[name].schema_version}, would misread; "
+                    "install the newer one"
                 )
 
     def _new(self, registry: Registry) -> list[Registered]:
