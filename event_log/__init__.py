@@ -8,6 +8,7 @@ from event_log.category import INSTANT, TEXT, Category, Effect, EventType, Regis
 from event_log.errors import (
     DamagedLog,
     EventLogError,
+    IncompatibleSchema,
     InvalidCategory,
     InvalidEvent,
     InvalidPoint,
@@ -17,6 +18,7 @@ from event_log.event import Event, NewEvent, Receipt
 from event_log.log import EventLog
 from event_log.snapshot import Point, Snapshot
 from event_log.store import StoreError
+from event_log.upcaster import Upcaster, dropped, filled, renamed
 from event_log.verification import Verified
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "EventLog",
     "EventLogError",
     "EventType",
+    "IncompatibleSchema",
     "InvalidCategory",
     "InvalidEvent",
     "InvalidPoint",
@@ -38,6 +41,10 @@ __all__ = [
     "Registry",
     "Snapshot",
     "StoreError",
+    "Upcaster",
     "Verified",
     "WrongExpectedVersion",
+    "dropped",
+    "filled",
+    "renamed",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
 import pyarrow as pa
 
 from event_log.errors import InvalidCategory
+from event_log.upcaster import CLEARED, Upcaster
 
 INSTANT = pa.timestamp("us", tz="UTC")
 TEXT = pa.large_string()
@@ -55,6 +56,8 @@ class Effect(StrEnum):
 class EventType:
     """A kind of event, named in the past tense, and the fields it must carry.
 
+    Events of a ``retired`` type are read as ever; new ones are refused.
+
     >>> EventType("ArticlePublished", Effect.CREATES, ("headline", "published_at")).name
     'ArticlePublished'
     """
@@ -62,6 +65,7 @@ class EventType:
     name: str
     effect: Effect
     required: tuple[str, ...] = ()
+    retired: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,11 @@ class Category:
     A field is a string, ``TEXT`` (long prose), int64, float64, bool, date32, ``INSTANT`` (UTC
     microseconds), or a list of strings or int64. In an event every field is optional, except
     those that its type requires. Raises ``InvalidCategory`` for what the log cannot keep.
+
+    With every change ``schema_version`` is raised by one. A field or an event type that is added
+    needs nothing else, nor does a type that is retired. For a rename or a changed meaning
+    ``upcasters`` has, by the version that is left behind, how its events are to be read now; see
+    ``Upcaster``. What may change, and what to do instead, says ``event_log.evolution``.
 
     >>> tag = Category("tag", pa.schema([("name", pa.string())]),
     ...                (EventType("TagDefined", Effect.CREATES, ("name",)),))
@@ -82,24 +91,22 @@ class Category:
     fields: pa.Schema
     types: tuple[EventType, ...]
     schema_version: int = 1
+    upcasters: Mapping[int, Upcaster] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         # Names differ by more than case, because to SQL engines on the log's files they would not.
         if not self.name.isidentifier() or self.name.lower() in ENVELOPE.names:
             raise InvalidCategory(f"category {self.name!r}: the name must be a plain word")
-        taken = {"cleared"}
-        for field in self.fields:
-            if field.type not in FIELD_TYPES:
+        if self.schema_version < 1:
+            raise InvalidCategory(f"category {self.name!r}: schema versions begin at 1")
+        for version in self.upcasters:
+            if not 1 <= version < self.schema_version:
                 raise InvalidCategory(
-                    f"category {self.name!r}, field {field.name!r}: cannot be {field.type}; "
-                    f"use one of {', '.join(map(str, FIELD_TYPES))}"
+                    f"category {self.name!r}: there cannot be an upcaster from version {version} "
+                    f"on to version {self.schema_version}"
                 )
-            if not field.name.isidentifier() or field.name.lower() in taken:
-                raise InvalidCategory(
-                    f"category {self.name!r}, field {field.name!r}: the name must be a plain "
-                    "word that no other field has, and not 'cleared'"
-                )
-            taken.add(field.name.lower())
+        for fields in (self.fields, *(upcaster.fields for upcaster in self.upcasters.values())):
+            self._check(fields)
         for event_type in self.types:
             unknown = set(event_type.required) - set(self.fields.names)
             if unknown:
@@ -107,19 +114,43 @@ class Category:
                     f"event type {event_type.name!r} requires unknown fields {sorted(unknown)}"
                 )
 
+    def _check(self, fields: pa.Schema) -> None:
+        taken = {"cleared"}
+        for item in fields:
+            if item.type not in FIELD_TYPES:
+                raise InvalidCategory(
+                    f"category {self.name!r}, field {item.name!r}: cannot be {item.type}; "
+                    f"use one of {', '.join(map(str, FIELD_TYPES))}"
+                )
+            if not item.name.isidentifier() or item.name.lower() in taken:
+                raise InvalidCategory(
+                    f"category {self.name!r}, field {item.name!r}: the name must be a plain "
+                    "word that no other field has, and not 'cleared'"
+                )
+            taken.add(item.name.lower())
+
     @cached_property
     def struct(self) -> pa.StructType:
         """The struct column of this category: its fields, then ``cleared``."""
-        return pa.struct([*self.fields, pa.field("cleared", pa.list_(pa.string()))])
+        return pa.struct([*self.fields, CLEARED])
 
     @cached_property
     def required(self) -> frozenset[str]:
         """The fields that some event type requires: never null, never cleared."""
         return frozenset(name for event_type in self.types for name in event_type.required)
 
+    @cached_property
+    def upcast_before(self) -> int:
+        """Events of an earlier schema version than this are upcast; of no version when it is 1."""
+        return max(self.upcasters, default=0) + 1
+
     def types_that(self, *effects: Effect) -> tuple[str, ...]:
         """The names of the event types with one of these effects, in their declared order."""
         return tuple(t.name for t in self.types if t.effect in effects)
+
+    def types_to_use(self, *effects: Effect) -> tuple[str, ...]:
+        """Like ``types_that``, without the retired ones: what a new event can be."""
+        return tuple(t.name for t in self.types if t.effect in effects and not t.retired)
 
 
 class Registry(Mapping[str, Category]):

@@ -54,5 +54,12 @@ class InvalidCategory(EventLogError, ValueError):
     """A category was declared in a way that the log cannot keep."""
 
 
+class IncompatibleSchema(EventLogError):
+    """A category's schema, or an upcaster of it, does not go with what the log holds.
+
+    The message says what was found, and what to declare instead.
+    """
+
+
 class InvalidPoint(EventLogError, ValueError):
     """A point in time that is neither a sequence of the log nor an instant."""

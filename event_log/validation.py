@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from event_log.category import INSTANT, TEXT, Category, Registry
+from event_log.category import INSTANT, TEXT, Category, Effect, Registry
 from event_log.errors import InvalidEvent
 from event_log.event import NewEvent
 
@@ -163,6 +163,14 @@ def possible(names: Iterable[str]) -> list[str]:
     return [name for name in names if not IN_NO_NAME.search(name)]
 
 
+def retired(type_name: str, category: Category) -> str:
+    """Why an event of a retired type is not taken any more, and which type has its effect now."""
+    effect = next(t.effect for t in category.types if t.name == type_name)
+    usable = category.types_to_use(effect) or category.types_to_use(*Effect)
+    instead = f"use {' or '.join(usable)}" if usable else f"{category.name!r} takes no new events"
+    return f"{type_name} is retired; {instead}"
+
+
 class Validator:
     """Checks events against the categories of one log."""
 
@@ -188,10 +196,12 @@ class Validator:
         category = self._registry[prefix]
         owner = self._registry.owner.get(event.type) if isinstance(event.type, str) else None
         if owner is not category:
-            known = ", ".join(t.name for t in category.types)
+            known = ", ".join(category.types_to_use(*Effect))
             shown = _shown(event.type) if isinstance(event.type, str) else _kind(event.type)
             reason = "is unknown" if owner is None else f"is a type of category {owner.name!r}"
             raise InvalidEvent("type", f"{shown} {reason}; {prefix!r} has {known}")
+        if self._registry.event_types[event.type].retired:
+            raise InvalidEvent("type", retired(event.type, category))
         return category
 
     def data(self, event: NewEvent, category: Category) -> dict[str, Any]:
