@@ -241,7 +241,7 @@ class Writing:
             first=self._before + 1,
             last=self._before + len(self._events),
             recorded_at=self._recorded_at,
-            previous=self._start.root(),
+            previous=self._start.root,
             frontier=frontier,
             schema_versions=versions,
             producers=self._producers,
@@ -256,7 +256,7 @@ class Writing:
             begin, end = end, end + pending.events
             if digests:
                 frontier = frontier.append(digests[32 * begin : 32 * end])
-            root = frontier.root() if digests else self.about.digest
+            root = frontier.root if digests else self.about.digest
             pending.receipt = Receipt(
                 first=min([first + begin, *pending.known.values()]),
                 last=first + end - 1,

@@ -53,7 +53,7 @@ class CommitMetadata:
     @property
     def digest(self) -> bytes:
         """The log's digest at the commit's last event."""
-        return self.frontier.root()
+        return self.frontier.root
 
     def footer(self) -> dict[str, str]:
         """The key-value metadata, with an empty checksum."""
@@ -193,7 +193,7 @@ def _other(said: bytes) -> str:
 def _metadata(about: Mapping[bytes, bytes]) -> CommitMetadata:
     last = int(about[b"stet.last_sequence"])
     frontier = Frontier.from_hex(last, about[b"stet.frontier"].decode())
-    if frontier.root().hex() != about[b"stet.digest"].decode():
+    if frontier.root.hex() != about[b"stet.digest"].decode():
         raise ValueError("the frontier is not that of the digest")
     versions = orjson.loads(about[b"stet.schema_versions"])
     return CommitMetadata(

@@ -132,6 +132,19 @@ class Commits:
         for first, last in zip(firsts, [*ends, self._last], strict=False):
             yield Segment(first, last)
 
+    def producers(self, after: int, until: int) -> dict[str, tuple[int, int]]:
+        """The positions that producers reached with the events after a sequence and up to another.
+
+        With each the last sequence of the commit that reached it. What is sealed is taken as one.
+        """
+        with self._lock:
+            sealed = self.manifest
+            found = dict(sealed.producers) if after < sealed.through else {}
+            for segment in self._open(max(after, sealed.through), until):
+                about = self._about(segment.first)
+                found |= {name: (at, about.last) for name, at in about.producers.items()}
+            return found
+
     def recorded_by(self, microseconds: int) -> int:
         """The last sequence of the last segment that was recorded by an instant, as a whole.
 

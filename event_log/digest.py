@@ -7,7 +7,7 @@ over them. The forms are made column by column; only the hashing itself is a loo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
 
 import numpy as np
@@ -55,14 +55,6 @@ def digest_of(form: bytes) -> bytes:
     '6e340b9cffb37a98'
     """
     return sha256(LEAF + form).digest()
-
-
-def chain(previous: bytes, digests: Iterable[pa.Array]) -> bytes:
-    """The digest of a commit: over the previous commit's and those of its events, in order."""
-    state = sha256(previous)
-    for array in digests:
-        state.update(b"".join(array.to_pylist()))
-    return state.digest()
 
 
 def _by_category(

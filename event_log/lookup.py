@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from event_log import reading
-from event_log.category import ENVELOPE
-from event_log.commit import GROUP_EVENTS, CommitMetadata
 from event_log.commits import Commits
 from event_log.database import DamagedIndex
 from event_log.errors import DamagedLog
 from event_log.hashing import LONGEST, Places
 from event_log.index import EventIndex, Found, Place
+from event_log.reading import Part
+from event_log.roots import NO_CATEGORIES, digest_at
 from event_log.validation import possible
 
 INDEXED = ("sequence", "event_id", "stream", "version")
@@ -112,22 +112,18 @@ class Lookup:
         if place[0] and not self._continues(place, head):
             self._index.forget(place)
             place = self._index.place()
-        after, producers = place[0], dict[str, int]()
-        for about in self._commits.between(after, head) if after < head else ():
-            for name, position in _producers(about).items():
-                producers[name] = max(producers.get(name, position), position)
-            if about.last - after >= BACKLOG_EVENTS or about.last >= head:
-                through = (about.last, about.digest.hex())
-                batches = list(self._events(after, about.last, INDEXED))
-                self._index.extend(after, through, batches, producers)
-                after, producers = about.last, {}
+        after = place[0]
+        for segment in self._commits.segments(after, head):
+            until = min(segment.last, head)
+            if until - after >= BACKLOG_EVENTS or until == head:
+                through = (until, digest_at(self._commits, until).hex())
+                batches = list(self._events(after, until))
+                self._index.extend(after, through, batches, self._producers(after, until))
+                after = until
 
     def _continues(self, place: Place, head: int) -> bool:
         through, digest = place
-        if not 0 < through <= head:
-            return False
-        about = self._commits.at(through)
-        return about.last == through and about.digest.hex() == digest
+        return through <= head and digest_at(self._commits, through).hex() == digest
 
     def _mended(self, error: Exception) -> bool:
         """Whether the index was damaged, and is deleted now, so that it can be made anew."""
@@ -148,7 +144,10 @@ class Lookup:
         """Add those candidates to what is known of which the log says the same."""
         order = np.argsort(sequences)
         places, sequences = places[order], sequences[order]
-        for batch in self._at(np.unique(sequences), ("sequence", "event_id")):
+        part = Part.of(("sequence", "event_id"), np.unique(sequences))
+        for batch in reading.batches(self._commits, part, NO_CATEGORIES):
+            if not len(batch):
+                continue
             found = batch.column("sequence").to_numpy()
             of_event = np.argsort(found)
             found = found[of_event]
@@ -175,45 +174,28 @@ class Lookup:
         versions: dict[str, int] = {}
         own: list[tuple[int, int]] = []
         one = pa.array([sequences_of] if sequences_of else [], pa.string())
-        for batch in self._events(0, head, INDEXED):
+        for batch in self._events(0, head):
             for sequence, event_id, *_ in _only(batch, "event_id", event_ids):
                 known[event_id] = min(known.get(event_id, sequence), sequence)
             for _, _, stream, version in _only(batch, "stream", streams):
                 versions[stream] = max(versions.get(stream, 0), version)
             own += [(entry[3], entry[0]) for entry in _only(batch, "stream", one)]
         sequences = [sequence for _, sequence in sorted(own)]
-        place = (head, self._commits.digest(head).hex())
+        place = (head, digest_at(self._commits, head).hex())
         return Found(place, known, versions, sequences, self._said(head, producer))
 
     def _said(self, head: int, producer: str | None) -> tuple[int, int] | None:
-        found: tuple[int, int] | None = None
-        for about in self._commits.between(0, head) if producer else ():
-            position = _producers(about).get(producer or "")
-            if position is not None and (found is None or position > found[0]):
-                found = (position, about.last)
-        return found
+        if producer is None:
+            return None
+        return self._commits.producers(0, head).get(producer)
 
-    # reading the log
+    def _producers(self, after: int, until: int) -> dict[str, int]:
+        found = self._commits.producers(after, until)
+        return {name: position for name, (position, _) in found.items()}
 
-    def _events(self, after: int, until: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The events after a sequence and up to another, in any order."""
-        for about in self._commits.between(after, until):
-            path = self._commits.path(about.first)
-            yield from reading.batches(path, columns, after, until, ENVELOPE)
-
-    def _at(self, sequences: Places, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The events of some sequences, which are sorted; others that lie near may come as well.
-
-        What lies within a group of events is read at once: each group is read once at most.
-        """
-        while len(sequences):
-            about = self._commits.at(int(sequences[0]))
-            end = int(np.searchsorted(sequences, about.last, "right"))
-            here, sequences = sequences[:end], sequences[end:]
-            path = self._commits.path(about.first)
-            for near in np.split(here, np.flatnonzero(np.diff(here) > GROUP_EVENTS) + 1):
-                after, until = int(near[0]) - 1, int(near[-1])
-                yield from reading.batches(path, columns, after, until, ENVELOPE)
+    def _events(self, after: int, until: int) -> Iterator[pa.RecordBatch]:
+        """The events after a sequence and up to another, with the columns of ``INDEXED``."""
+        return reading.batches(self._commits, Part(INDEXED, after, until), NO_CATEGORIES)
 
 
 def _asked(names: Names) -> pa.Array:
@@ -238,6 +220,3 @@ def _only(
         found = batch.filter(pc.is_in(batch.column(column), values))
         yield from zip(*(found.column(name).to_pylist() for name in INDEXED), strict=True)
 
-
-def _producers(about: CommitMetadata) -> Mapping[str, int]:
-    return getattr(about, "producers", None) or {}

@@ -100,7 +100,7 @@ class Manifest:
             "since": self.since,
             "through": self.through,
             "sealed_at": self.sealed_at,
-            "digest": self.frontier.root().hex(),
+            "digest": self.frontier.root.hex(),
             "frontier": self.frontier.to_hex(),
             "spans": [root.hex() for root in self.spans],
             "groups": [asdict(group) for group in self.groups],
@@ -121,7 +121,7 @@ class Manifest:
             found = _read(said)
             if found.name != f"{FOLDER}/{name}":
                 raise ValueError("the manifest has another name")
-            if found.frontier.root().hex() != said["digest"]:
+            if found.frontier.root.hex() != said["digest"]:
                 raise ValueError("the frontier is not that of the digest")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DamagedLog(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from event_log.commits import Commits, Segment
 from event_log.errors import DamagedLog, EventLogError
 from event_log.event import Event
 from event_log.manifest import Group, SealedFile, span_of
+from event_log.upcast import to_read, upcast
 from event_log.validation import possible
 
 BATCH_EVENTS = 16_384
@@ -79,9 +80,7 @@ class Part:
             if not self.wants(sequences.min, sequences.max):
                 continue
             names = group.column(stream).statistics if self.streams is not None else None
-            if self.streams is None or names is None or not names.has_min_max:
-                yield number, sequences.min
-            elif any(names.min <= wanted <= names.max for wanted in self.streams):
+            if self.streams is None or names is None or not names.has_min_max or any(names.min <= wanted <= names.max for wanted in self.streams):
                 yield number, sequences.min
 
     def read(self, file: pq.ParquetFile, path: Path, groups: list[int]) -> Iterator[pa.RecordBatch]:
@@ -100,7 +99,9 @@ class Part:
 
     def _inside(self, sequences: pa.Array) -> pa.BooleanArray:
         if self.among is not None:
-            return pc.is_in(sequences, pa.array(self.among))
+            here = sequences.to_numpy()
+            places = np.searchsorted(self.among, here).clip(max=len(self.among) - 1)
+            return pa.array(self.among[places] == here)
         return pc.and_(pc.greater(sequences, self.after), pc.less_equal(sequences, self.until))
 
 
@@ -113,10 +114,11 @@ def batches(commits: Commits, part: Part, registry: Registry) -> Iterator[pa.Rec
 
     Only the columns asked for are read, and only of files that can hold what is asked for.
     """
-    types = schema(registry)
+    wanted, types = part.columns or (), schema(registry)
+    part = replace(part, columns=to_read(wanted, registry))
 
     def shape(batch: pa.RecordBatch) -> pa.RecordBatch:
-        return _shaped(batch, part.columns or (), types)
+        return _shaped(upcast(batch, registry), wanted, types)
 
     for segment in commits.segments(part.after, part.until):
         if not part.wants(segment.first, segment.last):

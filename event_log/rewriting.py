@@ -146,8 +146,8 @@ class Rewriting:
 
     def finish(self) -> Group:
         """Give all files their names; raises ``DamagedLog`` when a digest is not the commits'."""
-        digest = self._frontier.root()
-        if digest != frontier_at(self._commits, self._through).root():
+        digest = self._frontier.root
+        if digest != frontier_at(self._commits, self._through).root:
             raise DamagedLog(
                 "the events are not those of the log's digest; verify the log", self._before + 1
             )

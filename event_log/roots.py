@@ -36,7 +36,7 @@ def frontier_at(commits: Commits, sequence: int) -> Frontier:
 
 def digest_at(commits: Commits, sequence: int) -> bytes:
     """The log's digest at a sequence that was seen: 32 zero bytes before the first event."""
-    return frontier_at(commits, sequence).root()
+    return frontier_at(commits, sequence).root
 
 
 def digests(commits: Commits, after: int, until: int) -> bytes:

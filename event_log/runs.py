@@ -22,8 +22,8 @@ import pyarrow as pa
 
 from event_log.errors import DamagedLog
 from event_log.hashing import Hashes, Hashing, Places
+from event_log.local_store import STALE_SECONDS
 from event_log.run import PLACE, Run, low_mask, mark_of, write
-from event_log.store import STALE_SECONDS
 
 FAN = 8
 """Neighbours of about the same size that are merged."""

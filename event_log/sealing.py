@@ -15,11 +15,11 @@ from pathlib import Path
 
 from event_log import commit, manifest
 from event_log.commits import Commits
-from event_log.manifest import SPAN, Group, Manifest, span_of
-from event_log.rewriting import Rewriting
-from event_log.merkle import Frontier
-from event_log.roots import digests, frontier_at
 from event_log.local_store import STALE_SECONDS
+from event_log.manifest import SPAN, Group, Manifest, span_of
+from event_log.merkle import Frontier
+from event_log.rewriting import Rewriting
+from event_log.roots import digests, frontier_at
 from event_log.store import Store
 
 GRACE_SECONDS = 3600.0
@@ -83,7 +83,7 @@ def _seal(commits: Commits) -> Sealed | None:
         frontier=frontier_at(commits, head),
         spans=(*base.spans, *spans[len(base.spans) - before // SPAN :]),
         groups=(*kept, *groups),
-        producers=_producers(commits, base, head),
+        producers=commits.producers(0, head),
     )
     text = found.to_json()
     files = [file for group in groups for file in group.files]
@@ -125,7 +125,7 @@ def _rewritten(commits: Commits, after: int, until: int) -> tuple[list[Group], l
                     rewriting.take(end)
                     if end % SPAN == 0:
                         whole = Frontier.empty().append(digests(commits, end - SPAN, end))
-                        spans.append(whole.root())
+                        spans.append(whole.root)
                     after = end
                 groups.append(rewriting.finish())
     except BaseException:
@@ -134,14 +134,6 @@ def _rewritten(commits: Commits, after: int, until: int) -> tuple[list[Group], l
                 commits.store.delete(file.name)
         raise
     return groups, spans
-
-
-def _producers(commits: Commits, base: Manifest, head: int) -> dict[str, tuple[int, int]]:
-    producers = dict(base.producers)
-    for segment in commits.segments(base.through, head):
-        about = commits.at(segment.last)
-        producers |= {name: (at, about.last) for name, at in about.producers.items()}
-    return producers
 
 
 def clean(store: Store, grace_seconds: float) -> int:

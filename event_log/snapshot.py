@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 
 from event_log import commit, reading
 from event_log.category import ENVELOPE, INSTANT, Registry
+from event_log.commit import SchemaVersions
 from event_log.commits import Commits
 from event_log.errors import EventLogError, InvalidPoint
 from event_log.event import Event
 from event_log.reading import Part
 from event_log.roots import digest_at
+from event_log.upcast_copies import UpcastCopies
 from event_log.validation import instant
 
 Point = int | str | datetime | None
@@ -48,12 +50,25 @@ class Snapshot:
         """
         part = Part((), 0, self.sequence, categories)
         names: list[str] = []
+        versions: dict[str, SchemaVersions] = {}
+        upcasts = any(category.upcasters for category in self.registry.values())
         for segment in self.commits.segments(0, self.sequence):
             if segment.group is None:
                 names.append(commit.name_of(segment.first))
-            else:
-                names += [file.name for file in segment.group.files if part.within(file)]
-        return [str(self.commits.locate(name)) for name in names]
+                if upcasts:
+                    versions[names[-1]] = self.commits.at(segment.first).schema_versions
+                continue
+            for file in filter(part.within, segment.group.files):
+                names.append(file.name)
+                versions[file.name] = {file.category: (file.schema_version,)}
+        paths = [self.commits.locate(name) for name in names]
+        if upcasts:
+            copies = UpcastCopies(self.commits.store.local / "cache", self.registry)
+            paths = [
+                copies.path(path, versions[name])
+                for path, name in zip(paths, names, strict=True)
+            ]
+        return [str(path) for path in paths]
 
     def scan(
         self,

@@ -59,7 +59,7 @@ def verify(commits: Commits, after: int = 0, until: int | None = None) -> Verifi
         for segment in segments:
             verifying.segment(segment)
     last = segments[-1].last if segments else 0
-    digest = verifying.frontier.root().hex()
+    digest = verifying.frontier.root.hex()
     return Verified(max(last - first + 1, 0), len(segments), digest, first, last)
 
 
@@ -82,7 +82,7 @@ class _Verifying:
     def _commit(self, segment: Segment) -> None:
         about = self._commits.at(segment.first)
         path = self._commits.path(about.first)
-        if about.previous != self.frontier.root() or about.recorded_at < self._recorded_at:
+        if about.previous != self.frontier.root or about.recorded_at < self._recorded_at:
             raise _misfit(about.first, "the commit does not continue the one before it")
         if not checksum.holds(path):
             self._changed(path, about.first)
@@ -100,7 +100,7 @@ class _Verifying:
             raise _misfit(expected, f"{path} cannot be read ({error})") from None
         if expected != about.last + 1:
             raise _misfit(expected, f"{path} does not hold the events that it says it does")
-        if frontier.root() != about.digest:
+        if frontier.root != about.digest:
             raise _misfit(about.first, f"the digest of {path} is not that of its events")
         self.frontier, self._recorded_at = frontier, about.recorded_at
 
@@ -119,7 +119,7 @@ class _Verifying:
             expected = end + 1
         if expected != group.last + 1:
             raise _misfit(expected, "the sealed files do not hold it")
-        if self.frontier.root().hex() != group.digest:
+        if self.frontier.root.hex() != group.digest:
             raise _misfit(group.first, "the digest of the sealed group is not that of its events")
 
     def _span(self, events: pa.RecordBatch, first: int, end: int) -> None:
@@ -134,7 +134,7 @@ class _Verifying:
         self.frontier = self.frontier.append(flat(events.column("digest")))
         if end % SPAN == 0:
             said = self._commits.manifest.frontier_at_span(end // SPAN)
-            if said.root() != self.frontier.root():
+            if said.root != self.frontier.root:
                 raise _misfit(first, "the digest of its span is not that of its events")
 
     def _file(self, file: SealedFile) -> None:
