@@ -42,6 +42,10 @@ class LocalStore:
 
     fresh_path = path
 
+    def where(self, name: str) -> str:
+        """The path of the file."""
+        return str(self.root / name)
+
     def watch_folder(self, folder: str) -> Path | None:
         """The folder, which need not be there yet."""
         return self.root / folder

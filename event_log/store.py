@@ -37,6 +37,9 @@ class Store(Protocol):
     def local(self) -> Path:
         """A local folder for what may be lost or is this machine's own: caches, subscriptions."""
 
+    def where(self, name: str) -> str:
+        """Where a file lies or would lie, for people: a path or a URL."""
+
     def names(self, folder: str, suffix: str = "") -> list[str]:
         """The names of the files in a folder that end so, sorted; none when there is no folder."""
 
