@@ -53,13 +53,15 @@ class Copies:
         self._staging = folder / "staging"
         self._disk = Disk()
         self._prepared = False
+        with self._told():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextlib.contextmanager
     def staged(self) -> Iterator[Path]:
         """A path that nobody else has, for a file to be filled; gone afterwards, unless kept."""
         if not (self._prepared and self._staging.is_dir()):
             with self._told():
-                self._staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._staging.mkdir(parents=True, exist_ok=True)
                 self._clean()
             self._prepared = True
         path = self._staging / f"{os.getpid()}-{uuid.uuid4().hex}"
@@ -91,25 +93,33 @@ class Copies:
         """Make a staged file the copy; whole, or not at all, also after power loss."""
         path = self.path(name, tag)
         with self._told():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._disk.sync(staged)
-            self._disk.rename(staged, path)
+            try:
+                self._move(staged, path)
+            except FileNotFoundError:  # another process took the folder for an empty one
+                self._move(staged, path)
         return path
+
+    def _move(self, staged: Path, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._disk.rename(staged, path)
 
     def forget(self, name: str) -> None:
         """Remove the copies of a file."""
         folder, _, base = name.rpartition("/")
         for path in (self._files / folder).glob(f"*/{base}"):
-            _remove(path)
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another process puts its own copy there just now
+                path.parent.rmdir()
 
     def _clean(self) -> None:
         """Remove what dead writers left, and copies that were not used for long."""
         now = time.time()
         for folder, age in ((self._staging, STALE_SECONDS), (self._files, UNUSED_SECONDS)):
-            for path in folder.rglob("*"):
+            for path in list(folder.rglob("*")):
                 with contextlib.suppress(FileNotFoundError):  # another process cleans as well
                     if path.is_file() and path.stat().st_mtime < now - age:
-                        _remove(path)
+                        path.unlink()
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -120,9 +130,3 @@ class Copies:
                 f"cannot keep a copy in {self._files.parent}: {hint(error)}. "
                 "Set STET_CACHE to another folder"
             ) from error
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # another process puts its own copy there just now
-        path.parent.rmdir()

@@ -42,6 +42,7 @@ MEANINGS = (
     ("dns error", "its host name is not known; check the endpoint and the network"),
     ("kind: Connect", "it cannot be reached; check the endpoint and the network"),
     ("kind: Timeout", "it does not answer; check the network and repeat"),
+    ("HTTP error", "the connection broke off; check the network and repeat"),
     ("SlowDown|ServerBusy|503 Service|429 Too", "it is overloaded; repeat later"),
     ("501 Not Implemented|NotImplemented", "it does not know what the log needs of it"),
     (
@@ -60,7 +61,7 @@ def meaning(error: Exception, scheme: str) -> str:
     for pattern, said in MEANINGS:
         if re.search(pattern, text):
             return said.format(credentials=credentials)
-    status = re.search(r"status code: (\d+ [\w ]+)", text)
+    status = re.search(r"status code: (\d+ [^:\n]+)", text)
     code = re.search(r"<Code>(\w+)</Code>", text)
     if status:
         return f"it answered {status[1]}" + (f" ({code[1]})" if code else "")
