@@ -2,20 +2,22 @@
 
 It is the concatenation, for each value that the event has, of
 
-    <name> 0x00 <length of the value: 32 bits, little endian> <value>
+    <name> <type: one byte> <length of the value: 32 bits, little endian> <value>
 
 first the envelope in the order of ``CHAINED``, then the data: the fields that the event carries,
 ``cleared`` among them, by their names' code points, each name with a ``.`` before it
 (``.headline``). A value that is absent leaves no trace, so a category that gains a field keeps
-its digests. A value is
+its digests. The type says what the value's bytes are, so that a file in which it was changed does
+not pass for what was written; no name has a byte below 0x20. It is
 
-- a string: its UTF-8;
-- a whole number, or an instant as microseconds since 1970 in UTC: 8 bytes, two's complement;
-- a day: its days since 1970 in 4 bytes, two's complement;
-- true or false: one byte, 1 or 0;
-- a floating-point number: its 8 bytes of IEEE 754; a NaN is always 0x7FF8000000000000;
-- a list: its items one after another, each as ``<length: 32 bits> <value>``; an item that is
-  null is the length 0xFFFFFFFF and nothing after it.
+- 0x01, a string: its UTF-8;
+- 0x02, a whole number: 8 bytes, two's complement;
+- 0x03, an instant: its microseconds since 1970 in UTC, written as a whole number;
+- 0x04, a day: its days since 1970 in 4 bytes, two's complement;
+- 0x05, true or false: one byte, 1 or 0;
+- 0x06, a floating-point number: its 8 bytes of IEEE 754; a NaN is always 0x7FF8000000000000;
+- 0x10 and one of these, a list: its items one after another, each as ``<length: 32 bits> <value>``;
+  an item that is null is the length 0xFFFFFFFF and nothing after it.
 
 All numbers are little endian. Everything here works on columns, without the interpreter's lock.
 """
@@ -41,15 +43,18 @@ QUIET_NAN = 0x7FF8_0000_0000_0000
 BYTES = pa.large_binary()
 EMPTY = pa.py_buffer(b"")
 NOTHING = pa.scalar(b"", BYTES)
-STRINGS = (pa.string(), TEXT)
-NUMBERS = (
-    (pa.int64(), "<i8"),
-    (INSTANT, "<i8"),
-    (pa.date32(), "<i4"),
-    (pa.bool_(), "u1"),
-    (pa.float64(), "<i8"),
+STRING, INTEGER, MOMENT, DAY, BOOLEAN, NUMBER = range(1, 7)
+LIST = 0x10
+KINDS = (
+    (pa.string(), STRING, None),
+    (TEXT, STRING, None),
+    (pa.int64(), INTEGER, "<i8"),
+    (INSTANT, MOMENT, "<i8"),
+    (pa.date32(), DAY, "<i4"),
+    (pa.bool_(), BOOLEAN, "u1"),
+    (pa.float64(), NUMBER, "<i8"),
 )
-"""The types of a fixed size, and how numpy reads the bytes of their values."""
+"""The byte of each type, and how numpy reads its values where all have one size."""
 CHAINED = (
     "sequence",
     "event_id",
@@ -100,8 +105,8 @@ class _Parts:
         valid = _validity(column)
         if valid:
             self._end_column()
-        self._side_by_side += name.encode() + b"\0"
-        form = _form(column.type, name)
+        kind, form = _kind(column.type, name)
+        self._side_by_side += name.encode() + bytes([kind])
         if form is None:
             offsets, data = _as_bytes(column, name)
             self._add_numbers(_lengths(offsets, column, name))
@@ -117,7 +122,7 @@ class _Parts:
     def add_items(self, name: str, items: pa.Array) -> None:
         """The items of lists with their lengths."""
         valid = _validity(items)
-        form = _form(items.type, name)
+        _, form = _kind(items.type, name)
         if form is None:
             offsets, data = _as_bytes(items, name)
             self._add_numbers(_lengths(offsets, items, name, NULL_ITEM))
@@ -158,13 +163,13 @@ class _Parts:
         self._side_by_side, self._numbers = bytearray(), []
 
 
-def _form(kind: pa.DataType, name: str) -> str | None:
-    """How numpy reads a value of this type; None when its size is not fixed."""
-    for number, form in NUMBERS:
-        if kind == number:
-            return form
-    if kind in STRINGS or (pa.types.is_list(kind) and not pa.types.is_nested(kind.value_type)):
-        return None
+def _kind(kind: pa.DataType, name: str) -> tuple[int, str | None]:
+    """The byte of a type, and how numpy reads its values; None when these vary in size."""
+    if pa.types.is_list(kind) and not pa.types.is_list(kind.value_type):
+        return LIST | _kind(kind.value_type, name)[0], None
+    for known, byte, form in KINDS:
+        if kind == known:
+            return byte, form
     raise EventLogError(f"{name.removeprefix('.')}: the log keeps no values of the type {kind}")
 
 

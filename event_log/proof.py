@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 
-from event_log.canonical import CHAINED, NULL_ITEM
-from event_log.category import ENVELOPE, INSTANT, TEXT
+from event_log import canonical
+from event_log.canonical import CHAINED, LIST, NULL_ITEM
 from event_log.digest import canonical_forms, digest_of
 from event_log.errors import DamagedLog, EventLogError
 from event_log.merkle import Frontier, PathBuilder, inclusion_spans, verify_inclusion
@@ -29,18 +30,7 @@ from event_log.snapshot import shown
 from event_log.validation import EPOCH
 
 FORMAT = "stet-proof-1"
-LIST = "list of "
-WORDS: Mapping[pa.DataType, str] = {
-    pa.string(): "string",
-    TEXT: "string",
-    pa.int64(): "integer",
-    pa.float64(): "number",
-    pa.bool_(): "boolean",
-    INSTANT: "instant",
-    pa.date32(): "day",
-}
-"""What a proof calls the types of values."""
-ENVELOPE_TYPES = {name: WORDS[ENVELOPE.field(name).type] for name in CHAINED}
+TYPE = re.compile(rb"[\0-\x1f]")
 
 
 class InvalidProof(EventLogError, ValueError):
@@ -52,12 +42,11 @@ class Proof:
     """That an event stands in the log which has ``size`` events and the digest ``root``.
 
     ``event`` is the event as JSON has it: the envelope, and ``data`` with the fields that it
-    carries, whose types ``types`` names. ``form`` is its canonical form, ``digest`` that form's
+    carries. ``form`` is its canonical form, ``digest`` that form's
     digest, ``path`` the digests beside the way up to ``root``; all digests are 32 bytes.
     """
 
     event: Mapping[str, Any]
-    types: Mapping[str, str]
     form: bytes
     digest: bytes
     size: int
@@ -75,7 +64,6 @@ class Proof:
         parts = {
             "format": FORMAT,
             "event": self.event,
-            "types": self.types,
             "canonical_form": b64encode(self.form).decode(),
             "digest": self.digest.hex(),
             "head": {"sequence": self.size, "digest": self.root.hex()},
@@ -95,7 +83,6 @@ class Proof:
                 raise ValueError("a sequence is no whole number")
             return cls(
                 dict(event),
-                {name: str(word) for name, word in parts["types"].items()},
                 b64decode(parts["canonical_form"], validate=True),
                 bytes.fromhex(parts["digest"]),
                 head["sequence"],
@@ -131,9 +118,8 @@ def prove(
     for block in digests:
         builder.add(block)
     form = canonical_forms(event)[0].as_py()
-    types = _types(event)
-    said, path = _said(form, types), builder.path()
-    proof = Proof(said, types, form, digest_of(form), head.size, head.root, path)
+    path = builder.path()
+    proof = Proof(_said(form), form, digest_of(form), head.size, head.root, path)
     try:
         check(proof)
     except InvalidProof:
@@ -150,7 +136,7 @@ def check(proof: Proof, head: str | None = None) -> None:
     if digest_of(proof.form) != proof.digest:
         raise InvalidProof("the event's canonical form was changed: it has another digest")
     try:
-        said = _said(proof.form, proof.types)
+        said = _said(proof.form)
     except (ValueError, OverflowError) as error:
         raise InvalidProof(f"the event's canonical form cannot be read: {error}") from None
     _check_shown(proof.event, said)
@@ -183,35 +169,22 @@ def _check_shown(shown_event: Mapping[str, Any], said: Mapping[str, Any]) -> Non
             )
 
 
-def _types(event: pa.RecordBatch) -> dict[str, str]:
-    """The types of the fields that the event carries."""
-    structs = [column for column in event.columns if pa.types.is_struct(column.type)]
-    return {
-        field.name: LIST + WORDS[field.type.value_type]
-        if pa.types.is_list(field.type)
-        else WORDS[field.type]
-        for column in structs
-        for field, values in zip(column.type, column.flatten(), strict=True)
-        if values[0].is_valid
-    }
-
-
-def _said(form: bytes, types: Mapping[str, str]) -> dict[str, Any]:
+def _said(form: bytes) -> dict[str, Any]:
     """The event that a canonical form says, as JSON has it; raises ``ValueError`` for no form."""
     envelope: dict[str, Any] = {}
     data: dict[str, Any] = {}
     place = 0
     while place < len(form):
-        end = form.index(b"\0", place)
-        name = form[place:end].decode()
-        value, place = _measured(form, end + 1)
-        part, known = (data, types) if name.startswith(".") else (envelope, ENVELOPE_TYPES)
+        kind = TYPE.search(form, place)
+        if kind is None:
+            raise ValueError("it ends too early")
+        name = form[place : kind.start()].decode()
+        value, place = _measured(form, kind.end())
+        part = data if name.startswith(".") else envelope
         name = name.removeprefix(".")
-        if name not in known or name in part:
+        if name in part or (part is envelope and name not in CHAINED):
             raise ValueError(f"{name!r} is not expected in it")
-        part[name] = _value(value, known[name])
-    if len(data) < len(types):
-        raise ValueError("it has not all of the fields whose types are given")
+        part[name] = _value(value, kind[0][0])
     return {**envelope, "data": data}
 
 
@@ -224,12 +197,12 @@ def _measured(form: bytes, place: int) -> tuple[bytes, int]:
     return form[start:end], end
 
 
-def _value(value: bytes, word: str) -> Any:
+def _value(value: bytes, kind: int) -> Any:
     """A value of a canonical form as JSON has it."""
-    read = READERS.get(word.removeprefix(LIST))
+    read = READERS.get(kind & ~LIST)
     if read is None:
-        raise ValueError(f"{word!r} is no type")
-    if not word.startswith(LIST):
+        raise ValueError(f"{kind} is no type")
+    if not kind & LIST:
         return read(value)
     items: list[Any] = []
     place = 0
@@ -261,13 +234,13 @@ def _sized(value: bytes, size: int) -> bytes:
     return value
 
 
-READERS: Mapping[str, Callable[[bytes], Any]] = {
-    "string": bytes.decode,
-    "integer": _integer,
-    "number": _number,
-    "boolean": lambda value: bool(_integer(value, 1)),
-    "instant": lambda value: shown(EPOCH + timedelta(microseconds=_integer(value))),
-    "day": lambda value: (date(1970, 1, 1) + timedelta(days=_integer(value, 4))).isoformat(),
+READERS: Mapping[int, Callable[[bytes], Any]] = {
+    canonical.STRING: bytes.decode,
+    canonical.INTEGER: _integer,
+    canonical.MOMENT: lambda value: shown(EPOCH + timedelta(microseconds=_integer(value))),
+    canonical.DAY: lambda value: (EPOCH.date() + timedelta(days=_integer(value, 4))).isoformat(),
+    canonical.BOOLEAN: lambda value: bool(_integer(value, 1)),
+    canonical.NUMBER: _number,
 }
 
 

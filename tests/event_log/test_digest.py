@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_log import EventLogError
+from event_log import INSTANT, EventLogError
 from event_log.canonical import CHAINED
 from event_log.category import ENVELOPE
 from event_log.digest import PIECE_EVENTS, canonical_forms, digest_of, event_digests
@@ -123,17 +123,17 @@ def test_a_form_is_written_out_as_the_format_says(domain) -> None:
     (form,) = canonical_forms(batch(domain, [event])).to_pylist()
     assert form == b"".join(
         [
-            b"sequence\0\x08\0\0\0\x01\0\0\0\0\0\0\0",
-            b"event_id\0\x01\0\0\0e",
-            b"stream\0\x07\0\0\0thing/1",
-            b"version\0\x08\0\0\0\x01\0\0\0\0\0\0\0",
-            b"type\0\x09\0\0\0ThingMade",
-            b"schema_version\0\x08\0\0\0\x01\0\0\0\0\0\0\0",
-            b"recorded_at\0\x08\0\0\0" + struct.pack("<q", micros),
-            b".day\0\x04\0\0\0\x02\0\0\0",
-            b".done\0\x01\0\0\0\x01",
-            b".names\0\x05\0\0\0\x01\0\0\0a",
-            b".text\0\x02\0\0\0\xc3\xa9",
+            b"sequence\x02\x08\0\0\0\x01\0\0\0\0\0\0\0",
+            b"event_id\x01\x01\0\0\0e",
+            b"stream\x01\x07\0\0\0thing/1",
+            b"version\x02\x08\0\0\0\x01\0\0\0\0\0\0\0",
+            b"type\x01\x09\0\0\0ThingMade",
+            b"schema_version\x02\x08\0\0\0\x01\0\0\0\0\0\0\0",
+            b"recorded_at\x03\x08\0\0\0" + struct.pack("<q", micros),
+            b".day\x04\x04\0\0\0\x02\0\0\0",
+            b".done\x05\x01\0\0\0\x01",
+            b".names\x11\x05\0\0\0\x01\0\0\0a",
+            b".text\x01\x02\0\0\0\xc3\xa9",
         ]
     )
     assert digest_of(form) == hashlib.sha256(b"\0" + form).digest()
@@ -202,6 +202,25 @@ def test_a_batch_without_events_has_no_digests(domain) -> None:
     none = batch(domain, [])
     assert event_digests(none).equals(pa.array([], pa.binary(32)))
     assert canonical_forms(none).equals(pa.array([], pa.large_binary()))
+
+
+@pytest.mark.parametrize(
+    ("written", "changed"),
+    [
+        (pa.array([1.5]), pa.int64()),
+        (pa.array([1]), pa.float64()),
+        (pa.array([1]), INSTANT),
+        (pa.array([1], INSTANT), pa.int64()),
+    ],
+    ids=str,
+)
+def test_the_same_bits_of_another_type_have_another_digest(domain, written, changed) -> None:
+    """Else a number in a file could be changed by changing its type in the file's schema."""
+    found = batch(domain, [ONE])
+    place = found.schema.get_field_index("thing")
+    things = [pa.StructArray.from_arrays([a], ["count"]) for a in (written, written.view(changed))]
+    digests = [event_digests(found.set_column(place, "thing", thing)) for thing in things]
+    assert digests[0] != digests[1]
 
 
 @pytest.mark.parametrize(

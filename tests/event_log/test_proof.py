@@ -210,19 +210,6 @@ def test_a_form_that_is_none_is_refused_and_never_a_traceback(written, data) -> 
             check(other)
 
 
-@pytest.mark.parametrize("word", ["integer", "list of string", "list of nothing", "nothing", "day"])
-def test_a_type_that_is_not_the_values_is_refused(written, word: str) -> None:
-    proof = written.proof(1)
-    with pytest.raises(InvalidProof):
-        check(dataclasses.replace(proof, types=dict(proof.types) | {"text": word}))
-
-
-def test_types_of_fields_that_the_event_does_not_carry_are_refused(written) -> None:
-    proof = written.proof(2)
-    with pytest.raises(InvalidProof, match="it has not all of the fields whose types are given"):
-        check(dataclasses.replace(proof, types=dict(proof.types) | {"day": "day"}))
-
-
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -256,7 +243,6 @@ def test_what_is_no_proof_is_told_in_a_line(text, reason: str) -> None:
         ("event", {"sequence": "1"}),
         ("head", {"sequence": 1.5, "digest": ""}),
         ("head", {"sequence": 1}),
-        ("types", []),
     ],
 )
 def test_a_part_that_is_no_proofs_is_told(written, name: str, value) -> None:

@@ -40,6 +40,15 @@ def value_form(value: Any) -> bytes:
     return b"".join(b"\xff\xff\xff\xff" if v is None else measured(v) for v in value)
 
 
+def kind(value: Any, name: str = "") -> int:
+    """The byte of a value's type; ``name`` tells what an empty list would be a list of."""
+    if isinstance(value, list):
+        present = [item for item in value if item is not None]
+        return 0x10 | (kind(present[0]) if present else 2 if name == ".numbers" else 1)
+    types = ((str, 1), (bool, 5), (int, 2), (float, 6), (datetime, 3), (date, 4))
+    return next(number for type_, number in types if isinstance(value, type_))
+
+
 def measured(value: Any) -> bytes:
     form = value_form(value)
     return struct.pack("<I", len(form)) + form
@@ -49,7 +58,8 @@ def canonical_form(event: Any) -> bytes:
     """The canonical form of an event as it was read."""
     named = [(name, getattr(event, name)) for name in ENVELOPE]
     named += [("." + name, event.data[name]) for name in sorted(event.data)]
-    return b"".join(n.encode() + b"\0" + measured(v) for n, v in named if v is not None)
+    present = [(name, value) for name, value in named if value is not None]
+    return b"".join(n.encode() + bytes([kind(v, n)]) + measured(v) for n, v in present)
 
 
 def event_digest(event: Any) -> bytes:
