@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -43,6 +44,7 @@ spec = importlib.util.spec_from_file_location("written_by_versions", FIXTURES / 
 written = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(written)
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 REPORTS = written.REPORTS
 NEWEST = Registry((written.DESK, REPORTS[3]))
 FEW = settings(max_examples=25, deadline=None)
@@ -504,6 +506,35 @@ def test_many_that_need_one_copy_at_a_time_get_it_whole(source, tmp_path) -> Non
     assert len(left) == 1
 
 
+def test_a_process_killed_while_it_copies_leaves_no_half_copy(source, tmp_path) -> None:
+    script = (
+        "import runpy, sys; from pathlib import Path; from event_log.category import Registry;"
+        "from event_log.upcast_copies import UpcastCopies;"
+        f"m = runpy.run_path({str(FIXTURES / 'make.py')!r});"
+        "registry = Registry((m['DESK'], m['REPORTS'][3])); print('begun', flush=True)\n"
+        f"while True: UpcastCopies(Path({str(tmp_path / 'cache')!r}), registry)"
+        f".path(Path({str(source)!r}), {{'report': (1,)}}).unlink(missing_ok=True)"
+    )
+    copying = [
+        subprocess.Popen([sys.executable, "-c", script], env=ENVIRONMENT, stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    try:
+        for process in copying:
+            assert process.stdout.readline() == b"begun\n"
+        for pause in range(8):
+            time.sleep(pause / 40)
+            for path in (tmp_path / "cache").glob("upcast/*/*.parquet"):
+                with contextlib.suppress(FileNotFoundError):  # removed by one of the processes
+                    assert pq.read_metadata(path).num_rows == 20_000
+    finally:
+        for process in copying:
+            process.kill()
+            process.communicate()
+    path = UpcastCopies(tmp_path / "cache", NEWEST).path(source, OLD)
+    assert pq.read_metadata(path).num_rows == 20_000
+
+
 def test_copies_that_nobody_asks_for_are_removed_those_of_other_programs_too(
     source, tmp_path
 ) -> None:
@@ -581,7 +612,7 @@ def test_the_digest_of_upcasting_is_the_same_in_every_process() -> None:
             capture_output=True,
             text=True,
             check=True,
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**ENVIRONMENT, "PYTHONHASHSEED": seed},
         ).stdout
         for seed in ("1", "2")
     }
