@@ -1,21 +1,25 @@
 """Batches: checked events as columns, waiting for their place in the log.
 
 Events become Arrow columns while they are added, so that a batch of a hundred thousand costs the
-memory of its text and not that of its Python objects.
+memory of its text and not that of its Python objects. Events that come as columns stay columns.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import uuid_utils
 
+from event_log import columns
 from event_log.category import INSTANT, Registry
+from event_log.errors import InvalidEvent
 from event_log.event import NewEvent
+from event_log.identifiers import uuid7s
 from event_log.validation import Validator
 
 CHUNK = 4096
@@ -35,21 +39,25 @@ GIVEN = pa.schema(
     ]
 )
 """The envelope's columns that are known before the events have their place."""
+CATEGORY = GIVEN.get_field_index("category")
+Line = tuple[tuple[Any, ...], Mapping[str, Any]]
+"""One event: the values of ``GIVEN``, and its data."""
 
 
 class Batch:
     """Events to be appended together, all or nothing.
 
-    An id that was added before is not added again: such an event is counted by ``repeated``.
+    An event that was added before, with its id and all it says, is not added again: it is counted
+    by ``repeated``.
     """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._validator = Validator(registry)
-        self._lines: list[tuple[Any, ...]] = []
-        self._data: dict[str, list[Any]] = {}
+        self._lines: list[Line] = []
         self._chunks: list[pa.RecordBatch] = []
-        self._ids: set[str] = set()
+        self._ids: dict[str, int] = {}
+        self._given: list[pa.Array] = []
         self._full = 0
         self._attempted = False
         self._repeats: list[int] = []
@@ -59,20 +67,33 @@ class Batch:
 
     @property
     def repeated(self) -> int:
-        """How many events were left out because the batch had their ids already."""
+        """How many events were left out because the batch had them already."""
         return len(self._repeats)
 
-    def ids_to_look_up(self) -> Collection[str]:
+    @property
+    def lines(self) -> list[Line] | None:
+        """The events while they are few enough not to be columns yet; None for many."""
+        return None if self._chunks else self._lines
+
+    def streams(self) -> list[str]:
+        """The streams of its events, each once."""
+        if self.lines is not None:
+            return list(dict.fromkeys(envelope[1] for envelope, _ in self.lines))
+        streams: list[str] = self.table().column("stream").unique().to_pylist()
+        return streams
+
+    def ids_to_look_up(self) -> Collection[str] | pa.Array:
         """The ids that the log may have: at first only those that came with their events.
 
         From the second time on also those that were made here: the first attempt may have
         written them and failed after that.
         """
-        if not self._attempted:
-            self._attempted = True
-            return self._ids
-        ids: list[str] = self.table().column("event_id").to_pylist()
-        return ids
+        if self._attempted:
+            return self.table().column("event_id").combine_chunks()
+        self._attempted = True
+        if self._given:
+            return pa.concat_arrays([*self._given, pa.array([*self._ids], pa.string())])
+        return list(self._ids)
 
     def position(self, event_id: str) -> int:
         """The place of an event among all that were handed to ``add``, from 0."""
@@ -84,55 +105,89 @@ class Batch:
         category = self._validator.category(event)
         data = self._validator.data(event, category)
         event_id, occurred_at, rest = self._validator.envelope(event)
+        about = (event.stream, category.name, event.type, category.schema_version, occurred_at)
         if event_id is None:
             event_id = str(uuid_utils.uuid7())
-        elif event_id in self._ids:
-            self._repeats.append(len(self))
-            return
         else:
-            self._ids.add(event_id)
-        place = len(self._lines)
-        self._lines.append(
-            (
-                event_id,
-                event.stream,
-                category.name,
-                event.type,
-                category.schema_version,
-                occurred_at,
-                *rest,
-            )
-        )
-        column = self._data.setdefault(category.name, [])
-        column.extend([None] * (place - len(column)))
-        column.append(data)
+            said = hash((*about, *rest, tuple((k, _hashable(data[k])) for k in sorted(data))))
+            if event_id in self._ids:
+                if self._ids[event_id] != said:
+                    raise _twice(event_id)
+                self._repeats.append(len(self))
+                return
+            self._ids[event_id] = said
+        self._lines.append(((event_id, *about, *rest), data))
         if len(self._lines) == CHUNK:
             self._seal_chunk()
+
+    def add_columns(self, events: pa.Table) -> None:
+        """Check events that come as columns, and add them to this empty batch.
+
+        See ``columns.checked`` for what the table has.
+        """
+        table = columns.checked(events, self._registry)
+        ids = table.column("event_id")
+        if ids.null_count < len(ids):
+            table = self._without_repeats(table)
+            ids = table.column("event_id")
+            self._given.append(ids.drop_null().combine_chunks())
+        if ids.null_count:
+            made = pc.coalesce(ids, pa.chunked_array([uuid7s(len(ids))]))
+            table = table.set_column(0, "event_id", made)
+        self._chunks += table.combine_chunks().to_batches()
+        self._full += len(table)
+
+    def _without_repeats(self, table: pa.Table) -> pa.Table:
+        """Leave out events whose id came before in the table; they must say the same."""
+        ids = table.column("event_id").combine_chunks()
+        codes = pc.fill_null(ids.dictionary_encode().indices, -1).to_numpy(zero_copy_only=False)
+        _, firsts, place = np.unique(codes, return_index=True, return_inverse=True)
+        again = np.flatnonzero((firsts[place] != np.arange(len(codes))) & (codes >= 0))
+        for repeat in again.tolist():
+            first = int(firsts[place[repeat]])
+            if table.slice(repeat, 1).to_pylist() != table.slice(first, 1).to_pylist():
+                error = _twice(ids[repeat].as_py())
+                raise InvalidEvent(error.field, error.reason, repeat)
+        if not len(again):
+            return table
+        self._repeats += (again - np.arange(len(again))).tolist()
+        return table.take(np.setdiff1d(np.arange(len(codes)), again))
 
     def table(self) -> pa.Table:
         """All events as one table: the columns of ``GIVEN``, then a struct for each category."""
         self._seal_chunk()
-        present = [n for n in self._registry if any(n in c.schema.names for c in self._chunks)]
-        structs = [pa.field(n, self._registry[n].struct) for n in present]
-        schema = pa.schema([*GIVEN, *structs])
-        return pa.Table.from_batches([_widened(chunk, schema) for chunk in self._chunks], schema)
+        return _joined(self._chunks, self._registry)
 
     def _seal_chunk(self) -> None:
-        if not self._lines:
-            return
-        count = len(self._lines)
-        columns = zip(*self._lines, strict=True)
-        arrays = [pa.array(c, f.type) for c, f in zip(columns, GIVEN, strict=True)]
-        fields = list(GIVEN)
-        for name, values in self._data.items():
-            values.extend([None] * (count - len(values)))
-            struct = self._registry[name].struct
-            arrays.append(pa.array(values, struct))
-            fields.append(pa.field(name, struct))
-        self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields)))
-        self._full += count
-        self._lines = []
-        self._data = {}
+        if self._lines:
+            self._chunks.append(as_columns(self._lines, self._registry))
+            self._full += len(self._lines)
+            self._lines = []
+
+
+def as_columns(lines: Iterable[Line], registry: Registry) -> pa.RecordBatch:
+    """Checked events as one batch: the columns of ``GIVEN``, then a struct for each category."""
+    envelopes, data = zip(*lines, strict=True)
+    arrays = [pa.array(c, f.type) for c, f in zip(zip(*envelopes, strict=True), GIVEN, strict=True)]
+    fields = list(GIVEN)
+    categories = [envelope[CATEGORY] for envelope in envelopes]
+    for name in dict.fromkeys(categories):
+        struct = registry[name].struct
+        of_category = [d if c == name else None for d, c in zip(data, categories, strict=True)]
+        arrays.append(pa.array(of_category, struct))
+        fields.append(pa.field(name, struct))
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _joined(chunks: list[pa.RecordBatch], registry: Registry) -> pa.Table:
+    present = [n for n in registry if any(n in c.schema.names for c in chunks)]
+    schema = pa.schema([*GIVEN, *(pa.field(n, registry[n].struct) for n in present)])
+    return pa.Table.from_batches([_widened(chunk, schema) for chunk in chunks], schema)
+
+
+def together(tables: list[pa.Table], registry: Registry) -> pa.Table:
+    """Several tables of events as one, each with the structs of all."""
+    return _joined([batch for table in tables for batch in table.to_batches()], registry)
 
 
 def _widened(chunk: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -141,3 +196,13 @@ def _widened(chunk: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         for f in schema
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _twice(event_id: str) -> InvalidEvent:
+    return InvalidEvent(
+        "event_id", f"{event_id!r} comes twice in this append, with different content"
+    )

@@ -1,25 +1,30 @@
 """A commit: the Parquet file of one append, and what it says of itself in its footer.
 
-The footer's key-value metadata has ``stet.format``, ``stet.first_sequence`` and
-``stet.last_sequence``, ``stet.recorded_at`` (microseconds since 1970, the same for all its
-events), ``stet.previous_digest`` and ``stet.digest`` (the chain), and ``stet.checksum``.
+The footer's key-value metadata is described in ``FORMAT.md``: the sequences, when they were
+recorded, the log's digest before and after, the frontier of its Merkle tree, the schema versions
+that stand in the file, the positions of producers, and the checksum of the file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from event_log import checksum
 from event_log.category import TEXT
 from event_log.errors import DamagedLog, EventLogError
+from event_log.merkle import Frontier
 
 FOLDER = "commits"
 SUFFIX = ".parquet"
-FORMAT = b"1"
+FORMAT = b"2"
 GROUP_EVENTS = 16_384
 """Events in a row group: small enough to skip to one event, large enough to scan fast."""
 FEW_EVENTS = 256
@@ -29,16 +34,41 @@ UNDICTIONARIED = {"sequence", "event_id", "version", "digest"}
 UNREADABLE = (OSError, pa.ArrowException)
 """What reading a damaged file raises."""
 
+SchemaVersions = Mapping[str, tuple[int, ...]]
+"""By category, the schema versions of the events in a file."""
+
 
 @dataclass(frozen=True, slots=True)
 class CommitMetadata:
-    """What a commit's footer says: its sequences and time, and its digest over the one before."""
+    """What a commit's footer says: its sequences and time, and the log's digest with it."""
 
     first: int
     last: int
     recorded_at: int
     previous: bytes
-    digest: bytes
+    frontier: Frontier
+    schema_versions: SchemaVersions = field(default_factory=dict)
+    producers: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> bytes:
+        """The log's digest at the commit's last event."""
+        return self.frontier.root
+
+    def footer(self) -> dict[str, str]:
+        """The key-value metadata, with an empty checksum."""
+        return {
+            "stet.format": FORMAT.decode(),
+            "stet.first_sequence": str(self.first),
+            "stet.last_sequence": str(self.last),
+            "stet.recorded_at": str(self.recorded_at),
+            "stet.previous_digest": self.previous.hex(),
+            "stet.digest": self.digest.hex(),
+            "stet.frontier": self.frontier.to_hex(),
+            "stet.schema_versions": orjson.dumps(dict(self.schema_versions)).decode(),
+            "stet.producers": orjson.dumps(dict(self.producers)).decode(),
+            checksum.KEY: checksum.EMPTY,
+        }
 
 
 def name_of(first: int) -> str:
@@ -54,30 +84,60 @@ def first_of(name: str) -> int:
     return int(stem)
 
 
-def write(path: Path, events: pa.Table, about: CommitMetadata) -> None:
-    """Write a commit's events (``ENVELOPE`` and structs) with what the footer says of them."""
-    few = len(events) < FEW_EVENTS
-    with pq.ParquetWriter(
-        path,
-        events.schema,
-        compression=_compression(events.schema, few),
-        use_dictionary=False if few else _dictionary_columns(events.schema),
-        write_statistics=["sequence", "recorded_at"] if few else True,
-        write_page_checksum=True,
-    ) as writer:
-        writer.write_table(events, row_group_size=GROUP_EVENTS)
-        writer.add_key_value_metadata(
-            {
-                "stet.format": FORMAT,
-                "stet.first_sequence": str(about.first),
-                "stet.last_sequence": str(about.last),
-                "stet.recorded_at": str(about.recorded_at),
-                "stet.previous_digest": about.previous.hex(),
-                "stet.digest": about.digest.hex(),
-                checksum.KEY: checksum.EMPTY,
-            }
+class Writer:
+    """Writes events to a Parquet file, while the next ones are made by the calling thread.
+
+    ``footer`` is given when all events have been handed over; then the checksum is stamped.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        schema: pa.Schema,
+        *,
+        few: bool,
+        group_events: int = GROUP_EVENTS,
+        **options: Any,
+    ) -> None:
+        self._path = path
+        self._group_events = group_events
+        self._file = pq.ParquetWriter(
+            path,
+            schema,
+            compression=_compression(schema, few),
+            use_dictionary=False if few else _dictionary_columns(schema),
+            write_statistics=["sequence", "recorded_at"] if few else True,
+            write_page_checksum=True,
+            **options,
         )
-    checksum.stamp(path)
+        self._pool = None if few else ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+
+    def write(self, events: pa.Table) -> None:
+        """Hand over events; they become row groups of their own."""
+        if self._pool is None:
+            self._file.write_table(events, row_group_size=self._group_events)
+            return
+        self._wait()
+        self._writing = self._pool.submit(self._file.write_table, events, self._group_events)
+
+    def close(self, footer: Mapping[str, str]) -> None:
+        """Write the footer and the checksum."""
+        self._wait()
+        self._file.add_key_value_metadata(dict(footer))
+        self._file.close()
+        self.abandon()
+        checksum.stamp(self._path)
+
+    def abandon(self) -> None:
+        """Let go of the thread; what was not closed is no Parquet file."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
 
 
 def _compression(schema: pa.Schema, few: bool) -> str | dict[str, str]:
@@ -93,34 +153,27 @@ def _dictionary_columns(schema: pa.Schema) -> list[str]:
     names = [f.name for f in schema if not pa.types.is_struct(f.type)]
     leaves = [name for name in names if name not in UNDICTIONARIED]
     for column in (f for f in schema if pa.types.is_struct(f.type)):
-        for field in column.type:
-            path = f"{column.name}.{field.name}"
-            if pa.types.is_list(field.type):
+        for field_ in column.type:
+            path = f"{column.name}.{field_.name}"
+            if pa.types.is_list(field_.type):
                 leaves.append(f"{path}.list.element")
-            elif field.type != TEXT:
+            elif field_.type != TEXT:
                 leaves.append(path)
     return leaves
 
 
 def read_metadata(path: Path) -> CommitMetadata:
     """What the commit's footer says; raises ``DamagedLog`` when it cannot be the file's own."""
-    about = reader(path).metadata.metadata or {}
+    with reader(path) as file:
+        about = file.metadata.metadata or {}
     first = first_of(path.name)
+    said = about.get(b"stet.format", FORMAT)
+    if said != FORMAT:
+        raise EventLogError(f"{path} has the format {said.decode(errors='replace')}; {_other(said)}")
     try:
-        found = CommitMetadata(
-            int(about[b"stet.first_sequence"]),
-            int(about[b"stet.last_sequence"]),
-            int(about[b"stet.recorded_at"]),
-            bytes.fromhex(about[b"stet.previous_digest"].decode()),
-            bytes.fromhex(about[b"stet.digest"].decode()),
-        )
-    except (KeyError, ValueError):
+        found = _metadata(about)
+    except (KeyError, ValueError, TypeError, AttributeError):
         found = None
-    if about.get(b"stet.format", FORMAT) != FORMAT:
-        raise EventLogError(
-            f"{path} has the format {about[b'stet.format'].decode()}, which is newer than this "
-            "version of Stet; install a newer one"
-        )
     if found is None or found.first != first or found.last < first:
         raise DamagedLog(
             f"{path} does not hold the events that begin there; restore it from a backup", first
@@ -128,15 +181,45 @@ def read_metadata(path: Path) -> CommitMetadata:
     return found
 
 
+def _other(said: bytes) -> str:
+    if said == b"1":
+        return (
+            "it was written by a version of Stet before the first release, whose logs are not "
+            "read any more; import its source again into another --home"
+        )
+    return "which is newer than this version of Stet; install a newer one"
+
+
+def _metadata(about: Mapping[bytes, bytes]) -> CommitMetadata:
+    last = int(about[b"stet.last_sequence"])
+    frontier = Frontier.from_hex(last, about[b"stet.frontier"].decode())
+    if frontier.root.hex() != about[b"stet.digest"].decode():
+        raise ValueError("the frontier is not that of the digest")
+    versions = orjson.loads(about[b"stet.schema_versions"])
+    return CommitMetadata(
+        int(about[b"stet.first_sequence"]),
+        last,
+        int(about[b"stet.recorded_at"]),
+        bytes.fromhex(about[b"stet.previous_digest"].decode()),
+        frontier,
+        {name: tuple(numbers) for name, numbers in versions.items()},
+        orjson.loads(about[b"stet.producers"]),
+    )
+
+
 def reader(path: Path, *, checksums: bool = False) -> pq.ParquetFile:
-    """The opened Parquet file of a commit."""
+    """The opened Parquet file of a commit; raises ``DamagedLog`` where there is none."""
     try:
         return pq.ParquetFile(path, page_checksum_verification=checksums)
     except FileNotFoundError:
-        raise DamagedLog(
-            f"{path} is missing; restore it from a backup", first_of(path.name)
-        ) from None
+        raise DamagedLog(f"{path} is missing; restore it from a backup", begins(path)) from None
     except UNREADABLE as error:
         raise DamagedLog(
-            f"{path} cannot be read ({error}); restore it from a backup", first_of(path.name)
+            f"{path} cannot be read ({error}); restore it from a backup", begins(path)
         ) from None
+
+
+def begins(path: Path) -> int:
+    """The sequence that a file's name begins with, for messages; 0 when it names none."""
+    digits = path.name[:20]
+    return int(digits) if digits.isascii() and digits.isdigit() else 0

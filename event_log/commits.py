@@ -1,35 +1,49 @@
-"""The commits of a log, in order: what is there, and what has come since."""
+"""Where the events are: the sealed groups, then the open commits, and what has come since."""
 
 from __future__ import annotations
 
 import bisect
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from event_log import commit
+from event_log import commit, manifest
 from event_log.commit import CommitMetadata
-from event_log.digest import NO_DIGEST
 from event_log.errors import DamagedLog
-from event_log.store import LocalStore
+from event_log.manifest import Group, Manifest
+from event_log.store import Store
 
 REMEMBERED = 65_536
 """Footers kept in memory. A commit never changes, so each is read once."""
+ATTEMPTS = 5
+"""How often what is listed is listed again when someone seals at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Consecutive events that lie together: a sealed group, or an open commit without one."""
+
+    first: int
+    last: int
+    group: Group | None = None
 
 
 class Commits:
-    """The commits seen so far; ``refresh`` looks for the next ones by name.
+    """The parts of a log seen so far; ``refresh`` looks for the next ones by name.
 
     A commit is visible only when all before it are, because its name is the sequence after theirs:
-    what was once seen as the end of the log never gains an event before it.
+    what was once seen as the end of the log never gains an event before it. Sealing replaces the
+    files of commits, never their events.
     """
 
-    def __init__(self, store: LocalStore) -> None:
-        self._store = store
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.manifest = Manifest()
         self._firsts: list[int] = []
         self._last = 0
-        self._identity: tuple[int, int] | None = None
-        self._lock = threading.Lock()
+        self._anchor: tuple[str, object] | None = None
+        self._lock = threading.RLock()
         self._remembered: dict[int, CommitMetadata] = {}
 
     def refresh(self) -> int:
@@ -38,11 +52,11 @@ class Commits:
         Raises ``DamagedLog`` when what was seen before is not there any more.
         """
         with self._lock:
-            if self._firsts:
-                self._check_unchanged()
-            else:
+            if self._anchor is None or not self._anchored():
                 self._list()
-            while self.path(self._last + 1).exists():
+            while self.store.exists(following := manifest.name_of(self.manifest.through + 1)):
+                self._adopt(self._load(following))
+            while self.store.exists(commit.name_of(self._last + 1)):
                 self._add(self._about(self._last + 1))
             return self._last
 
@@ -52,10 +66,169 @@ class Commits:
             if about.first == self._last + 1:
                 self._add(self._remember(about))
 
+    @property
+    def last(self) -> int:
+        """The last sequence seen."""
+        return self._last
+
+    @property
+    def recorded_to(self) -> int:
+        """When the last event seen was recorded, in microseconds since 1970; 0 for none."""
+        with self._lock:
+            if self._firsts:
+                return self._about(self._firsts[-1]).recorded_at
+            return self.manifest.recorded_to
+
+    def __len__(self) -> int:
+        """How many commits are open: not sealed yet."""
+        return len(self._firsts)
+
+    def path(self, first: int) -> Path:
+        """Where the commit that begins at a sequence lies."""
+        return self.locate(commit.name_of(first))
+
+    def locate(self, name: str) -> Path:
+        """A local file with the content that a name has in the store."""
+        try:
+            return self.store.path(name)
+        except FileNotFoundError:
+            first = commit.begins(Path(name))
+            raise DamagedLog(f"{name} is missing; restore it from a backup", first) from None
+
+    def at(self, sequence: int) -> CommitMetadata:
+        """The open commit that holds a sequence."""
+        with self._lock:
+            place = bisect.bisect_right(self._firsts, sequence) - 1
+            if place < 0:
+                raise self._missing(self.manifest.through + 1)
+            about = self._about(self._firsts[place])
+            if about.last < sequence:
+                raise self._missing(about.last + 1)
+            return about
+
+    def segments(self, after: int = 0, until: int | None = None) -> list[Segment]:
+        """The parts that hold the events after a sequence and up to another, in order.
+
+        Raises ``DamagedLog`` where one is missing.
+        """
+        with self._lock:
+            until = self._last if until is None else until
+            groups = self.manifest.groups
+            sealed = [
+                Segment(group.first, group.last, group)
+                for group in groups[bisect.bisect_right(groups, after, key=lambda g: g.last) :]
+                if group.first <= until
+            ]
+            return [*sealed, *self._open(max(after, self.manifest.through), until)]
+
+    def _open(self, after: int, until: int) -> Iterator[Segment]:
+        if after >= until:
+            return
+        begin = max(bisect.bisect_right(self._firsts, after + 1) - 1, 0)
+        firsts = self._firsts[begin : bisect.bisect_right(self._firsts, until)]
+        if not firsts or firsts[0] > after + 1:
+            raise self._missing(after + 1)
+        ends = [first - 1 for first in self._firsts[begin + 1 :][: len(firsts)]]
+        for first, last in zip(firsts, [*ends, self._last], strict=False):
+            yield Segment(first, last)
+
+    def producers(self, after: int, until: int) -> dict[str, tuple[int, int]]:
+        """The positions that producers reached with the events after a sequence and up to another.
+
+        With each the last sequence of the commit that reached it. What is sealed is taken as one.
+        """
+        with self._lock:
+            sealed = self.manifest
+            found = dict(sealed.producers) if after < sealed.through else {}
+            for segment in self._open(max(after, sealed.through), until):
+                about = self._about(segment.first)
+                found |= {name: (at, about.last) for name, at in about.producers.items()}
+            return found
+
+    def recorded_by(self, microseconds: int) -> int:
+        """The last sequence of the last segment that was recorded by an instant, as a whole.
+
+        The group that follows it may hold some more that were.
+        """
+        with self._lock:
+            groups = self.manifest.groups
+            whole = bisect.bisect_right(groups, microseconds, key=lambda g: g.recorded_to)
+            if whole < len(groups):
+                return groups[whole].first - 1
+            later = bisect.bisect_right(
+                self._firsts, microseconds, key=lambda first: self.at(first).recorded_at
+            )
+            return self._firsts[later] - 1 if later < len(self._firsts) else self._last
+
     def _add(self, about: CommitMetadata) -> None:
         self._firsts.append(about.first)
         self._last = about.last
-        self._identity = self._identified()
+        self._drop_anchor(commit.name_of(about.first))
+
+    def _adopt(self, found: Manifest) -> None:
+        """Believe a manifest: what it seals is not looked for among the open commits any more."""
+        self.manifest = found
+        self._firsts = self._firsts[bisect.bisect_right(self._firsts, found.through) :]
+        self._last = max(self._last, found.through)
+        if not self._firsts:
+            self._drop_anchor(found.name)
+
+    def _drop_anchor(self, name: str) -> None:
+        try:
+            self._anchor = (name, self.store.identity(name))
+        except FileNotFoundError:
+            self._anchor = None
+
+    def _anchored(self) -> bool:
+        """Whether the last file seen is there still; raises when it is another one."""
+        assert self._anchor is not None  # noqa: S101 - asked by refresh
+        name, identity = self._anchor
+        try:
+            found = self.store.identity(name)
+        except FileNotFoundError:
+            return False
+        if found != identity:
+            raise DamagedLog(
+                f"{name} was replaced while the log was open; open it again, and verify it",
+                commit.begins(Path(name)),
+            )
+        return True
+
+    def _list(self) -> None:
+        """Begin with what is in the folders."""
+        before = self._last
+        for _ in range(ATTEMPTS):
+            firsts = self._listed()
+            try:
+                found = self._newest()
+            except FileNotFoundError:
+                continue  # a newer one has just replaced it
+            firsts = firsts[bisect.bisect_right(firsts, found.through) :]
+            if not firsts or firsts[0] == found.through + 1:
+                break
+        last = self._about(firsts[-1]).last if firsts else found.through
+        if last < before:
+            raise self._missing(last + 1)
+        self.manifest, self._firsts, self._last = found, firsts, last
+        self._drop_anchor(commit.name_of(firsts[-1]) if firsts else found.name)
+
+    def _listed(self) -> list[int]:
+        """The first sequences of the commits in the folder.
+
+        A file that appears while a folder is listed may be left out although a later one is not.
+        So the folder is listed twice: of the files up to the last of the first listing, the
+        second misses none.
+        """
+        names = self.store.names(commit.FOLDER, commit.SUFFIX)
+        again = self.store.names(commit.FOLDER, commit.SUFFIX) if names else []
+        return [commit.first_of(name) for name in again if name <= names[-1]]
+
+    def _newest(self) -> Manifest:
+        name = manifest.last_of(self.store.names(manifest.FOLDER, manifest.SUFFIX))
+        return self._load(f"{manifest.FOLDER}/{name}") if name else Manifest()
+
+    def _load(self, name: str) -> Manifest:
+        return Manifest.from_json(self.store.path(name).read_bytes(), Path(name).name)
 
     def _about(self, first: int) -> CommitMetadata:
         return self._remembered.get(first) or self._remember(commit.read_metadata(self.path(first)))
@@ -66,82 +239,8 @@ class Commits:
         self._remembered[about.first] = about
         return about
 
-    def _list(self) -> None:
-        """Begin with what is in the folder.
-
-        A file that appears while a folder is listed may be left out although a later one is not.
-        So the folder is listed twice: of the files up to the last of the first listing, the
-        second misses none.
-        """
-        names = self._store.names(commit.FOLDER, commit.SUFFIX)
-        again = self._store.names(commit.FOLDER, commit.SUFFIX) if names else []
-        firsts = [commit.first_of(name) for name in again if name <= names[-1]]
-        if firsts:
-            about = self._about(firsts.pop())
-            self._firsts = firsts
-            self._add(about)
-
-    def _identified(self) -> tuple[int, int]:
-        path = self.path(self._firsts[-1])
-        try:
-            found = path.stat()
-        except FileNotFoundError:
-            raise self._missing(self._firsts[-1]) from None
-        return found.st_ino, found.st_mtime_ns
-
-    def _check_unchanged(self) -> None:
-        if self._identity is not None and self._identified() != self._identity:
-            raise DamagedLog(
-                f"{self.path(self._firsts[-1])} was replaced while the log was open; "
-                "open it again, and verify it",
-                self._firsts[-1],
-            )
-
-    @property
-    def last(self) -> int:
-        """The last sequence seen."""
-        return self._last
-
-    def __len__(self) -> int:
-        return len(self._firsts)
-
-    def path(self, first: int) -> Path:
-        """Where the commit that begins at a sequence lies."""
-        return self._store.path(commit.name_of(first))
-
-    def digest(self, sequence: int) -> bytes:
-        """The chain's digest at the commit that holds a sequence; zeros before the first."""
-        return self.at(sequence).digest if sequence else NO_DIGEST
-
-    def at(self, sequence: int) -> CommitMetadata:
-        """The commit that holds a sequence."""
-        place = bisect.bisect_right(self._firsts, sequence) - 1
-        if place < 0:
-            raise self._missing(1)
-        about = self._about(self._firsts[place])
-        if about.last < sequence:
-            raise self._missing(about.last + 1)
-        return about
-
-    def between(self, after: int = 0, until: int | None = None) -> Iterator[CommitMetadata]:
-        """The commits that hold the events after a sequence and up to another, in order.
-
-        Raises ``DamagedLog`` where one is missing.
-        """
-        until = self._last if until is None else until
-        expected = self.at(after + 1).first if after < until else until + 1
-        for first in self._firsts[bisect.bisect_left(self._firsts, expected) :]:
-            if expected > until:
-                return
-            if first != expected:
-                raise self._missing(expected)
-            about = self._about(first)
-            expected = about.last + 1
-            yield about
-
-    def firsts(self) -> list[int]:
-        """The first sequence of each commit."""
-        return list(self._firsts)
-
     def _missing(self, first: int) -> DamagedLog:
-        return DamagedLog(f"{self.path(first)} is missing; restore it from a backup", first)
+        name = commit.name_of(first)
+        return DamagedLog(f"{name} is missing; restore it from a backup", first)
+
+

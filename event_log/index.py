@@ -1,54 +1,75 @@
 """The index: which sequence an event id has, and which sequences a stream.
 
-A cache in one SQLite file beside the log. It is never believed over the log: whoever asks it
-compares its place with the log's own chain, in the same moment. It may be deleted at any time.
+A cache beside the log: an SQLite database for the recent events, the tail, and runs (``run``) for
+the bulk before them. A commit of few events goes to the tail. One of many, or one for which the
+tail has no room, becomes a run together with the tail, straight from its columns. The database
+lists the runs, so that one transaction moves events from the tail to a run, or from runs to the
+run that they were merged into.
+
+It is never believed over the log: whoever asks it compares its place with the log's own digest,
+in the same moment. It may be deleted at any time, all of it or any of its files.
+
+What it says of ids are candidates, to be compared with the log. Of streams it is believed, and
+runs know them by 97 bits of a keyed hash, of which it is proven that any two names have the same
+with a probability of at most 2**-97, even if an adversary has chosen them: in a log of ten
+million streams that happens once in 2**51 logs. The key is random, made with each index, and in
+no other place than its database.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import json
-import os
 import sqlite3
-import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from event_log.validation import possible
+import pyarrow as pa
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS place (through INTEGER NOT NULL, digest TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS ids (event_id TEXT PRIMARY KEY, sequence INTEGER NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS streams (
-    stream TEXT, version INTEGER, sequence INTEGER NOT NULL, PRIMARY KEY (stream, version)
-) WITHOUT ROWID;
+from event_log import database, runs, tail
+from event_log.database import DamagedIndex, Database
+from event_log.hashing import Hashing, Places
+from event_log.run import Run
+from event_log.runs import Columns, Listed, RunFiles
+
+BULK_EVENTS = 128
+"""A commit of so many events becomes a run at once, which is faster from here on."""
+
+PRODUCED = """
+INSERT INTO producers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
+SET position = excluded.position, sequence = excluded.sequence
+WHERE excluded.position > position
 """
-KNOWN = "SELECT event_id, sequence FROM json_each(?) JOIN ids ON event_id = value"
-VERSIONS = """
-SELECT * FROM (
-    SELECT value, (SELECT max(version) FROM streams WHERE stream = value) AS version
-    FROM json_each(?)
-) WHERE version IS NOT NULL
-"""
-SEQUENCES = "SELECT sequence FROM streams WHERE stream = ? ORDER BY version"
 
 Place = tuple[int, str]
 """The last sequence that is indexed and the log's digest there; (0, "") when empty."""
-Entry = tuple[int, str, str, int]
-"""Of one event: sequence, event id, stream, version."""
+Producers = Mapping[str, int]
+"""The position of each producer, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was asked, as it is at one place: a name that is not in it has no events."""
+    """What was asked, as it is at one place: a name that is not in it has no events.
+
+    ``producer`` is the producer's highest position and the last sequence of the commit with it.
+    """
 
     place: Place
     known: dict[str, int]
     versions: dict[str, int]
     sequences: list[int]
+    producer: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the index finds; ``known`` lacks the ``candidates``, which the log must confirm.
+
+    Those are places among the ids that were asked for, and for each a sequence it may have.
+    """
+
+    found: Found
+    candidates: tuple[Places, Places]
 
 
 class EventIndex:
@@ -56,93 +77,192 @@ class EventIndex:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._local = threading.local()
+        self._database = Database(path)
+        self._files = RunFiles(path.with_suffix(".runs"))
+        self._hashing: tuple[bytes, Hashing] | None = None
+        self._cleaned = False
 
     def place(self) -> Place:
         """How far the index goes."""
-        return _place(self._connection())
-
-    def extend(self, after: int, place: Place, entries: Iterable[Entry]) -> None:
-        """Add the events after a sequence, unless another process has done so already."""
-        with self._transaction("IMMEDIATE") as connection:
-            if _place(connection)[0] != after:
-                return
-            ids = []
-            places = []
-            for sequence, event_id, stream, version in entries:
-                ids.append((event_id, sequence))
-                places.append((stream, version, sequence))
-            connection.executemany("INSERT INTO ids VALUES (?, ?)", ids)
-            connection.executemany("INSERT INTO streams VALUES (?, ?, ?)", places)
-            connection.execute("DELETE FROM place")
-            connection.execute("INSERT INTO place VALUES (?, ?)", place)
+        return _place(self._database.connection())
 
     def forget(self, place: Place) -> None:
         """Forget everything, if the index is still at this place, which is none of the log's."""
-        with self._transaction("IMMEDIATE") as connection:
-            if _place(connection) == place:
-                for table in ("place", "ids", "streams"):
-                    connection.execute(f"DELETE FROM {table}")
+        with self._database.transaction("IMMEDIATE") as connection:
+            if _place(connection) != place:
+                return
+            listed = _listed(connection)
+            database.forget(connection)
+        self._files.delete(name for *_, name in listed)
+
+    def delete(self) -> None:
+        """Delete the files if they are still those in use here: the next use makes them anew."""
+        self._database.delete(self._files.delete_all)
+
+    # extending
+
+    def extend(
+        self,
+        after: int,
+        place: Place,
+        batches: Sequence[pa.RecordBatch],
+        producers: Producers | None = None,
+    ) -> None:
+        """Add the events after a sequence, unless another process has done so already.
+
+        The batches have ``sequence``, ``event_id``, ``stream`` and ``version``, in any order;
+        ``producers`` are the positions that came with them. Raises ``DamagedLog`` when these are
+        not just the events from there to the place.
+        """
+        if place[0] - after >= BULK_EVENTS or not self._add(after, place, batches, producers):
+            self._add_run(after, place, batches, producers)
+            self._merge()
+
+    def _add(
+        self,
+        after: int,
+        place: Place,
+        batches: Sequence[pa.RecordBatch],
+        producers: Producers | None,
+    ) -> bool:
+        """Add few events to the tail; False, and no change, when it has no room for them."""
+        with self._database.transaction("IMMEDIATE") as connection:
+            if _place(connection)[0] == after:
+                if place[0] - _bulk_through(connection) > tail.EVENTS:
+                    return False
+                tail.add(connection, batches)
+                _move(connection, place, producers)
+        return True
+
+    def _add_run(
+        self,
+        after: int,
+        place: Place,
+        batches: Sequence[pa.RecordBatch],
+        producers: Producers | None,
+    ) -> None:
+        """Make the events and the tail before them a run."""
+        with self._database.transaction("DEFERRED") as connection:
+            if _place(connection)[0] != after:
+                return
+            before, hashing = _bulk_through(connection), self._hashing_of(connection)
+            columns = Columns(hashing, before, place[0])
+            tail.copy(connection, columns)
+        for batch in batches:
+            columns.add_ids(batch.column("sequence"), batch.column("event_id"))
+            columns.add_streams(*(batch.column(name) for name in ("sequence", "stream", "version")))
+        written = self._files.write(hashing.mark, before + 1, columns.arrays())
+
+        def listed(connection: sqlite3.Connection) -> bool:
+            if (_place(connection)[0], _bulk_through(connection)) != (after, before):
+                return False
+            connection.execute("INSERT INTO runs VALUES (?, ?, ?)", written)
+            tail.clear(connection)
+            _move(connection, place, producers)
+            return True
+
+        self._publish(written, hashing, listed)
+
+    def _publish(
+        self, written: Listed, hashing: Hashing, listed: Callable[[sqlite3.Connection], bool]
+    ) -> bool:
+        """Let ``listed`` put a run into the list; the file is deleted if it does not."""
+        done = False
+        try:
+            with self._database.transaction("IMMEDIATE") as connection:
+                done = self._hashing_of(connection).mark == hashing.mark and listed(connection)
+        finally:
+            if not done:
+                self._files.delete([written[2]])
+        return done
+
+    def _merge(self) -> None:
+        """Merge runs while too many are of one size, unless another process does so already."""
+        if not self._due()[2]:
+            return
+        with self._path.with_suffix(".merging").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            while self._merged_once():
+                pass
+
+    def _due(self) -> tuple[Hashing, list[Listed], list[Listed]]:
+        """The key, the list, and what of it is to be merged."""
+        with self._database.transaction("DEFERRED") as connection:
+            listed, hashing = _listed(connection), self._hashing_of(connection)
+        part = runs.due([last - first + 1 for first, last, _ in listed])
+        return hashing, listed, listed[part] if part else []
+
+    def _merged_once(self) -> bool:
+        hashing, all_listed, replaced = self._due()
+        if not replaced:
+            return False
+        try:
+            opened = self._files.open(hashing.mark, all_listed)
+        except FileNotFoundError:
+            return False  # made anew by another process, or damaged: whoever searches will see
+        parts = [run for run, listed in zip(opened, all_listed, strict=True) if listed in replaced]
+        written = self._files.write(hashing.mark, replaced[0][0], runs.merged(parts))
+
+        def listed(connection: sqlite3.Connection) -> bool:
+            if not set(replaced) <= set(_listed(connection)):
+                return False
+            connection.executemany("DELETE FROM runs WHERE name = ?", [run[2:] for run in replaced])
+            connection.execute("INSERT INTO runs VALUES (?, ?, ?)", written)
+            return True
+
+        done = self._publish(written, hashing, listed)
+        if done:
+            self._files.delete(name for *_, name in replaced)
+        return done
+
+    # finding
 
     def find(
         self,
-        event_ids: Collection[str] = (),
-        streams: Collection[str] = (),
+        event_ids: pa.Array,
+        streams: pa.Array,
         sequences_of: str | None = None,
-    ) -> Found:
+        producer: str | None = None,
+    ) -> Answer:
         """The sequences of ids, the last versions of streams, the sequences of one stream."""
-        with self._transaction("DEFERRED") as connection:
-            ids = connection.execute(KNOWN, (json.dumps(possible(event_ids)),)) if event_ids else ()
-            versions = (
-                connection.execute(VERSIONS, (json.dumps(possible(streams)),)) if streams else ()
-            )
-            stream = possible([sequences_of]) if sequences_of else []
-            sequences = connection.execute(SEQUENCES, stream) if stream else ()
-            return Found(_place(connection), dict(ids), dict(versions), [s for (s,) in sequences])
+        opened = None
+        while opened is None:
+            with self._database.transaction("DEFERRED") as connection:
+                place, listed = _place(connection), _listed(connection)
+                hashing = self._hashing_of(connection)
+                known = tail.known(connection, event_ids)
+                versions = tail.versions(connection, streams)
+                sequences = tail.sequences(connection, sequences_of) if sequences_of else []
+                said = _said(connection, producer) if producer else None
+            opened = self._opened(hashing, listed)
+        versions = runs.versions(opened, hashing, streams) | versions
+        if sequences_of:
+            sequences = runs.sequences(opened, hashing, sequences_of) + sequences
+        found = Found(place, known, versions, sequences, said)
+        return Answer(found, runs.candidates(opened, hashing, event_ids))
 
-    def delete(self) -> None:
-        """Delete the file if it is still the one in use here: the next use makes it anew."""
-        connection, used = getattr(self._local, "opened", (None, None))
-        if connection is not None:
-            connection.close()
-        self._local.opened = (None, None)
-        with self._locked():
-            if used is None or used == _identity(self._path):
-                for suffix in ("", "-wal", "-shm"):
-                    Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-
-    @contextlib.contextmanager
-    def _transaction(self, kind: str) -> Iterator[sqlite3.Connection]:
-        connection = self._connection()
-        connection.execute(f"BEGIN {kind}")
+    def _opened(self, hashing: Hashing, listed: Sequence[Listed]) -> list[Run] | None:
+        """The runs of a list; None when it has changed since it was read."""
         try:
-            yield connection
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # some errors roll back by themselves
-                connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+            if not self._cleaned:
+                self._files.clean(hashing.mark, listed)
+                self._cleaned = True
+            return self._files.open(hashing.mark, listed)
+        except FileNotFoundError as error:
+            if _listed(self._database.connection()) == listed:
+                raise DamagedIndex(f"{error.filename} is missing") from None
+            return None
 
-    def _connection(self) -> sqlite3.Connection:
-        """The connection of this thread in this process to the file that is there now."""
-        owner = (os.getpid(), _identity(self._path))
-        connection: sqlite3.Connection | None
-        connection, used = getattr(self._local, "opened", (None, None))
-        if connection is None or used != owner[1] or self._local.pid != owner[0]:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._locked():
-                self._local.opened = (None, _identity(self._path))
-                connection = _connect(self._path)
-                self._local.opened = (connection, _identity(self._path))
-                self._local.pid = owner[0]
-        return connection
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Alone among those who open or delete: SQLite's side files must belong to its file."""
-        with self._path.with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _hashing_of(self, connection: sqlite3.Connection) -> Hashing:
+        (key,) = connection.execute("SELECT key FROM key").fetchone() or (None,)
+        if not isinstance(key, bytes):
+            raise DamagedIndex(f"{self._path} has no key")
+        if self._hashing is None or self._hashing[0] != key:
+            self._hashing = (key, Hashing(key))
+        return self._hashing[1]
 
 
 def _place(connection: sqlite3.Connection) -> Place:
@@ -150,17 +270,31 @@ def _place(connection: sqlite3.Connection) -> Place:
     return (found[0], found[1]) if found else (0, "")
 
 
-def _identity(path: Path) -> int | None:
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return None
+def _move(connection: sqlite3.Connection, place: Place, producers: Producers | None) -> None:
+    connection.execute("DELETE FROM place")
+    connection.execute("INSERT INTO place VALUES (?, ?)", place)
+    if producers:
+        said = [(name, position, place[0]) for name, position in producers.items()]
+        connection.executemany(PRODUCED, said)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA cache_size = -65536")
-    connection.executescript(SCHEMA)
-    return connection
+def _said(connection: sqlite3.Connection, producer: str) -> tuple[int, int] | None:
+    query = "SELECT position, sequence FROM producers WHERE name = ?"
+    found: tuple[int, int] | None = connection.execute(query, (producer,)).fetchone()
+    return found
+
+
+def _listed(connection: sqlite3.Connection) -> list[Listed]:
+    listed = connection.execute("SELECT first, last, name FROM runs ORDER BY first").fetchall()
+    expected = 1
+    for first, last, name in listed:
+        if first != expected:
+            raise DamagedIndex(f"the run before {name} is missing")
+        expected = last + 1
+    return listed
+
+
+def _bulk_through(connection: sqlite3.Connection) -> int:
+    """The last sequence that is in a run."""
+    (through,) = connection.execute("SELECT coalesce(max(last), 0) FROM runs").fetchone()
+    return int(through)

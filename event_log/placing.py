@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from event_log.category import ENVELOPE, INSTANT, Effect, Registry
+from event_log.commit import GROUP_EVENTS
 from event_log.digest import event_digests
 from event_log.errors import InvalidEvent
 
 
-def placed(
-    events: pa.Table, after: int, recorded_at: int, versions: Mapping[str, int], registry: Registry
-) -> list[pa.RecordBatch]:
-    """The events as they go into the log after a sequence.
+def numbered(events: pa.Table, versions: Mapping[str, int], registry: Registry) -> pa.Table:
+    """The events with the column ``version``: their places in their streams.
 
     ``versions`` has the version that each of their streams is at, if it has begun. Raises
     ``InvalidEvent`` for a stream that would begin with an event that does not create.
     """
-    now = dict(versions)
-    first = after + 1
-    batches = []
-    for batch in events.to_batches():
-        numbers = _numbered(batch.column("stream").to_pylist(), now)
-        _check_beginnings(batch, numbers, registry, first - after - 1)
-        batches.append(_whole(batch, first, recorded_at, numbers))
-        first += len(batch)
-    return batches
+    streams = events.column("stream").combine_chunks().dictionary_encode()
+    begun = np.array([versions.get(name, 0) for name in streams.dictionary.to_pylist()], np.int64)
+    codes = streams.indices.to_numpy()
+    numbers = pa.array(begun[codes] + _counts(codes))
+    _check_beginnings(events, numbers, registry)
+    return events.append_column(ENVELOPE.field("version"), [numbers])
 
 
-def _numbered(streams: list[str], versions: dict[str, int]) -> pa.Array:
-    """The version of each event; ``versions`` goes on to the last of them."""
-    numbers = []
-    for stream in streams:
-        versions[stream] = version = versions.get(stream, 0) + 1
-        numbers.append(version)
-    return pa.array(numbers, pa.int64())
+def _counts(codes: np.ndarray) -> np.ndarray:
+    """For each value, how often it came so far, itself included: 1 for the first."""
+    order = np.argsort(codes, kind="stable")
+    places = np.arange(len(codes))
+    begins = np.r_[True, codes[order][1:] != codes[order][:-1]][: len(codes)]
+    starts = np.maximum.accumulate(np.where(begins, places, 0))
+    counts = np.empty(len(codes), np.int64)
+    counts[order] = places - starts + 1
+    return counts
 
 
-def _check_beginnings(
-    events: pa.RecordBatch, versions: pa.Array, registry: Registry, before: int
-) -> None:
+def _check_beginnings(events: pa.Table, versions: pa.Array, registry: Registry) -> None:
     effects = registry.event_types.values()
     creating = pa.array([t.name for t in effects if t.effect is Effect.CREATES], pa.string())
     types = events.column("type")
@@ -51,18 +48,41 @@ def _check_beginnings(
     if place < 0:
         return
     type_name, stream = types[place].as_py(), events.column("stream")[place].as_py()
+    raise InvalidEvent("type", not_begun(stream, type_name, registry), place)
+
+
+def not_begun(stream: str, type_name: str, registry: Registry) -> str:
+    """Why an event cannot be the first of its stream."""
     begins = " or ".join(registry.owner[type_name].types_that(Effect.CREATES))
-    reason = f"{stream} has not begun; {type_name} needs {begins} before it"
-    raise InvalidEvent("type", reason, before + place)
+    return f"{stream} has not begun; {type_name} needs {begins} before it"
 
 
-def _whole(
-    events: pa.RecordBatch, first: int, recorded_at: int, versions: pa.Array
-) -> pa.RecordBatch:
+def placed(events: pa.Table, after: int, recorded_at: int) -> Iterator[pa.RecordBatch]:
+    """Numbered events as they go into the log after a sequence, a row group at a time."""
+    for batch in events.to_batches(GROUP_EVENTS) if _fits(events) else _regrouped(events):
+        yield _whole(batch, after + 1, recorded_at)
+        after += len(batch)
+
+
+def _fits(events: pa.Table) -> bool:
+    return events.column("stream").num_chunks <= len(events) // GROUP_EVENTS + 1
+
+
+def _regrouped(events: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Many small chunks as few large ones: each batch costs a little, however small it is."""
+    for start in range(0, len(events), GROUP_EVENTS):
+        yield from events.slice(start, GROUP_EVENTS).combine_chunks().to_batches()
+
+
+def schema(events: pa.Table) -> pa.Schema:
+    """The columns of a commit of these events: the envelope, and their structs."""
+    return pa.schema([*ENVELOPE, *(f for f in events.schema if pa.types.is_struct(f.type))])
+
+
+def _whole(events: pa.RecordBatch, first: int, recorded_at: int) -> pa.RecordBatch:
     """A batch with all columns of the envelope, in their order, then the structs."""
     columns = dict(zip(events.schema.names, events.columns, strict=True))
-    columns["sequence"] = pa.array(range(first, first + len(events)), pa.int64())
-    columns["version"] = versions
+    columns["sequence"] = pa.array(np.arange(first, first + len(events)))
     columns["recorded_at"] = pa.repeat(pa.scalar(recorded_at, INSTANT), len(events))
     fields = [f for f in ENVELOPE if f.name != "digest"]
     fields += [f for f in events.schema if pa.types.is_struct(f.type)]

@@ -1,62 +1,188 @@
-"""Reading events out of commits: as Arrow batches for machines, as ``Event`` for people."""
+"""Reading events out of files: as Arrow batches for machines, as ``Event`` for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from event_log import commit
 from event_log.category import ENVELOPE, Registry
+from event_log.commits import Commits, Segment
 from event_log.errors import DamagedLog, EventLogError
 from event_log.event import Event
+from event_log.manifest import Group, SealedFile, span_of
 from event_log.upcast import to_read, upcast
 from event_log.validation import possible
 
-BATCH_EVENTS = 4096
+BATCH_EVENTS = 16_384
 
 
-def batches(
-    path: Path,
-    columns: Sequence[str],
-    after: int,
-    until: int,
-    types: pa.Schema,
-    registry: Registry | None = None,
-) -> Iterator[pa.RecordBatch]:
-    """The events of one file with ``after < sequence <= until``, with the columns asked for.
+def schema(registry: Registry) -> pa.Schema:
+    """The envelope, then every category's struct: what a scan of everything gives."""
+    return pa.schema([*ENVELOPE, *(pa.field(n, c.struct) for n, c in registry.items())])
 
-    ``types`` has the type of every column; one that the file lacks is null.
+
+@dataclass(frozen=True)
+class Part:
+    """What of the log is asked for: columns, ``after < sequence <= until``, and perhaps less.
+
+    ``categories`` and ``streams`` say what is enough to read, ``among`` (sorted) the only
+    sequences that are wanted.
     """
-    file = commit.reader(path)
-    asked = to_read(columns, registry) if registry else columns
-    present = [name for name in asked if name in file.schema_arrow.names]
-    groups = [group for group in range(file.num_row_groups) if _overlaps(file, group, after, until)]
-    wanted = [*dict.fromkeys(["sequence", *present])]
-    try:
-        for batch in file.iter_batches(
-            BATCH_EVENTS, row_groups=groups, columns=wanted, use_threads=False
-        ):
-            sequences = batch.column("sequence")
-            inside = pc.and_(pc.greater(sequences, after), pc.less_equal(sequences, until))
-            if inside.false_count:
-                batch = batch.filter(inside)
-            yield _shaped(upcast(batch, registry) if registry else batch, columns, types)
-            if sequences[-1].as_py() >= until:
-                return
-    except commit.UNREADABLE as error:
-        first = commit.first_of(path.name)
-        raise DamagedLog(
-            f"{path} cannot be read ({error}); restore it from a backup", first
-        ) from None
+
+    columns: Sequence[str] | None
+    """None stands for all that a file has, as it is written."""
+    after: int
+    until: int
+    categories: Sequence[str] | None = None
+    streams: Sequence[str] | None = None
+    among: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        columns: Sequence[str],
+        sequences: np.ndarray,
+        categories: Sequence[str] | None = None,
+        streams: Sequence[str] | None = None,
+    ) -> Part:
+        """Just the events of these sequences; their categories and streams if they are known."""
+        among = np.sort(sequences)
+        first, last = (int(among[0]), int(among[-1])) if len(among) else (1, 0)
+        return cls(columns, first - 1, last, categories, streams, among)
+
+    def wants(self, first: int, last: int) -> bool:
+        """Whether anything between two sequences is asked for."""
+        if self.among is not None:
+            place = int(np.searchsorted(self.among, first))
+            return place < len(self.among) and bool(self.among[place] <= last)
+        return first <= self.until and last > self.after
+
+    def within(self, file: SealedFile) -> bool:
+        """Whether a sealed file can hold any of it."""
+        known = self.categories is None or file.category in self.categories
+        return known and self.wants(file.first, file.last)
+
+    def groups(self, file: pq.ParquetFile) -> Iterator[tuple[int, int]]:
+        """The row groups that can hold any of it, each with its first sequence."""
+        stream = file.schema_arrow.names.index("stream")
+        for number in range(file.num_row_groups):
+            group = file.metadata.row_group(number)
+            sequences = group.column(0).statistics
+            if not self.wants(sequences.min, sequences.max):
+                continue
+            names = group.column(stream).statistics if self.streams is not None else None
+            if self.streams is None or names is None or not names.has_min_max or any(names.min <= wanted <= names.max for wanted in self.streams):
+                yield number, sequences.min
+
+    def read(self, file: pq.ParquetFile, path: Path, groups: list[int]) -> Iterator[pa.RecordBatch]:
+        """The events of row groups that are asked for, with the columns that the file has."""
+        names = file.schema_arrow.names
+        columns = names if self.columns is None else self.columns
+        wanted = [*dict.fromkeys(["sequence", *(name for name in columns if name in names)])]
+        try:
+            for batch in file.iter_batches(BATCH_EVENTS, row_groups=groups, columns=wanted):
+                inside = self._inside(batch.column("sequence"))
+                yield batch.filter(inside) if inside.false_count else batch
+        except commit.UNREADABLE as error:
+            raise DamagedLog(
+                f"{path} cannot be read ({error}); restore it from a backup", commit.begins(path)
+            ) from None
+
+    def _inside(self, sequences: pa.Array) -> pa.BooleanArray:
+        if self.among is not None:
+            here = sequences.to_numpy()
+            places = np.searchsorted(self.among, here).clip(max=len(self.among) - 1)
+            return pa.array(self.among[places] == here)
+        return pc.and_(pc.greater(sequences, self.after), pc.less_equal(sequences, self.until))
 
 
-def _overlaps(file: Any, group: int, after: int, until: int) -> bool:
-    statistics = file.metadata.row_group(group).column(0).statistics
-    return bool(statistics.max > after and statistics.min <= until)
+Shape = Callable[[pa.RecordBatch], pa.RecordBatch]
+"""Turns what a file holds into the columns that were asked for."""
+
+
+def batches(commits: Commits, part: Part, registry: Registry) -> Iterator[pa.RecordBatch]:
+    """The events of a part of the log, in order; a column that a file lacks is null.
+
+    Only the columns asked for are read, and only of files that can hold what is asked for.
+    """
+    wanted, types = part.columns or (), schema(registry)
+    part = replace(part, columns=to_read(wanted, registry))
+
+    def shape(batch: pa.RecordBatch) -> pa.RecordBatch:
+        return _shaped(upcast(batch, registry), wanted, types)
+
+    for segment in commits.segments(part.after, part.until):
+        if not part.wants(segment.first, segment.last):
+            continue
+        if segment.group is None:
+            yield from (shape(batch) for batch in in_commit(commits, segment, part))
+        else:
+            yield from _in_order(commits, segment.group, part, shape)
+
+
+def in_commit(commits: Commits, segment: Segment, part: Part) -> Iterator[pa.RecordBatch]:
+    """The events of an open commit, in order, as they are written."""
+    path = commits.path(segment.first)
+    with commit.reader(path) as file:
+        following = segment.first + file.metadata.num_rows
+        if following != segment.last + 1:
+            name = commit.name_of(following)
+            raise DamagedLog(f"{name} is missing; restore it from a backup", following)
+        names = file.schema_arrow.names
+        if part.categories is not None and not any(name in names for name in part.categories):
+            return
+        yield from part.read(file, path, [group for group, _ in part.groups(file)])
+
+
+def in_group(
+    commits: Commits, group: Group, part: Part
+) -> Iterator[tuple[int, list[pa.RecordBatch]]]:
+    """The events of a sealed group: by span, the batches of its files, as they are written."""
+    with ExitStack() as opened:
+        files = []
+        for sealed in filter(part.within, group.files):
+            path = commits.locate(sealed.name)
+            file = opened.enter_context(commit.reader(path))
+            spans: dict[int, list[int]] = {}
+            for number, first in part.groups(file):
+                spans.setdefault(span_of(first), []).append(number)
+            files.append((path, file, spans))
+        for span in sorted({span for _, _, spans in files for span in spans}):
+            here = [
+                batch
+                for path, file, spans in files
+                for batch in part.read(file, path, spans.get(span, []))
+            ]
+            yield span, [batch for batch in here if len(batch)]
+
+
+def whole(path: Path) -> Iterator[pa.RecordBatch]:
+    """All events of one file, as they are written."""
+    with commit.reader(path) as file:
+        everything = Part(None, 0, 2**63 - 1)
+        yield from everything.read(file, path, list(range(file.num_row_groups)))
+
+
+def _in_order(
+    commits: Commits, group: Group, part: Part, shape: Shape
+) -> Iterator[pa.RecordBatch]:
+    for _, found in in_group(commits, group, part):
+        if not found:
+            continue
+        sequences = pa.chunked_array([batch.column("sequence") for batch in found])
+        table = pa.Table.from_batches([shape(batch) for batch in found])
+        order = pc.sort_indices(sequences)
+        for start in range(0, len(table), BATCH_EVENTS):
+            yield from table.take(order.slice(start, BATCH_EVENTS)).combine_chunks().to_batches()
 
 
 def _shaped(batch: pa.RecordBatch, columns: Sequence[str], types: pa.Schema) -> pa.RecordBatch:
@@ -74,9 +200,15 @@ def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
     return column if column.type == kind else column.cast(kind)
 
 
-def schema(registry: Registry) -> pa.Schema:
-    """The envelope, then every category's struct: what a scan of everything gives."""
-    return pa.schema([*ENVELOPE, *(pa.field(n, c.struct) for n, c in registry.items())])
+def of_stream(
+    commits: Commits, stream: str, sequences: Sequence[int], registry: Registry
+) -> Iterator[Event]:
+    """The events of one stream, whose sequences are known: only what holds them is read."""
+    category = stream.partition("/")[0]
+    columns = [*ENVELOPE.names, *([category] if category in registry else [])]
+    part = Part.of(columns, np.array(sequences, np.int64), [category], [stream])
+    for batch in only(batches(commits, part, registry), {"stream": [stream]}):
+        yield from events(batch)
 
 
 def events(batch: pa.RecordBatch) -> Iterator[Event]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from event_log.category import Registry
 from event_log.errors import DamagedLog, IncompatibleSchema
 from event_log.evolution import Registered, checked
-from event_log.store import LocalStore
+from event_log.store import Store
 
 FOLDER = "schemas"
 SUFFIX = ".json"
@@ -17,7 +17,7 @@ SUFFIX = ".json"
 class Schemas:
     """The registered schemas of one log, ``schemas/<category>-<version>.json``."""
 
-    def __init__(self, store: LocalStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._read: dict[str, Registered] = {}
         self._registered: Registry | None = None

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import bisect
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from event_log import reading
-from event_log.category import ENVELOPE, Registry
+from event_log import commit, reading
+from event_log.category import ENVELOPE, INSTANT, Registry
+from event_log.commit import SchemaVersions
 from event_log.commits import Commits
 from event_log.errors import EventLogError, InvalidPoint
 from event_log.event import Event
+from event_log.reading import Part
+from event_log.roots import digest_at
 from event_log.upcast_copies import UpcastCopies
 from event_log.validation import instant
 
@@ -35,24 +36,39 @@ class Snapshot:
 
     @property
     def digest(self) -> str:
-        """The chain's digest at the commit that holds the last of these events, hexadecimal.
+        """The log's digest at this sequence, hexadecimal: it stands for all these events.
 
         What was made from a snapshot of the same sequence and digest was made from these events.
         """
-        return self.commits.digest(self.sequence).hex()
+        return digest_at(self.commits, self.sequence).hex()
 
-    def files(self) -> list[str]:
-        """The Parquet files that hold these events, in order.
+    def files(self, categories: Sequence[str] | None = None) -> list[str]:
+        """The Parquet files that hold these events; of some categories only, if given.
 
-        The last may hold later events as well: read it with ``sequence <= snapshot.sequence``.
+        They may hold later events as well: read them with ``sequence <= snapshot.sequence``.
+        Sealed files lie in Hive partitions; their columns ``category`` and the partition's agree.
         """
-        found = self.commits.between(0, self.sequence)
-        copies = UpcastCopies(self.commits.path(1).parents[1] / "cache", self.registry)
-        files = []
-        for about in found:
-            path = self.commits.path(about.first)
-            files.append(str(copies.path(path, schema_versions(path))))
-        return files
+        part = Part((), 0, self.sequence, categories)
+        names: list[str] = []
+        versions: dict[str, SchemaVersions] = {}
+        upcasts = any(category.upcasters for category in self.registry.values())
+        for segment in self.commits.segments(0, self.sequence):
+            if segment.group is None:
+                names.append(commit.name_of(segment.first))
+                if upcasts:
+                    versions[names[-1]] = self.commits.at(segment.first).schema_versions
+                continue
+            for file in filter(part.within, segment.group.files):
+                names.append(file.name)
+                versions[file.name] = {file.category: (file.schema_version,)}
+        paths = [self.commits.locate(name) for name in names]
+        if upcasts:
+            copies = UpcastCopies(self.commits.store.local / "cache", self.registry)
+            paths = [
+                copies.path(path, versions[name])
+                for path, name in zip(paths, names, strict=True)
+            ]
+        return [str(path) for path in paths]
 
     def scan(
         self,
@@ -75,13 +91,10 @@ class Snapshot:
                 if name not in there:
                     raise EventLogError(f"there is no {name!r}, but {', '.join(there)}")
         extra = [] if "category" in chosen or not categories else ["category"]
-        for about in self.commits.between(after, self.sequence):
-            path = self.commits.path(about.first)
-            found = reading.batches(
-                path, [*chosen, *extra], after, self.sequence, types, self.registry
-            )
-            for batch in reading.only(found, {"category": categories}):
-                yield batch.select(chosen)
+        part = Part([*chosen, *extra], after, self.sequence, categories)
+        found = reading.batches(self.commits, part, self.registry)
+        for batch in reading.only(found, {"category": categories}):
+            yield batch.select(chosen)
 
     def read(
         self,
@@ -92,6 +105,8 @@ class Snapshot:
         limit: int | None = None,
     ) -> Iterator[Event]:
         """The events after a sequence, oldest first, of one stream, category or type if given."""
+        if category is None and type in self.registry.owner:
+            category = self.registry.owner[type].name
         found = self.scan(after=after, categories=[category] if category else None)
         left = limit
         wanted = {"stream": [stream] if stream else None, "type": [type] if type else None}
@@ -102,15 +117,6 @@ class Snapshot:
             yield from reading.events(batch)
             if left == 0:
                 return
-
-
-def schema_versions(path: Path) -> dict[str, list[int]]:
-    """The schema versions of the events in a file, by category (stands in for the footer's)."""
-    table = pq.read_table(path, columns=["category", "schema_version"], partitioning=None)
-    found: dict[str, list[int]] = {}
-    for pair in table.group_by(["category", "schema_version"]).aggregate([]).to_pylist():
-        found.setdefault(pair["category"], []).append(pair["schema_version"])
-    return {name: sorted(versions) for name, versions in found.items()}
 
 
 def locate(point: Point, commits: Commits) -> int:
@@ -136,11 +142,19 @@ def locate(point: Point, commits: Commits) -> int:
 
 
 def _recorded_by(microseconds: int, commits: Commits) -> int:
-    firsts = commits.firsts()
-    later = bisect.bisect_right(
-        firsts, microseconds, key=lambda first: commits.at(first).recorded_at
-    )
-    return firsts[later] - 1 if later < len(firsts) else commits.last
+    whole = commits.recorded_by(microseconds)
+    if whole >= commits.manifest.through:
+        return whole
+    group = commits.segments(whole, whole + 1)[0]
+    found, moment = whole, pa.scalar(microseconds, INSTANT)
+    part = Part(["sequence", "recorded_at"], whole, group.last)
+    for batch in reading.batches(commits, part, Registry(())):
+        until = pc.less_equal(batch.column("recorded_at"), moment).true_count
+        if until:
+            found = batch.column("sequence")[until - 1].as_py()
+        if until < len(batch):
+            break
+    return found
 
 
 def shown(moment: datetime) -> str:

@@ -1,137 +1,151 @@
-"""Where the log's files lie: the local file system, with put-if-absent as its only lock.
+"""Where the log's files lie: what the log needs of a store, and which store a location means.
 
-A file is written under a name of its own, fsynced, and then hard-linked to its final name, which
-the file system refuses when that name is taken; the folder is fsynced after it. So a name either
-is absent or names a whole, durable file, and of two writers one wins.
+A store keeps whole, immutable files under names such as ``commits/00000000000000000321.parquet``.
+Its one lock is put-if-absent: of any number of writers that put one name, exactly one wins.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
-import time
-import uuid
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 from event_log.errors import EventLogError
 
-STALE_SECONDS = 86_400.0
-"""A staged file this old belongs to a writer that is dead."""
+OBJECT_STORES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss")
+"""The schemes of a location that is no folder; those of the ``object_store`` library."""
+NOTHING_APPENDED = "Nothing was appended."
+REPEAT = "Append the same events with the same ids again."
+"""What to do when it is not known whether a file was kept: event ids make it safe."""
 
 
 class StoreError(EventLogError):
-    """The file system refused: full, read-only, or not what the log needs."""
+    """The store refused: full, read-only, unreachable, or not what the log needs."""
 
 
-class LocalStore:
-    """The files of one log below a folder, which is made by the first write."""
+class Store(Protocol):
+    """The files of one log. Every name is ``folder/file``; a file never changes once it is put.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
-        self._staging = self.root / "staging"
-        self._prepared = False
+    All methods raise ``StoreError`` when the store refuses; they are safe among threads and
+    processes.
+    """
+
+    @property
+    def local(self) -> Path:
+        """A local folder for what may be lost or is this machine's own: caches, subscriptions."""
+
+    def names(self, folder: str, suffix: str = "") -> list[str]:
+        """The names of the files in a folder that end so, sorted; none when there is no folder."""
+
+    def walk(self, folder: str) -> list[str]:
+        """The names of all files at any depth below a folder, relative to it, sorted."""
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+
+    def identity(self, name: str) -> object:
+        """What is equal as long as the file is the same; raises ``FileNotFoundError``."""
+
+    def modified(self, name: str) -> float:
+        """When the file was put, in seconds since 1970; raises ``FileNotFoundError``."""
 
     def path(self, name: str) -> Path:
-        """Where the file of this name lies, or would lie."""
-        return self.root / name
+        """A local file with this content: the file itself, or a copy that is kept.
 
-    def names(self, folder: str, suffix: str) -> list[str]:
-        """The names of the files in a folder that end so, sorted; none when there is no folder."""
-        try:
-            found = [path.name for path in (self.root / folder).iterdir()]
-        except FileNotFoundError:
-            return []
-        except NotADirectoryError:
-            raise StoreError(
-                f"{self.root / folder} is a file where a folder should be; move it away"
-            ) from None
-        return sorted(name for name in found if name.endswith(suffix))
+        A store that has to fetch it raises ``FileNotFoundError`` when it is missing; the local
+        store gives the path where it would lie.
+        """
+
+    def fresh_path(self, name: str) -> Path:
+        """Like ``path``, but never a copy that was kept: what the store itself has now."""
 
     def put_if_absent(self, name: str, write: Callable[[Path], None]) -> bool:
         """Let ``write`` fill a file and give it this name: False, and no change, if it is taken.
 
-        When this returns True the file and its name survive power loss.
+        When this returns True the file and its name survive power loss. ``write`` may be called
+        again, with another path, when a folder was removed meanwhile.
         """
-        target = self.root / name
-        staged = self._staging / f"{os.getpid()}-{uuid.uuid4().hex}"
-        try:
-            self._make_folders(target.parent)
-            write(staged)
-            _sync(staged)
-            if not _linked(staged, target):
-                return False
-        except OSError as error:
-            raise StoreError(
-                f"cannot write {target}: {_hint(error)}. Nothing was appended."
-            ) from error
-        finally:
-            with contextlib.suppress(OSError):  # a stale staged file is cleaned another day
-                staged.unlink(missing_ok=True)
-        self.make_durable(name)
-        return True
 
     def make_durable(self, name: str) -> None:
-        """Let the name of a file survive power loss, whoever wrote it."""
-        folder = (self.root / name).parent
-        try:
-            _sync(folder)
-        except OSError as error:
-            raise StoreError(
-                f"{self.root / name} is written, but not safe from a power failure: "
-                f"{_hint(error)}. Append the same events with the same ids again."
-            ) from error
+        """Let the name of a file survive power loss, whoever put it."""
 
-    def _make_folders(self, folder: Path) -> None:
-        if not (folder.is_dir() and self._staging.is_dir()):
-            above = [path for path in (folder, *folder.parents) if not path.exists()]
-            for made in (folder, self._staging):
-                made.mkdir(parents=True, exist_ok=True)
-            for path in above:
-                _sync(path.parent)
-        if not self._prepared:
-            for path in (self.root, self.root.parent):  # another process may just have made them
-                _sync(path)
-            self._clean()
-            self._prepared = True
+    def delete(self, name: str) -> None:
+        """Remove a file, if it is there. After power loss it may be back."""
 
-    def _clean(self) -> None:
-        """Remove what writers that died more than a day ago left behind."""
-        oldest = time.time() - STALE_SECONDS
-        for staged in self._staging.glob("*"):
-            with contextlib.suppress(FileNotFoundError):  # another process cleans as well
-                if staged.stat().st_mtime < oldest:
-                    staged.unlink()
+    def watch_folder(self, folder: str) -> Path | None:
+        """The local folder whose changes tell of new files; None where one has to ask."""
+
+
+class Fresh:
+    """A store of which nothing is believed that was fetched before: for verification."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.path = store.fresh_path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def open_store(location: str | Path) -> Store:
+    """The store at a location: a folder or ``file://`` URL, or ``s3://``, ``gs://``, ``az://``.
+
+    A folder is made by the first write. An object store is asked at once whether it is there and
+    keeps to conditions; endpoint and credentials come from the usual environment variables.
+
+    >>> open_store("archive/log").path("commits/1").parts[-4:]
+    ('archive', 'log', 'commits', '1')
+    """
+    scheme = _scheme(location)
+    if scheme in OBJECT_STORES:
+        from event_log.object_store import ObjectStore
+
+        return ObjectStore(str(location))
+    from event_log.local_store import LocalStore
+
+    if scheme is None:
+        return LocalStore(Path(location))
+    if scheme != "file":
+        raise StoreError(
+            f"{scheme}:// is no store that Stet knows: give a folder, or a URL that begins with "
+            "file://, s3://, gs:// or az://"
+        )
+    url = urlsplit(str(location))
+    if url.netloc not in ("", "localhost") or not url.path:
+        raise StoreError(
+            f"{location} names another machine; write file:///folder, with three slashes"
+        )
+    return LocalStore(Path(unquote(url.path)))
+
+
+def _scheme(location: str | Path) -> str | None:
+    """What stands before ``://``; None for a path, also for one of a URL that became a path."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):(//)?", str(location))
+    if found and isinstance(location, str) and found[2]:
+        return found[1].lower()
+    if found and found[1].lower() in OBJECT_STORES and str(location)[found.end() :][:1] == "/":
+        raise StoreError(f"{location} is no folder; write {found[1]}://bucket/prefix")
+    return None
 
 
 HINTS = {
     errno.ENOSPC: "the disk is full; make room and repeat",
     errno.EDQUOT: "the disk quota is used up; make room and repeat",
     errno.EROFS: "the file system is read-only; mount it for writing and repeat",
-    errno.EACCES: "no permission to write there; check the folder's owner and mode",
+    errno.EACCES: "no permission there; check the folder's owner and mode",
     errno.EPERM: "the file system has no hard links, which the log needs to be safe; "
     "put the archive on another one",
     errno.ENOTDIR: "a file lies where a folder should be; move it away",
     errno.EEXIST: "a file lies where a folder should be; move it away",
+    errno.ENAMETOOLONG: "the name is too long for this file system; choose a shorter folder",
+    errno.EMFILE: "too many files are open; raise the limit (ulimit -n) and repeat",
 }
+"""What to do about an error of the file system, by its number."""
 
 
-def _hint(error: OSError) -> str:
+def hint(error: OSError) -> str:
+    """What to do about an error of the file system."""
     return HINTS.get(error.errno or 0, error.strerror or str(error))
-
-
-def _linked(staged: Path, target: Path) -> bool:
-    try:
-        os.link(staged, target)
-    except FileExistsError:
-        return target.exists() and staged.samefile(target)  # a network may repeat what it did
-    return True
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

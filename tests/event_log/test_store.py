@@ -9,8 +9,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from event_log import EventLogError, store
-from event_log.store import LocalStore, StoreError
+from event_log import EventLogError
+from event_log.disk import Disk
+from event_log.local_store import LocalStore
+from event_log.store import StoreError
 
 
 def refusing(code: int, times: int = 1):
@@ -32,7 +34,7 @@ def refusing(code: int, times: int = 1):
 HINTS = {
     errno.ENOSPC: "the disk is full; make room and repeat",
     errno.EROFS: "the file system is read-only; mount it for writing and repeat",
-    errno.EACCES: "no permission to write there; check the folder's owner and mode",
+    errno.EACCES: "no permission there; check the folder's owner and mode",
     errno.EPERM: "the file system has no hard links",
     errno.EIO: "Input/output error",
 }
@@ -76,19 +78,19 @@ def test_a_commit_whose_name_may_be_lost_says_so_and_repeating_it_is_safe(
     batch = log.batch()
     batch.add(domain.changed())
     synced: list[Path] = []
-    sync = store._sync
+    sync = Disk.sync
 
-    def fails_for_folders(path: Path) -> None:
+    def fails_for_folders(disk: Disk, path: Path) -> None:
         synced.append(path)
         if path.name == "commits":
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        sync(path)
+        sync(disk, path)
 
-    monkeypatch.setattr(store, "_sync", fails_for_folders)
+    monkeypatch.setattr(Disk, "sync", fails_for_folders)
     for _ in range(2):
         with pytest.raises(StoreError, match="is written, but not safe from a power failure"):
             log.commit(batch)
-    monkeypatch.setattr(store, "_sync", lambda path: (synced.append(path), sync(path)))
+    monkeypatch.setattr(Disk, "sync", lambda disk, path: (synced.append(path), sync(disk, path)))
     synced.clear()
     receipt = log.commit(batch)
     assert (receipt.first, receipt.last, receipt.added) == (2, 2, 0)
@@ -141,18 +143,17 @@ def test_a_link_that_a_network_made_and_then_denied_is_won(tmp_path: Path, monke
 def test_file_and_folders_are_synced_before_an_append_returns(
     log, domain, path, monkeypatch
 ) -> None:
-    synced: list[str] = []
-    sync = store._sync
+    synced: list[Path] = []
+    sync = Disk.sync
 
-    def noting(target: Path) -> None:
-        synced.append("file" if target.is_file() else str(target.relative_to(path.parent)))
-        sync(target)
+    def noting(disk: Disk, target: Path) -> None:
+        synced.append(Path("file") if target.is_file() else target)
+        sync(disk, target)
 
-    monkeypatch.setattr(store, "_sync", noting)
+    monkeypatch.setattr(Disk, "sync", noting)
     log.append([domain.made()])
-    assert synced.index("file") < len(synced) - 1
-    assert synced[-1] == "log/commits"
-    assert {"log", "."} <= set(synced)
+    assert synced[-2:] == [Path("file"), path / "commits"]
+    assert {path, path.parent} <= set(synced[:-2])
     synced.clear()
     log.append([domain.changed()])
-    assert synced == ["file", "log/commits"]
+    assert synced == [Path("file"), path / "commits"]

@@ -1,8 +1,9 @@
-"""The digest of an event in plain Python, from what ``event_log/digest.py`` says and no more."""
+"""The digest of an event in plain Python, from what ``event_log/canonical.py`` says and no more."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -23,35 +24,49 @@ ENVELOPE = (
 )
 
 
-def measured(text: str) -> str:
-    return f"{len(text.encode())}:{text}"
-
-
-def text_form(value: Any) -> str:
+def value_form(value: Any) -> bytes:
     if isinstance(value, str):
-        return value
+        return value.encode()
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return b"\1" if value else b"\0"
     if isinstance(value, int):
-        return str(value)
+        return struct.pack("<q", value)
     if isinstance(value, float):
-        return str(struct.unpack("<q", struct.pack("<d", value))[0])
+        return bytes.fromhex("000000000000f87f") if math.isnan(value) else struct.pack("<d", value)
     if isinstance(value, datetime):
-        return str((value - EPOCH) // timedelta(microseconds=1))
+        return struct.pack("<q", (value - EPOCH) // timedelta(microseconds=1))
     if isinstance(value, date):
-        return str((value - date(1970, 1, 1)).days)
-    return "".join(measured(text_form(item)) for item in value)
+        return struct.pack("<i", (value - date(1970, 1, 1)).days)
+    return b"".join(b"\xff\xff\xff\xff" if v is None else measured(v) for v in value)
+
+
+def measured(value: Any) -> bytes:
+    form = value_form(value)
+    return struct.pack("<I", len(form)) + form
+
+
+def canonical_form(event: Any) -> bytes:
+    """The canonical form of an event as it was read."""
+    named = [(name, getattr(event, name)) for name in ENVELOPE]
+    named += [("." + name, event.data[name]) for name in sorted(event.data)]
+    return b"".join(n.encode() + b"\0" + measured(v) for n, v in named if v is not None)
 
 
 def event_digest(event: Any) -> bytes:
     """The digest of an event as it was read."""
-    form = "stet-1;"
-    for name in ENVELOPE:
-        value = getattr(event, name)
-        form += "-" if value is None else measured(text_form(value))
-    for name in sorted(event.data):
-        form += measured(name) + measured(text_form(event.data[name]))
-    return hashlib.sha256(form.encode()).digest()
+    return hashlib.sha256(b"\0" + canonical_form(event)).digest()
+
+
+def root(digests: list[bytes]) -> bytes:
+    """The root of the tree over some digests, as RFC 9162, section 2.1.1, defines it."""
+    if not digests:
+        return bytes(32)
+    if len(digests) == 1:
+        return digests[0]
+    half = 1
+    while half * 2 < len(digests):
+        half *= 2
+    return hashlib.sha256(b"\1" + root(digests[:half]) + root(digests[half:])).digest()
 
 
 def chained(previous: bytes, digests: list[bytes]) -> bytes:

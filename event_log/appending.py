@@ -1,0 +1,271 @@
+"""Appending: concurrent appends of one process share commits, and the file name is the lock.
+
+Threads put what they append into a line. The first of them leads: it takes all that waits there,
+checks each on its own, and writes one commit for all that may be appended; the others wait for
+that. So a commit costs its two fsyncs once, however many threads it is for.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+import pyarrow as pa
+
+from event_log import commit, known, placing
+from event_log.batch import as_columns, together
+from event_log.category import Registry
+from event_log.commit import CommitMetadata
+from event_log.commits import Commits
+from event_log.errors import InvalidEvent, WrongExpectedVersion
+from event_log.event import Receipt
+from event_log.index import Found
+from event_log.lookup import INDEXED, Lookup
+from event_log.merkle import Frontier
+from event_log.pending import Pending
+from event_log.roots import flat, frontier_at
+from event_log.store import StoreError
+
+GROUP_EVENTS = 10_000
+"""Events after which a group is full: whoever waits behind them leads the next one."""
+LONGEST_PAUSE = 0.05
+"""Seconds: the longest pause after a lost race for a name; it grows up to this."""
+
+INTERRUPTED = (
+    "the thread that wrote this commit was interrupted, so it is not known whether it was written. "
+    "Append the same events with the same ids again."
+)
+
+
+class Appender:
+    """Appends to a log, for all threads of a process."""
+
+    def __init__(self, commits: Commits, lookup: Lookup, registry: Registry) -> None:
+        self._commits = commits
+        self._lookup = lookup
+        self._registry = registry
+        self._line: deque[Pending] = deque()
+        self._leading = False
+        self._mutex = threading.Lock()
+
+    def append(self, pending: Pending) -> Receipt:
+        """Append, with what others append at the same time; raises what it came to."""
+        with self._mutex:
+            self._line.append(pending)
+            wait, self._leading = self._leading, True
+        if wait:
+            pending.wait()
+        if not pending.done:
+            self._lead()
+        return pending.outcome()
+
+    def _lead(self) -> None:
+        """Commit what stands first in the line; then wake all it was for, and the next to lead."""
+        with self._mutex:
+            group = self._first_in_line()
+        try:
+            self._commit(list(group))
+        except BaseException as error:
+            interrupted = not isinstance(error, Exception)
+            for place, pending in enumerate(group):
+                if not pending.done:
+                    pending.error = StoreError(INTERRUPTED) if interrupted and place else error
+        finally:
+            with self._mutex:
+                following = self._line[0] if self._line else None
+                self._leading = following is not None
+            for pending in group[1:]:
+                pending.wake()
+            if following is not None:
+                following.wake()
+
+    def _first_in_line(self) -> list[Pending]:
+        group = [self._line.popleft()]
+        events = len(group[0].batch)
+        while self._line and not (group[0].alone or self._line[0].alone):
+            events += len(self._line[0].batch)
+            if events > GROUP_EVENTS:
+                break
+            group.append(self._line.popleft())
+        return group
+
+    def _commit(self, group: list[Pending]) -> None:
+        """Append a group: try until each of it is in the log, or refused."""
+        lost = 0
+        while group:
+            found = self._find(group)
+            admitted = self._admitted(group, found)
+            table = self._numbered(admitted, found) if admitted else None
+            if table is not None and not self._put(admitted, table, found):
+                lost += 1
+                time.sleep(random.uniform(0, min(0.0005 * 2**lost, LONGEST_PAUSE)))  # noqa: S311
+            group = [pending for pending in group if not pending.done]
+
+    def _find(self, group: list[Pending]) -> Found:
+        """What the log knows of the ids and streams of a group, and of its producer."""
+        if group[0].alone:
+            pending = group[0]
+            producer = pending.producer[0] if pending.producer else None
+            return self._lookup.find(pending.ids, pending.all_streams(), producer=producer)
+        ids = [event_id for pending in group for event_id in pending.ids]
+        streams = {stream for pending in group for stream in pending.all_streams()}
+        return self._lookup.find(ids, streams)
+
+    def _admitted(self, group: list[Pending], found: Found) -> list[Pending]:
+        """Those of a group that go into the next commit; who must not is refused by itself.
+
+        Who brings an id that another of the group brings as well waits for the commit after.
+        """
+        now = dict(found.versions) if len(group) > 1 else found.versions
+        ids: set[str] = set()
+        admitted = []
+        for pending in group:
+            try:
+                if not self._admit(pending, found, now):
+                    continue
+            except (InvalidEvent, WrongExpectedVersion) as error:
+                pending.error = error
+                continue
+            if len(group) > 1:
+                if not ids.isdisjoint(pending.ids):
+                    continue
+                ids.update(pending.ids)
+                for stream in pending.fresh_streams():
+                    now[stream] = now.get(stream, 0) + 1
+            admitted.append(pending)
+        return admitted
+
+    def _admit(self, pending: Pending, found: Found, now: dict[str, int]) -> bool:
+        """Whether something is left to append; raises when it must not be appended."""
+        if pending.producer and found.producer and found.producer[0] >= pending.producer[1]:
+            pending.receipt = known.receipt_at(self._commits, found.producer[1])
+            return False
+        pending.leave_out(known.among(pending, found, self._commits, self._registry))
+        if not pending.events:
+            pending.receipt = known.receipt(self._commits, pending.known)
+            return False
+        for stream, version in pending.expected.items():
+            if now.get(stream, 0) != version:
+                raise WrongExpectedVersion(stream, version, now.get(stream, 0))
+        return True
+
+    def _numbered(self, admitted: list[Pending], found: Found) -> pa.Table | None:
+        """All events to append, with their versions; None when one of the group is refused now."""
+        if all(pending.lines is not None for pending in admitted):
+            lines = [line for pending in admitted for line in pending.lines or ()]
+            table = pa.Table.from_batches([as_columns(lines, self._registry)])
+        elif len(admitted) == 1:
+            table = admitted[0].table()
+        else:
+            table = together([pending.table() for pending in admitted], self._registry)
+        try:
+            return placing.numbered(table, found.versions, self._registry)
+        except InvalidEvent as error:
+            place = error.position
+            for pending in admitted:
+                if place < pending.events:
+                    event_id = pending.table().column("event_id")[place].as_py()
+                    at = pending.batch.position(event_id)
+                    pending.error = InvalidEvent(error.field, error.reason, at)
+                    break
+                place -= pending.events
+        return None
+
+    def _put(self, admitted: list[Pending], table: pa.Table, found: Found) -> bool:
+        """Try to make these the next commit; False when another writer was faster."""
+        before = found.place[0]
+        store, commits = self._commits.store, self._commits
+        producers = dict([admitted[0].producer]) if admitted[0].producer else {}
+        writing = Writing(table, before, self._now(), frontier_at(commits, before), producers)
+        name = commit.name_of(before + 1)
+        if not store.put_if_absent(name, writing.write):
+            if commits.refresh() <= before:
+                raise StoreError(f"{store.path(name)} is no commit; move it out of the log")
+            return False
+        commits.extend(writing.about)
+        writing.tell(admitted)
+        place = (writing.about.last, writing.about.digest.hex())
+        self._lookup.extend(place, writing.indexed, producers)
+        return True
+
+    def _now(self) -> int:
+        """This moment, or the last commit's when the clock has jumped back behind it."""
+        return max(time.time_ns() // 1000, self._commits.recorded_to)
+
+
+class Writing:
+    """A commit while it is written: its events get their place, and their digests are chained."""
+
+    def __init__(
+        self,
+        events: pa.Table,
+        before: int,
+        recorded_at: int,
+        frontier: Frontier,
+        producers: dict[str, int],
+    ) -> None:
+        self._events = events
+        self._before = before
+        self._recorded_at = recorded_at
+        self._start = frontier
+        self._producers = producers
+
+    def write(self, path: Path) -> None:
+        """Write the file; also again, to another path."""
+        self.indexed: list[pa.RecordBatch] = []
+        self._digests: list[bytes] = []
+        few = len(self._events) < commit.FEW_EVENTS
+        writer = commit.Writer(path, placing.schema(self._events), few=few)
+        try:
+            frontier = self._start
+            for batch in placing.placed(self._events, self._before, self._recorded_at):
+                writer.write(pa.Table.from_batches([batch]))
+                self._digests.append(bytes(flat(batch.column("digest"))))
+                frontier = frontier.append(self._digests[-1])
+                self.indexed.append(batch.select(INDEXED))
+            self.about = self._metadata(frontier)
+            writer.close(self.about.footer())
+        finally:
+            writer.abandon()
+
+    def _metadata(self, frontier: Frontier) -> CommitMetadata:
+        columns = (self._events.column(name) for name in ("category", "schema_version"))
+        pairs = {(c.as_py(), v.as_py()) for c, v in _distinct(*columns)}
+        versions: dict[str, tuple[int, ...]] = {}
+        for category, version in sorted(pairs):
+            versions[category] = (*versions.get(category, ()), version)
+        return CommitMetadata(
+            first=self._before + 1,
+            last=self._before + len(self._events),
+            recorded_at=self._recorded_at,
+            previous=self._start.root,
+            frontier=frontier,
+            schema_versions=versions,
+            producers=self._producers,
+        )
+
+    def tell(self, admitted: list[Pending]) -> None:
+        """Give each of those that share the commit its receipt."""
+        versions = self._events.column("version")
+        frontier, first, end = self._start, self._before + 1, 0
+        digests = b"".join(self._digests) if len(admitted) > 1 else b""
+        for pending in admitted:
+            begin, end = end, end + pending.events
+            if digests:
+                frontier = frontier.append(digests[32 * begin : 32 * end])
+            root = frontier.root if digests else self.about.digest
+            pending.receipt = Receipt(
+                first=min([first + begin, *pending.known.values()]),
+                last=first + end - 1,
+                version=versions[end - 1].as_py(),
+                digest=root.hex(),
+                added=pending.events,
+            )
+
+
+def _distinct(categories: pa.ChunkedArray, versions: pa.ChunkedArray) -> list[tuple[pa.Scalar, ...]]:
+    found = pa.table({"c": categories, "v": versions}).group_by(["c", "v"]).aggregate([])
+    return list(zip(found.column("c"), found.column("v"), strict=True))

@@ -1,0 +1,55 @@
+"""The log's digest at any sequence: the root of the Merkle tree over the events up to there.
+
+Most are at hand: each commit says its own, and a manifest that of each whole span. In between, the
+digests of at most a span of events are read.
+"""
+
+from __future__ import annotations
+
+from event_log import reading
+from event_log.category import ENVELOPE, Registry
+from event_log.commits import Commits
+from event_log.manifest import SPAN, span_of
+from event_log.merkle import Frontier
+from event_log.reading import Part
+
+NO_CATEGORIES = Registry(())
+
+
+def frontier_at(commits: Commits, sequence: int) -> Frontier:
+    """The frontier of the events 1 to a sequence that was seen."""
+    sealed = commits.manifest
+    if sequence == 0:
+        return Frontier.empty()
+    if sequence == sealed.through:
+        return sealed.frontier
+    if sequence > sealed.through:
+        about = commits.at(sequence)
+        if about.last == sequence:
+            return about.frontier
+        return frontier_at(commits, about.first - 1).append(
+            digests(commits, about.first - 1, sequence)
+        )
+    span = span_of(sequence)
+    return sealed.frontier_at_span(span).append(digests(commits, span * SPAN, sequence))
+
+
+def digest_at(commits: Commits, sequence: int) -> bytes:
+    """The log's digest at a sequence that was seen: 32 zero bytes before the first event."""
+    return frontier_at(commits, sequence).root
+
+
+def digests(commits: Commits, after: int, until: int) -> bytes:
+    """The digests of events in their order, one after the other: 32 bytes each."""
+    part = Part(["digest"], after, until)
+    found = reading.batches(commits, part, NO_CATEGORIES)
+    width = ENVELOPE.field("digest").type.byte_width
+    return b"".join(flat(batch.column("digest"), width) for batch in found)
+
+
+def flat(digests: object, width: int = 32) -> memoryview:
+    """The bytes of an array of digests, not copied."""
+    array: object = digests
+    buffer = array.buffers()[1]  # type: ignore[attr-defined]
+    start = array.offset * width  # type: ignore[attr-defined]
+    return memoryview(buffer)[start : start + len(array) * width]  # type: ignore[arg-type]
