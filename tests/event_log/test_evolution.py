@@ -323,6 +323,10 @@ def test_a_new_event_of_a_retired_type_is_refused_with_the_type_to_use(path) -> 
         log.append([NewEvent("note/1", "NoteBurnt")])
     with pytest.raises(InvalidEvent, match=r"'note' has NoteWritten, NoteEdited, NoteShredded$"):
         log.append([NewEvent("note/1", "NoteEaten")])
+    columns = pa.table({"stream": ["note/1"] * 2, "type": ["NoteShredded", "NoteBurnt"]})
+    with pytest.raises(InvalidEvent, match=r"NoteBurnt is retired; use NoteShredded$") as error:
+        log.append_many(columns)
+    assert (error.value.field, error.value.position) == ("type", 1)
     assert log.append([NewEvent("note/1", "NoteShredded")]).version == 3
     assert [event.type for event in log.read()] == ["NoteWritten", "NoteBurnt", "NoteShredded"]
 
@@ -335,6 +339,14 @@ def test_without_a_type_of_the_same_effect_all_that_can_be_used_are_named(path) 
     log = EventLog(path, (version_2(types=none),))
     with pytest.raises(InvalidEvent, match=r"NoteBurnt is retired; 'note' takes no new events"):
         log.append([NewEvent("note/1", "NoteBurnt")])
+
+
+def test_no_message_tells_to_begin_with_a_retired_type(path) -> None:
+    begun = EventType("NoteBegun", Effect.CREATES, ("title",))
+    retired = changed(replace(WRITTEN, retired=True), EDITED, BURNT, begun)
+    log = EventLog(path, (version_2(types=retired),))
+    with pytest.raises(InvalidEvent, match=r"NoteEdited needs NoteBegun before it"):
+        log.append([NewEvent("note/2", "NoteEdited")])
 
 
 # declarations

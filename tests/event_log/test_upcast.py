@@ -29,6 +29,7 @@ from event_log import (
     EventLogError,
     EventType,
     IncompatibleSchema,
+    InvalidEvent,
     NewEvent,
     Upcaster,
     dropped,
@@ -140,6 +141,18 @@ def test_an_upcast_event_says_which_schema_version_wrote_it_and_keeps_its_digest
     assert dict(zip(*raw.to_pydict().values(), strict=True)) == digests
 
 
+def test_an_event_appended_again_in_its_newest_form_is_the_one_that_was_appended(path) -> None:
+    log = written_log(path, 1, 3)
+    again = [
+        NewEvent("report/whale", "ReportFiled", data, event_id="1-2", actor="ishmael")
+        for data in (READ_WITH_3[1], {**READ_WITH_3[1], "words": 1})
+    ]
+    receipt = log.append(again[:1])
+    assert (receipt.first, receipt.added, log.head) == (2, 0, 6)
+    with pytest.raises(InvalidEvent, match="is the id of another event, at sequence 2"):
+        log.append(again[1:])
+
+
 @pytest.mark.parametrize("version", REPORTS)
 def test_files_for_other_engines_hold_what_reading_gives(path, version) -> None:
     log = written_log(path, version, 3)
@@ -193,8 +206,9 @@ def reports(draw, version):
 
 @st.composite
 def appends(draw):
+    """A schema version, what a program that has it appends, and whether the log is sealed then."""
     version = draw(st.sampled_from([1, 2, 3]))
-    return version, draw(st.lists(reports(version), min_size=1, max_size=4))
+    return version, draw(st.lists(reports(version), min_size=1, max_size=4)), draw(st.booleans())
 
 
 @FEW
@@ -211,14 +225,26 @@ def test_a_mix_of_versions_is_read_as_each_event_upcast_alone(history) -> None:
         for version, log in logs.items():
             log.append([NewEvent("report/1", "ReportFiled", begun[version])])
             expected.append(plain("ReportFiled", begun[version], version, 3))
-        for version, events in history:
+        for version, events, seals in history:
             logs[version].append([NewEvent("report/1", kind, data) for kind, data in events])
             expected += [plain(kind, data, version, 3) for kind, data in events]
+            if seals:
+                logs[version].seal(grace_seconds=0)
         log = logs[3]
         assert [dict(event.data) for event in log.read()] == expected
         assert [dict(event.data) for event in log.stream("report/1")] == expected
         assert queried_reports(log) == expected
         assert log.verify().events == len(expected)
+
+
+@pytest.mark.parametrize("version", REPORTS)
+def test_sealed_events_are_read_as_the_newest_has_them(path, version) -> None:
+    log = written_log(path, version, version)
+    log.seal(grace_seconds=0)
+    log = written.opened(path, 3)
+    assert [dict(event.data) for event in log.read()] == READ_WITH_3[: log.head]
+    assert queried(log) == READ_WITH_3[: log.head]
+    assert log.verify().events == log.head
 
 
 def queried_reports(log) -> list[dict]:
