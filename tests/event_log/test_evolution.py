@@ -310,6 +310,22 @@ def test_events_whose_schema_the_log_has_lost_are_not_guessed_at(path) -> None:
         readable(path, NOTE, newest=2)
 
 
+def test_an_older_program_that_reads_is_told_as_soon_as_there_are_such_events(path) -> None:
+    second = version_2(HEADLINE, HEADED, RENAMED)
+    open_before = EventLog(path, (NOTE,))
+    assert len(list(open_before.read())) == 1
+    newer = EventLog(path, (second,))
+    newer.append([NewEvent("note/2", "NoteWritten", {"headline": "b"})])
+    for log in (open_before, EventLog(path, (NOTE,))):
+        assert log.head == 2
+        for read in (log.read, log.scan, lambda log=log: log.read(stream="note/1")):
+            with pytest.raises(IncompatibleSchema, match=r"would misread; install the newer one"):
+                list(read())
+        with pytest.raises(IncompatibleSchema):
+            log.at().files()
+        assert log.verify().events == 2
+
+
 # retired types
 
 
