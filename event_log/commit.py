@@ -169,7 +169,7 @@ def read_metadata(path: Path) -> CommitMetadata:
     first = first_of(path.name)
     said = about.get(b"stet.format", FORMAT)
     if said != FORMAT:
-        raise EventLogError(f"{path} has the format {said.decode(errors='replace')}; {_other(said)}")
+        raise EventLogError(f"{path} has the format {said.decode(errors='replace')}, {_other(said)}")
     try:
         found = _metadata(about)
     except (KeyError, ValueError, TypeError, AttributeError):
@@ -184,8 +184,8 @@ def read_metadata(path: Path) -> CommitMetadata:
 def _other(said: bytes) -> str:
     if said == b"1":
         return (
-            "it was written by a version of Stet before the first release, whose logs are not "
-            "read any more; import its source again into another --home"
+            "which versions of Stet wrote before the first release and this one does not read; "
+            "import its source again into another --home"
         )
     return "which is newer than this version of Stet; install a newer one"
 
@@ -219,7 +219,7 @@ def reader(path: Path, *, checksums: bool = False) -> pq.ParquetFile:
         ) from None
 
 
-def begins(path: Path) -> int:
+def begins(path: Path | str) -> int:
     """The sequence that a file's name begins with, for messages; 0 when it names none."""
-    digits = path.name[:20]
+    digits = Path(path).name[:20]
     return int(digits) if digits.isascii() and digits.isdigit() else 0

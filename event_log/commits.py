@@ -96,8 +96,7 @@ class Commits:
         try:
             return self.store.path(name)
         except FileNotFoundError:
-            first = commit.begins(Path(name))
-            raise DamagedLog(f"{name} is missing; restore it from a backup", first) from None
+            raise self.missing(name) from None
 
     def at(self, sequence: int) -> CommitMetadata:
         """The open commit that holds a sequence."""
@@ -194,8 +193,9 @@ class Commits:
             return False
         if found != identity:
             raise DamagedLog(
-                f"{name} was replaced while the log was open; open it again, and verify it",
-                commit.begins(Path(name)),
+                f"{self.store.where(name)} was replaced while the log was open; "
+                "open it again, and verify it",
+                commit.begins(name),
             )
         return True
 
@@ -247,8 +247,12 @@ class Commits:
             self.newest_schemas[name] = max(self.newest_schemas.get(name, 0), *versions)
         return about
 
+    def missing(self, name: str) -> DamagedLog:
+        """The error that a file is not there."""
+        where = self.store.where(name)
+        return DamagedLog(f"{where} is missing; restore it from a backup", commit.begins(name))
+
     def _missing(self, first: int) -> DamagedLog:
-        name = commit.name_of(first)
-        return DamagedLog(f"{name} is missing; restore it from a backup", first)
+        return self.missing(commit.name_of(first))
 
 

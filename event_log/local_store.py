@@ -42,18 +42,23 @@ class LocalStore:
 
     fresh_path = path
 
+    def where(self, name: str) -> str:
+        """The path of the file."""
+        return str(self.root / name)
+
     def watch_folder(self, folder: str) -> Path | None:
         """The folder, which need not be there yet."""
         return self.root / folder
 
-    def names(self, folder: str, suffix: str = "") -> list[str]:
-        """The names of the files in a folder that end so, sorted; none when there is no folder."""
+    def names(self, folder: str, suffix: str = "", after: str = "") -> list[str]:
+        """The names of the files in a folder that end so and come after another, sorted."""
         with _told(self.root / folder):
             try:
-                found = os.listdir(self.root / folder)  # noqa: PTH208 (names are wanted, fast)
+                with os.scandir(self.root / folder) as entries:
+                    found = [entry.name for entry in entries if not entry.is_dir()]
             except FileNotFoundError:
                 return []
-        return sorted(name for name in found if name.endswith(suffix))
+        return sorted(name for name in found if name > after and name.endswith(suffix))
 
     def walk(self, folder: str) -> list[str]:
         """The names of all files at any depth below a folder, relative to it, sorted."""
@@ -183,7 +188,8 @@ class LocalStore:
 def _files(folder: Path) -> Iterator[Path]:
     """The files below a folder; what is removed meanwhile may be among them or not."""
     try:
-        entries = list(os.scandir(folder))
+        with os.scandir(folder) as found:
+            entries = list(found)
     except FileNotFoundError:
         return
     for entry in entries:

@@ -137,8 +137,7 @@ def in_commit(commits: Commits, segment: Segment, part: Part) -> Iterator[pa.Rec
     with commit.reader(path) as file:
         following = segment.first + file.metadata.num_rows
         if following != segment.last + 1:
-            name = commit.name_of(following)
-            raise DamagedLog(f"{name} is missing; restore it from a backup", following)
+            raise commits.missing(commit.name_of(following))
         names = file.schema_arrow.names
         if part.categories is not None and not any(name in names for name in part.categories):
             return

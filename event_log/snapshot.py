@@ -55,9 +55,9 @@ class Snapshot:
         upcasts = any(category.upcasters for category in self.registry.values())
         for segment in self.commits.segments(0, self.sequence):
             if segment.group is None:
-                names.append(commit.name_of(segment.first))
-                if upcasts:
-                    versions[names[-1]] = self.commits.at(segment.first).schema_versions
+                about = self.commits.at(segment.last)  # raises where one is missing before it
+                names.append(commit.name_of(about.first))
+                versions[names[-1]] = about.schema_versions
                 continue
             for file in filter(part.within, segment.group.files):
                 names.append(file.name)

@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from event_log.errors import EventLogError
 
-OBJECT_STORES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss")
-"""The schemes of a location that is no folder; those of the ``object_store`` library."""
+OBJECT_STORES = ("s3", "gs", "az")
+"""The schemes of a location that is no folder."""
 NOTHING_APPENDED = "Nothing was appended."
 REPEAT = "Append the same events with the same ids again."
 """What to do when it is not known whether a file was kept: event ids make it safe."""
@@ -37,8 +37,14 @@ class Store(Protocol):
     def local(self) -> Path:
         """A local folder for what may be lost or is this machine's own: caches, subscriptions."""
 
-    def names(self, folder: str, suffix: str = "") -> list[str]:
-        """The names of the files in a folder that end so, sorted; none when there is no folder."""
+    def where(self, name: str) -> str:
+        """Where a file lies or would lie, for people: a path or a URL."""
+
+    def names(self, folder: str, suffix: str = "", after: str = "") -> list[str]:
+        """The names of the files in a folder that end so, sorted; none when there is no folder.
+
+        Only those that come after a name, if one is given: what a store need not list again.
+        """
 
     def walk(self, folder: str) -> list[str]:
         """The names of all files at any depth below a folder, relative to it, sorted."""
@@ -101,9 +107,7 @@ def open_store(location: str | Path) -> Store:
     """
     scheme = _scheme(location)
     if scheme in OBJECT_STORES:
-        from event_log.object_store import ObjectStore
-
-        return ObjectStore(str(location))
+        return _object_store(str(location), scheme)
     from event_log.local_store import LocalStore
 
     if scheme is None:
@@ -119,6 +123,25 @@ def open_store(location: str | Path) -> Store:
             f"{location} names another machine; write file:///folder, with three slashes"
         )
     return LocalStore(Path(unquote(url.path)))
+
+
+def _object_store(location: str, scheme: str) -> Store:
+    url = urlsplit(location)
+    if not url.netloc or "@" in url.netloc or url.query or url.fragment:
+        raise StoreError(
+            f"{scheme}:// needs a bucket and may have a prefix, as {scheme}://bucket/prefix; "
+            "credentials and endpoint are set in the environment"
+        )
+    try:
+        from event_log.object_store import ObjectStore
+    except ModuleNotFoundError as error:
+        if error.name != "obstore":
+            raise
+        raise StoreError(
+            f"{scheme}:// needs the package obstore; install it with "
+            "python -m pip install 'stet[object-store]'"
+        ) from None
+    return ObjectStore(f"{scheme}://{url.netloc}{url.path}")
 
 
 def _scheme(location: str | Path) -> str | None:

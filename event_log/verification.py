@@ -153,6 +153,7 @@ class _Verifying:
     def _changed(self, path: Path, first: int) -> NoReturn:
         """Raise for the first event that a changed byte concerns; for the first, if for none."""
         try:
+            _check_schema(path, first)
             for _ in self._checked(reading.whole(path)):
                 pass
         except commit.UNREADABLE as error:

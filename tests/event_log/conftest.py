@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from stores import BUCKET, Network, environment, network, s3_server
 
 from event_log import INSTANT, TEXT, Category, Effect, EventLog, EventType, NewEvent
 
@@ -72,3 +75,27 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def log(domain: Domain, path: Path) -> EventLog:
     return domain.open(path)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The endpoint of a real S3 server that lives as long as the tests."""
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3_url(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A URL below which nothing is yet, with the environment that it needs."""
+    for name, value in environment(s3, tmp_path / "cache").items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def between(s3: str, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
+    """The network before the server, which a test may let fail."""
+    assert s3_url
+    with network(s3) as found:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", found.endpoint)
+        yield found

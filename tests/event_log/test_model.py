@@ -73,6 +73,16 @@ class LogAndModel(RuleBasedStateMachine):
             added.append((event.stream, version, event.type, dict(event.data), event.event_id))
         return added
 
+    def contradicts(self, events: list[NewEvent]) -> bool:
+        """Whether an id stands for two events that say different things."""
+        said = {known[4]: (known[0], known[2], known[3]) for known in self.model if known[4]}
+        return any(
+            said.setdefault(event.event_id, (event.stream, event.type, dict(event.data)))
+            != (event.stream, event.type, dict(event.data))
+            for event in events
+            if event.event_id is not None
+        )
+
     @rule(
         events=st.lists(NEW, min_size=1, max_size=5), wrong=st.integers(-1, 6), check=st.booleans()
     )
@@ -80,6 +90,10 @@ class LogAndModel(RuleBasedStateMachine):
         stream = events[0].stream
         known = {event.event_id for event in events} & set(self.ids)
         all_known = all(event.event_id in self.ids for event in events)
+        if self.contradicts(events):
+            with pytest.raises(InvalidEvent, match="event_id: .*different content|another event"):
+                self.log.append(events)
+            return
         if check and not all_known and wrong != self.version(stream):
             with pytest.raises(WrongExpectedVersion) as caught:
                 self.log.append(events, expected_version={stream: wrong})

@@ -101,14 +101,15 @@ def test_digests_are_those_that_an_independent_reading_of_the_format_gives(domai
     with tempfile.TemporaryDirectory() as folder:
         log = domain.open(Path(folder))
         receipts = [log.append(events) for events in commits]
-        previous = bytes(32)
+        digests: list[bytes] = []
         for receipt in receipts:
             events = list(log.at(receipt.last).read(after=receipt.first - 1))
             assert [event.digest for event in events] == [*map(plain_digest.event_digest, events)]
-            previous = plain_digest.chained(previous, [event.digest for event in events])
-            assert receipt.digest == previous.hex()
-        assert log.digest == previous.hex()
-        assert log.verify().digest == previous.hex()
+            digests += [event.digest for event in events]
+            assert receipt.digest == plain_digest.root(digests).hex()
+        for sequence in range(len(digests) + 1):
+            assert log.at(sequence).digest == plain_digest.root(digests[:sequence]).hex()
+        assert log.verify().digest == log.digest == plain_digest.root(digests).hex()
         assert log.verify().events == log.head
 
 

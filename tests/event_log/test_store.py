@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -120,12 +122,40 @@ def test_something_else_under_the_next_commits_name_is_told(log, domain, path: P
     assert log.append([domain.changed()]).last == 2
 
 
-def test_of_two_that_put_one_name_the_first_wins(tmp_path: Path) -> None:
-    one, two = LocalStore(tmp_path / "a"), LocalStore(tmp_path / "a")
-    assert one.put_if_absent("x/1", lambda path: path.write_bytes(b"first") and None)
-    assert not two.put_if_absent("x/1", lambda path: path.write_bytes(b"second") and None)
-    assert one.path("x/1").read_bytes() == b"first"
-    assert two.names("x", "1") == ["1"]
+def test_a_folder_that_cannot_be_read_is_told_and_not_taken_for_empty(
+    tmp_path: Path, monkeypatch
+) -> None:
+    store = LocalStore(tmp_path)
+    (tmp_path / "commits").write_bytes(b"")
+    for ask in (store.names, store.walk):
+        with pytest.raises(StoreError, match="a file lies where a folder should be"):
+            ask("commits")
+    for ask in (store.exists, store.identity, store.modified):
+        with pytest.raises(StoreError, match="a file lies where a folder should be"):
+            ask("commits/1")
+    (tmp_path / "commits").unlink()
+    (tmp_path / "commits").mkdir()
+    monkeypatch.setattr(Path, "stat", refusing(errno.EACCES)(Path.stat))
+    with pytest.raises(StoreError, match=r"cannot read .*: no permission there"):
+        store.exists("commits/1")
+
+
+def test_folders_that_were_removed_meanwhile_are_made_again(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "log")
+    assert store.put_if_absent("x/1", lambda path: path.write_bytes(b"first") and None)
+    shutil.rmtree(tmp_path / "log")
+    assert store.put_if_absent("x/1", lambda path: path.write_bytes(b"again") and None)
+    assert store.path("x/1").read_bytes() == b"again"
+
+
+def test_what_dead_writers_left_more_than_a_day_ago_is_cleaned(tmp_path: Path) -> None:
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    for name, age in (("old", 86_401), ("new", 86_000)):
+        (staging / name).write_bytes(b"half of a comm")
+        os.utime(staging / name, (time.time() - age,) * 2)
+    LocalStore(tmp_path).put_if_absent("x/1", lambda path: path.write_bytes(b"1") and None)
+    assert [path.name for path in staging.iterdir()] == ["new"]
 
 
 def test_a_link_that_a_network_made_and_then_denied_is_won(tmp_path: Path, monkeypatch) -> None:
