@@ -167,7 +167,7 @@ class _Import:
 
     def _check_begun(self, event: NewEvent) -> None:
         category = self._validator.category(event)
-        begins = " or ".join(category.types_that(Effect.CREATES))
+        begins = " or ".join(category.types_to_use(Effect.CREATES))
         raise InvalidEvent(
             "type", f"{event.stream} has not begun; {event.type} needs {begins} before it"
         )

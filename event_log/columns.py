@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from event_log.category import INSTANT, Category, Registry
 from event_log.errors import InvalidEvent
-from event_log.validation import FIRST_INSTANT, LAST_INSTANT, NAME_LIMIT
+from event_log.validation import FIRST_INSTANT, LAST_INSTANT, NAME_LIMIT, retired
 
 NAMES = ("stream", "type", "event_id", "actor", "correlation_id", "causation_id")
 REQUIRED = ("stream", "type")
@@ -140,6 +140,8 @@ def _check_types(types: pa.ChunkedArray, categories: pa.ChunkedArray, registry: 
     owners = pa.array([registry.owner[name].name for name in names], pa.string())
     stray = pc.not_equal(owners.take(place.combine_chunks()), categories)
     _refuse(stray, "type", "is a type of another category than its stream's")
+    for name in (name for name, kind in registry.event_types.items() if kind.retired):
+        _refuse(pc.equal(types, name), "type", retired(name, registry.owner[name]))
 
 
 def _schema_versions(categories: pa.ChunkedArray, registry: Registry) -> pa.ChunkedArray:

@@ -12,6 +12,7 @@ from event_log import commit, manifest
 from event_log.commit import CommitMetadata
 from event_log.errors import DamagedLog
 from event_log.manifest import Group, Manifest
+from event_log.schemas import Schemas
 from event_log.store import Store
 
 REMEMBERED = 65_536
@@ -39,6 +40,9 @@ class Commits:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.schemas = Schemas(store)
+        self.newest_schemas: dict[str, int] = {}
+        """The newest schema version of each category that there are events of."""
         self.manifest = Manifest()
         self._firsts: list[int] = []
         self._last = 0
@@ -167,6 +171,7 @@ class Commits:
     def _adopt(self, found: Manifest) -> None:
         """Believe a manifest: what it seals is not looked for among the open commits any more."""
         self.manifest = found
+        self.newest_schemas = self.schemas.newest()
         self._firsts = self._firsts[bisect.bisect_right(self._firsts, found.through) :]
         self._last = max(self._last, found.through)
         if not self._firsts:
@@ -210,6 +215,7 @@ class Commits:
         if last < before:
             raise self._missing(last + 1)
         self.manifest, self._firsts, self._last = found, firsts, last
+        self.newest_schemas = self.schemas.newest()
         self._drop_anchor(commit.name_of(firsts[-1]) if firsts else found.name)
 
     def _listed(self) -> list[int]:
@@ -237,6 +243,8 @@ class Commits:
         if len(self._remembered) >= REMEMBERED:
             self._remembered.clear()
         self._remembered[about.first] = about
+        for name, versions in about.schema_versions.items():
+            self.newest_schemas[name] = max(self.newest_schemas.get(name, 0), *versions)
         return about
 
     def missing(self, name: str) -> DamagedLog:

@@ -17,7 +17,6 @@ from event_log.event import Event, NewEvent, Receipt
 from event_log.index import EventIndex
 from event_log.lookup import Lookup
 from event_log.pending import Pending
-from event_log.schemas import Schemas
 from event_log.snapshot import Point, Snapshot, locate
 from event_log.store import open_store
 
@@ -44,7 +43,6 @@ class EventLog:
         self._store = open_store(location)
         self._commits = Commits(self._store)
         self._lookup = Lookup(self._commits, EventIndex(self._store.local / "cache/index.sqlite"))
-        self._schemas = Schemas(self._store)
         self._appender = Appender(self._commits, self._lookup, self.registry)
 
     @property
@@ -138,7 +136,7 @@ class EventLog:
         """Append a batch all or nothing; like ``append``, for events added one by one."""
         if not len(batch):
             raise InvalidEvent("events", "there is nothing to append")
-        self._schemas.register(self.registry)
+        self._commits.schemas.register(self.registry)
         if (producer is None) != (position is None):
             raise InvalidEvent("producer", "needs a position, and a position its producer")
         reached = (producer, position) if producer is not None and position is not None else None

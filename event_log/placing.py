@@ -53,7 +53,7 @@ def _check_beginnings(events: pa.Table, versions: pa.Array, registry: Registry) 
 
 def not_begun(stream: str, type_name: str, registry: Registry) -> str:
     """Why an event cannot be the first of its stream."""
-    begins = " or ".join(registry.owner[type_name].types_that(Effect.CREATES))
+    begins = " or ".join(registry.owner[type_name].types_to_use(Effect.CREATES))
     return f"{stream} has not begun; {type_name} needs {begins} before it"
 
 

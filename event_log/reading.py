@@ -115,6 +115,8 @@ def batches(commits: Commits, part: Part, registry: Registry) -> Iterator[pa.Rec
     Only the columns asked for are read, and only of files that can hold what is asked for.
     """
     wanted, types = part.columns or (), schema(registry)
+    newest = {name: n for name, n in commits.newest_schemas.items() if name in wanted}
+    commits.schemas.check_readable(newest, registry)
     part = replace(part, columns=to_read(wanted, registry))
 
     def shape(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -48,6 +48,7 @@ class Snapshot:
         They may hold later events as well: read them with ``sequence <= snapshot.sequence``.
         Sealed files lie in Hive partitions; their columns ``category`` and the partition's agree.
         """
+        self.commits.schemas.check_readable(self.commits.newest_schemas, self.registry)
         part = Part((), 0, self.sequence, categories)
         names: list[str] = []
         versions: dict[str, SchemaVersions] = {}

@@ -80,7 +80,7 @@ def check(log: EventLog, now: Entity, event: NewEvent) -> None:
 
 
 def _check_life(now: Entity, effect: Effect, category: Category) -> None:
-    creating = " or ".join(category.types_that(Effect.CREATES))
+    creating = " or ".join(category.types_to_use(Effect.CREATES))
     if effect is Effect.CREATES:
         if now.live:
             raise Refused(f"{now.stream} exists already, at version {now.version}; revise it")
@@ -89,7 +89,7 @@ def _check_life(now: Entity, effect: Effect, category: Category) -> None:
     elif effect is Effect.REINSTATES and now.live:
         raise Refused(f"{now.stream} was not removed; there is nothing to reinstate")
     elif effect in (Effect.REVISES, Effect.REMOVES) and not now.live:
-        again = " or ".join(category.types_that(Effect.REINSTATES, Effect.CREATES))
+        again = " or ".join(category.types_to_use(Effect.REINSTATES, Effect.CREATES))
         raise Refused(f"{now.stream} was removed, at version {now.version}; {again} brings it back")
 
 

@@ -310,6 +310,22 @@ def test_events_whose_schema_the_log_has_lost_are_not_guessed_at(path) -> None:
         readable(path, NOTE, newest=2)
 
 
+def test_an_older_program_that_reads_is_told_as_soon_as_there_are_such_events(path) -> None:
+    second = version_2(HEADLINE, HEADED, RENAMED)
+    open_before = EventLog(path, (NOTE,))
+    assert len(list(open_before.read())) == 1
+    newer = EventLog(path, (second,))
+    newer.append([NewEvent("note/2", "NoteWritten", {"headline": "b"})])
+    for log in (open_before, EventLog(path, (NOTE,))):
+        assert log.head == 2
+        for read in (log.read, log.scan, lambda log=log: log.read(stream="note/1")):
+            with pytest.raises(IncompatibleSchema, match=r"would misread; install the newer one"):
+                list(read())
+        with pytest.raises(IncompatibleSchema):
+            log.at().files()
+        assert log.verify().events == 2
+
+
 # retired types
 
 
@@ -323,6 +339,10 @@ def test_a_new_event_of_a_retired_type_is_refused_with_the_type_to_use(path) -> 
         log.append([NewEvent("note/1", "NoteBurnt")])
     with pytest.raises(InvalidEvent, match=r"'note' has NoteWritten, NoteEdited, NoteShredded$"):
         log.append([NewEvent("note/1", "NoteEaten")])
+    columns = pa.table({"stream": ["note/1"] * 2, "type": ["NoteShredded", "NoteBurnt"]})
+    with pytest.raises(InvalidEvent, match=r"NoteBurnt is retired; use NoteShredded$") as error:
+        log.append_many(columns)
+    assert (error.value.field, error.value.position) == ("type", 1)
     assert log.append([NewEvent("note/1", "NoteShredded")]).version == 3
     assert [event.type for event in log.read()] == ["NoteWritten", "NoteBurnt", "NoteShredded"]
 
@@ -335,6 +355,14 @@ def test_without_a_type_of_the_same_effect_all_that_can_be_used_are_named(path) 
     log = EventLog(path, (version_2(types=none),))
     with pytest.raises(InvalidEvent, match=r"NoteBurnt is retired; 'note' takes no new events"):
         log.append([NewEvent("note/1", "NoteBurnt")])
+
+
+def test_no_message_tells_to_begin_with_a_retired_type(path) -> None:
+    begun = EventType("NoteBegun", Effect.CREATES, ("title",))
+    retired = changed(replace(WRITTEN, retired=True), EDITED, BURNT, begun)
+    log = EventLog(path, (version_2(types=retired),))
+    with pytest.raises(InvalidEvent, match=r"NoteEdited needs NoteBegun before it"):
+        log.append([NewEvent("note/2", "NoteEdited")])
 
 
 # declarations

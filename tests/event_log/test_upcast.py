@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -28,6 +29,7 @@ from event_log import (
     EventLogError,
     EventType,
     IncompatibleSchema,
+    InvalidEvent,
     NewEvent,
     Upcaster,
     dropped,
@@ -43,6 +45,7 @@ spec = importlib.util.spec_from_file_location("written_by_versions", FIXTURES / 
 written = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(written)
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 REPORTS = written.REPORTS
 NEWEST = Registry((written.DESK, REPORTS[3]))
 FEW = settings(max_examples=25, deadline=None)
@@ -138,6 +141,18 @@ def test_an_upcast_event_says_which_schema_version_wrote_it_and_keeps_its_digest
     assert dict(zip(*raw.to_pydict().values(), strict=True)) == digests
 
 
+def test_an_event_appended_again_in_its_newest_form_is_the_one_that_was_appended(path) -> None:
+    log = written_log(path, 1, 3)
+    again = [
+        NewEvent("report/whale", "ReportFiled", data, event_id="1-2", actor="ishmael")
+        for data in (READ_WITH_3[1], {**READ_WITH_3[1], "words": 1})
+    ]
+    receipt = log.append(again[:1])
+    assert (receipt.first, receipt.added, log.head) == (2, 0, 6)
+    with pytest.raises(InvalidEvent, match="is the id of another event, at sequence 2"):
+        log.append(again[1:])
+
+
 @pytest.mark.parametrize("version", REPORTS)
 def test_files_for_other_engines_hold_what_reading_gives(path, version) -> None:
     log = written_log(path, version, 3)
@@ -191,8 +206,9 @@ def reports(draw, version):
 
 @st.composite
 def appends(draw):
+    """A schema version, what a program that has it appends, and whether the log is sealed then."""
     version = draw(st.sampled_from([1, 2, 3]))
-    return version, draw(st.lists(reports(version), min_size=1, max_size=4))
+    return version, draw(st.lists(reports(version), min_size=1, max_size=4)), draw(st.booleans())
 
 
 @FEW
@@ -209,14 +225,26 @@ def test_a_mix_of_versions_is_read_as_each_event_upcast_alone(history) -> None:
         for version, log in logs.items():
             log.append([NewEvent("report/1", "ReportFiled", begun[version])])
             expected.append(plain("ReportFiled", begun[version], version, 3))
-        for version, events in history:
+        for version, events, seals in history:
             logs[version].append([NewEvent("report/1", kind, data) for kind, data in events])
             expected += [plain(kind, data, version, 3) for kind, data in events]
+            if seals:
+                logs[version].seal(grace_seconds=0)
         log = logs[3]
         assert [dict(event.data) for event in log.read()] == expected
         assert [dict(event.data) for event in log.stream("report/1")] == expected
         assert queried_reports(log) == expected
         assert log.verify().events == len(expected)
+
+
+@pytest.mark.parametrize("version", REPORTS)
+def test_sealed_events_are_read_as_the_newest_has_them(path, version) -> None:
+    log = written_log(path, version, version)
+    log.seal(grace_seconds=0)
+    log = written.opened(path, 3)
+    assert [dict(event.data) for event in log.read()] == READ_WITH_3[: log.head]
+    assert queried(log) == READ_WITH_3[: log.head]
+    assert log.verify().events == log.head
 
 
 def queried_reports(log) -> list[dict]:
@@ -504,6 +532,35 @@ def test_many_that_need_one_copy_at_a_time_get_it_whole(source, tmp_path) -> Non
     assert len(left) == 1
 
 
+def test_a_process_killed_while_it_copies_leaves_no_half_copy(source, tmp_path) -> None:
+    script = (
+        "import runpy, sys; from pathlib import Path; from event_log.category import Registry;"
+        "from event_log.upcast_copies import UpcastCopies;"
+        f"m = runpy.run_path({str(FIXTURES / 'make.py')!r});"
+        "registry = Registry((m['DESK'], m['REPORTS'][3])); print('begun', flush=True)\n"
+        f"while True: UpcastCopies(Path({str(tmp_path / 'cache')!r}), registry)"
+        f".path(Path({str(source)!r}), {{'report': (1,)}}).unlink(missing_ok=True)"
+    )
+    copying = [
+        subprocess.Popen([sys.executable, "-c", script], env=ENVIRONMENT, stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    try:
+        for process in copying:
+            assert process.stdout.readline() == b"begun\n"
+        for pause in range(8):
+            time.sleep(pause / 40)
+            for path in (tmp_path / "cache").glob("upcast/*/*.parquet"):
+                with contextlib.suppress(FileNotFoundError):  # removed by one of the processes
+                    assert pq.read_metadata(path).num_rows == 20_000
+    finally:
+        for process in copying:
+            process.kill()
+            process.communicate()
+    path = UpcastCopies(tmp_path / "cache", NEWEST).path(source, OLD)
+    assert pq.read_metadata(path).num_rows == 20_000
+
+
 def test_copies_that_nobody_asks_for_are_removed_those_of_other_programs_too(
     source, tmp_path
 ) -> None:
@@ -581,7 +638,7 @@ def test_the_digest_of_upcasting_is_the_same_in_every_process() -> None:
             capture_output=True,
             text=True,
             check=True,
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**ENVIRONMENT, "PYTHONHASHSEED": seed},
         ).stdout
         for seed in ("1", "2")
     }
