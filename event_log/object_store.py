@@ -139,10 +139,7 @@ class ObjectStore:
                 return self._copies.keep(name, self._seen(name, found.meta), staged)
 
     def put_if_absent(self, name: str, write: Callable[[Path], None]) -> bool:
-        """Let ``write`` fill a file and put it under this name: False if the name is taken.
-
-        When this returns True the object is durable, however long the answer was lost.
-        """
+        """Let ``write`` fill a file and put it under this name: False if the name is taken."""
         if not self._keeps_conditions:
             with self._asked("cannot write", name, NOTHING_APPENDED):
                 self._probe(self._client)
@@ -261,7 +258,8 @@ class ObjectStore:
             raise self._error(doing, name, meaning(error, self._scheme), after) from None
 
     def _error(self, doing: str, name: str, reason: str, after: str = "") -> StoreError:
-        return StoreError(f"{doing} {self.url}/{name}: {reason}. {after}".rstrip())
+        where = f"{self.url}/{name}".rstrip("/")
+        return StoreError(f"{doing} {where}: {reason}. {after}".rstrip())
 
     def _check_process(self) -> None:
         """The client's threads do not survive a fork: a call in the child would never return."""

@@ -32,4 +32,5 @@ if __name__ == "__main__":
     server = make_server("127.0.0.1", 0, application, threaded=True)
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()
-    server.serve_forever()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()  # ends with the tests, also when these are killed

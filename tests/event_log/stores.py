@@ -23,7 +23,9 @@ BUCKET = "archive"
 @contextmanager
 def s3_server() -> Iterator[str]:
     """The endpoint of a server that has the bucket ``archive``."""
-    process = subprocess.Popen([sys.executable, SERVER], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout
         endpoint = f"http://127.0.0.1:{int(process.stdout.readline())}"
@@ -31,8 +33,7 @@ def s3_server() -> Iterator[str]:
         urllib.request.urlopen(made).close()  # noqa: S310
         yield endpoint
     finally:
-        process.terminate()
-        process.wait()
+        process.communicate()
 
 
 def environment(endpoint: str, cache: Path) -> dict[str, str]:
