@@ -19,10 +19,10 @@ from event_log import reading
 from event_log.category import ENVELOPE
 from event_log.commit import GROUP_EVENTS, CommitMetadata
 from event_log.commits import Commits
-from event_log.database import DamagedIndex
+from event_log.database import DamagedIndex, Place, Producers
 from event_log.errors import DamagedLog
 from event_log.hashing import LONGEST, Places
-from event_log.index import EventIndex, Found, Place
+from event_log.index import EventIndex, Found
 from event_log.validation import possible
 
 INDEXED = ("sequence", "event_id", "stream", "version")
@@ -98,11 +98,13 @@ class Lookup:
     ) -> None:
         """Index the events of a commit that was just written, while they are at hand.
 
-        The batches have the columns of ``INDEXED`` among theirs, in the order of the sequences.
+        The batches have the columns of ``INDEXED`` among theirs, in the order of the sequences;
+        ``producers`` are the positions that the commit was written with.
         """
         after = batches[0].column("sequence")[0].as_py() - 1
+        said = {name: (position, place[0]) for name, position in (producers or {}).items()}
         try:
-            self._index.extend(after, place, batches, producers)
+            self._index.extend(after, place, batches, said)
         except FAILURES as error:
             self._mended(error)
 
@@ -112,10 +114,10 @@ class Lookup:
         if place[0] and not self._continues(place, head):
             self._index.forget(place)
             place = self._index.place()
-        after, producers = place[0], dict[str, int]()
+        after = place[0]
+        producers: Producers = {}
         for about in self._commits.between(after, head) if after < head else ():
-            for name, position in _producers(about).items():
-                producers[name] = max(producers.get(name, position), position)
+            producers = _higher(producers, _producers(about))
             if about.last - after >= BACKLOG_EVENTS or about.last >= head:
                 through = (about.last, about.digest.hex())
                 batches = list(self._events(after, about.last, INDEXED))
@@ -132,9 +134,14 @@ class Lookup:
     def _mended(self, error: Exception) -> bool:
         """Whether the index was damaged, and is deleted now, so that it can be made anew."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if isinstance(error, FileNotFoundError):
+            return True  # somebody deletes the cache, file by file
         if isinstance(error, OSError) or code in UNUSABLE:
             return False
-        self._index.delete()
+        try:
+            self._index.delete()
+        except OSError:
+            return False
         return True
 
     def _warn(self, error: Exception) -> None:
@@ -149,6 +156,8 @@ class Lookup:
         order = np.argsort(sequences)
         places, sequences = places[order], sequences[order]
         for batch in self._at(np.unique(sequences), ("sequence", "event_id")):
+            if not len(batch):
+                continue
             found = batch.column("sequence").to_numpy()
             of_event = np.argsort(found)
             found = found[of_event]
@@ -183,15 +192,10 @@ class Lookup:
             own += [(entry[3], entry[0]) for entry in _only(batch, "stream", one)]
         sequences = [sequence for _, sequence in sorted(own)]
         place = (head, self._commits.digest(head).hex())
-        return Found(place, known, versions, sequences, self._said(head, producer))
-
-    def _said(self, head: int, producer: str | None) -> tuple[int, int] | None:
-        found: tuple[int, int] | None = None
+        producers: Producers = {}
         for about in self._commits.between(0, head) if producer else ():
-            position = _producers(about).get(producer or "")
-            if position is not None and (found is None or position > found[0]):
-                found = (position, about.last)
-        return found
+            producers = _higher(producers, _producers(about))
+        return Found(place, known, versions, sequences, producers.get(producer or ""))
 
     # reading the log
 
@@ -239,5 +243,12 @@ def _only(
         yield from zip(*(found.column(name).to_pylist() for name in INDEXED), strict=True)
 
 
-def _producers(about: CommitMetadata) -> Mapping[str, int]:
-    return getattr(about, "producers", None) or {}
+def _producers(about: CommitMetadata) -> Producers:
+    positions: Mapping[str, int] = getattr(about, "producers", None) or {}
+    return {name: (position, about.last) for name, position in positions.items()}
+
+
+def _higher(before: Producers, after: Producers) -> Producers:
+    """What producers said before, unless they came further after that."""
+    further = {n: said for n, said in after.items() if n not in before or said[0] > before[n][0]}
+    return {**before, **further}

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from event_log.database import Listed
 from event_log.errors import DamagedLog
 from event_log.hashing import Hashes, Hashing, Places
 from event_log.run import PLACE, Run, low_mask, mark_of, write
@@ -27,9 +28,6 @@ from event_log.store import STALE_SECONDS
 
 FAN = 8
 """Neighbours of about the same size that are merged."""
-
-Listed = tuple[int, int, str]
-"""Of one run: its first and last sequence and the name of its file."""
 
 
 class Columns:
@@ -71,11 +69,16 @@ class Columns:
         in_order = last - first == len(places) - 1 and bool((np.diff(places) == 1).all())
         return slice(first, last + 1) if in_order else places, places.astype(np.uint64)
 
+    def check(self, until: int) -> None:
+        """Raise ``DamagedLog`` when one of the events through a sequence did not come."""
+        there = self._places["version"][: until - self._first + 1] != 0
+        if not there.all():
+            missing = int(np.argmin(there)) + self._first
+            raise DamagedLog("the event is missing; restore the log from a backup", missing)
+
     def arrays(self) -> list[npt.NDArray[Any]]:
         """What ``run.write`` takes; raises ``DamagedLog`` when an event did not come."""
-        if not self._places["version"].all():
-            missing = int(np.argmin(self._places["version"] != 0)) + self._first
-            raise DamagedLog("the event is missing; restore the log from a backup", missing)
+        self.check(self._first + len(self._ids) - 1)
         self._ids.sort()
         self._streams.sort()
         return [self._ids, self._streams, self._places]
