@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from event_log.errors import EventLogError
@@ -33,6 +33,19 @@ CREATE TABLE IF NOT EXISTS key (key BLOB NOT NULL);
 """
 EVENTS = ("place", "ids", "streams", "producers", "runs")
 """The tables that tell of events."""
+PRODUCED = """
+INSERT INTO producers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
+SET position = excluded.position, sequence = excluded.sequence
+WHERE excluded.position > position
+"""
+
+Place = tuple[int, str]
+"""The last sequence that is indexed and the log's digest there; (0, "") when empty."""
+Producers = Mapping[str, tuple[int, int]]
+"""Of each producer by its name: its highest position and the last sequence of the commit with it.
+"""
+Listed = tuple[int, int, str]
+"""Of one run: its first and last sequence and the name of its file."""
 
 
 class DamagedIndex(EventLogError):
@@ -65,7 +78,6 @@ class Database:
         connection: sqlite3.Connection | None
         connection, used = getattr(self._local, "opened", (None, None))
         if connection is None or used != owner[1] or self._local.pid != owner[0]:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._locked():
                 self._local.opened = (None, _identity(self._path))
                 connection = _connect(self._path)
@@ -88,6 +100,7 @@ class Database:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Alone among those who open or delete: SQLite's side files must belong to its file."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_suffix(".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -116,3 +129,41 @@ def _connect(path: Path) -> sqlite3.Connection:
     if connection.execute("SELECT key FROM key").fetchone() is None:
         connection.execute("INSERT INTO key VALUES (?)", (os.urandom(KEY_BYTES),))
     return connection
+
+
+def place(connection: sqlite3.Connection) -> Place:
+    """How far the events go that the index has."""
+    found = connection.execute("SELECT through, digest FROM place").fetchone()
+    return (found[0], found[1]) if found else (0, "")
+
+
+def move(connection: sqlite3.Connection, place: Place, producers: Producers | None) -> None:
+    """Let the index have the events through a place, and what producers said with them."""
+    connection.execute("DELETE FROM place")
+    connection.execute("INSERT INTO place VALUES (?, ?)", place)
+    if producers:
+        connection.executemany(PRODUCED, [(name, *said) for name, said in producers.items()])
+
+
+def said(connection: sqlite3.Connection, producer: str) -> tuple[int, int] | None:
+    """The highest position of a producer, and the last sequence of the commit with it."""
+    query = "SELECT position, sequence FROM producers WHERE name = ?"
+    found: tuple[int, int] | None = connection.execute(query, (producer,)).fetchone()
+    return found
+
+
+def listed(connection: sqlite3.Connection) -> list[Listed]:
+    """The runs, oldest first; raises ``DamagedIndex`` where one is missing from the list."""
+    listed = connection.execute("SELECT first, last, name FROM runs ORDER BY first").fetchall()
+    expected = 1
+    for first, last, name in listed:
+        if first != expected:
+            raise DamagedIndex(f"the run before {name} is missing")
+        expected = last + 1
+    return listed
+
+
+def bulk_through(connection: sqlite3.Connection) -> int:
+    """The last sequence that is in a run."""
+    (through,) = connection.execute("SELECT coalesce(max(last), 0) FROM runs").fetchone()
+    return int(through)

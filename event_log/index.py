@@ -9,42 +9,33 @@ run that they were merged into.
 It is never believed over the log: whoever asks it compares its place with the log's own digest,
 in the same moment. It may be deleted at any time, all of it or any of its files.
 
-What it says of ids are candidates, to be compared with the log. Of streams it is believed, and
-runs know them by 97 bits of a keyed hash, of which it is proven that any two names have the same
-with a probability of at most 2**-97, even if an adversary has chosen them: in a log of ten
-million streams that happens once in 2**51 logs. The key is random, made with each index, and in
-no other place than its database.
+What it says of ids are candidates, to be compared with the log. Of streams it is believed: runs
+know them by 97 bits or more of a keyed hash, of which it is proven that two names have the same
+with a probability of at most 2**-97, even if an adversary has chosen them. Among ten million
+streams there are fewer than 2**46 pairs, so one log in 2**51 has a pair that is taken for one;
+that its disk returns a wrong bit unnoticed is likelier. The key is random, made with each index,
+and in no other place than its database.
 """
 
 from __future__ import annotations
 
 import fcntl
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from event_log import database, runs, tail
-from event_log.database import DamagedIndex, Database
+from event_log.database import DamagedIndex, Database, Listed, Place, Producers
+from event_log.errors import DamagedLog
 from event_log.hashing import Hashing, Places
 from event_log.run import Run
-from event_log.runs import Columns, Listed, RunFiles
+from event_log.runs import Columns, RunFiles
 
 BULK_EVENTS = 128
 """A commit of so many events becomes a run at once, which is faster from here on."""
-
-PRODUCED = """
-INSERT INTO producers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
-SET position = excluded.position, sequence = excluded.sequence
-WHERE excluded.position > position
-"""
-
-Place = tuple[int, str]
-"""The last sequence that is indexed and the log's digest there; (0, "") when empty."""
-Producers = Mapping[str, int]
-"""The position of each producer, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +75,14 @@ class EventIndex:
 
     def place(self) -> Place:
         """How far the index goes."""
-        return _place(self._database.connection())
+        return database.place(self._database.connection())
 
     def forget(self, place: Place) -> None:
         """Forget everything, if the index is still at this place, which is none of the log's."""
         with self._database.transaction("IMMEDIATE") as connection:
-            if _place(connection) != place:
+            if database.place(connection) != place:
                 return
-            listed = _listed(connection)
+            listed = database.listed(connection)
             database.forget(connection)
         self._files.delete(name for *_, name in listed)
 
@@ -111,7 +102,7 @@ class EventIndex:
         """Add the events after a sequence, unless another process has done so already.
 
         The batches have ``sequence``, ``event_id``, ``stream`` and ``version``, in any order;
-        ``producers`` are the positions that came with them. Raises ``DamagedLog`` when these are
+        ``producers`` is what they said with them. Raises ``DamagedLog`` when these are
         not just the events from there to the place.
         """
         if place[0] - after >= BULK_EVENTS or not self._add(after, place, batches, producers):
@@ -127,11 +118,11 @@ class EventIndex:
     ) -> bool:
         """Add few events to the tail; False, and no change, when it has no room for them."""
         with self._database.transaction("IMMEDIATE") as connection:
-            if _place(connection)[0] == after:
-                if place[0] - _bulk_through(connection) > tail.EVENTS:
+            if database.place(connection)[0] == after:
+                if place[0] - database.bulk_through(connection) > tail.EVENTS:
                     return False
                 tail.add(connection, batches)
-                _move(connection, place, producers)
+                database.move(connection, place, producers)
         return True
 
     def _add_run(
@@ -143,22 +134,29 @@ class EventIndex:
     ) -> None:
         """Make the events and the tail before them a run."""
         with self._database.transaction("DEFERRED") as connection:
-            if _place(connection)[0] != after:
+            if database.place(connection)[0] != after:
                 return
-            before, hashing = _bulk_through(connection), self._hashing_of(connection)
+            before, hashing = database.bulk_through(connection), self._hashing_of(connection)
             columns = Columns(hashing, before, place[0])
-            tail.copy(connection, columns)
+            try:
+                tail.copy(connection, columns)
+                columns.check(after)
+            except DamagedLog as error:
+                raise DamagedIndex(f"in {self._path}, {error}") from None
         for batch in batches:
             columns.add_ids(batch.column("sequence"), batch.column("event_id"))
             columns.add_streams(*(batch.column(name) for name in ("sequence", "stream", "version")))
         written = self._files.write(hashing.mark, before + 1, columns.arrays())
 
         def listed(connection: sqlite3.Connection) -> bool:
-            if (_place(connection)[0], _bulk_through(connection)) != (after, before):
+            if (database.place(connection)[0], database.bulk_through(connection)) != (
+                after,
+                before,
+            ):
                 return False
             connection.execute("INSERT INTO runs VALUES (?, ?, ?)", written)
             tail.clear(connection)
-            _move(connection, place, producers)
+            database.move(connection, place, producers)
             return True
 
         self._publish(written, hashing, listed)
@@ -191,7 +189,7 @@ class EventIndex:
     def _due(self) -> tuple[Hashing, list[Listed], list[Listed]]:
         """The key, the list, and what of it is to be merged."""
         with self._database.transaction("DEFERRED") as connection:
-            listed, hashing = _listed(connection), self._hashing_of(connection)
+            listed, hashing = database.listed(connection), self._hashing_of(connection)
         part = runs.due([last - first + 1 for first, last, _ in listed])
         return hashing, listed, listed[part] if part else []
 
@@ -207,7 +205,7 @@ class EventIndex:
         written = self._files.write(hashing.mark, replaced[0][0], runs.merged(parts))
 
         def listed(connection: sqlite3.Connection) -> bool:
-            if not set(replaced) <= set(_listed(connection)):
+            if not set(replaced) <= set(database.listed(connection)):
                 return False
             connection.executemany("DELETE FROM runs WHERE name = ?", [run[2:] for run in replaced])
             connection.execute("INSERT INTO runs VALUES (?, ?, ?)", written)
@@ -231,12 +229,12 @@ class EventIndex:
         opened = None
         while opened is None:
             with self._database.transaction("DEFERRED") as connection:
-                place, listed = _place(connection), _listed(connection)
+                place, listed = database.place(connection), database.listed(connection)
                 hashing = self._hashing_of(connection)
                 known = tail.known(connection, event_ids)
                 versions = tail.versions(connection, streams)
                 sequences = tail.sequences(connection, sequences_of) if sequences_of else []
-                said = _said(connection, producer) if producer else None
+                said = database.said(connection, producer) if producer else None
             opened = self._opened(hashing, listed)
         versions = runs.versions(opened, hashing, streams) | versions
         if sequences_of:
@@ -252,7 +250,7 @@ class EventIndex:
                 self._cleaned = True
             return self._files.open(hashing.mark, listed)
         except FileNotFoundError as error:
-            if _listed(self._database.connection()) == listed:
+            if database.listed(self._database.connection()) == listed:
                 raise DamagedIndex(f"{error.filename} is missing") from None
             return None
 
@@ -263,38 +261,3 @@ class EventIndex:
         if self._hashing is None or self._hashing[0] != key:
             self._hashing = (key, Hashing(key))
         return self._hashing[1]
-
-
-def _place(connection: sqlite3.Connection) -> Place:
-    found = connection.execute("SELECT through, digest FROM place").fetchone()
-    return (found[0], found[1]) if found else (0, "")
-
-
-def _move(connection: sqlite3.Connection, place: Place, producers: Producers | None) -> None:
-    connection.execute("DELETE FROM place")
-    connection.execute("INSERT INTO place VALUES (?, ?)", place)
-    if producers:
-        said = [(name, position, place[0]) for name, position in producers.items()]
-        connection.executemany(PRODUCED, said)
-
-
-def _said(connection: sqlite3.Connection, producer: str) -> tuple[int, int] | None:
-    query = "SELECT position, sequence FROM producers WHERE name = ?"
-    found: tuple[int, int] | None = connection.execute(query, (producer,)).fetchone()
-    return found
-
-
-def _listed(connection: sqlite3.Connection) -> list[Listed]:
-    listed = connection.execute("SELECT first, last, name FROM runs ORDER BY first").fetchall()
-    expected = 1
-    for first, last, name in listed:
-        if first != expected:
-            raise DamagedIndex(f"the run before {name} is missing")
-        expected = last + 1
-    return listed
-
-
-def _bulk_through(connection: sqlite3.Connection) -> int:
-    """The last sequence that is in a run."""
-    (through,) = connection.execute("SELECT coalesce(max(last), 0) FROM runs").fetchone()
-    return int(through)

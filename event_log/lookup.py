@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 
 from event_log import reading
 from event_log.commits import Commits
-from event_log.database import DamagedIndex
+from event_log.database import DamagedIndex, Place, Producers
 from event_log.errors import DamagedLog
 from event_log.hashing import LONGEST, Places
-from event_log.index import EventIndex, Found, Place
+from event_log.index import EventIndex, Found
 from event_log.reading import Part
 from event_log.roots import NO_CATEGORIES, digest_at
 from event_log.validation import possible
@@ -98,11 +98,13 @@ class Lookup:
     ) -> None:
         """Index the events of a commit that was just written, while they are at hand.
 
-        The batches have the columns of ``INDEXED`` among theirs, in the order of the sequences.
+        The batches have the columns of ``INDEXED`` among theirs, in the order of the sequences;
+        ``producers`` are the positions that the commit was written with.
         """
         after = batches[0].column("sequence")[0].as_py() - 1
+        said = {name: (position, place[0]) for name, position in (producers or {}).items()}
         try:
-            self._index.extend(after, place, batches, producers)
+            self._index.extend(after, place, batches, said)
         except FAILURES as error:
             self._mended(error)
 
@@ -118,7 +120,7 @@ class Lookup:
             if until - after >= BACKLOG_EVENTS or until == head:
                 through = (until, digest_at(self._commits, until).hex())
                 batches = list(self._events(after, until))
-                self._index.extend(after, through, batches, self._producers(after, until))
+                self._index.extend(after, through, batches, self._commits.producers(after, until))
                 after = until
 
     def _continues(self, place: Place, head: int) -> bool:
@@ -128,9 +130,14 @@ class Lookup:
     def _mended(self, error: Exception) -> bool:
         """Whether the index was damaged, and is deleted now, so that it can be made anew."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if isinstance(error, FileNotFoundError):
+            return True  # somebody deletes the cache, file by file
         if isinstance(error, OSError) or code in UNUSABLE:
             return False
-        self._index.delete()
+        try:
+            self._index.delete()
+        except OSError:
+            return False
         return True
 
     def _warn(self, error: Exception) -> None:
@@ -188,10 +195,6 @@ class Lookup:
         if producer is None:
             return None
         return self._commits.producers(0, head).get(producer)
-
-    def _producers(self, after: int, until: int) -> dict[str, int]:
-        found = self._commits.producers(after, until)
-        return {name: position for name, (position, _) in found.items()}
 
     def _events(self, after: int, until: int) -> Iterator[pa.RecordBatch]:
         """The events after a sequence and up to another, with the columns of ``INDEXED``."""

@@ -156,8 +156,8 @@ class Run:
             with path.open("rb") as file:
                 self._identity = _identity(os.fstat(file.fileno()))
                 content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError:
-            raise DamagedIndex(f"{path} is empty") from None
+        except (ValueError, IsADirectoryError):
+            raise DamagedIndex(f"{path} is empty, or no file") from None
         self._read(content)
 
     def _read(self, content: mmap.mmap) -> None:

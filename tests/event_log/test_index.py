@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -15,12 +17,16 @@ from event_log.index import EventIndex
 from event_log.lookup import Lookup
 
 
-@pytest.fixture
-def full(log: EventLog, domain) -> EventLog:
+@pytest.fixture(params=[0, 300], ids=["tail", "run"])
+def full(request, log: EventLog, domain) -> EventLog:
+    """A log of eight events, and one of many more after them, which are in a run."""
     for number in range(1, 5):
         log.append(
             [domain.made(f"thing/{number}", event_id=f"{number}a"), domain.changed("thing/1")]
         )
+    if request.param:
+        log.append([domain.made(f"thing/more-{number}") for number in range(request.param)])
+        assert len(runs_of(log)) == 1
     return log
 
 
@@ -39,6 +45,10 @@ def holds(log: EventLog, domain) -> None:
 
 def index_of(log: EventLog) -> Path:
     return log.path / "cache" / "index.sqlite"
+
+
+def runs_of(log: EventLog) -> list[Path]:
+    return sorted((log.path / "cache" / "index.runs").iterdir())
 
 
 def test_the_index_may_be_deleted_at_any_time(full, domain) -> None:
@@ -73,6 +83,46 @@ def test_garbage_in_the_pages_of_an_index_is_noticed(full, domain) -> None:
             file.seek(4096 * draw.randrange(pages))
             file.write(draw.randbytes(4096))
         holds(domain.open(full.path), domain)
+
+
+def emptied(run: Path) -> None:
+    run.write_bytes(b"")
+
+
+def cut(run: Path) -> None:
+    os.truncate(run, run.stat().st_size - 100)
+
+
+def zeroed(run: Path) -> None:
+    run.write_bytes(bytes(run.stat().st_size))
+
+
+def overwritten_at_its_end(run: Path) -> None:
+    run.write_bytes(run.read_bytes()[:-1000] + b"x" * 1000)
+
+
+def replaced_by_another(run: Path) -> None:
+    run.write_bytes(run.with_name("other").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, emptied, cut, zeroed, overwritten_at_its_end, replaced_by_another]
+)
+def test_a_run_that_is_not_what_was_written_is_made_anew(log, domain, damage) -> None:
+    for number in range(1, 5):
+        log.append(
+            [domain.made(f"thing/{number}", event_id=f"{number}a"), domain.changed("thing/1")]
+        )
+    log.append([domain.made(f"thing/more-{number}") for number in range(300)])
+    log.append([domain.made(f"thing/most-{number}") for number in range(200)])
+    run, other = runs_of(log)
+    shutil.copyfile(other, run.with_name("other"))
+    time.sleep(0.01)  # the clock of the file system is coarse: it has to say that this is later
+    damage(run)
+    again = EventLog(shutil.copytree(log.path, log.path.with_name("again")), domain.categories)
+    for opened in (log, again):  # one that had opened the run, and one that had not
+        holds(opened, domain)
+        assert not opened._lookup._warned
 
 
 def test_a_database_with_other_tables_is_made_anew(full, domain) -> None:
