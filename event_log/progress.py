@@ -16,6 +16,9 @@ from event_log.snapshot import Snapshot
 
 WRITTEN_SECONDS = 0.2
 """How often the checkpoint is written while there are events to give."""
+FIRST_SECONDS = 0.005
+"""How soon it is written again at first, then twice as late each time: who is killed again and
+again soon after the start comes on as well."""
 
 
 class InvalidSubscription(EventLogError, ValueError):
@@ -50,7 +53,7 @@ class Progress:
         self.handled = self.given = self.resets = 0
         self._log, self._path, self._categories = log, path, categories
         self._explicit = explicit
-        self._written, self._written_at = -1, 0.0
+        self._written, self._written_at, self._pause = -1, 0.0, 0.0
         self._lock = threading.Lock()
         self._problem: InvalidCheckpoint | None = None
 
@@ -95,8 +98,9 @@ class Progress:
         """What was given last is handled, unless that is said explicitly."""
         if not self._explicit:
             self.handled = self.given
-            if time.monotonic() - self._written_at >= WRITTEN_SECONDS:
+            if time.monotonic() - self._written_at >= self._pause:
                 self.write()
+                self._pause = min(2 * self._pause or FIRST_SECONDS, WRITTEN_SECONDS)
 
     def passed(self, sequence: int) -> None:
         """Up to this sequence there is nothing more to give."""

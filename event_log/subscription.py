@@ -21,6 +21,8 @@ RENEWED_SECONDS = 60.0
 """After this long a scan is begun anew, so that no file is needed long after it was sealed."""
 WINDOW = 1_000_000
 """Sequences looked through at a time, so that the checkpoint moves where no event is wanted."""
+GATHERED_SECONDS = 0.05
+"""How long a batch is filled at most: a thousand small commits take long to open."""
 
 
 class Subscription:
@@ -128,7 +130,7 @@ class Subscription:
     ) -> Iterator[pa.RecordBatch]:
         """The events as Arrow batches of at most ``max_events``; ends as ``events`` does.
 
-        Batches are full while there is more to read, and not waited for when there is not.
+        Batches are full while there is more to read, and that does not take long.
         ``columns`` are those of ``Snapshot.scan``.
         """
         if max_events < 1:
@@ -242,16 +244,20 @@ def _last(batch: pa.RecordBatch) -> int:
 
 
 def _sized(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
-    """The same events in batches of ``most``, but for the last."""
+    """The same events in batches of ``most``, or less at the end and where reading is slow."""
     waiting: list[pa.RecordBatch] = []
-    count = 0
+    count, began = 0, time.monotonic()
     for batch in batches:
         while count + len(batch) >= most:
             cut = most - count
             yield pa.concat_batches([*waiting, batch.slice(0, cut)])
             waiting, count, batch = [], 0, batch.slice(cut)
+            began = time.monotonic()
         if len(batch):
             waiting.append(batch)
             count += len(batch)
+            if time.monotonic() - began > GATHERED_SECONDS:
+                yield pa.concat_batches(waiting)
+                waiting, count, began = [], 0, time.monotonic()
     if waiting:
         yield pa.concat_batches(waiting)

@@ -9,6 +9,7 @@ followed as well, only later.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
@@ -239,4 +240,11 @@ def _forked() -> None:
     _folders.clear()
 
 
+def _exiting() -> None:
+    """A thread in the library must not come back from it while the interpreter is taken down."""
+    for told in list(_folders.values()):
+        told.end()
+
+
+atexit.register(_exiting)
 os.register_at_fork(after_in_child=_forked)

@@ -183,6 +183,20 @@ with watch(log.path / "commits", 600.0):
     assert said(script, path) == ["1"]
 
 
+def test_a_process_ends_cleanly_while_a_thread_of_it_waits(path) -> None:
+    script = (
+        OPENED
+        + """
+import threading
+arguments = (lambda: 0, 1, None, watch(log.path / "commits", 600.0))
+threading.Thread(target=wait_for, args=arguments, daemon=True).start()
+time.sleep(0.3)
+print("ends")
+"""
+    )
+    assert said(script, path) == ["ends"]
+
+
 def test_waiting_costs_next_to_no_processor_time(path) -> None:
     script = (
         OPENED
