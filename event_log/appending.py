@@ -68,7 +68,7 @@ class Appender:
             group = self._first_in_line()
         try:
             self._commit(list(group))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - each of the group is told, and raises it
             interrupted = not isinstance(error, Exception)
             for place, pending in enumerate(group):
                 if not pending.done:
@@ -232,18 +232,13 @@ class Writing:
             writer.abandon()
 
     def _metadata(self, frontier: Frontier) -> CommitMetadata:
-        columns = (self._events.column(name) for name in ("category", "schema_version"))
-        pairs = {(c.as_py(), v.as_py()) for c, v in _distinct(*columns)}
-        versions: dict[str, tuple[int, ...]] = {}
-        for category, version in sorted(pairs):
-            versions[category] = (*versions.get(category, ()), version)
         return CommitMetadata(
             first=self._before + 1,
             last=self._before + len(self._events),
             recorded_at=self._recorded_at,
             previous=self._start.root,
             frontier=frontier,
-            schema_versions=versions,
+            schema_versions=_schema_versions(self._events),
             producers=self._producers,
         )
 
@@ -266,6 +261,10 @@ class Writing:
             )
 
 
-def _distinct(categories: pa.ChunkedArray, versions: pa.ChunkedArray) -> list[tuple[pa.Scalar, ...]]:
-    found = pa.table({"c": categories, "v": versions}).group_by(["c", "v"]).aggregate([])
-    return list(zip(found.column("c"), found.column("v"), strict=True))
+def _schema_versions(events: pa.Table) -> dict[str, tuple[int, ...]]:
+    names = ["category", "schema_version"]
+    pairs = events.select(names).group_by(names).aggregate([]).to_pylist()
+    versions: dict[str, tuple[int, ...]] = {}
+    for category, version in sorted(tuple(pair[name] for name in names) for pair in pairs):
+        versions[category] = (*versions.get(category, ()), version)
+    return versions

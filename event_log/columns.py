@@ -37,33 +37,39 @@ def checked(events: pa.Table, registry: Registry) -> pa.Table:
     _check_columns(events, registry)
     names = {name: _name(events, name) for name in NAMES}
     categories = _categories(names["stream"], registry)
-    present = {*categories.unique().to_pylist()}
-    structs = {
-        name: _struct(events.column(name), registry[name])
-        if name in events.schema.names
-        else pa.chunked_array([pa.nulls(len(events), registry[name].struct)])
-        for name in registry
-        if name in present or name in events.schema.names
-    }
     _check_types(names["type"], categories, registry)
+    structs = _structs(events, categories, registry)
     for name, struct in structs.items():
-        stray = pc.and_(struct.is_valid(), pc.not_equal(categories, name))
-        _refuse(stray, name, "has data of an event of another category")
-    for name in present:
-        _check_fields(registry[name], structs[name], names["type"])
-    moments = _moments(events)
-    versions = _schema_versions(categories, registry)
+        _check_fields(registry[name], struct, names["type"])
     columns = {
         "event_id": names["event_id"],
         "stream": names["stream"],
         "category": categories,
         "type": names["type"],
-        "schema_version": versions,
-        "occurred_at": moments,
+        "schema_version": _schema_versions(categories, registry),
+        "occurred_at": _moments(events),
         **{name: names[name] for name in NAMES[3:]},
-        **{name: struct for name, struct in structs.items() if name in present},
+        **structs,
     }
     return pa.table(columns)
+
+
+def _structs(
+    events: pa.Table, categories: pa.ChunkedArray, registry: Registry
+) -> dict[str, pa.ChunkedArray]:
+    """The data of each category that there are events of."""
+    present = {*categories.unique().to_pylist()}
+    structs = {}
+    for name in registry:
+        if name in events.schema.names:
+            struct = _struct(events.column(name), registry[name])
+            stray = pc.and_(struct.is_valid(), pc.not_equal(categories, name))
+            _refuse(stray, name, "has data of an event of another category")
+        else:
+            struct = pa.chunked_array([pa.nulls(len(events), registry[name].struct)])
+        if name in present:
+            structs[name] = struct
+    return structs
 
 
 def _refuse(wrong: Any, field: str, reason: str) -> None:
@@ -176,7 +182,7 @@ def _as_struct(chunk: pa.StructArray, category: Category, given: list[str]) -> p
 
 
 def _canonical(values: pa.Array, name: str) -> pa.Array:
-    """Values that differ only where it means nothing are made one; what is out of range, refused."""
+    """Values that differ only where it means nothing made one; what is out of range, refused."""
     if pa.types.is_floating(values.type):
         return pc.if_else(pc.is_nan(values), pa.scalar(float("nan")), values)
     if values.type == INSTANT:
@@ -221,9 +227,7 @@ def _check_fields(
         _check_cleared(category, struct, cleared)
 
 
-def _check_cleared(
-    category: Category, struct: pa.ChunkedArray, cleared: pa.ChunkedArray
-) -> None:
+def _check_cleared(category: Category, struct: pa.ChunkedArray, cleared: pa.ChunkedArray) -> None:
     places, names = pc.list_parent_indices(cleared), pc.list_flatten(cleared)
 
     def refuse(wrong: Any, reason: str) -> None:

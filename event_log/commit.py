@@ -169,7 +169,8 @@ def read_metadata(path: Path) -> CommitMetadata:
     first = first_of(path.name)
     said = about.get(b"stet.format", FORMAT)
     if said != FORMAT:
-        raise EventLogError(f"{path} has the format {said.decode(errors='replace')}, {_other(said)}")
+        found_format = said.decode(errors="replace")
+        raise EventLogError(f"{path} has the format {found_format}, {_other(said)}")
     try:
         found = _metadata(about)
     except (KeyError, ValueError, TypeError, AttributeError):

@@ -254,5 +254,3 @@ class Commits:
 
     def _missing(self, first: int) -> DamagedLog:
         return self.missing(commit.name_of(first))
-
-

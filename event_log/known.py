@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from event_log import commit, reading
+from event_log.canonical import CHAINED
 from event_log.category import ENVELOPE, Registry
 from event_log.commits import Commits
-from event_log.digest import CHAINED, canonical_forms
+from event_log.digest import canonical_forms
 from event_log.errors import InvalidEvent
 from event_log.event import Receipt
 from event_log.index import Found
@@ -67,7 +68,7 @@ def _stored(
     """The events at these sequences; looked for first where these streams lie."""
     columns, places = [*ENVELOPE.names, *registry], np.array(sequences, np.int64)
     streams = given.column("stream").unique().to_pylist()
-    for likely in ((streams, None) if len(streams) < FEW_STREAMS else (None,)):
+    for likely in (streams, None) if len(streams) < FEW_STREAMS else (None,):
         part = Part.of(columns, places, streams=likely)
         stored = list(reading.batches(commits, part, registry))
         if sum(map(len, stored)) == len(given):

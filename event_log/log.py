@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from event_log import reading, roots, sealing, verification
+from event_log import commit, reading, roots, sealing, verification
 from event_log.appending import Appender
 from event_log.batch import Batch
 from event_log.category import Category, Registry
 from event_log.commits import Commits
-from event_log.errors import InvalidEvent
+from event_log.errors import InvalidEvent, InvalidPoint
 from event_log.event import Event, NewEvent, Receipt
 from event_log.index import EventIndex
 from event_log.lookup import Lookup
 from event_log.pending import Pending
+from event_log.proof import Proof, prove
 from event_log.snapshot import Point, Snapshot, locate
-from event_log.store import open_store
+from event_log.store import Store, open_store
+from event_log.subscription import Subscription
+from event_log.watching import Watch, wait_for, watch
 
 
 class EventLog:
@@ -38,9 +41,9 @@ class EventLog:
     [{'name': 'Whales'}]
     """
 
-    def __init__(self, location: Path | str, categories: Sequence[Category]) -> None:
+    def __init__(self, location: Path | str | Store, categories: Sequence[Category]) -> None:
         self.registry = Registry(tuple(categories))
-        self._store = open_store(location)
+        self._store = open_store(location) if isinstance(location, str | Path) else location
         self._commits = Commits(self._store)
         self._lookup = Lookup(self._commits, EventIndex(self._store.local / "cache/index.sqlite"))
         self._appender = Appender(self._commits, self._lookup, self.registry)
@@ -195,6 +198,34 @@ class EventLog:
         """The events after a sequence as Arrow batches; see ``Snapshot.scan``."""
         return self.at().scan(columns, after, categories)
 
+    # following
+
+    def wait(self, sequence: int, timeout: float | None = None) -> int:
+        """Wait until the log has a sequence, whoever appends it; returns the head.
+
+        ``timeout`` is in seconds, None waits for ever. It wakes some milliseconds after a commit
+        in a folder; in an object store it looks once a second. Raises ``NotReached``.
+        """
+        return wait_for(lambda: self.head, sequence, timeout, self._watch())
+
+    def subscribe(
+        self,
+        name: str,
+        categories: Sequence[str] | None = None,
+        from_: int | str = "start",
+        explicit: bool = False,
+    ) -> Subscription:
+        """Read what is there in order, then follow, from a checkpoint kept under this name.
+
+        See ``Subscription``. Its checkpoint lies in ``subscriptions/`` below ``path``: with an
+        object store, on this machine. Raises ``SubscriptionHeld`` when someone holds the name.
+        """
+        folder = self.path / "subscriptions"
+        return Subscription(self, folder, name, self._watch(), categories, from_, explicit)
+
+    def _watch(self) -> Watch:
+        return watch(self._store.watch_folder(commit.FOLDER))
+
     # keeping
 
     @property
@@ -206,6 +237,20 @@ class EventLog:
     def seal(self, grace_seconds: float = sealing.GRACE_SECONDS) -> sealing.Sealed:
         """Rewrite the open commits into large files for scanning; see ``sealing.seal``."""
         return sealing.seal(self._commits, grace_seconds)
+
+    def prove(self, sequence: int, at: Point = None) -> Proof:
+        """A proof that this event stands in the log as of a point; ``proof.check`` needs no log.
+
+        Raises ``InvalidPoint`` for a sequence that is not in the log at that point.
+        """
+        self._commits.refresh()
+        head = locate(at, self._commits)
+        if not 1 <= sequence <= head:
+            raise InvalidPoint(f"there is no sequence {sequence}; the log's head is {head}")
+        event = reading.written(self._commits, sequence)
+        before = roots.frontier_at(self._commits, sequence - 1)
+        digests = roots.blocks(self._commits, before.size, head)
+        return prove(event, roots.frontier_at(self._commits, head), digests, before)
 
     def verify(self, after: int = 0, until: int | None = None) -> verification.Verified:
         """Recompute every digest; raises ``DamagedLog`` at the first sequence that does not fit.

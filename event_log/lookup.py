@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from event_log import reading
 from event_log.commits import Commits
-from event_log.database import DamagedIndex, Place, Producers
+from event_log.database import DamagedIndex, Place
 from event_log.errors import DamagedLog
 from event_log.hashing import LONGEST, Places
 from event_log.index import EventIndex, Found
@@ -222,4 +222,3 @@ def _only(
         values = names.cast(batch.column(column).type)
         found = batch.filter(pc.is_in(batch.column(column), values))
         yield from zip(*(found.column(name).to_pylist() for name in INDEXED), strict=True)
-

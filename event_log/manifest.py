@@ -110,7 +110,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: bytes, name: str) -> Manifest:
-        """The manifest of a file; raises ``DamagedLog`` for one that is not whole or not its own."""
+        """The manifest of a file; raises ``DamagedLog`` for one that is not whole."""
         try:
             said = orjson.loads(text)
             if said["format"] > FORMAT:

@@ -65,7 +65,8 @@ def placed(events: pa.Table, after: int, recorded_at: int) -> Iterator[pa.Record
 
 
 def _fits(events: pa.Table) -> bool:
-    return events.column("stream").num_chunks <= len(events) // GROUP_EVENTS + 1
+    chunks: int = events.column("stream").num_chunks
+    return chunks <= len(events) // GROUP_EVENTS + 1
 
 
 def _regrouped(events: pa.Table) -> Iterator[pa.RecordBatch]:

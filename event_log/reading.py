@@ -79,9 +79,14 @@ class Part:
             sequences = group.column(0).statistics
             if not self.wants(sequences.min, sequences.max):
                 continue
-            names = group.column(stream).statistics if self.streams is not None else None
-            if self.streams is None or names is None or not names.has_min_max or any(names.min <= wanted <= names.max for wanted in self.streams):
+            if self.streams is None or self._may_hold(group.column(stream).statistics):
                 yield number, sequences.min
+
+    def _may_hold(self, names: Any) -> bool:
+        """Whether one of the streams can be in a row group, by its statistics of the names."""
+        if names is None or not names.has_min_max:
+            return True
+        return any(names.min <= wanted <= names.max for wanted in self.streams or ())
 
     def read(self, file: pq.ParquetFile, path: Path, groups: list[int]) -> Iterator[pa.RecordBatch]:
         """The events of row groups that are asked for, with the columns that the file has."""
@@ -173,9 +178,18 @@ def whole(path: Path) -> Iterator[pa.RecordBatch]:
         yield from everything.read(file, path, list(range(file.num_row_groups)))
 
 
-def _in_order(
-    commits: Commits, group: Group, part: Part, shape: Shape
-) -> Iterator[pa.RecordBatch]:
+def written(commits: Commits, sequence: int) -> pa.RecordBatch:
+    """One event as it is written, not upcast: a batch of one line."""
+    part = Part(None, sequence - 1, sequence)
+    segment = commits.segments(sequence - 1, sequence)[0]
+    if segment.group is None:
+        found = list(in_commit(commits, segment, part))
+    else:
+        found = [b for _, batches in in_group(commits, segment.group, part) for b in batches]
+    return next(batch for batch in found if len(batch))
+
+
+def _in_order(commits: Commits, group: Group, part: Part, shape: Shape) -> Iterator[pa.RecordBatch]:
     for _, found in in_group(commits, group, part):
         if not found:
             continue

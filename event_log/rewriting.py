@@ -152,8 +152,14 @@ class Rewriting:
                 "the events are not those of the log's digest; verify the log", self._before + 1
             )
         files = tuple(self._put(key, file) for key, file in sorted(self._files.items()))
-        recorded = [self._recorded_at(place) for place in (self._before + 1, self._through)]
-        return Group(self._before + 1, self._through, *recorded, digest.hex(), files)
+        return Group(
+            first=self._before + 1,
+            last=self._through,
+            recorded_from=self._recorded_at(self._before + 1),
+            recorded_to=self._recorded_at(self._through),
+            digest=digest.hex(),
+            files=files,
+        )
 
     def _put(self, key: Key, file: _File) -> SealedFile:
         category, month, version = key

@@ -6,11 +6,15 @@ digests of at most a span of events are read.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pyarrow as pa
+
 from event_log import reading
-from event_log.category import ENVELOPE, Registry
+from event_log.category import Registry
 from event_log.commits import Commits
 from event_log.manifest import SPAN, span_of
-from event_log.merkle import Frontier
+from event_log.merkle import WIDTH, Frontier
 from event_log.reading import Part
 
 NO_CATEGORIES = Registry(())
@@ -41,15 +45,17 @@ def digest_at(commits: Commits, sequence: int) -> bytes:
 
 def digests(commits: Commits, after: int, until: int) -> bytes:
     """The digests of events in their order, one after the other: 32 bytes each."""
+    return b"".join(blocks(commits, after, until))
+
+
+def blocks(commits: Commits, after: int, until: int) -> Iterator[memoryview]:
+    """Like ``digests``, some at a time."""
     part = Part(["digest"], after, until)
-    found = reading.batches(commits, part, NO_CATEGORIES)
-    width = ENVELOPE.field("digest").type.byte_width
-    return b"".join(flat(batch.column("digest"), width) for batch in found)
+    for batch in reading.batches(commits, part, NO_CATEGORIES):
+        yield flat(batch.column("digest"))
 
 
-def flat(digests: object, width: int = 32) -> memoryview:
+def flat(digests: pa.FixedSizeBinaryArray) -> memoryview:
     """The bytes of an array of digests, not copied."""
-    array: object = digests
-    buffer = array.buffers()[1]  # type: ignore[attr-defined]
-    start = array.offset * width  # type: ignore[attr-defined]
-    return memoryview(buffer)[start : start + len(array) * width]  # type: ignore[arg-type]
+    start = digests.offset * WIDTH
+    return memoryview(digests.buffers()[1])[start : start + len(digests) * WIDTH]

@@ -66,8 +66,7 @@ class Snapshot:
         if upcasts:
             copies = UpcastCopies(self.commits.store.local / "cache", self.registry)
             paths = [
-                copies.path(path, versions[name])
-                for path, name in zip(paths, names, strict=True)
+                copies.path(path, versions[name]) for path, name in zip(paths, names, strict=True)
             ]
         return [str(path) for path in paths]
 

@@ -9,7 +9,6 @@ import pytest
 from faults import SURVIVALS, ForgetfulDisk, StepDisk, faults, power_losses, steps_of
 
 from event_log import EventLog
-from event_log import log as log_module
 from event_log.disk import Disk
 from event_log.local_store import LocalStore
 from event_log.store import StoreError
@@ -135,12 +134,11 @@ def test_a_second_file_in_a_folder_costs_two_syncs(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def opened(domain, monkeypatch):
+def opened(domain):
     """Opens a log whose store uses a disk."""
 
     def open_on(folder: Path, disk: Disk) -> EventLog:
-        monkeypatch.setattr(log_module, "LocalStore", lambda path: LocalStore(path, disk))
-        return domain.open(folder / "log")
+        return EventLog(LocalStore(folder / "log", disk), domain.categories)
 
     return open_on
 

@@ -91,7 +91,7 @@ class LogAndModel(RuleBasedStateMachine):
         known = {event.event_id for event in events} & set(self.ids)
         all_known = all(event.event_id in self.ids for event in events)
         if self.contradicts(events):
-            with pytest.raises(InvalidEvent, match="event_id: .*different content|another event"):
+            with pytest.raises(InvalidEvent, match=r"event_id: .*different content|another event"):
                 self.log.append(events)
             return
         if check and not all_known and wrong != self.version(stream):
