@@ -31,8 +31,8 @@ from event_log.store import StoreError
 
 GROUP_EVENTS = 10_000
 """Events after which a group is full: whoever waits behind them leads the next one."""
-LONGEST_PAUSE = 0.05
-"""Seconds: the longest pause after a lost race for a name; it grows up to this."""
+FIRST_PAUSE = 0.01
+"""Seconds: the longest pause after the first lost race for a name."""
 
 INTERRUPTED = (
     "the thread that wrote this commit was interrupted, so it is not known whether it was written. "
@@ -101,7 +101,7 @@ class Appender:
             table = self._numbered(admitted, found) if admitted else None
             if table is not None and not self._put(admitted, table, found):
                 lost += 1
-                time.sleep(random.uniform(0, min(0.0005 * 2**lost, LONGEST_PAUSE)))  # noqa: S311
+                time.sleep(_pause(lost))
             group = [pending for pending in group if not pending.done]
 
     def _find(self, group: list[Pending]) -> Found:
@@ -194,6 +194,11 @@ class Appender:
     def _now(self) -> int:
         """This moment, or the last commit's when the clock has jumped back behind it."""
         return max(time.time_ns() // 1000, self._commits.recorded_to)
+
+
+def _pause(lost: int) -> float:
+    """Seconds to wait after so many lost races: less and less, so that the unlucky come first."""
+    return random.uniform(0, FIRST_PAUSE / lost)  # noqa: S311 (no secret)
 
 
 class Writing:
