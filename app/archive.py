@@ -15,8 +15,6 @@ from app.options import DEFAULT_HOME, At, Home, Json, open_log, told
 from views import VIEW_NAMES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from event_log import EventLog
     from search.engine import Answer
     from search.rebuild import Result
@@ -217,7 +215,7 @@ def status(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     )  # fmt: skip
 
 
-def standing(home: Path) -> dict[str, Any]:
+def standing(home: str) -> dict[str, Any]:
     """The log's head and each view's checkpoint, lag, documents and serving generation.
 
     The lag in seconds is how long the oldest event that is not yet in the view has waited.

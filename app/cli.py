@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,8 +21,11 @@ cli = typer.Typer(
 @cli.callback()
 def stet(
     home: Annotated[
-        Path | None,
-        typer.Option(envvar="STET_HOME", help="The folder where the archive lies."),
+        str | None,
+        typer.Option(
+            envvar="STET_HOME",
+            help="The folder where the archive lies, or s3://bucket/prefix.",
+        ),
     ] = None,
 ) -> None:
     """A newsroom's search archive: append events, rebuild views from them, search.

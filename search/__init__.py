@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from views.log import derived
+
 if TYPE_CHECKING:
     from search.engine import Answer, Engine, Generation, Hit
     from search.errors import SearchError
@@ -41,7 +43,7 @@ _WHERE = {
 
 def open_engine(home: Path | str) -> Engine:
     """The engine of an archive: the one place where it is chosen. Opened once per process."""
-    return _opened(str(Path(home).absolute()))
+    return _opened(str(derived(home).absolute()))
 
 
 @lru_cache(maxsize=8)

@@ -23,6 +23,7 @@ from search.errors import DamagedIndex, NothingServes, NotPromoted, SearchError
 from search.locks import held
 from search.mapping import IndexMapping
 from views.durable import write_json
+from views.log import derived
 
 STATES_BEFORE = 2
 """How often one may roll back: with what serves, the last three generations are kept."""
@@ -46,7 +47,7 @@ class Generations:
     """The generations of one archive."""
 
     def __init__(self, home: Path | str) -> None:
-        self.root = Path(home) / "index"
+        self.root = derived(home) / "index"
 
     def directory(self, generation: int) -> Path:
         """Where all views of a generation lie."""
