@@ -1,4 +1,14 @@
-"""Known events: those whose ids the log has already, and the receipts that they were given."""
+"""Known events: those whose ids the log has already, and the receipts that they were given.
+
+An append of which the log has every id adds nothing, and is given the receipt that those events
+have: ``first`` and ``last`` the lowest and highest of their sequences, ``version`` and ``digest``
+those at ``last``, ``added`` 0. Of events that were appended together that is what the first receipt
+said. Expected versions are not asked then, for nothing would follow. When some are new, these alone
+are added, expected versions are asked of them, and the receipt spans the known ones too.
+
+An event is the same when all that its writer said is: everything but its place, its time of
+recording and its schema version. What an earlier version says is compared as it reads now.
+"""
 
 from __future__ import annotations
 
