@@ -185,11 +185,19 @@ class Appender:
             if commits.refresh() <= before:
                 raise StoreError(f"{store.path(name)} is no commit; move it out of the log")
             return False
+        if commits.sealed_at_once(writing.about) and not self._is_sealed(writing.about):
+            return False  # after a long pause: the name was free because others' had been removed
         commits.extend(writing.about)
         writing.tell(admitted)
         place = (writing.about.last, writing.about.digest.hex())
         self._lookup.extend(place, writing.indexed, producers)
         return True
+
+    def _is_sealed(self, about: CommitMetadata) -> bool:
+        """Whether what was sealed in a commit's place are its events."""
+        commits = self._commits
+        sealed = commits.manifest.through
+        return about.last <= sealed and frontier_at(commits, about.last) == about.frontier
 
     def _now(self) -> int:
         """This moment, or the last commit's when the clock has jumped back behind it."""

@@ -58,10 +58,11 @@ class Commits:
         with self._lock:
             if self._anchor is None or not self._anchored():
                 self._list()
-            while self.store.exists(following := manifest.name_of(self.manifest.through + 1)):
-                self._adopt(self._load(following))
-            while self.store.exists(commit.name_of(self._last + 1)):
-                self._add(self._about(self._last + 1))
+            self._adopt_new()
+            while (found := self._new()) and self._adopt_new():
+                pass  # it may have been put where others were sealed and removed just before
+            for about in found:
+                self._add(about)
             return self._last
 
     def extend(self, about: CommitMetadata) -> None:
@@ -69,6 +70,15 @@ class Commits:
         with self._lock:
             if about.first == self._last + 1:
                 self._add(self._remember(about))
+
+    def sealed_at_once(self, about: CommitMetadata) -> bool:
+        """Whether the place of a commit that was just written is sealed, perhaps with others."""
+        with self._lock:
+            if self._anchor is not None and self._anchored():
+                self._adopt_new()
+            else:
+                self.refresh()
+            return self.manifest.through >= about.first
 
     @property
     def last(self) -> int:
@@ -162,6 +172,22 @@ class Commits:
                 self._firsts, microseconds, key=lambda first: self.at(first).recorded_at
             )
             return self._firsts[later] - 1 if later < len(self._firsts) else self._last
+
+    def _adopt_new(self) -> bool:
+        """Believe the manifests that follow the last one; whether there are any."""
+        before = self.manifest.through
+        while self.store.exists(following := manifest.name_of(self.manifest.through + 1)):
+            self._adopt(self._load(following))
+        return self.manifest.through > before
+
+    def _new(self) -> list[CommitMetadata]:
+        """The commits that follow the last one, not believed yet."""
+        found: list[CommitMetadata] = []
+        last = self._last
+        while self.store.exists(commit.name_of(last + 1)):
+            found.append(self._about(last + 1))
+            last = found[-1].last
+        return found
 
     def _add(self, about: CommitMetadata) -> None:
         self._firsts.append(about.first)
