@@ -29,6 +29,9 @@ GROUP_EVENTS = 16_384
 """Events in a row group: small enough to skip to one event, large enough to scan fast."""
 FEW_EVENTS = 256
 """Below this a dictionary and statistics for every column cost more than they save."""
+COMPRESSION = "snappy"
+"""A commit is written by who waits for it, and sealed into a smaller file later: with zstd, whose
+files are half as large, 100,000 events of 700 bytes take a third longer to append."""
 UNDICTIONARIED = {"sequence", "event_id", "version", "digest"}
 
 UNREADABLE = (OSError, pa.ArrowException)
@@ -97,6 +100,7 @@ class Writer:
         *,
         few: bool,
         group_events: int = GROUP_EVENTS,
+        compression: str = COMPRESSION,
         **options: Any,
     ) -> None:
         self._path = path
@@ -104,7 +108,7 @@ class Writer:
         self._file = pq.ParquetWriter(
             path,
             schema,
-            compression=_compression(schema, few),
+            compression=_prose_only(schema, compression) if few else compression,
             use_dictionary=False if few else _dictionary_columns(schema),
             write_statistics=["sequence", "recorded_at"] if few else True,
             write_page_checksum=True,
@@ -140,12 +144,10 @@ class Writer:
             writing.result()
 
 
-def _compression(schema: pa.Schema, few: bool) -> str | dict[str, str]:
+def _prose_only(schema: pa.Schema, compression: str) -> dict[str, str]:
     """Of few events only the prose is worth it: a compressed page of ten bytes is no smaller."""
-    if not few:
-        return "zstd"
     structs = [column for column in schema if pa.types.is_struct(column.type)]
-    return {f"{c.name}.{f.name}": "zstd" for c in structs for f in c.type if f.type == TEXT}
+    return {f"{c.name}.{f.name}": compression for c in structs for f in c.type if f.type == TEXT}
 
 
 def _dictionary_columns(schema: pa.Schema) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ from event_log.upcast import to_read, upcast
 from event_log.validation import possible
 
 BATCH_EVENTS = 16_384
+T = TypeVar("T")
 
 
 def schema(registry: Registry) -> pa.Schema:
@@ -189,15 +191,23 @@ def written(commits: Commits, sequence: int) -> pa.RecordBatch:
     return next(batch for batch in found if len(batch))
 
 
-def _in_order(commits: Commits, group: Group, part: Part, shape: Shape) -> Iterator[pa.RecordBatch]:
-    for _, found in in_group(commits, group, part):
-        if not found:
-            continue
-        sequences = pa.chunked_array([batch.column("sequence") for batch in found])
-        table = pa.Table.from_batches([shape(batch) for batch in found])
-        order = pc.sort_indices(sequences)
-        for start in range(0, len(table), BATCH_EVENTS):
-            yield from table.take(order.slice(start, BATCH_EVENTS)).combine_chunks().to_batches()
+def _in_order(
+    commits: Commits, group: Group, part: Part, shape: Shape
+) -> Iterator[pa.RecordBatch]:
+    for found in _ahead(batches for _, batches in in_group(commits, group, part)):
+        if found:
+            sequences = pa.chunked_array([batch.column("sequence") for batch in found])
+            table = pa.Table.from_batches([shape(batch) for batch in found]).combine_chunks()
+            yield from table.take(pc.sort_indices(sequences)).to_batches(BATCH_EVENTS)
+
+
+def _ahead(items: Generator[T, None, None]) -> Iterator[T]:
+    """The items, of which the next is made while one is used."""
+    with ThreadPoolExecutor(1) as pool, closing(items):
+        coming = pool.submit(next, items, None)
+        while (found := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield found
 
 
 def _shaped(batch: pa.RecordBatch, columns: Sequence[str], types: pa.Schema) -> pa.RecordBatch:
