@@ -191,9 +191,7 @@ def written(commits: Commits, sequence: int) -> pa.RecordBatch:
     return next(batch for batch in found if len(batch))
 
 
-def _in_order(
-    commits: Commits, group: Group, part: Part, shape: Shape
-) -> Iterator[pa.RecordBatch]:
+def _in_order(commits: Commits, group: Group, part: Part, shape: Shape) -> Iterator[pa.RecordBatch]:
     for found in _ahead(batches for _, batches in in_group(commits, group, part)):
         if found:
             sequences = pa.chunked_array([batch.column("sequence") for batch in found])

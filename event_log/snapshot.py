@@ -18,7 +18,7 @@ from event_log.errors import EventLogError, InvalidPoint
 from event_log.event import Event
 from event_log.reading import Part
 from event_log.roots import digest_at
-from event_log.upcast_copies import UpcastCopies
+from event_log.upcast_copies import UpcastCopies, upcast_digest
 from event_log.validation import instant
 
 Point = int | str | datetime | None
@@ -41,6 +41,11 @@ class Snapshot:
         What was made from a snapshot of the same sequence and digest was made from these events.
         """
         return digest_at(self.commits, self.sequence).hex()
+
+    @property
+    def upcast_digest(self) -> str:
+        """Stands for how old events are read; empty when there are no upcasters."""
+        return upcast_digest(self.registry)
 
     def files(self, categories: Sequence[str] | None = None) -> list[str]:
         """The Parquet files that hold these events; of some categories only, if given.
