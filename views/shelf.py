@@ -87,7 +87,7 @@ def find(views: Path, build_id: str) -> Path | None:
 
 
 def about(directory: Path) -> dict[str, Any]:
-    """What ``build.json`` says: ``build_id``, ``sequence``, ``digest``, ``upcast``, ``created_at``."""
+    """What ``build.json`` says, as ``place`` wrote it."""
     loaded: dict[str, Any] = json.loads((directory / ABOUT).read_text())
     return loaded
 
