@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench dagster lock clean
+.PHONY: help setup demo test lint format bench dagster lock clean elasticsearch elasticsearch-stop
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 setup: .venv/.installed  ## create .venv from the lock file
 
@@ -22,6 +22,12 @@ demo: setup  ## import the sample, run the rebuild job, show what came of it
 
 test: setup lint  ## lint, check types and contracts, run the tests
 	$(BIN)/python -m pytest -n auto
+
+elasticsearch:  ## start a real Elasticsearch for the tests, on http://127.0.0.1:9200
+	@$(PYTHON) tests/servers/elasticsearch_server.py start
+
+elasticsearch-stop:  ## stop it
+	@$(PYTHON) tests/servers/elasticsearch_server.py stop
 
 lint: setup  ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
