@@ -28,7 +28,7 @@ from typing import Any
 import pyarrow as pa
 
 from search.english import STOP_WORDS
-from search.lines import document, quoted, scalar
+from search.lines import document, scalar
 from search.mapping import YEAR, IndexMapping
 
 VERSION = 1
@@ -92,7 +92,7 @@ def keyword(mapping: IndexMapping, name: str) -> str:
 
 
 def query(mapping: IndexMapping, schema: pa.Schema) -> str:
-    """The query over ``documents`` of this schema: each one's ``id`` and its JSON ``source``.
+    """The query over ``documents`` of this schema: each one's ``id``, ``sequence`` and ``source``.
 
     The source is the JSON whose digest it carries, with ``stet`` put before its first field.
     """
@@ -104,7 +104,7 @@ def query(mapping: IndexMapping, schema: pa.Schema) -> str:
     # A null has no place in `concat`: then the comma is not there either.
     said = ", ".join(f"',\"{name}\":' || {value}" for name, value in beside.items())
     return (
-        f"SELECT id, concat('{{\"{BESIDE}\":{{', substr(concat({said}), 2), '}},', substr(json, 2))"
+        f"SELECT id, sequence, concat('{{\"{BESIDE}\":{{', substr(concat({said}), 2), '}},', substr(json, 2))"
         f" AS source FROM (SELECT *, {document(schema)} AS json FROM documents)"
     )
 
