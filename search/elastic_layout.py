@@ -103,10 +103,9 @@ def query(mapping: IndexMapping, schema: pa.Schema) -> str:
     }
     # A null has no place in `concat`: then the comma is not there either.
     said = ", ".join(f"',\"{name}\":' || {value}" for name, value in beside.items())
-    return (
-        f"SELECT id, sequence, concat('{{\"{BESIDE}\":{{', substr(concat({said}), 2), '}},', substr(json, 2))"
-        f" AS source FROM (SELECT *, {document(schema)} AS json FROM documents)"
-    )
+    source = f"'{{\"{BESIDE}\":{{', substr(concat({said}), 2), '}},', substr(json, 2)"
+    written = f"SELECT *, {document(schema)} AS json FROM documents"
+    return f"SELECT id, sequence, concat({source}) AS source FROM ({written})"
 
 
 def _dates(mapping: IndexMapping, schema: pa.Schema) -> dict[str, str]:
