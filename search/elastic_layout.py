@@ -27,7 +27,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from search.english import STOP_WORDS
+from search.english import STOP_WORDS, TOLD_APART
 from search.lines import document, scalar
 from search.mapping import YEAR, IndexMapping
 
@@ -156,6 +156,9 @@ def _properties(
 
 
 def _analysis() -> dict[str, Any]:
+    from search import embedded  # here, because who only searches needs no embedded engine
+
+    told_apart = [f"{word} => {' '.join(embedded.stems(word))}" for word in TOLD_APART]
     plain = ["lowercase", "asciifolding"]
     return {
         "tokenizer": {
@@ -163,6 +166,7 @@ def _analysis() -> dict[str, Any]:
         },
         "filter": {
             "saying_nothing": {"type": "stop", "stopwords": sorted(STOP_WORDS)},
+            "told_apart": {"type": "stemmer_override", "rules": told_apart},
             "english_stems": {"type": "stemmer", "language": "porter2"},
         },
         "analyzer": {
@@ -170,7 +174,7 @@ def _analysis() -> dict[str, Any]:
             "stems": {
                 "type": "custom",
                 "tokenizer": "words",
-                "filter": [*plain, "saying_nothing", "english_stems"],
+                "filter": [*plain, "saying_nothing", "told_apart", "english_stems"],
             },
         },
     }
