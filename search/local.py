@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
+from search import answers
 from search.embedded import EmbeddedIndex, stems
-from search.engine import Answer, Generation, Hit
-from search.errors import DamagedIndex, InvalidQuery, NothingServes, UnknownName
+from search.engine import Answer, Generation
+from search.errors import DamagedIndex, NothingServes, UnknownName
 from search.generations import Generations
 from search.highlight import Highlighter
-from search.mapping import IndexMapping, values
+from search.mapping import IndexMapping
 from search.query import Limits, Query
 from search.syntax import parse
 from views import VIEWS, View
@@ -115,7 +116,7 @@ class EmbeddedEngine:
     def search(self, query: Query) -> Answer:
         """Answer a query from what serves now."""
         about, mapping, index = self._reader(query.view)
-        limits = _limits(query, mapping)
+        limits = answers.limits(query, mapping)
         try:
             return self._answer(query, limits, about, mapping, index)
         except (OSError, ValueError) as error:
@@ -138,7 +139,10 @@ class EmbeddedEngine:
         highlighter = Highlighter(parsed.clauses, stems)
         return Answer(
             total=page.total,
-            hits=[_hit(score, stored, mapping, highlighter) for score, stored in page.hits],
+            hits=[
+                answers.hit(score, orjson.loads(stored), mapping, highlighter)
+                for score, stored in page.hits
+            ],
             facets=index.facets(parsed, every, limits, query.facets),
             matching="all" if every else "any",
             note=parsed.note,
@@ -185,39 +189,3 @@ def _damaged(view: str, generation: int, error: Exception) -> DamagedIndex:
     return DamagedIndex(
         f"the index of {view}, generation {generation}, is damaged ({said}); run: stet rebuild"
     )
-
-
-def _limits(query: Query, mapping: IndexMapping) -> Limits:
-    for kind, names in (("filter", query.filters), ("facet", query.facets)):
-        for name in names:
-            if name not in mapping.filter_names:
-                raise UnknownName(f"{query.view} {kind}", name, mapping.filter_names)
-    first, last = query.dates()
-    if mapping.date is None and (first is not None or last is not None):
-        raise InvalidQuery(f"the documents of {query.view} have no date to search by")
-    filters = {
-        name: [wanted] if isinstance(wanted, str) else wanted
-        for name, wanted in query.filters.items()
-        if wanted
-    }
-    return Limits(filters, first, last)
-
-
-def _hit(
-    score: float | None, stored: bytes, mapping: IndexMapping, highlighter: Highlighter
-) -> Hit:
-    document = orjson.loads(stored)
-    called = next(values(document, mapping.title), document["id"])
-    titled = next((n for n, paths in mapping.text.items() if list(paths) == [mapping.title]), "")
-    fragments = {
-        name: fragment
-        for name, paths in mapping.text.items()
-        if name != titled
-        and (fragment := highlighter.fragment(_texts(document, paths), name)) is not None
-    }
-    return Hit(document["id"], score, highlighter.whole(called, titled), fragments, document)
-
-
-def _texts(document: object, paths: Sequence[str]) -> Iterator[str]:
-    for path in paths:
-        yield from values(document, path)
