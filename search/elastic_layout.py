@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from unicodedata import category
 
 import pyarrow as pa
 
@@ -161,9 +162,8 @@ def _analysis() -> dict[str, Any]:
     told_apart = [f"{word} => {' '.join(embedded.stems(word))}" for word in TOLD_APART]
     plain = ["lowercase", "asciifolding"]
     return {
-        "tokenizer": {
-            "words": {"type": "pattern", "pattern": r"[^\p{IsAlphabetic}\p{N}]+"},
-        },
+        # A pattern would say it shorter, and costs a tenth of all that indexing takes.
+        "tokenizer": {"words": {"type": "char_group", "tokenize_on_chars": _between_words()}},
         "filter": {
             "saying_nothing": {"type": "stop", "stopwords": sorted(STOP_WORDS)},
             "told_apart": {"type": "stemmer_override", "rules": told_apart},
@@ -178,3 +178,14 @@ def _analysis() -> dict[str, Any]:
             },
         },
     }
+
+
+def _between_words() -> list[str]:
+    """What no word has: the classes, and what is in none: no-break spaces, soft hyphens, accents.
+
+    An accent is a character only where a text is not in its composed form.
+    """
+    unclassed = {"Cc", "Cf", "Zl", "Zp", "Zs"}
+    accents = range(0x300, 0x370)
+    found = [chr(n) for n in range(0x10000) if n in accents or category(chr(n)) in unclassed]
+    return ["whitespace", "punctuation", "symbol", *found]
