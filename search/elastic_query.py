@@ -59,7 +59,7 @@ def find(query: Query, about: Generation, mapping: IndexMapping, index: Index) -
     if every and not found["hits"]["total"]["value"] and len(parsed.loose) > 1:
         every = False
         found = _asked(query, parsed, every, limits, mapping, index)
-    highlighter = Highlighter(parsed.clauses, stemmed)
+    highlighter = Highlighter(parsed.clauses if query.highlight else (), stemmed)
     scored = _scored(query, parsed)
     return Answer(
         total=found["hits"]["total"]["value"],

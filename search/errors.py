@@ -21,6 +21,14 @@ class InvalidQuery(SearchError, ValueError):
     """A date, sort, page or size that cannot be searched with."""
 
 
+class InvalidFile(SearchError, ValueError):
+    """A file of queries or judgements that does not read as one; the message says which line."""
+
+
+class NotInstalled(SearchError):
+    """Something needs a library that is an optional extra; the message says which."""
+
+
 class NothingServes(SearchError):
     """The view has no generation to search yet, or there is none to go back to."""
 

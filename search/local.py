@@ -136,7 +136,7 @@ class EmbeddedEngine:
         if every and not page.total and len(parsed.loose) > 1:
             every = False
             page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
-        highlighter = Highlighter(parsed.clauses, stems)
+        highlighter = Highlighter(parsed.clauses if query.highlight else (), stems)
         return Answer(
             total=page.total,
             hits=[

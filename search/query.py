@@ -37,6 +37,8 @@ class Query:
     facets: Sequence[str] = ()
     page: int = 1
     size: int = 10
+    highlight: bool = True
+    """Whether hits say what matched in them; a run of a thousand ids does not need it."""
 
     def __post_init__(self) -> None:
         if self.sort not in SORTS:
