@@ -21,6 +21,10 @@ class InvalidQuery(SearchError, ValueError):
     """A date, sort, page or size that cannot be searched with."""
 
 
+class InvalidConnection(SearchError, ValueError):
+    """What was given cannot name a cluster, or a way to reach it."""
+
+
 class InvalidFile(SearchError, ValueError):
     """A file of queries or judgements that does not read as one; the message says which line."""
 
@@ -43,3 +47,11 @@ class NotPromoted(SearchError):
 
 class NotIndexed(SearchError):
     """An index could not be written; what served before still serves."""
+
+
+class ClusterAway(SearchError):
+    """A cluster does not answer, or is too busy: it may do so later."""
+
+
+class ClusterRefused(SearchError):
+    """A cluster answers, and will not do what was asked until somebody changes something."""

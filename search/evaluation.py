@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from search.engine import Engine
 from search.errors import InvalidFile, NotInstalled
@@ -134,7 +135,7 @@ def measured(run: Run, judgements: Judgements) -> Measured:
         raise NotInstalled(
             "measuring needs the library ir-measures; run: pip install 'stet[evaluate]'"
         ) from None
-    known = {query: judgements[query] for query in run if query in judgements}
+    known = {query: dict(judgements[query]) for query in run if query in judgements}
     if not known:
         raise InvalidFile("no query is judged: the ids of queries and judgements do not meet")
     names = {
@@ -144,7 +145,7 @@ def measured(run: Run, judgements: Judgements) -> Measured:
         ir_measures.R @ 100: "recall@100",
     }
     scores = {query: dict(run[query]) for query in known}
-    computed = ir_measures.calc(list(names), known, scores)
+    computed: Any = ir_measures.calc(list(names), known, scores)
     by_query: dict[str, dict[str, float]] = {query: {} for query in known}
     for metric in computed.per_query:
         by_query[metric.query_id][names[metric.measure]] = metric.value

@@ -12,11 +12,12 @@ import orjson
 
 from search import answers
 from search.embedded import EmbeddedIndex, stems
-from search.engine import Answer, Generation
+from search.engine import Answer, Generation, Tell
 from search.errors import DamagedIndex, NothingServes, UnknownName
 from search.generations import Generations
 from search.highlight import Highlighter
 from search.mapping import IndexMapping
+from search.pace import Pace
 from search.query import Limits, Query
 from search.syntax import parse
 from views import VIEWS, View
@@ -29,7 +30,8 @@ class EmbeddedEngine:
     """The engine that needs no server: its indexes lie in ``home/index``."""
 
     def __init__(self, home: Path | str, views: Mapping[str, View] | None = None) -> None:
-        self._generations = Generations(home)
+        self.folder = Path(home) / "index"
+        self._generations = Generations(self.folder)
         self._views = VIEWS if views is None else views
         self._loading: dict[Key, tuple[int, EmbeddedIndex]] = {}
         self._opened: dict[Key, Opened] = {}
@@ -45,7 +47,9 @@ class EmbeddedEngine:
         index = EmbeddedIndex.create(directory, IndexMapping.of(self._views[view]))
         self._loading[view, generation] = (sequence, index)
 
-    def load(self, view: str, generation: int, documents: Path) -> int:
+    def load(
+        self, view: str, generation: int, documents: Path, tell: Tell | None = None
+    ) -> int:
         """Add the documents of a Parquet file, and say how many they were."""
         import pyarrow.parquet as pq  # here, because who searches needs none of these
 
@@ -53,14 +57,18 @@ class EmbeddedEngine:
 
         _, index = self._loading[view, generation]
         mapping = IndexMapping.of(self._views[view])
-        count = 0
+        pace = Pace(view, pq.read_metadata(documents).num_rows, tell)
         for piece in lines.in_pieces(documents, layout.query(mapping, pq.read_schema(documents))):
             index.add(line for (line,) in piece)
-            count += len(piece)
-        return count
+            pace.come(pace.documents + len(piece))
+        return pace.documents
 
-    def refresh(self, view: str, generation: int) -> Generation:
-        """Make all that was loaded durable and searchable."""
+    def rejected(self, view: str, generation: int) -> set[str]:
+        """None: what this engine cannot index it refuses as a whole."""
+        return set()
+
+    def refresh(self, view: str, generation: int, merge: bool = False) -> Generation:
+        """Make all that was loaded durable and searchable; it is always merged as far as helps."""
         from search import layout
 
         sequence, index = self._loading.pop((view, generation))
@@ -103,6 +111,11 @@ class EmbeddedEngine:
     def clear(self, keep: int | None = None) -> list[int]:
         """Remove generations that neither serve nor may be rolled back to, nor are being built."""
         return self._generations.clear(keep)
+
+    def numbers(self) -> set[int]:
+        """The numbers of all generations that there are, finished or not."""
+        named = {number for _, number in self._generations.pointer_or_none().named()}
+        return {*self._generations.numbers(), *named}
 
     def generations(self) -> list[Generation]:
         """All finished generations, oldest first."""

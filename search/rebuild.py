@@ -95,10 +95,10 @@ class Rebuild:
             if name not in known:
                 raise UnknownName("view", name, known)
         begun = build.begin(home, at=at, build_id=build_id)
-        generation, hold = _generation(Generations(home), begun, wanted)
         engine = engine or open_engine(home)
+        generation, hold = _generation(engine, begun, wanted)
         engine.clear(keep=generation)
-        directory = Generations(home).directory(generation)
+        directory = Generations(engine.folder).directory(generation)
         said = json.loads((directory / "rebuild.json").read_text())
         return cls(begun, generation, tuple(said["views"]), engine, directory, hold, known)
 
@@ -218,16 +218,15 @@ def _rebuild(rebuild: Rebuild, view: str, progress: Progress) -> Rebuilt:
     )
 
 
-def _generation(generations: Generations, begun: Build, views: tuple[str, ...]) -> tuple[int, Hold]:
+def _generation(engine: Engine, begun: Build, views: tuple[str, ...]) -> tuple[int, Hold]:
     """The number of the build's generation, which is made if it is not there, and a hold on it."""
+    generations = Generations(engine.folder)
     with held(generations.root / "lock"):
-        numbers = generations.numbers()
-        for number in reversed(numbers):
+        for number in reversed(generations.numbers()):
             path = generations.directory(number) / "rebuild.json"
             if path.exists() and json.loads(path.read_text())["build_id"] == begun.build_id:
                 return number, Hold(path.with_name("lock"))
-        served = [number for _, number in generations.pointer_or_none().named()]
-        number = max([*numbers, *served, begun.number - 1]) + 1
+        number = max([*engine.numbers(), begun.number - 1]) + 1
         directory = generations.directory(number)
         directory.mkdir()
         hold = Hold(directory / "lock")

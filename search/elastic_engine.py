@@ -1,0 +1,299 @@
+"""The engine that is a cluster: generations of Elasticsearch indexes, whoever builds them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from search import elastic_load
+from search.connection import Connection
+from search.dead_letters import MOST, DeadLetters
+from search.elastic_generations import ClusterGenerations, Index
+from search.elasticsearch import Cluster, Refusal
+from search.engine import Answer, Generation, Tell
+from search.errors import (
+    DamagedIndex,
+    NothingServes,
+    NotIndexed,
+    SearchError,
+    UnknownName,
+)
+from search.generations import Generations
+from search.mapping import IndexMapping
+from search.pace import Pace
+from search.patience import Patience
+from search.query import Query
+from views import VIEWS, View
+
+UNFINISHED_FOR = timedelta(days=1)
+"""So long another archive may be building a generation before it counts as left behind."""
+SECONDS_TO_MERGE = 3600.0
+SECONDS_TO_GREEN = 120.0
+Key = tuple[str, int]
+
+
+class ElasticsearchEngine:
+    """The engine for archives that many search at once. ``home`` keeps locks and dead letters."""
+
+    def __init__(
+        self, home: Path | str, connection: Connection, views: Mapping[str, View] | None = None
+    ) -> None:
+        self.folder = Path(home) / "elasticsearch"
+        self.letters = DeadLetters(home)
+        self._built_in = f"{socket.gethostname()}:{Path(home).absolute()}"
+        self._connection = connection
+        self._cluster = Cluster(connection)
+        self._indexes = ClusterGenerations(self._cluster, connection.prefix)
+        self._local = Generations(self.folder)
+        self._views = VIEWS if views is None else views
+        self._loading: dict[Key, Index] = {}
+
+    def create(self, view: str, generation: int, sequence: int) -> None:
+        """Begin a generation, empty; what an unfinished attempt left of it goes away.
+
+        The index itself is made with the first documents, whose columns say what it is like.
+        """
+        from search import elastic_layout
+
+        mapping = IndexMapping.of(self._views[view])
+        about = Generation(
+            view=view,
+            generation=generation,
+            sequence=sequence,
+            documents=0,
+            bytes=0,
+            code_version=self._views[view].code_version,
+            mapping=f"{elastic_layout.VERSION}:{mapping.digest}",
+            built_at=_now(),
+        )
+        name = self._indexes.name(view, generation)
+        self._tried(lambda: self._indexes.remove(view, generation))
+        self.letters.forget(view, generation)
+        self._loading[view, generation] = Index(
+            name, about, mapping, frozenset(), False, self._built_in
+        )
+
+    def load(
+        self, view: str, generation: int, documents: Path, tell: Tell | None = None
+    ) -> int:
+        """Add the documents of a Parquet file, and say how many they were.
+
+        Waits for a cluster that is away or busy, and goes on where it was.
+        """
+        import pyarrow.parquet as pq
+
+        from search import elastic_layout, lines
+
+        index = self._loading[view, generation]
+        schema = pq.read_schema(documents)
+        pace = Pace(view, pq.read_metadata(documents).num_rows, tell)
+        patience = Patience(self._connection.patience, pace.stands)
+        definition = elastic_layout.definition(index.mapping, schema)
+        patience.tried(lambda: self._indexes.create(index, definition))
+        loader = elastic_load.Loader(
+            self._cluster,
+            self._indexes.target(view, generation, index.about.sequence),
+            patience,
+            lambda action, document, reason: self._reject(index, action, document, reason),
+        )
+        source = elastic_load.lines(elastic_layout.query(index.mapping, schema))
+        try:
+            return loader.load(lines.tables(documents, source), pace.come)
+        finally:
+            self.letters.keep()
+
+    def _reject(self, index: Index, action: bytes, document: bytes, reason: str) -> None:
+        said = orjson.loads(action)["index"]
+        letters = self.letters.add(
+            index.about.view,
+            index.about.generation,
+            said["_id"],
+            said["version"],
+            document.decode().rstrip("\n"),
+            reason,
+        )
+        if letters > MOST:
+            raise NotIndexed(
+                f"more than {MOST:,} documents of {index.about.view} were rejected, the last one"
+                f" with: {reason}; see: stet dead-letters"
+            )
+
+    def rejected(self, view: str, generation: int) -> set[str]:
+        """The ids of documents that could not be indexed: they are dead letters."""
+        return self.letters.keys(view, generation)
+
+    def refresh(self, view: str, generation: int, merge: bool = False) -> Generation:
+        """Make all that was loaded durable and searchable, on request merged into one piece."""
+        index = self._loading.pop((view, generation))
+        self._ask("POST", f"/{index.name}/_refresh")
+        if merge:
+            self._ask(
+                "POST",
+                f"/{index.name}/_forcemerge",
+                seconds=SECONDS_TO_MERGE,
+                max_num_segments="1",
+            )
+        count = self._ask("GET", f"/{index.name}/_count")["count"]
+        stats = self._ask("GET", f"/{index.name}/_stats/store")
+        size = stats["_all"]["primaries"]["store"]["size_in_bytes"]
+        about = replace(index.about, documents=count, bytes=size, built_at=_now())
+        finished = replace(index, about=about, finished=True)
+        self._tried(lambda: self._indexes.note(finished))
+        return about
+
+    def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
+        """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
+        from search import elastic_digests
+
+        index = self._tried(lambda: self._indexes.index(view, generation))
+        return elastic_digests.digests(self._cluster, index, self._patience())
+
+    def promote(self, generations: Mapping[str, int]) -> None:
+        """Let these generations serve, all from the same moment on; other views stay."""
+        for view, generation in generations.items():
+            self._make_ready(self._finished(view, generation))
+        self._tried(lambda: self._indexes.move(lambda now: now.promoted(generations)))
+
+    def _finished(self, view: str, generation: int) -> Index:
+        index = self._tried(lambda: self._indexes.index(view, generation))
+        if not index.finished:
+            raise DamagedIndex(
+                f"generation {generation} of {view} is gone or unfinished; run: stet rebuild"
+            )
+        return index
+
+    def _make_ready(self, index: Index) -> None:
+        """Give an index what only one that serves needs: copies, and a refresh by itself."""
+        copies = self._connection.replicas
+        settings: dict[str, Any] = {"refresh_interval": "1s"}
+        settings["auto_expand_replicas"] = "0-1" if copies is None else "false"
+        if copies is not None:
+            settings["number_of_replicas"] = copies
+        self._ask("PUT", f"/{index.name}/_settings", {"index": settings})
+        wait = {"wait_for_status": "green", "timeout": f"{SECONDS_TO_GREEN:.0f}s"}
+        health = f"/_cluster/health/{index.name}"
+        found = self._ask("GET", health, seconds=SECONDS_TO_GREEN + 30, missing={}, **wait)
+        if found.get("timed_out", True):
+            raise NotIndexed(
+                f"the copies of {index.name} are not there after {SECONDS_TO_GREEN:.0f} s, so it"
+                f" does not serve; are there nodes enough at {self._cluster.url}?"
+                " See STET_SEARCH_REPLICAS"
+            )
+
+    def roll_back(self) -> dict[str, Generation]:
+        """Let serve what served before the last promotion; returns what serves now."""
+        self._indexes.move(lambda now: now.rolled_back())
+        return self.serving()
+
+    def drop(self, view: str, generation: int) -> None:
+        """Remove a generation; refused while it serves, or may be rolled back to."""
+        self._indexes.remove(view, generation)
+        self.letters.forget(view, generation)
+
+    def clear(self, keep: int | None = None) -> list[int]:
+        """Remove generations that neither serve nor may be rolled back to, nor are being built.
+
+        What another archive builds is left alone for a day.
+        """
+        indexes = self._indexes.all()
+        named = self._indexes.pointer(indexes).named()
+        kept = {number for _, number in named}
+        removed = set(self._local.clear_all_but({*kept, keep}))
+        held = set(self._local.numbers()) - kept
+        for index in indexes:
+            key = index.about.view, index.about.generation
+            if key in named or key[1] == keep or not self._left_behind(index, held):
+                continue
+            self.drop(*key)
+            removed.add(key[1])
+        return sorted(removed)
+
+    def _left_behind(self, index: Index, held: set[int]) -> bool:
+        if index.built_in == self._built_in:
+            return index.about.generation not in held
+        begun = datetime.fromisoformat(index.about.built_at)
+        return datetime.now(UTC) - begun > UNFINISHED_FOR
+
+    def numbers(self) -> set[int]:
+        """The numbers of all generations that there are, finished or not."""
+        there = {index.about.generation for index in self._indexes.all()}
+        return {*self._local.numbers(), *there}
+
+    def generations(self) -> list[Generation]:
+        """All finished generations, oldest first."""
+        return [index.about for index in self._indexes.all() if index.finished]
+
+    def serving(self) -> dict[str, Generation]:
+        """By view, the generation that serves."""
+        indexes = self._indexes.all()
+        served = self._indexes.pointer(indexes).serving
+        return {
+            index.about.view: index.about
+            for index in indexes
+            if served.get(index.about.view) == index.about.generation
+        }
+
+    def search(self, query: Query) -> Answer:
+        """Answer a query from what serves now."""
+        from search import elastic_query
+
+        if query.view not in self._views:
+            raise UnknownName("view", query.view, self._views)
+        for attempt in (1, 2):
+            index = self._indexes.serving(query.view)
+            if index is None:
+                raise NothingServes(f"nothing to search in {query.view} yet; run: stet rebuild")
+            asked = Asked(self._cluster, index.name)
+            try:
+                return elastic_query.find(query, index.about, index.mapping, asked)
+            except Refusal as refusal:
+                # Readers that were slow may find that two rebuilds have passed them by.
+                if refusal.status != 404 or attempt == 2:
+                    raise
+        raise AssertionError
+
+    def _patience(self) -> Patience:
+        return Patience(self._connection.patience)
+
+    def _tried(self, act: Any) -> Any:
+        return self._patience().tried(act)
+
+    def _ask(self, method: str, path: str, body: Any = None, **given: Any) -> Any:
+        return self._tried(lambda: self._cluster.ask(method, path, body, **given))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One index, as queries ask it."""
+
+    cluster: Cluster
+    name: str
+
+    def search(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What ``_search`` answers; a body with ``pit`` is sent without the index's name."""
+        path = "/_search" if "pit" in body else f"/{self.name}/_search"
+        found: Mapping[str, Any] = self.cluster.ask("POST", path, body)
+        return found
+
+    @contextmanager
+    def point_in_time(self) -> Iterator[str]:
+        """The id of a point in time, kept open for a minute after each use, closed in the end."""
+        opened = self.cluster.ask("POST", f"/{self.name}/_pit", keep_alive="1m")["id"]
+        try:
+            yield opened
+        finally:
+            try:
+                self.cluster.ask("DELETE", "/_pit", {"id": opened}, missing=None)
+            except SearchError:
+                opened = None  # it closes by itself in a minute; the answer is what matters
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
