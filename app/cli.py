@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app import archive, content
+from app import archive, content, evaluation
 
 cli = typer.Typer(
     name="stet",
@@ -42,6 +42,7 @@ for name, command in (
     ("export", archive.export),
     ("status", archive.status),
     ("verify", content.verify),
+    ("evaluate", evaluation.evaluate),
 ):
     cli.command(name)(command)
 

@@ -54,7 +54,7 @@ def find(query: Query, about: Generation, mapping: IndexMapping, index: Index) -
 
     limits = answers.limits(query, mapping)
     parsed = parse(query.text, mapping.text)
-    every = parsed.all_may_match
+    every = parsed.all_may_match and not query.any_word
     found = _asked(query, parsed, every, limits, mapping, index)
     if every and not found["hits"]["total"]["value"] and len(parsed.loose) > 1:
         every = False

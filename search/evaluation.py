@@ -88,14 +88,20 @@ def run(
     engine: Engine,
     view: str,
     queries: Queries,
+    *,
     depth: int = DEPTH,
+    any_word: bool = True,
     progress: Progress = lambda _done, _query: None,
 ) -> Run:
-    """Ask each query as a reader would, and keep the ids and scores of what was found."""
+    """Ask each query, and keep the ids and scores of what was found, best first.
+
+    Any word may match, as in the field's runs. Without ``any_word`` it is as in a reader's search:
+    up to four words must all match, if there is a document that has them.
+    """
     found: dict[str, list[tuple[str, float]]] = {}
     for number, (key, text) in enumerate(queries.items()):
-        progress(number, text)
-        answer = engine.search(Query(text, view, size=depth, highlight=False))
+        progress(number, key)
+        answer = engine.search(Query(text, view, size=depth, any_word=any_word, highlight=False))
         found[key] = list(_falling((hit.id, hit.score) for hit in answer.hits))
     return found
 

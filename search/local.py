@@ -144,7 +144,7 @@ class EmbeddedEngine:
         index: EmbeddedIndex,
     ) -> Answer:
         parsed = parse(query.text, mapping.text)
-        every = parsed.all_may_match
+        every = parsed.all_may_match and not query.any_word
         page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
         if every and not page.total and len(parsed.loose) > 1:
             every = False
