@@ -17,6 +17,7 @@ Elasticsearch forgets those of deleted documents after a minute (``index.gc_dele
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -48,7 +49,7 @@ class Index:
         """What the index says of itself."""
         said = {
             "about": asdict(self.about),
-            "mapping": self.mapping.plain(),
+            "mapping": json.dumps(self.mapping.plain()),  # as text: objects lose their order there
             "finished": self.finished,
             "built_in": self.built_in,
         }
@@ -203,7 +204,7 @@ def _index(name: str, said: Mapping[str, Any]) -> Index | None:
     return Index(
         name=name,
         about=Generation(**meta["about"]),
-        mapping=IndexMapping(**meta["mapping"]),
+        mapping=IndexMapping(**json.loads(meta["mapping"])),
         aliases=frozenset(said.get("aliases", {})),
         finished=meta["finished"],
         built_in=meta["built_in"],
