@@ -201,21 +201,22 @@ def _clause(clause: Clause, mapping: IndexMapping) -> Json:
     """The documents that a clause matches."""
     paths = _paths(mapping, [clause.field] if clause.field else mapping.text)
     if isinstance(clause, Phrase):
-        return _either([{"match_phrase": {exact(path): clause.text}} for path in paths])
+        return _as_written(paths, clause.text)
     if isinstance(clause, Prefix):
         *before, start = words(clause.text)
         begun = {"query": start, "operator": "and", "boost": PREFIX_WEIGHT}
         last = _either([{"match_bool_prefix": {exact(path): begun}} for path in paths])
-        return _every([*(_anywhere(map(exact, paths), word) for word in before), last])
+        return _every([*(_as_written(paths, word) for word in before), last])
     if says_nothing(clause.text):
-        return _anywhere(map(exact, paths), clause.text)
+        return _every([_as_written(paths, word) for word in words(clause.text)])
     weights = {mapping.title: f"^{TITLE_WEIGHT}"} if clause.field is None else {}
-    return _anywhere([stems(path) + weights.get(path, "") for path in paths], clause.text)
+    fields = [stems(path) + weights.get(path, "") for path in paths]
+    return {"combined_fields": {"query": clause.text, "fields": fields, "operator": "and"}}
 
 
-def _anywhere(fields: Iterable[str], text: str) -> Json:
-    """Each word of the text in any of the fields, scored as if they were one."""
-    return {"combined_fields": {"query": text, "fields": list(fields), "operator": "and"}}
+def _as_written(paths: Iterable[str], text: str) -> Json:
+    """The words of the text as they stand, one after the other, in any of the paths."""
+    return _either([{"match_phrase": {exact(path): text}} for path in paths])
 
 
 def _paths(mapping: IndexMapping, names: Iterable[str]) -> list[str]:
