@@ -182,6 +182,8 @@ class Cluster:
                 f"a disk of {self.url} is full, and its indexes are blocked; make room or add a"
                 " node, then repeat (the block goes away by itself)"
             )
+        if "too many nested clauses" in reason or "Terms Query request has exceeded" in reason:
+            return f"{self.url} cannot search for so many words or values at once; ask for fewer"
         if kind == "index_closed_exception":
             name = _between(reason)
             return f"the index {name} of {self.url} is closed; open it: POST /{name}/_open"

@@ -105,6 +105,7 @@ def parse(text: str, fields: Collection[str] = ()) -> Parsed:
     >>> parse('"south pole').note
     'searched as plain words: a quote is not closed'
     """
+    text = text.encode(errors="replace").decode()  # what is no character is in no document
     if text.strip() in ("", "*"):
         return Parsed(everything=True)
     try:
