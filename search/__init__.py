@@ -87,9 +87,9 @@ def serving(home: Path | str) -> dict[str, Generation]:
     return open_engine(home).serving()
 
 
-def roll_back(home: Path | str) -> dict[str, Generation]:
-    """Let serve what served before the last promotion; returns what serves now."""
-    return open_engine(home).roll_back()
+def roll_back(home: Path | str, to: int | None = None) -> dict[str, Generation]:
+    """Let serve what served before the last promotion, or before that, until ``to`` serves."""
+    return open_engine(home).roll_back(to)
 
 
 def __getattr__(name: str) -> Any:

@@ -60,7 +60,7 @@ class Connection:
     def _with(self, given: Mapping[str, str]) -> Connection:
         found = replace(
             self,
-            **{n: given[n] for n in ("api_key", "user", "password", "ca", "prefix") if n in given},  # type: ignore[arg-type]
+            **{n: given[n] for n in ("api_key", "user", "password", "ca", "prefix") if n in given},
             patience=_number("STET_SEARCH_PATIENCE", given.get("patience"), PATIENCE),
             replicas=int(_number("STET_SEARCH_REPLICAS", given.get("replicas"), -1)),
         )

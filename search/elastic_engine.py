@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from search import elastic_load
+from search.asked import Asked
 from search.connection import Connection
 from search.dead_letters import MOST, DeadLetters
 from search.elastic_generations import ClusterGenerations, Index
@@ -22,7 +22,6 @@ from search.errors import (
     DamagedIndex,
     NothingServes,
     NotIndexed,
-    SearchError,
     UnknownName,
 )
 from search.generations import Generations
@@ -37,6 +36,7 @@ UNFINISHED_FOR = timedelta(days=1)
 SECONDS_TO_MERGE = 3600.0
 SECONDS_TO_GREEN = 120.0
 Key = tuple[str, int]
+Given = TypeVar("Given")
 
 
 class ElasticsearchEngine:
@@ -80,9 +80,7 @@ class ElasticsearchEngine:
             name, about, mapping, frozenset(), False, self._built_in
         )
 
-    def load(
-        self, view: str, generation: int, documents: Path, tell: Tell | None = None
-    ) -> int:
+    def load(self, view: str, generation: int, documents: Path, tell: Tell | None = None) -> int:
         """Add the documents of a Parquet file, and say how many they were.
 
         Waits for a cluster that is away or busy, and goes on where it was.
@@ -187,9 +185,12 @@ class ElasticsearchEngine:
                 " See STET_SEARCH_REPLICAS"
             )
 
-    def roll_back(self) -> dict[str, Generation]:
-        """Let serve what served before the last promotion; returns what serves now."""
-        self._indexes.move(lambda now: now.rolled_back())
+    def roll_back(self, to: int | None = None) -> dict[str, Generation]:
+        """Let serve what served before the last promotion, or before that, until ``to`` serves.
+
+        Returns what serves now. All of it changes at the same moment, or nothing.
+        """
+        self._indexes.move(lambda now: now.rolled_back(to))
         return self.serving()
 
     def drop(self, view: str, generation: int) -> None:
@@ -262,37 +263,11 @@ class ElasticsearchEngine:
     def _patience(self) -> Patience:
         return Patience(self._connection.patience)
 
-    def _tried(self, act: Any) -> Any:
+    def _tried(self, act: Callable[[], Given]) -> Given:
         return self._patience().tried(act)
 
     def _ask(self, method: str, path: str, body: Any = None, **given: Any) -> Any:
         return self._tried(lambda: self._cluster.ask(method, path, body, **given))
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One index, as queries ask it."""
-
-    cluster: Cluster
-    name: str
-
-    def search(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What ``_search`` answers; a body with ``pit`` is sent without the index's name."""
-        path = "/_search" if "pit" in body else f"/{self.name}/_search"
-        found: Mapping[str, Any] = self.cluster.ask("POST", path, body)
-        return found
-
-    @contextmanager
-    def point_in_time(self) -> Iterator[str]:
-        """The id of a point in time, kept open for a minute after each use, closed in the end."""
-        opened = self.cluster.ask("POST", f"/{self.name}/_pit", keep_alive="1m")["id"]
-        try:
-            yield opened
-        finally:
-            try:
-                self.cluster.ask("DELETE", "/_pit", {"id": opened}, missing=None)
-            except SearchError:
-                opened = None  # it closes by itself in a minute; the answer is what matters
 
 
 def _now() -> str:

@@ -134,7 +134,7 @@ class ClusterGenerations:
         self.serving(view)  # before anything is made: is the readers' name free, or ours?
         self.remove(view, generation)
         mappings = {**definition["mappings"], "_meta": index.meta()}
-        aliases = {self.target(view, generation, index.about.sequence): {}}
+        aliases: dict[str, Any] = {self.target(view, generation, index.about.sequence): {}}
         body = {"settings": definition["settings"], "mappings": mappings, "aliases": aliases}
         self._cluster.ask("PUT", f"/{index.name}", body)
 
@@ -148,7 +148,9 @@ class ClusterGenerations:
         found = self._cluster.ask("GET", f"/{name}/_alias", missing={})
         aliases = set(found.get(name, {}).get("aliases", {}))
         if aliases & set(self._states(view)):
-            raise ClusterRefused(f"generation {generation} of {view} serves, or may be rolled back to")
+            raise ClusterRefused(
+                f"generation {generation} of {view} serves, or may be rolled back to"
+            )
         self._cluster.ask("DELETE", f"/{name}", missing=None)
 
     def pointer(self, indexes: list[Index] | None = None) -> Pointer:

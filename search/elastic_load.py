@@ -46,7 +46,7 @@ Rejected = Callable[[bytes, bytes, str], None]
 def lines(source: str) -> str:
     """The query that makes of ``id``, ``sequence`` and ``source`` the lines of a bulk request."""
     return (
-        "SELECT concat('{\"index\":{\"_id\":', to_json(id), ',\"version\":', sequence,"
+        'SELECT concat(\'{"index":{"_id":\', to_json(id), \',"version":\', sequence,'
         f" ',\"version_type\":\"external\"}}}}\n', source, '\n') AS lines FROM ({source})"
     )
 
@@ -54,8 +54,8 @@ def lines(source: str) -> str:
 def deletions(sequence: int) -> str:
     """The query that makes of ``id`` a line that deletes the document, as of a sequence."""
     return (
-        "SELECT concat('{\"delete\":{\"_id\":', to_json(id), ',\"version\":"
-        f"{sequence},\"version_type\":\"external\"}}}}\n') AS lines FROM documents"
+        'SELECT concat(\'{"delete":{"_id":\', to_json(id), \',"version":'
+        f'{sequence},"version_type":"external"}}}}\n\') AS lines FROM documents'
     )
 
 
@@ -211,9 +211,7 @@ class Loader:
                 again += lines_of_it
         return b"".join(again), busy
 
-    def _settled(
-        self, action: bytes, document: bytes, told: dict[str, Any]
-    ) -> ClusterAway | None:
+    def _settled(self, action: bytes, document: bytes, told: dict[str, Any]) -> ClusterAway | None:
         """What a document's answer means: nothing more to do, set aside, or why to try again."""
         status = int(told["status"])
         error = told.get("error")
@@ -234,9 +232,10 @@ class Loader:
         found = list(_documents(body))
         if len(found) == 1:
             said = orjson.loads(reply.body) if reply.body[:1] == b"{" else {}
-            error = said.get("error") if isinstance(said.get("error"), dict) else {}
-            reason = _told(error) or "the document is too large for a request"
-            self._rejected(*found[0], f"{reply.status}: {reason}")
+            error = said.get("error")
+            reason = _told(error) if isinstance(error, dict) else ""
+            told = reason or "the document is too large for a request"
+            self._rejected(*found[0], f"{reply.status}: {told}")
             return b""
         middle = len(found) // 2
         for part in (found[:middle], found[middle:]):

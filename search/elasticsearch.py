@@ -22,7 +22,7 @@ from elastic_transport import (
     TlsError,
     TransportError,
 )
-from elastic_transport.client_utils import basic_auth_to_header
+from elastic_transport.client_utils import DEFAULT, basic_auth_to_header
 from elasticsearch import Elasticsearch
 
 from search.connection import Connection
@@ -86,7 +86,6 @@ class Cluster:
         if connection.user and connection.password:
             credentials = connection.user, connection.password
             self._headers["authorization"] = basic_auth_to_header(credentials)
-        trusted = {"ca_certs": connection.ca} if connection.ca else {}
         try:
             client = Elasticsearch(
                 connection.url,
@@ -94,7 +93,7 @@ class Cluster:
                 connections_per_node=CONNECTIONS,
                 request_timeout=SECONDS,
                 max_retries=0,
-                **trusted,
+                ca_certs=connection.ca or DEFAULT,
             )
         except (OSError, ValueError) as error:
             raise ClusterRefused(f"cannot connect to {self.url}: {error}") from error

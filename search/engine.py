@@ -104,9 +104,7 @@ class Engine(Protocol):
     def create(self, view: str, generation: int, sequence: int) -> None:
         """Begin a generation, empty; what an unfinished attempt left of it goes away."""
 
-    def load(
-        self, view: str, generation: int, documents: Path, tell: Tell | None = None
-    ) -> int:
+    def load(self, view: str, generation: int, documents: Path, tell: Tell | None = None) -> int:
         """Add the documents of a Parquet file, and say how many they were.
 
         ``tell`` is told every few seconds how far it is.
@@ -124,8 +122,11 @@ class Engine(Protocol):
     def promote(self, generations: Mapping[str, int]) -> None:
         """Let these generations serve, all from the same moment on; other views stay."""
 
-    def roll_back(self) -> dict[str, Generation]:
-        """Let serve what served before the last promotion; returns what serves now."""
+    def roll_back(self, to: int | None = None) -> dict[str, Generation]:
+        """Let serve what served before the last promotion, or before that, until ``to`` serves.
+
+        Returns what serves now. All of it changes at the same moment, or nothing.
+        """
 
     def drop(self, view: str, generation: int) -> None:
         """Remove a generation; refused while it serves, or may be rolled back to."""

@@ -44,11 +44,16 @@ class Pointer:
             return Pointer(serving, self.before)
         return Pointer(serving, (self.serving, *self.before)[:STATES_BEFORE])
 
-    def rolled_back(self) -> Pointer:
-        """What serves when one goes back by one promotion; raises ``NothingServes``."""
-        if not self.before:
-            raise NothingServes("there is no generation before the one that serves")
-        return Pointer(self.before[0], self.before[1:])
+    def rolled_back(self, to: int | None = None) -> Pointer:
+        """What serves when one goes back by one promotion, or until a generation serves.
+
+        Raises ``NothingServes`` when there is nothing (such) to go back to.
+        """
+        for place, state in enumerate(self.before):
+            if to is None or to in state.values():
+                return Pointer(state, self.before[place + 1 :])
+        which = "before the one that serves" if to is None else f"{to} among those kept"
+        raise NothingServes(f"there is no generation {which}; see: stet generations")
 
     def named(self) -> set[tuple[str, int]]:
         """All generations that serve or may be rolled back to."""
@@ -167,10 +172,10 @@ class Generations:
         except DamagedIndex:
             return Pointer({})
 
-    def roll_back(self) -> Serving:
-        """Let serve what served before the last promotion."""
+    def roll_back(self, to: int | None = None) -> Serving:
+        """Let serve what served before the last promotion, or before that, until ``to`` serves."""
         with held(self.root / "lock"):
-            wanted = self.pointer().rolled_back()
+            wanted = self.pointer().rolled_back(to)
             for view, generation in wanted.serving.items():
                 self.about(view, generation)
             self._point(wanted)

@@ -19,7 +19,7 @@ MOST_AT_ONCE = 20_000
 
 
 def in_pieces(path: Path, query: str) -> Iterator[list[tuple[str, ...]]]:
-    """What a query over the table ``documents`` gives, in the file's order, some megabytes a time."""
+    """What a query over the table ``documents`` gives, in order, some megabytes a time."""
     for made in tables(path, query):
         yield list(zip(*(column.to_pylist() for column in made.columns), strict=True))
 

@@ -47,9 +47,7 @@ class EmbeddedEngine:
         index = EmbeddedIndex.create(directory, IndexMapping.of(self._views[view]))
         self._loading[view, generation] = (sequence, index)
 
-    def load(
-        self, view: str, generation: int, documents: Path, tell: Tell | None = None
-    ) -> int:
+    def load(self, view: str, generation: int, documents: Path, tell: Tell | None = None) -> int:
         """Add the documents of a Parquet file, and say how many they were."""
         import pyarrow.parquet as pq  # here, because who searches needs none of these
 
@@ -63,12 +61,17 @@ class EmbeddedEngine:
             pace.come(pace.documents + len(piece))
         return pace.documents
 
-    def rejected(self, view: str, generation: int) -> set[str]:
+    def rejected(self, view: str, generation: int) -> set[str]:  # noqa: ARG002
         """None: what this engine cannot index it refuses as a whole."""
         return set()
 
-    def refresh(self, view: str, generation: int, merge: bool = False) -> Generation:
-        """Make all that was loaded durable and searchable; it is always merged as far as helps."""
+    def refresh(
+        self,
+        view: str,
+        generation: int,
+        merge: bool = False,  # noqa: ARG002 - it is merged in any case
+    ) -> Generation:
+        """Make all that was loaded durable and searchable."""
         from search import layout
 
         sequence, index = self._loading.pop((view, generation))
@@ -99,9 +102,12 @@ class EmbeddedEngine:
         """Let these generations serve, all from the same moment on; other views stay."""
         self._generations.promote(generations)
 
-    def roll_back(self) -> dict[str, Generation]:
-        """Let serve what served before the last promotion; returns what serves now."""
-        self._generations.roll_back()
+    def roll_back(self, to: int | None = None) -> dict[str, Generation]:
+        """Let serve what served before the last promotion, or before that, until ``to`` serves.
+
+        Returns what serves now. All of it changes at the same moment, or nothing.
+        """
+        self._generations.roll_back(to)
         return self.serving()
 
     def drop(self, view: str, generation: int) -> None:

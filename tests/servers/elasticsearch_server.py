@@ -210,7 +210,9 @@ class Server:
         until = time.monotonic() + SECONDS_TO_START
         while not self.answers():
             if self.pid is None or time.monotonic() > until:
-                raise NoServer(f"Elasticsearch does not answer on {self.url}; see {self.folder}/logs")
+                raise NoServer(
+                    f"Elasticsearch does not answer on {self.url}; see {self.folder}/logs"
+                )
             time.sleep(0.2)
 
     def answers(self) -> bool:
