@@ -3,7 +3,7 @@
     dead-letters/articles-000042-<uuid>.parquet      one file an attempt, under the archive's home
 
 They belong to one generation and go with it. One can be replayed as long as that generation is at
-the sequence that the document is of: what was written of a later one is never overwritten.
+the sequence that it was at then: what was written of a later one is never overwritten.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from views.durable import durably_rename
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from search.engine import Generation
+
 MOST = 10_000
 """More of one load are not kept: then it is no longer about single documents."""
 
@@ -32,6 +34,8 @@ class Letter:
     view: str
     generation: int
     key: str
+    as_of: int
+    """The sequence that the generation was at."""
     sequence: int
     """The document's own: the last event of anything it was made from."""
     document: str
@@ -48,6 +52,7 @@ def _schema() -> pa.Schema:
             ("view", pa.string()),
             ("generation", pa.int64()),
             ("key", pa.string()),
+            ("as_of", pa.int64()),
             ("sequence", pa.int64()),
             ("document", pa.string()),
             ("reason", pa.string()),
@@ -64,11 +69,12 @@ class DeadLetters:
         self._lock = threading.Lock()
         self._new: list[Letter] = []
 
-    def add(
-        self, view: str, generation: int, key: str, sequence: int, document: str, reason: str
-    ) -> int:
+    def add(self, about: Generation, key: str, sequence: int, document: str, reason: str) -> int:
         """Set a document aside until ``keep``; returns how many there are by now."""
-        letter = Letter(view, generation, key, sequence, document, reason, datetime.now(UTC))
+        now = datetime.now(UTC)
+        letter = Letter(
+            about.view, about.generation, key, about.sequence, sequence, document, reason, now
+        )
         with self._lock:
             self._new.append(letter)
             return len(self._new)

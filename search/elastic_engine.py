@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-import orjson
-
-from search import elastic_load
+from search import elastic_load, elastic_rejects
 from search.asked import Asked
 from search.connection import Connection
-from search.dead_letters import MOST, DeadLetters
+from search.dead_letters import DeadLetters
 from search.elastic_generations import ClusterGenerations, Index
+from search.elastic_rejects import Rejects
 from search.elasticsearch import Cluster, Refusal
 from search.engine import Answer, Generation, Tell
 from search.errors import (
@@ -95,42 +94,42 @@ class ElasticsearchEngine:
         patience = Patience(self._connection.patience, pace.stands)
         definition = elastic_layout.definition(index.mapping, schema)
         patience.tried(lambda: self._indexes.create(index, definition))
-        loader = elastic_load.Loader(
-            self._cluster,
-            self._indexes.target(view, generation, index.about.sequence),
-            patience,
-            lambda action, document, reason: self._reject(index, action, document, reason),
-        )
+        target = self._indexes.target(view, generation, index.about.sequence)
+        rejects = Rejects(self.letters, index.about)
+        loader = elastic_load.Loader(self._cluster, target, patience, rejects)
         source = elastic_load.lines(elastic_layout.query(index.mapping, schema))
         try:
             return loader.load(lines.tables(documents, source), pace.come)
         finally:
             self.letters.keep()
 
-    def _reject(self, index: Index, action: bytes, document: bytes, reason: str) -> None:
-        said = orjson.loads(action)["index"]
-        letters = self.letters.add(
-            index.about.view,
-            index.about.generation,
-            said["_id"],
-            said["version"],
-            document.decode().rstrip("\n"),
-            reason,
-        )
-        if letters > MOST:
-            raise NotIndexed(
-                f"more than {MOST:,} documents of {index.about.view} were rejected, the last one"
-                f" with: {reason}; see: stet dead-letters"
-            )
-
     def rejected(self, view: str, generation: int) -> set[str]:
         """The ids of documents that could not be indexed: they are dead letters."""
         return self.letters.keys(view, generation)
 
+    def replay(self, view: str, generation: int, keys: Collection[str] | None = None) -> int:
+        """Try again to index documents that were rejected; returns how many were taken."""
+        index = self._indexes.index(view, generation)
+        letters = [
+            x for x in self.letters.letters(view, generation) if keys is None or x.key in keys
+        ]
+        if any(letter.as_of != index.about.sequence for letter in letters):
+            raise NotIndexed(
+                f"generation {generation} of {view} is at a later sequence than its dead letters;"
+                " run: stet rebuild"
+            )
+        target = self._indexes.target(view, generation, index.about.sequence)
+        rejects = Rejects(self.letters, index.about)
+        loader = elastic_load.Loader(self._cluster, target, self._patience(), rejects)
+        loader.load(iter([elastic_rejects.lines(letters)]), lambda _: None)
+        self.letters.forget(view, generation, [letter.key for letter in letters])
+        self.letters.keep()
+        self._note(index)
+        return len(letters) - len({x.key for x in letters} & self.letters.keys(view, generation))
+
     def refresh(self, view: str, generation: int, merge: bool = False) -> Generation:
         """Make all that was loaded durable and searchable, on request merged into one piece."""
         index = self._loading.pop((view, generation))
-        self._ask("POST", f"/{index.name}/_refresh")
         if merge:
             self._ask(
                 "POST",
@@ -138,12 +137,16 @@ class ElasticsearchEngine:
                 seconds=SECONDS_TO_MERGE,
                 max_num_segments="1",
             )
+        return self._note(replace(index, finished=True))
+
+    def _note(self, index: Index) -> Generation:
+        """Make searchable what an index has, and write down what that is."""
+        self._ask("POST", f"/{index.name}/_refresh")
         count = self._ask("GET", f"/{index.name}/_count")["count"]
         stats = self._ask("GET", f"/{index.name}/_stats/store")
         size = stats["_all"]["primaries"]["store"]["size_in_bytes"]
         about = replace(index.about, documents=count, bytes=size, built_at=_now())
-        finished = replace(index, about=about, finished=True)
-        self._tried(lambda: self._indexes.note(finished))
+        self._tried(lambda: self._indexes.note(replace(index, about=about)))
         return about
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:

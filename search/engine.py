@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -112,6 +112,9 @@ class Engine(Protocol):
 
     def rejected(self, view: str, generation: int) -> set[str]:
         """The ids of documents that could not be indexed: they are dead letters."""
+
+    def replay(self, view: str, generation: int, keys: Collection[str] | None = None) -> int:
+        """Try again to index documents that were rejected; returns how many were taken."""
 
     def refresh(self, view: str, generation: int, merge: bool = False) -> Generation:
         """Make all that was loaded durable and searchable, on request merged into one piece."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,6 +64,10 @@ class EmbeddedEngine:
     def rejected(self, view: str, generation: int) -> set[str]:  # noqa: ARG002
         """None: what this engine cannot index it refuses as a whole."""
         return set()
+
+    def replay(self, view: str, generation: int, keys: Collection[str] | None = None) -> int:  # noqa: ARG002
+        """None was rejected."""
+        return 0
 
     def refresh(
         self,

@@ -27,11 +27,9 @@ def checked_path(directory: Path, view: str) -> Path:
     return directory / f"{view}.check"
 
 
-def note_check(
-    directory: Path, view: str, found: Differences, rejected: int, documents: int
-) -> None:
-    """Note what checking a view came to."""
-    said = {"differ": found.count, "told": str(found), "rejected": rejected, "of": documents}
+def note_check(directory: Path, view: str, found: Differences, documents: int) -> None:
+    """Note what checking a view of so many documents came to."""
+    said = {"differ": found.count, "told": str(found), "of": documents}
     write_json(checked_path(directory, view), said)
 
 
@@ -49,16 +47,17 @@ def is_equal(directory: Path, view: str) -> bool:
     return said is not None and not said["differ"]
 
 
-def demand_checked(directory: Path, view: str, generation: int, tolerated: float) -> None:
+def demand_checked(engine: Engine, view: str, generation: int, tolerated: float) -> None:
     """Raise ``NotPromoted`` unless a view's index may serve."""
-    said = _noted(directory, view)
+    said = _noted(Generations(engine.folder).directory(generation), view)
     if said is None:
         raise NotPromoted(f"{view}, generation {generation}: index and check it first")
     if said["differ"]:
         raise NotPromoted(f"{view}, generation {generation}: {said['told']}; run: stet rebuild")
-    if said["rejected"] > tolerated * said["of"]:
+    rejected = len(engine.rejected(view, generation))
+    if rejected > tolerated * said["of"]:
         raise NotPromoted(
-            f"{view}, generation {generation}: {said['rejected']:,} of {said['of']:,} documents"
+            f"{view}, generation {generation}: {rejected:,} of {said['of']:,} documents"
             f" were rejected, more than {100 * tolerated:g} %; see: stet dead-letters list"
         )
 
@@ -69,10 +68,9 @@ def promote(engine: Engine, generation: int, tolerated: float = TOLERATED) -> Se
     Raises ``NotPromoted`` when there is none of that number, or it was not checked, or differs.
     """
     views = [found.view for found in engine.generations() if found.generation == generation]
-    directory = Generations(engine.folder).directory(generation)
     if not views:
         raise NotPromoted(f"there is no generation {generation}; see: stet generations")
     for view in views:
-        demand_checked(directory, view, generation, tolerated)
+        demand_checked(engine, view, generation, tolerated)
     engine.promote(dict.fromkeys(views, generation))
     return views

@@ -155,15 +155,14 @@ class Rebuild:
         self._still_there()
         rejected = self.engine.rejected(view, self.generation)
         found = compared(self.path(view), self.engine.digests(view, self.generation), rejected)
-        documents = pq.read_metadata(self.path(view)).num_rows
-        note_check(self._directory, view, found, len(rejected), documents)
+        note_check(self._directory, view, found, pq.read_metadata(self.path(view)).num_rows)
         return found
 
     def promote(self) -> None:
         """Let all views of this rebuild serve, at the same moment; refused if one differs."""
         self._still_there()
         for view in self.views:
-            demand_checked(self._directory, view, self.generation, self.tolerated)
+            demand_checked(self.engine, view, self.generation, self.tolerated)
         self.engine.promote(dict.fromkeys(self.views, self.generation))
 
     def promote_when_complete(self) -> bool:
@@ -190,16 +189,20 @@ def run(
     views: Sequence[str] | None = None,
     at: Point = None,
     progress: Progress | None = None,
+    loading: Tell | None = None,
     engine: Engine | None = None,
     tolerated: float = TOLERATED,
     merge: bool = False,
 ) -> Result:
-    """The whole job in this process; ``progress`` is told what comes next, and how far it is."""
+    """The whole job in this process.
+
+    ``progress`` is told what comes next, ``loading`` every few seconds how far an index is.
+    """
     tell = progress or (lambda _: None)
     started = time.perf_counter()
     rebuild = Rebuild.begin(home, views, at, engine=engine, tolerated=tolerated)
     try:
-        rebuilt = [_rebuild(rebuild, view, tell, merge) for view in rebuild.views]
+        rebuilt = [_rebuild(rebuild, view, tell, loading, merge) for view in rebuild.views]
         tell("promoting")
         rebuild.promote()
     finally:
@@ -208,11 +211,13 @@ def run(
     return Result(rebuild.generation, rebuild.sequence, seconds, rebuilt)
 
 
-def _rebuild(rebuild: Rebuild, view: str, progress: Progress, merge: bool) -> Rebuilt:
+def _rebuild(
+    rebuild: Rebuild, view: str, progress: Progress, loading: Tell | None, merge: bool
+) -> Rebuilt:
     progress(f"{view}: computing")
     written = rebuild.write(view)
     progress(f"{view}: indexing {written.documents:,} documents")
-    indexed = rebuild.index(view, lambda loading: progress(str(loading)), merge)
+    indexed = rebuild.index(view, loading, merge)
     progress(f"{view}: checking")
     started = time.perf_counter()
     rebuild.check(view)
