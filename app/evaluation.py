@@ -10,6 +10,7 @@ import typer
 
 from app import show
 from app.archive import ViewName
+from app.engines import Search, engine
 from app.options import DEFAULT_HOME, Home, Json, told
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def evaluate(
             "--as-readers", help="Few words must all match, as in a search; else any may."
         ),
     ] = False,
+    search: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -42,20 +44,14 @@ def evaluate(
 
     Example: stet evaluate newsroom/sample/queries.tsv newsroom/sample/qrels.txt --run stet.run
     """
-    from search import evaluation, open_engine
+    from search import evaluation
 
     with told():
         asked = evaluation.read_queries(queries)
         judged = evaluation.read_judgements(judgements)
+        used = engine(home, search)
         with show.progress_bar("searching", len(asked)) as advance:
-            found = evaluation.run(
-                open_engine(home),
-                view,
-                asked,
-                depth=depth,
-                any_word=not as_readers,
-                progress=advance,
-            )
+            found = evaluation.run(used, view, asked, depth, not as_readers, advance)
         measured = evaluation.measured(found, judged)
         if run:
             run.write_text(evaluation.written(found, "stet"), encoding="utf-8")

@@ -88,7 +88,6 @@ def run(
     engine: Engine,
     view: str,
     queries: Queries,
-    *,
     depth: int = DEPTH,
     any_word: bool = True,
     progress: Progress = lambda _done, _query: None,
