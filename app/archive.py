@@ -1,24 +1,21 @@
-"""The commands over what is made from the log: rebuild, export, search, status."""
+"""The commands over what is made from the log: rebuild, export, search."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app import show
-from app.options import DEFAULT_HOME, At, Home, Json, open_log, told
+from app.engines import Search, engine
+from app.options import DEFAULT_HOME, At, Home, Json, told
 from views import VIEW_NAMES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from event_log import EventLog
-    from search.engine import Answer
+    from search.engine import Answer, Loading
     from search.rebuild import Result
 
 
@@ -46,6 +43,21 @@ def rebuild(
         typer.Argument(metavar="[VIEW...]", callback=_views, help="All views if none is named."),
     ] = None,
     at: At = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Merge each index into one piece before it serves.")
+    ] = False,
+    tolerated: Annotated[
+        float,
+        typer.Option(
+            "--dead-letters",
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            envvar="STET_DEAD_LETTERS",
+            help="Promote although so many of a view's documents were refused by the engine.",
+        ),
+    ] = 0.1,
+    search: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -62,7 +74,21 @@ def rebuild(
             done.append(step)
             advance(len(done), step)
 
-        result = job.run(home, views or None, at=at, progress=progress)
+        def loading(now: Loading) -> None:
+            advance(len(done), str(now))
+            if now.note and not sys.stderr.isatty():
+                show.note(str(now))  # that nothing moves is worth a line in a log, too
+
+        result = job.run(
+            home,
+            views or None,
+            at=at,
+            progress=progress,
+            loading=loading,
+            engine=engine(home, search),
+            tolerated=tolerated / 100,
+            merge=merge,
+        )
     if as_json:
         typer.echo(show.json_line(asdict(result)))
     else:
@@ -70,7 +96,17 @@ def rebuild(
 
 
 def _print_result(result: Result) -> None:
-    headings = ("view", "documents", "seconds", "written", "indexed", "checked", "a second", "MB")
+    headings = (
+        "view",
+        "documents",
+        "seconds",
+        "written",
+        "indexed",
+        "checked",
+        "a second",
+        "MB",
+        "dead letters",
+    )
     lines = [
         (
             built.view,
@@ -81,6 +117,7 @@ def _print_result(result: Result) -> None:
             f"{built.checked_seconds:.2f}",
             f"{built.documents / built.seconds:,.0f}",
             f"{built.bytes / 1e6:.1f}",
+            f"{built.rejected:,}",
         )
         for built in result.views
     ]
@@ -116,7 +153,14 @@ def _filters(values: list[str] | None) -> list[str]:
     return values or []
 
 
+def _view_or_all(value: str | None) -> str | None:
+    return None if value is None else _view(value)
+
+
 ViewName = Annotated[str, typer.Option(callback=_view, help="Where to search.")]
+ViewOrAll = Annotated[
+    str | None, typer.Option("--view", callback=_view_or_all, help="Only those of this view.")
+]
 Text = Annotated[
     str, typer.Argument(help='Words, "a phrase", -without, OR, prefix*, headline:word.')
 ]
@@ -141,6 +185,7 @@ def search(
     facets: Facets = None,
     page: Annotated[int, typer.Option(min=1, help="From 1.")] = 1,
     size: Annotated[int, typer.Option(min=1, max=1000, help="Hits on a page.")] = 10,
+    at_cluster: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -149,16 +194,14 @@ def search(
     Example: stet search '"south pole" -scott' --filter section=Science --facet year
     """
     from search import Query
-    from search import search as find
 
     chosen: dict[str, list[str]] = {}
     for item in filters or []:
         name, _, value = item.partition("=")
         chosen.setdefault(name, []).append(value)
     with told():
-        answer = find(
-            home,
-            Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size),
+        answer = engine(home, at_cluster).search(
+            Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size)
         )
     if as_json:
         typer.echo(show.json_line(asdict(answer)))
@@ -184,71 +227,3 @@ def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
 def _when(document: dict[str, Any]) -> str:
     day = str(document.get("published_at") or document.get("date") or "")[:10]
     return f"  {day}" if day else ""
-
-
-def status(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Print the head of the log, and for each view how far it is and what serves.
-
-    Example: stet status --json
-    """
-    with told():
-        found = standing(home)
-    if as_json:
-        typer.echo(show.json_line(found))
-        return
-    typer.echo(f"{home}: head {found['head']:,}")
-    headings = ("view", "checkpoint", "lag (events)", "lag (seconds)", "documents", "generation")
-    show.table(
-        headings,
-        [
-            (
-                view["view"],
-                *(
-                    "none yet" if view["generation"] is None and name == "checkpoint"
-                    else "" if view[name] is None
-                    else show.number(view[name])
-                    for name in ("checkpoint", "lag_events", "lag_seconds", "documents")
-                ),
-                "" if view["generation"] is None else str(view["generation"]),
-            )
-            for view in found["views"]
-        ],
-        right=headings[1:],
-    )  # fmt: skip
-
-
-def standing(home: Path) -> dict[str, Any]:
-    """The log's head and each view's checkpoint, lag, documents and serving generation.
-
-    The lag in seconds is how long the oldest event that is not yet in the view has waited.
-    """
-    from search import serving
-
-    log = open_log(home)
-    head = log.head
-    served = serving(home)
-    waited: dict[int, float] = {}
-    views = []
-    for name in VIEW_NAMES:
-        now = served.get(name)
-        checkpoint = now.sequence if now else 0
-        if checkpoint not in waited:
-            waited[checkpoint] = _waited(log, checkpoint)
-        views.append(
-            {
-                "view": name,
-                "checkpoint": checkpoint,
-                "lag_events": head - checkpoint,
-                "lag_seconds": waited[checkpoint],
-                "documents": now.documents if now else None,
-                "generation": now.generation if now else None,
-            }
-        )
-    return {"head": head, "digest": log.digest, "views": views}
-
-
-def _waited(log: EventLog, checkpoint: int) -> float:
-    for batch in log.scan(columns=["recorded_at"], after=checkpoint):
-        recorded_at: datetime = batch.column("recorded_at")[0].as_py()
-        return round((datetime.now(UTC) - recorded_at).total_seconds(), 3)
-    return 0.0

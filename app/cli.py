@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app import archive, content, evaluation
+from app import archive, content, dead_letters, engines, evaluation, serving
 
 cli = typer.Typer(
     name="stet",
@@ -21,15 +21,47 @@ cli = typer.Typer(
 
 @cli.callback()
 def stet(
-    home: Annotated[
+    home: Annotated[  # noqa: ARG001 - commands look it up
         Path | None,
         typer.Option(envvar="STET_HOME", help="The folder where the archive lies."),
+    ] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(
+            envvar="STET_SEARCH",
+            metavar="URL",
+            help="An Elasticsearch to use instead of the embedded engine.",
+        ),
+    ] = None,
+    search_api_key: Annotated[
+        str | None, typer.Option(envvar="STET_SEARCH_API_KEY", help="Its API key.")
+    ] = None,
+    search_user: Annotated[
+        str | None, typer.Option(envvar="STET_SEARCH_USER", help="Or one of its users,")
+    ] = None,
+    search_password: Annotated[
+        str | None, typer.Option(envvar="STET_SEARCH_PASSWORD", help="and the user's password.")
+    ] = None,
+    search_ca: Annotated[
+        str | None,
+        typer.Option(
+            envvar="STET_SEARCH_CA",
+            metavar="FILE",
+            help="The certificate of who signed the cluster's.",
+        ),
     ] = None,
 ) -> None:
     """A newsroom's search archive: append events, rebuild views from them, search.
 
     Example: stet import newsroom/sample/*.jsonl && stet rebuild && stet search whales
     """
+    engines.remember(
+        url=search,
+        api_key=search_api_key,
+        user=search_user,
+        password=search_password,
+        ca=search_ca,
+    )
 
 
 for name, command in (
@@ -39,8 +71,11 @@ for name, command in (
     ("log", content.log_events),
     ("history", content.history),
     ("rebuild", archive.rebuild),
+    ("generations", serving.generations),
+    ("promote", serving.promote),
+    ("roll-back", serving.roll_back),
     ("export", archive.export),
-    ("status", archive.status),
+    ("status", serving.status),
     ("verify", content.verify),
     ("evaluate", evaluation.evaluate),
 ):
@@ -51,6 +86,8 @@ cli.command(
     "search",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )(archive.search)
+
+cli.add_typer(dead_letters.dead_letters)
 
 
 def main() -> None:

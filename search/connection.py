@@ -49,13 +49,13 @@ class Connection:
                 f"{_without_secret(url)!r} is no address of a cluster; write it like"
                 " https://search.example:9200"
             )
-        if parts.username is not None:
-            given = {"user": unquote(parts.username), "password": parts.password, **given}
-            given["password"] = given["password"] and unquote(given["password"])
+        said = {name: value for name, value in given.items() if value}
+        if parts.username and not {"user", "password", "api_key"} & said.keys():
+            said |= {"user": unquote(parts.username), "password": unquote(parts.password or "")}
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         default = 443 if parts.scheme == "https" else 9200
         where = f"{parts.scheme}://{host}:{port or default}{parts.path.rstrip('/')}"
-        return cls(where)._with({name: value for name, value in given.items() if value})
+        return cls(where)._with(said)
 
     def _with(self, given: Mapping[str, str]) -> Connection:
         found = replace(

@@ -1,0 +1,39 @@
+"""Which engine a command uses: the embedded one, or the cluster that it was told of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from search.engine import Engine
+
+Search = Annotated[
+    str | None,
+    typer.Option(
+        "--search",
+        metavar="URL",
+        help="The Elasticsearch to use instead of the embedded engine; STET_SEARCH says it for all"
+        " commands.",
+    ),
+]
+_before: dict[str, str | None] = {}
+"""What was said before the command. Each run of the command line says it anew."""
+
+
+def remember(**said: str | None) -> None:
+    """Keep what stands before the command: the URL, and how to be let in."""
+    _before.clear()
+    _before.update(said)
+
+
+def engine(home: Path, url: str | None) -> Engine:
+    """The engine of an archive, as this command was told; to be called where errors are told."""
+    from search import open_engine
+    from search.connection import connection
+
+    said = dict(_before)
+    before = said.pop("url", None)
+    return open_engine(home, connection(before if url is None else url, **said))
