@@ -15,6 +15,8 @@ from app.options import DEFAULT_HOME, At, Home, Json, told
 from views import VIEW_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from search.engine import Answer, Loading
     from search.rebuild import Result
 
@@ -37,6 +39,19 @@ def _views(values: list[str] | None) -> list[str]:
     return [_view(value) for value in values or []]
 
 
+Tolerated = Annotated[
+    float,
+    typer.Option(
+        "--dead-letters",
+        metavar="PERCENT",
+        min=0,
+        max=100,
+        envvar="STET_DEAD_LETTERS",
+        help="Promote although so many of a view's documents were refused by the engine.",
+    ),
+]
+
+
 def rebuild(
     views: Annotated[
         list[str] | None,
@@ -46,17 +61,7 @@ def rebuild(
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge each index into one piece before it serves.")
     ] = False,
-    tolerated: Annotated[
-        float,
-        typer.Option(
-            "--dead-letters",
-            metavar="PERCENT",
-            min=0,
-            max=100,
-            envvar="STET_DEAD_LETTERS",
-            help="Promote although so many of a view's documents were refused by the engine.",
-        ),
-    ] = 0.1,
+    tolerated: Tolerated = 0.1,
     search: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
@@ -68,17 +73,7 @@ def rebuild(
     from search import rebuild as job
 
     with told(), show.progress_bar("rebuilding", None) as advance:
-        done: list[str] = []
-
-        def progress(step: str) -> None:
-            done.append(step)
-            advance(len(done), step)
-
-        def loading(now: Loading) -> None:
-            advance(len(done), str(now))
-            if now.note and not sys.stderr.isatty():
-                show.note(str(now))  # that nothing moves is worth a line in a log, too
-
+        progress, loading = _advancing(advance)
         result = job.run(
             home,
             views or None,
@@ -95,18 +90,31 @@ def rebuild(
         _print_result(result)
 
 
+def _advancing(
+    advance: Callable[[int, str], None],
+) -> tuple[Callable[[str], None], Callable[[Loading], None]]:
+    """What tells a progress bar of the steps of a rebuild, and of a load within a step."""
+    done: list[str] = []
+
+    def progress(step: str) -> None:
+        done.append(step)
+        advance(len(done), step)
+
+    def loading(now: Loading) -> None:
+        advance(len(done), str(now))
+        if now.note and not sys.stderr.isatty():
+            show.note(str(now))  # that nothing moves is worth a line in a log, too
+
+    return progress, loading
+
+
+HEADINGS = (
+    "view", "documents", "seconds", "written", "indexed", "checked", "a second", "MB",
+    "dead letters",
+)  # fmt: skip
+
+
 def _print_result(result: Result) -> None:
-    headings = (
-        "view",
-        "documents",
-        "seconds",
-        "written",
-        "indexed",
-        "checked",
-        "a second",
-        "MB",
-        "dead letters",
-    )
     lines = [
         (
             built.view,
@@ -121,7 +129,7 @@ def _print_result(result: Result) -> None:
         )
         for built in result.views
     ]
-    show.table(headings, lines, right=headings[1:])
+    show.table(HEADINGS, lines, right=HEADINGS[1:])
     typer.echo(
         f"generation {result.generation} serves as of sequence {result.sequence:,} "
         f"({result.seconds:.1f} s)"

@@ -25,31 +25,11 @@ def stet(
         Path | None,
         typer.Option(envvar="STET_HOME", help="The folder where the archive lies."),
     ] = None,
-    search: Annotated[
-        str | None,
-        typer.Option(
-            envvar="STET_SEARCH",
-            metavar="URL",
-            help="An Elasticsearch to use instead of the embedded engine.",
-        ),
-    ] = None,
-    search_api_key: Annotated[
-        str | None, typer.Option(envvar="STET_SEARCH_API_KEY", help="Its API key.")
-    ] = None,
-    search_user: Annotated[
-        str | None, typer.Option(envvar="STET_SEARCH_USER", help="Or one of its users,")
-    ] = None,
-    search_password: Annotated[
-        str | None, typer.Option(envvar="STET_SEARCH_PASSWORD", help="and the user's password.")
-    ] = None,
-    search_ca: Annotated[
-        str | None,
-        typer.Option(
-            envvar="STET_SEARCH_CA",
-            metavar="FILE",
-            help="The certificate of who signed the cluster's.",
-        ),
-    ] = None,
+    search: engines.SearchForAll = None,
+    search_api_key: engines.ApiKey = None,
+    search_user: engines.User = None,
+    search_password: engines.Password = None,
+    search_ca: engines.Signer = None,
 ) -> None:
     """A newsroom's search archive: append events, rebuild views from them, search.
 

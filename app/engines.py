@@ -1,4 +1,7 @@
-"""Which engine a command uses: the embedded one, or the cluster that it was told of."""
+"""Which engine a command uses: the embedded one, or the cluster that it was told of.
+
+What says so may stand before the command, for all of them, or be in the environment.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,27 @@ Search = Annotated[
         metavar="URL",
         help="The Elasticsearch to use instead of the embedded engine; STET_SEARCH says it for all"
         " commands.",
+    ),
+]
+SearchForAll = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STET_SEARCH",
+        metavar="URL",
+        help="An Elasticsearch to use instead of the embedded engine.",
+    ),
+]
+ApiKey = Annotated[str | None, typer.Option(envvar="STET_SEARCH_API_KEY", help="Its API key.")]
+User = Annotated[str | None, typer.Option(envvar="STET_SEARCH_USER", help="Or one of its users,")]
+Password = Annotated[
+    str | None, typer.Option(envvar="STET_SEARCH_PASSWORD", help="and the user's password.")
+]
+Signer = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STET_SEARCH_CA",
+        metavar="FILE",
+        help="The certificate of who signed the cluster's.",
     ),
 ]
 _before: dict[str, str | None] = {}

@@ -15,7 +15,6 @@ from views import VIEW_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from event_log import EventLog
     from search.engine import Generation
@@ -90,7 +89,7 @@ def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fal
     Example: stet status --json
     """
     with told():
-        found = standing(home, engine(home, search).serving())
+        found = standing(open_log(home), engine(home, search).serving())
     if as_json:
         typer.echo(show.json_line(found))
         return
@@ -115,12 +114,11 @@ def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fal
     )  # fmt: skip
 
 
-def standing(home: Path, served: Mapping[str, Generation]) -> dict[str, Any]:
+def standing(log: EventLog, served: Mapping[str, Generation]) -> dict[str, Any]:
     """The log's head and each view's checkpoint, lag, documents and serving generation.
 
     The lag in seconds is how long the oldest event that is not yet in the view has waited.
     """
-    log = open_log(home)
     head = log.head
     waited: dict[int, float] = {}
     views = []

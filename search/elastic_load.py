@@ -29,7 +29,7 @@ IN_FLIGHT = 4
 SMALLEST = 500_000
 LARGEST = 15_000_000
 """Bytes of a request. Elasticsearch's own advice is to stay below some tens of megabytes."""
-WINDOW = 4
+WINDOW = 8
 """Requests by which the rate of a size is judged."""
 FASTER = 1.05
 ANSWERED = "errors,items.*.status,items.*.error"

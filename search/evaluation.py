@@ -101,14 +101,14 @@ def run(
     for number, (key, text) in enumerate(queries.items()):
         progress(number, key)
         answer = engine.search(Query(text, view, size=depth, any_word=any_word, highlight=False))
-        found[key] = list(_falling((hit.id, hit.score) for hit in answer.hits))
+        found[key] = list(falling((hit.id, hit.score) for hit in answer.hits))
     return found
 
 
-def _falling(hits: Iterable[tuple[str, float | None]]) -> Iterator[tuple[str, float]]:
+def falling(hits: Iterable[tuple[str, float | None]]) -> Iterator[tuple[str, float]]:
     """Scores that fall from hit to hit, so that the order is the engine's in any program.
 
-    >>> [document for document, score in _falling([("b", 2.0), ("a", 2.0)]) if score > 1]
+    >>> [document for document, score in falling([("b", 2.0), ("a", 2.0)]) if score > 1]
     ['b', 'a']
     """
     most = float("inf")
