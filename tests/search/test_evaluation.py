@@ -71,7 +71,7 @@ def test_a_run_keeps_the_engine_s_order_whatever_the_ties(scores: list[float]) -
     """``trec_eval`` sorts a run by score, and by document where scores are equal."""
     ordered = sorted(scores, reverse=True)
     names = [f"d{n:03d}" for n in range(len(ordered))]
-    hits = evaluation._falling(zip(names, ordered, strict=True))
+    hits = evaluation.falling(zip(names, ordered, strict=True))
     lines = [line.split() for line in evaluation.written({"q": list(hits)}, "t").splitlines()]
     read = [(float(score), document) for _, _, document, _, score, _ in lines]
     assert [document for _, document in sorted(read, reverse=True)] == names
