@@ -11,7 +11,8 @@ with ``pgsync-``, so that an archive which it serves stays as it is.
 
 Measured, each command as a whole process, the median of ``--runs`` rounds in which the tools take
 turns: the initial load (Stet's from the log to the promoted index; PGSync's from tables that are
-filled and indexed already), and one byline's new name until a search finds it.
+filled and indexed already), and one byline's new name until a search finds it. Then documents of
+both indices are compared, and the measurement fails if they differ in content.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pathlib import Path
 from elasticsearch import Elasticsearch
 
 from benchmarks.pgsync import index, measure, report, servers, tables, tool
+from benchmarks.pgsync.compare import Differences
 from benchmarks.pgsync.watch import Failed
 
 ROOT = Path(__file__).parents[2]
@@ -41,10 +43,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # the servers end with us
     try:
         with _elasticsearch(chosen.search) as client, tempfile.TemporaryDirectory() as name:
-            printed = _measured(client, Path(name), chosen)
+            printed, differences = _measured(client, Path(name), chosen)
     except (servers.NotHere, Failed) as error:
         raise SystemExit(f"error: {error}") from error
     print(printed)
+    if differences.content:
+        raise SystemExit(f"error: the tools made different documents\n{differences}")
     if not chosen.no_readme:
         readme = ROOT / "README.md"
         text = MARKED.sub(lambda found: found[1] + printed + found[2], readme.read_text())
@@ -66,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measured(client: Elasticsearch, folder: Path, chosen: argparse.Namespace) -> str:
+def _measured(
+    client: Elasticsearch, folder: Path, chosen: argparse.Namespace
+) -> tuple[str, Differences]:
     programs = tool.install((chosen.venv or folder / "venv").resolve())
     home = measure.archive(chosen.articles, folder)
     with servers.running() as running:
@@ -75,9 +81,10 @@ def _measured(client: Elasticsearch, folder: Path, chosen: argparse.Namespace) -
         pgsync = tool.Tool(programs, running, chosen.search, folder)
         both = measure.Both(client, chosen.search, home, pgsync)
         loads = both.loads(chosen.runs)
-        differences = both.compared()
-        renamed = both.renamed()
-    return report.table(chosen.articles, loads, differences, renamed)
+        renaming = both.renamed()
+        differences = both.compared(renaming)
+    print(differences, file=sys.stderr)
+    return report.table(chosen.articles, loads, differences, renaming), differences
 
 
 @contextmanager

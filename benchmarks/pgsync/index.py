@@ -22,6 +22,7 @@ KEYS = "_meta"
 """Where PGSync keeps the keys of what a document was made from."""
 EVERY = 0.02
 """Seconds between two searches for a new name."""
+STILL = 3.0
 SECONDS_TO_FIND = 3600
 
 
@@ -59,6 +60,19 @@ def written(client: Elasticsearch, index: str) -> dict[str, int]:
     """For each index behind a name how many documents were ever written into it."""
     said = client.indices.stats(index=index, metric="indexing")["indices"]
     return {name: one["primaries"]["indexing"]["index_total"] for name, one in said.items()}
+
+
+def settled(client: Elasticsearch, index: str) -> dict[str, int]:
+    """What is written when nothing more has been for ``STILL`` seconds.
+
+    A search for a byline's articles finds all while documents that show it elsewhere still come.
+    """
+    now = written(client, index)
+    while True:
+        time.sleep(STILL)
+        before, now = now, written(client, index)
+        if now == before:
+            return now
 
 
 def newly_written(before: dict[str, int], after: dict[str, int]) -> int:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,8 @@ from views import shelf
 STET = Path(sys.executable).parent / "stet"
 SAMPLE = 2_000
 """How many documents are compared."""
-NAMES = ("Zenobia Quillfeather", "Ambrose Thistlewood")
-"""Bylines that no generated archive has."""
+NAME = "Zenobia Quillfeather"
+"""A byline that no generated archive has."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class Renamed:
 
 @dataclass(frozen=True)
 class Renaming:
-    """The byline that was renamed: its articles, the documents that show it, and both tools."""
+    """The byline that was renamed: its articles, the documents that show it, both tools."""
 
     byline: str
     articles: int
-    showing: int
+    showing: tuple[str, ...]
     tools: tuple[Renamed, ...]
 
 
@@ -88,10 +88,7 @@ class Both:
 
     def loads(self, runs: int) -> list[Load]:
         """Load everything, in turns; the first round only warms Elasticsearch up."""
-        ways: dict[str, Callable[[], Watched]] = {
-            "Stet": self.rebuild,
-            "PGSync": self.sync,
-        }
+        ways: dict[str, Callable[[], Watched]] = {"Stet": self.rebuild, "PGSync": self.sync}
         done: dict[str, list[Watched]] = {name: [] for name in ways}
         for turn in range(runs + 1):
             for name, way in ways.items():
@@ -120,10 +117,9 @@ class Both:
         if (found := index.count(self.client, name)) != self.documents:
             raise Failed(f"{name} has {found:,} of {self.documents:,} documents")
 
-    def compared(self) -> Differences:
-        """A sample of the documents in both indices, side by side."""
-        ids = self._ids()
-        chosen = ids[:: max(1, len(ids) // SAMPLE)]
+    def compared(self, renaming: Renaming) -> Differences:
+        """Documents of both indices side by side: a sample, and those that show the new name."""
+        chosen = sorted({*_sample(self._ids()), *_sample(renaming.showing)})
         differences = Differences()
         for (key, stet), (_, other) in zip(
             index.documents(self.client, index.STET, chosen),
@@ -142,7 +138,7 @@ class Both:
         return Renaming(byline, articles, showing, (stet, pgsync))
 
     def _renamed_in_tables(self, byline: str, articles: int) -> Renamed:
-        statement = f"UPDATE byline SET name = '{NAMES[0]}' WHERE id = '{byline}'"
+        statement = f"UPDATE byline SET name = '{NAME}' WHERE id = '{byline}'"
         with self.pgsync.daemon() as process:
             before = index.written(self.client, index.PGSYNC)
             begun = time.perf_counter()
@@ -152,36 +148,25 @@ class Both:
                 if process.poll() is not None:
                     raise Failed(f"pgsync --daemon exited with {process.returncode}")
 
-            moments = index.until_found(self.client, index.PGSYNC, NAMES[0], articles, check)
-            time.sleep(2)  # documents that show the byline as a photographer only come with it
-            after = index.written(self.client, index.PGSYNC)
+            moments = index.until_found(self.client, index.PGSYNC, NAME, articles, check)
+            after = index.settled(self.client, index.PGSYNC)
         first, last = (moment - begun for moment in moments)
         return Renamed("PGSync", index.newly_written(before, after), first, last)
 
     def _renamed_in_log(self, byline: str, articles: int) -> Renamed:
         """As long as Stet has nothing smaller, a changed name is a rebuild of the view."""
-        data = json.dumps({"name": NAMES[1]})
         before = index.written(self.client, index.STET)
         begun = time.perf_counter()
-        append: list[str | Path] = [
-            STET,
-            "append",
-            byline,
-            "BylineRevised",
-            "--data",
-            data,
-            "--home",
-            self.home,
-        ]
-        watched(append, {}, self.home)
-        with tempfile.TemporaryFile() as said:
-            process = started(self._rebuild, self._searching, self.home, said)
+        said: list[str | Path] = ["BylineRevised", "--data", json.dumps({"name": NAME})]
+        watched([STET, "append", byline, *said, "--home", self.home], {}, self.home)
+        with tempfile.TemporaryFile() as output:
+            process = started(self._rebuild, self._searching, self.home, output)
 
             def check() -> None:
                 if process.poll():
                     raise Failed(f"stet rebuild exited with {process.returncode}")
 
-            moments = index.until_found(self.client, index.STET, NAMES[1], articles, check)
+            moments = index.until_found(self.client, index.STET, NAME, articles, check)
             process.wait()
         after = index.written(self.client, index.STET)
         first, last = (moment - begun for moment in moments)
@@ -203,26 +188,34 @@ class Both:
     @property
     def documents(self) -> int:
         """How many documents the view has."""
-        return int(self.pgsync.servers.sql("-c", "SELECT count(*) FROM article"))
+        return int(self._asked("SELECT count(*) FROM article")[0])
 
     def _ids(self) -> list[str]:
-        return self.pgsync.servers.sql("-c", "SELECT id FROM article ORDER BY id").splitlines()
+        return self._asked("SELECT id FROM article")
 
     def _busiest(self) -> tuple[str, int]:
-        line = self.pgsync.servers.sql(
-            "-c",
+        """The byline with the most articles, and how many."""
+        (line,) = self._asked(
             "SELECT byline_id, count(DISTINCT article_id) FROM article_byline"
-            " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1",
+            " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1"
         )
         byline, _, articles = line.partition("|")
         return byline, int(articles)
 
-    def _showing(self, byline: str) -> int:
-        return int(
-            self.pgsync.servers.sql(
-                "-c",
-                "SELECT count(*) FROM (SELECT article_id FROM article_byline"
-                f" WHERE byline_id = '{byline}' UNION SELECT article_id FROM article_image"
-                f" JOIN image ON id = image_id WHERE photographer_id = '{byline}') AS shown",
+    def _showing(self, byline: str) -> tuple[str, ...]:
+        """The articles that are by it, or show an image by it."""
+        return tuple(
+            self._asked(
+                f"SELECT article_id FROM article_byline WHERE byline_id = '{byline}'"
+                " UNION SELECT article_id FROM article_image JOIN image ON id = image_id"
+                f" WHERE photographer_id = '{byline}'"
             )
         )
+
+    def _asked(self, query: str) -> list[str]:
+        return self.pgsync.servers.sql("-c", query).splitlines()
+
+
+def _sample(ids: Sequence[str]) -> Sequence[str]:
+    """Evenly out of all, the same ones each time."""
+    return sorted(ids)[:: max(1, len(ids) // SAMPLE)]

@@ -17,16 +17,17 @@ def table(
     """All that was measured, as Markdown, with the machine it was measured on."""
     cores = len(os.sched_getaffinity(0))
     own = loads[0]
+    runs = f"median of {len(own.runs)} runs" if len(own.runs) > 1 else "one run"
     lines = [
         f"`stet generate --articles {articles}`, {own.documents:,} documents, {cores} cores, "
-        f"{platform.machine()}, {time.strftime('%Y-%m-%d')}; median of {len(own.runs)} runs:",
+        f"{platform.machine()}, {time.strftime('%Y-%m-%d')}; {runs}:",
         "",
         "| initial load | documents/s | ratio | seconds | peak memory | of its servers |",
         "|---|---|---|---|---|---|",
         *(_loaded(load, own) for load in loads),
         "",
-        f"{renaming.byline} renamed: {renaming.articles:,} articles by it, {renaming.showing:,}"
-        " documents that show it",
+        f"{renaming.byline} renamed: {renaming.articles:,} articles by it,"
+        f" {len(renaming.showing):,} documents that show it",
         "",
         "| one byline renamed | documents written | first found after | all found after |",
         "|---|---|---|---|",
@@ -34,7 +35,7 @@ def table(
     for one in renaming.tools:
         seconds = f"{one.first_seconds:.1f} s | {one.all_seconds:.1f} s"
         lines.append(f"| {one.name} | {one.written:,} | {seconds} |")
-    return "\n".join([*lines, "", str(differences)]) + "\n"
+    return "\n".join([*lines, "", differences.summary]) + "\n"
 
 
 def _loaded(load: Load, own: Load) -> str:
