@@ -21,7 +21,7 @@ import orjson
 import pyarrow as pa
 
 from search.elasticsearch import LINES, Cluster, Reply
-from search.errors import ClusterAway
+from search.errors import ClusterAway, ClusterCrowded
 from search.patience import Patience
 
 IN_FLIGHT = 4
@@ -97,6 +97,10 @@ class Size:
             self.settled = self.bytes == LARGEST
             self.bytes = min(2 * self.bytes, LARGEST)
 
+    def shrink(self, to: int) -> None:
+        """So much was too much: smaller requests from now on."""
+        self.bytes, self.settled = max(SMALLEST // 4, min(self.bytes, to)), True
+
 
 def batches(tables: Iterator[pa.Table], size: Size) -> Iterator[Batch]:
     """The lines of some tables as bodies of about the wanted size; a large document goes alone."""
@@ -161,7 +165,7 @@ class Loader:
         running: set[Future[Batch]] = set()
         try:
             for batch in batches(tables, size):
-                running.add(pool.submit(self._send, batch))
+                running.add(pool.submit(self._send, batch, size))
                 if len(running) >= in_flight:
                     ended, running = wait(running, return_when=FIRST_COMPLETED)
                     done += _settle(ended, size)
@@ -177,21 +181,32 @@ class Loader:
         pool.shutdown()
         return done
 
-    def _send(self, batch: Batch) -> Batch:
-        self._send_all(batch.body)
+    def _send(self, batch: Batch, size: Size) -> Batch:
+        self._send_all(batch.body, size)
         return batch
 
-    def _send_all(self, body: bytes) -> None:
-        """Send lines until each of their documents is taken or set aside."""
-        left = body
+    def _send_all(self, body: bytes, size: Size | None = None) -> None:
+        """Send lines until each of their documents is taken or set aside.
 
-        def once() -> None:
-            nonlocal left
-            left, busy = self._sent(left)
-            if busy is not None:
-                raise busy
+        What is too much at once is sent in halves from then on: a node takes a request only if it
+        has room for all of it.
+        """
+        parts = [body]
 
-        self._patience.tried(once)
+        def some() -> None:
+            while parts:
+                try:
+                    rest, busy = self._sent(parts[0])
+                except ClusterCrowded:
+                    parts[:1] = _halves(parts[0])
+                    if size:
+                        size.shrink(len(body) // 2)
+                    raise
+                parts[:1] = [rest] if rest else []
+                if busy is not None:
+                    raise busy
+
+        self._patience.tried(some)
 
     def _sent(self, body: bytes) -> tuple[bytes, ClusterAway | None]:
         """Send lines once; returns those that have to be sent again, and why."""
@@ -237,10 +252,17 @@ class Loader:
             told = reason or "the document is too large for a request"
             self._rejected(*found[0], f"{reply.status}: {told}")
             return b""
-        middle = len(found) // 2
-        for part in (found[:middle], found[middle:]):
-            self._send_all(b"".join(line for pair in part for line in pair))
+        for part in _halves(body):
+            self._send_all(part)
         return b""
+
+
+def _halves(body: bytes) -> list[bytes]:
+    """Lines in two parts of as many documents; in one if there is one."""
+    found = list(_documents(body))
+    middle = len(found) // 2
+    parts = (found[:middle], found[middle:])
+    return [b"".join(line for pair in part for line in pair) for part in parts if part]
 
 
 def _documents(body: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -26,14 +26,15 @@ from elastic_transport.client_utils import DEFAULT, basic_auth_to_header
 from elasticsearch import Elasticsearch
 
 from search.connection import Connection
-from search.errors import ClusterAway, ClusterRefused
+from search.errors import ClusterAway, ClusterCrowded, ClusterRefused
 
 OLDEST = (9, 0)
 """The oldest server that this client speaks with."""
 CONNECTIONS = 16
 SECONDS = 60.0
 """How long a request may take; it is asked again by whoever has patience."""
-BUSY = frozenset({429, 502, 503, 504})
+CROWDED = 429
+BUSY = frozenset({CROWDED, 502, 503, 504})
 GZIP_LEVEL = 1
 """The fastest: on most networks a higher one costs more time than it saves."""
 JSON = "application/json"
@@ -164,7 +165,8 @@ class Cluster:
         if message := self._what_to_do(status, kind, reason):
             return Refusal(message, status, kind)
         if status in BUSY:
-            return ClusterAway(f"{self.url} is too busy ({status}: {reason})")
+            away = ClusterCrowded if status == CROWDED else ClusterAway
+            return away(f"{self.url} is too busy ({status}: {reason})")
         return Refusal(f"{self.url} refuses ({status}): {reason}", status, kind)
 
     def _what_to_do(self, status: int, kind: str, reason: str) -> str | None:

@@ -53,5 +53,9 @@ class ClusterAway(SearchError):
     """A cluster does not answer, or is too busy: it may do so later."""
 
 
+class ClusterCrowded(ClusterAway):
+    """A cluster has no room for so much at once (429)."""
+
+
 class ClusterRefused(SearchError):
     """A cluster answers, and will not do what was asked until somebody changes something."""
