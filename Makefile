@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-pgsync dagster lock clean elasticsearch elasticsearch-stop
+.PHONY: help setup demo test lint format bench bench-pgsync bench-ranking dagster lock clean elasticsearch elasticsearch-stop
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -44,6 +44,9 @@ bench: setup  ## measure on a generated archive (about five minutes)
 
 bench-pgsync: setup elasticsearch  ## measure PGSync beside Stet (needs PostgreSQL and Redis installed)
 	@$(BIN)/python -m benchmarks.pgsync
+
+bench-ranking: setup  ## compare ways of asking Elasticsearch on judged queries (it must run)
+	@$(BIN)/python -m benchmarks.ranking
 
 dagster: setup  ## open the Dagster UI on http://127.0.0.1:3000
 	DAGSTER_HOME=$(CURDIR)/dagster_home DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster dev -h 127.0.0.1 -m pipelines.definitions
