@@ -49,6 +49,7 @@ def evaluate(
     with told():
         asked = evaluation.read_queries(queries)
         judged = evaluation.read_judgements(judgements)
+        evaluation.check(asked, judged)
         used = engine(home, search)
         with show.progress_bar("searching", len(asked)) as advance:
             found = evaluation.run(used, view, asked, depth, not as_readers, advance)

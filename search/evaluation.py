@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,19 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.rstrip("\r")
 
 
+def check(queries: Iterable[str], judgements: Judgements) -> None:
+    """Can these queries be measured? Better asked before hundreds of searches than after.
+
+    Raises ``InvalidFile`` when no query is judged, ``NotInstalled`` without ir_measures.
+    """
+    if not any(query in judgements for query in queries):
+        raise InvalidFile("no query is judged: the ids of queries and judgements do not meet")
+    if find_spec("ir_measures") is None:
+        raise NotInstalled(
+            "measuring needs the library ir-measures; run: pip install 'stet[evaluate]'"
+        )
+
+
 def run(
     engine: Engine,
     view: str,
@@ -132,17 +146,12 @@ def written(run: Run, tag: str) -> str:
 def measured(run: Run, judgements: Judgements) -> Measured:
     """What a run is worth. Judgements of queries that were not asked do not count.
 
-    Raises ``InvalidFile`` when no query is judged, ``NotInstalled`` without ir_measures.
+    Raises what ``check`` raises.
     """
-    try:
-        import ir_measures
-    except ImportError:
-        raise NotInstalled(
-            "measuring needs the library ir-measures; run: pip install 'stet[evaluate]'"
-        ) from None
+    check(run, judgements)
+    import ir_measures
+
     known = {query: dict(judgements[query]) for query in run if query in judgements}
-    if not known:
-        raise InvalidFile("no query is judged: the ids of queries and judgements do not meet")
     names = {
         ir_measures.nDCG @ 10: "nDCG@10",
         ir_measures.AP: "MAP",
@@ -151,7 +160,7 @@ def measured(run: Run, judgements: Judgements) -> Measured:
     }
     scores = {query: dict(run[query]) for query in known}
     computed: Any = ir_measures.calc(list(names), known, scores)
-    by_query: dict[str, dict[str, float]] = {query: {} for query in known}
+    by_query = {query: dict.fromkeys(names.values(), 0.0) for query in known}
     for metric in computed.per_query:
         by_query[metric.query_id][names[metric.measure]] = metric.value
     relevant = {

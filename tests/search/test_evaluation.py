@@ -61,6 +61,24 @@ def test_a_mean_is_over_the_queries_that_were_asked_and_judged() -> None:
     assert (found.unjudged, found.found, found.relevant) == (["3"], 1, 2)
 
 
+def test_a_run_without_any_hit_is_worth_nothing() -> None:
+    found = evaluation.measured({"1": []}, {"1": {"a": 1}})
+    assert found.by_query == {"1": dict.fromkeys(found.measures, 0.0)}
+    assert set(found.measures.values()) == {0.0}
+
+
+def test_a_missing_library_is_told_before_anything_is_searched(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "find_spec", lambda _name: None)
+    monkeypatch.setattr(evaluation, "run", pytest.fail)
+    result = evaluate(home)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "error: measuring needs the library ir-measures; run: pip install 'stet[evaluate]'\n"
+    )
+
+
 def test_judgements_of_other_queries_are_an_error() -> None:
     with pytest.raises(InvalidFile, match="no query is judged"):
         evaluation.measured({"1": [("a", 1.0)]}, {"2": {"a": 1}})
