@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +35,6 @@ from views import VIEWS, View
 UNFINISHED_FOR = timedelta(days=1)
 """So long another archive may be building a generation before it counts as left behind."""
 SECONDS_TO_MERGE = 3600.0
-SECONDS_TO_GREEN = 120.0
 Key = tuple[str, int]
 Given = TypeVar("Given")
 
@@ -149,6 +150,29 @@ class ElasticsearchEngine:
         self._tried(lambda: self._indexes.note(replace(index, about=about)))
         return about
 
+    def change(
+        self, view: str, generation: int, sequence: int, documents: Path, gone: Sequence[str]
+    ) -> Generation:
+        """Bring a finished generation to a later sequence; doing it again changes nothing.
+
+        What is written has that sequence for its version, which is above that of all before.
+        """
+        import pyarrow.parquet as pq
+
+        from search import elastic_layout, lines
+
+        index = self._finished(view, generation)
+        target = self._tried(lambda: self._indexes.move_on(index, sequence))
+        rejects = Rejects(self.letters, replace(index.about, sequence=sequence))
+        loader = elastic_load.Loader(self._cluster, target, self._patience(), rejects)
+        layout = elastic_layout.query(index.mapping, pq.read_schema(documents))
+        written = lines.tables(documents, elastic_load.lines(layout, sequence))
+        try:
+            loader.load(chain(written, [elastic_load.deletions(gone, sequence)]), lambda _: None)
+        finally:
+            self.letters.keep()
+        return self._note(replace(index, about=replace(index.about, sequence=sequence)))
+
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
         """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
         from search import elastic_digests
@@ -159,7 +183,8 @@ class ElasticsearchEngine:
     def promote(self, generations: Mapping[str, int]) -> None:
         """Let these generations serve, all from the same moment on; other views stay."""
         for view, generation in generations.items():
-            self._make_ready(self._finished(view, generation))
+            ready = partial(self._indexes.make_ready, self._finished(view, generation))
+            self._tried(partial(ready, self._connection.replicas))
         self._tried(lambda: self._indexes.move(lambda now: now.promoted(generations)))
 
     def _finished(self, view: str, generation: int) -> Index:
@@ -169,24 +194,6 @@ class ElasticsearchEngine:
                 f"generation {generation} of {view} is gone or unfinished; run: stet rebuild"
             )
         return index
-
-    def _make_ready(self, index: Index) -> None:
-        """Give an index what only one that serves needs: copies, and a refresh by itself."""
-        copies = self._connection.replicas
-        settings: dict[str, Any] = {"refresh_interval": "1s"}
-        settings["auto_expand_replicas"] = "0-1" if copies is None else "false"
-        if copies is not None:
-            settings["number_of_replicas"] = copies
-        self._ask("PUT", f"/{index.name}/_settings", {"index": settings})
-        wait = {"wait_for_status": "green", "timeout": f"{SECONDS_TO_GREEN:.0f}s"}
-        health = f"/_cluster/health/{index.name}"
-        found = self._ask("GET", health, seconds=SECONDS_TO_GREEN + 30, missing={}, **wait)
-        if found.get("timed_out", True):
-            raise NotIndexed(
-                f"the copies of {index.name} are not there after {SECONDS_TO_GREEN:.0f} s, so it"
-                f" does not serve; are there nodes enough at {self._cluster.url}?"
-                " See STET_SEARCH_REPLICAS"
-            )
 
     def roll_back(self, to: int | None = None) -> dict[str, Generation]:
         """Let serve what served before the last promotion, or before that, until ``to`` serves.

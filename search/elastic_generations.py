@@ -21,6 +21,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from search.elasticsearch import Cluster, Refusal
 from search.engine import Generation
@@ -31,6 +32,7 @@ from search.mapping import IndexMapping
 OURS = "stet"
 """The key of ``_meta`` below which is what Stet says of an index."""
 TRIES = 5
+SECONDS_TO_GREEN = 120.0
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,44 @@ class ClusterGenerations:
         body = {"settings": definition["settings"], "mappings": mappings, "aliases": aliases}
         self._cluster.ask("PUT", f"/{index.name}", body)
 
+    def move_on(self, index: Index, sequence: int) -> str:
+        """Let an index be written as of a later sequence only; returns the name for that.
+
+        From then on, a late write as of an earlier sequence is refused.
+        """
+        target = self.target(index.about.view, index.about.generation, sequence)
+        old = [name for name in index.aliases if name.startswith(f"{index.name}-at-")]
+        actions = [
+            {"remove": {"index": index.name, "alias": name}} for name in old if name != target
+        ]
+        actions.append({"add": {"index": index.name, "alias": target}})
+        self._cluster.ask("POST", "/_aliases", {"actions": actions})
+        return target
+
     def note(self, index: Index) -> None:
         """Write down what an index is."""
         self._cluster.ask("PUT", f"/{index.name}/_mapping", {"_meta": index.meta()})
+
+    def make_ready(self, index: Index, copies: int | None) -> None:
+        """Give an index what one that serves needs: copies, and a refresh by itself."""
+        settings: dict[str, Any] = {"refresh_interval": "1s"}
+        settings["auto_expand_replicas"] = "0-1" if copies is None else "false"
+        if copies is not None:
+            settings["number_of_replicas"] = copies
+        self._cluster.ask("PUT", f"/{index.name}/_settings", {"index": settings})
+        wait = {"wait_for_status": "green", "timeout": f"{SECONDS_TO_GREEN:.0f}s"}
+        health = f"/_cluster/health/{index.name}"
+        # When it takes too long the status is 408, with the same answer.
+        reply = self._cluster.send(
+            "GET", f"{health}?{urlencode(wait)}", seconds=SECONDS_TO_GREEN + 30
+        )
+        if reply.status == 408:
+            raise ClusterRefused(
+                f"the copies of {index.name} are not there after {SECONDS_TO_GREEN:.0f} s, so it"
+                f" does not serve; are there nodes enough at {self._cluster.url}?"
+                " See STET_SEARCH_REPLICAS"
+            )
+        self._cluster.check(reply)
 
     def remove(self, view: str, generation: int) -> None:
         """Remove an index, if it is there and no reader's alias names it."""

@@ -43,20 +43,23 @@ Rejected = Callable[[bytes, bytes, str], None]
 """Is told an action line, a document and a reason."""
 
 
-def lines(source: str) -> str:
-    """The query that makes of ``id``, ``sequence`` and ``source`` the lines of a bulk request."""
+def lines(source: str, version: int | None = None) -> str:
+    """The query that makes of ``id``, ``sequence`` and ``source`` the lines of a bulk request.
+
+    A document's version is its own sequence, or the one given for all.
+    """
+    number = "sequence" if version is None else str(version)
     return (
-        'SELECT concat(\'{"index":{"_id":\', to_json(id), \',"version":\', sequence,'
+        f'SELECT concat(\'{{"index":{{"_id":\', to_json(id), \',"version":\', {number},'
         f" ',\"version_type\":\"external\"}}}}\n', source, '\n') AS lines FROM ({source})"
     )
 
 
-def deletions(sequence: int) -> str:
-    """The query that makes of ``id`` a line that deletes the document, as of a sequence."""
-    return (
-        'SELECT concat(\'{"delete":{"_id":\', to_json(id), \',"version":'
-        f'{sequence},"version_type":"external"}}}}\n\') AS lines FROM documents'
-    )
+def deletions(keys: Sequence[str], version: int) -> pa.Table:
+    """The lines that delete documents, as of a sequence."""
+    about = {"version": version, "version_type": "external"}
+    said = [orjson.dumps({"delete": {"_id": key, **about}}).decode() + "\n" for key in keys]
+    return pa.table({"lines": pa.array(said, pa.string())})
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Size:
     bytes: int = SMALLEST
     settled: bool = False
     _best: tuple[float, int] = (0.0, SMALLEST)
-    _since: float = field(default_factory=time.perf_counter)
+    _since: float = field(default_factory=lambda: time.perf_counter())
     _taken: list[int] = field(default_factory=list)
 
     def taken(self, size: int) -> None:

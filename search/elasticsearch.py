@@ -162,14 +162,15 @@ class Cluster:
     def failure(self, status: int, error: Mapping[str, Any]) -> ClusterAway | ClusterRefused:
         """An error that Elasticsearch tells, as an exception of this room."""
         kind, reason = str(error.get("type") or ""), _reason(error)
-        if message := self._what_to_do(status, kind, reason):
+        name = str(error.get("index") or "of that name")
+        if message := self._what_to_do(status, kind, reason, name):
             return Refusal(message, status, kind)
         if status in BUSY:
             away = ClusterCrowded if status == CROWDED else ClusterAway
             return away(f"{self.url} is too busy ({status}: {reason})")
         return Refusal(f"{self.url} refuses ({status}): {reason}", status, kind)
 
-    def _what_to_do(self, status: int, kind: str, reason: str) -> str | None:
+    def _what_to_do(self, status: int, kind: str, reason: str, name: str) -> str | None:
         """What somebody has to change, where that is known."""
         if status == 401:
             return (
@@ -186,10 +187,9 @@ class Cluster:
         if "too many nested clauses" in reason or "Terms Query request has exceeded" in reason:
             return f"{self.url} cannot search for so many words or values at once; ask for fewer"
         if kind == "index_closed_exception":
-            name = _between(reason)
             return f"the index {name} of {self.url} is closed; open it: POST /{name}/_open"
-        if kind == "index_not_found_exception" and "require_alias" in reason:
-            return f"an index that was being loaded is gone from {self.url}; run: stet rebuild"
+        if kind == "index_not_found_exception":
+            return f"the index {name} of {self.url} is gone; run: stet rebuild"
         if kind == "invalid_alias_name_exception" or "same name as the alias" in reason:
             return (
                 f"an alias of Stet's cannot be made on {self.url}: {reason}; delete or rename that"
@@ -255,17 +255,12 @@ def _read(body: bytes) -> Any:
 def _reason(error: Mapping[str, Any]) -> str:
     """The innermost reason that is told, which says most."""
     reason = str(error.get("reason") or error.get("type") or "no reason given")
-    cause = error.get("caused_by")
+    cause = error.get("caused_by") or next(iter(error.get("root_cause") or ()), None)
     while isinstance(cause, dict) and cause.get("reason"):
         if str(cause["reason"]) not in reason:
             reason = f"{reason}: {cause['reason']}"
         cause = cause.get("caused_by")
     return " ".join(reason.split())
-
-
-def _between(reason: str) -> str:
-    match = re.search(r"\[([^\]/]+)", reason)
-    return match[1] if match else "(unnamed)"
 
 
 def _short(said: str) -> str:

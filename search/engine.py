@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -118,6 +118,16 @@ class Engine(Protocol):
 
     def refresh(self, view: str, generation: int, merge: bool = False) -> Generation:
         """Make all that was loaded durable and searchable, on request merged into one piece."""
+
+    def change(
+        self, view: str, generation: int, sequence: int, documents: Path, gone: Sequence[str]
+    ) -> Generation:
+        """Bring a finished generation to a later sequence.
+
+        ``documents`` is a Parquet file of those that are new or different, ``gone`` are the ids of
+        those that ceased. Doing it again changes nothing. A dead letter of an earlier sequence can
+        no longer be replayed.
+        """
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
         """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,21 +80,43 @@ class EmbeddedEngine:
         from search import layout
 
         sequence, index = self._loading.pop((view, generation))
-        documents = index.commit()
         mapping = IndexMapping.of(self._views[view])
-        files = self._generations.files(view, generation)
         about = Generation(
             view=view,
             generation=generation,
             sequence=sequence,
-            documents=documents,
-            bytes=sum(files.values()),
+            documents=0,
+            bytes=0,
             code_version=self._views[view].code_version,
             mapping=f"{layout.VERSION}:{mapping.digest}",
-            built_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            built_at="",
         )
+        return self._whole(about, mapping, index)
+
+    def _whole(self, about: Generation, mapping: IndexMapping, index: EmbeddedIndex) -> Generation:
+        """Make durable what was added, and write down what that is."""
+        documents = index.commit()
+        files = self._generations.files(about.view, about.generation)
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        about = replace(about, documents=documents, bytes=sum(files.values()), built_at=now)
         self._generations.note(about, mapping, files)
+        self._opened.pop((about.view, about.generation), None)
         return about
+
+    def change(
+        self, view: str, generation: int, sequence: int, documents: Path, gone: Sequence[str]
+    ) -> Generation:
+        """Bring a finished generation to a later sequence; doing it again changes nothing."""
+        import pyarrow.parquet as pq
+
+        from search import layout, lines
+
+        about, mapping, index = self._open(view, generation)
+        keys = pq.read_table(documents, columns=["id"]).column("id").to_pylist()
+        index.add((), instead_of=[*keys, *gone])
+        for piece in lines.in_pieces(documents, layout.query(mapping, pq.read_schema(documents))):
+            index.add(line for (line,) in piece)
+        return self._whole(replace(about, sequence=sequence), mapping, index)
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
         """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""

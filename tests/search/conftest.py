@@ -170,3 +170,8 @@ def story_fixture() -> Callable[..., dict[str, Any]]:
 @pytest.fixture(name="write")
 def write_fixture() -> Callable[..., Path]:
     return write
+
+
+@pytest.fixture(name="views")
+def views_fixture() -> Mapping[str, View]:
+    return VIEWS
