@@ -29,6 +29,7 @@ from search.elasticsearch import Cluster
 from search.embedded import stems
 from search.engine import Answer, Engine
 from search.english import words
+from search.errors import SearchError
 from search.local import EmbeddedEngine
 from search.mapping import IndexMapping
 from search.query import Query
@@ -187,6 +188,16 @@ def test_both_rank_the_judged_queries_equally_well(both: Both) -> None:
     ]
     assert found[0]["nDCG@10"] == pytest.approx(found[1]["nDCG@10"], abs=0.02)
     assert found[0]["recall@100"] == found[1]["recall@100"]
+
+
+@pytest.mark.parametrize("both", ["sample"], indirect=True)
+def test_a_whole_article_can_be_pasted_and_more_than_a_cluster_bears_is_told(both: Both) -> None:
+    body = pq.read_table(both.documents["articles"], columns=["body"]).to_pylist()[0]["body"]
+    pasted = " ".join([body, *(f"word{n}" for n in range(5_000))])
+    assert "searched by its first 500 words" in (both.same(Query(pasted, size=0)).note or "")
+    excluded = " ".join(f"-word{n}" for n in range(5_000))
+    with pytest.raises(SearchError, match="cannot search for so many words or values at once"):
+        both.elasticsearch.search(Query(excluded))
 
 
 @pytest.fixture
