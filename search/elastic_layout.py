@@ -17,7 +17,7 @@ What no field of the document says lies beside them in ``stet``:
 
 The analysis is the embedded engine's: words are letters and digits, in lower case, without
 accents; stems are Snowball's for English ("Porter 2"), without the stop words of
-``search.english``.
+``search.english``; where Elasticsearch's Snowball is too old, it is told the embedded engine's stem.
 """
 
 from __future__ import annotations
