@@ -21,6 +21,7 @@ import argparse
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def main() -> None:
     try:
         with _elasticsearch(chosen.search) as client, tempfile.TemporaryDirectory() as name:
             printed, differences = _measured(client, Path(name), chosen)
-    except (servers.NotHere, Failed) as error:
+    except (Failed, subprocess.CalledProcessError) as error:
         raise SystemExit(f"error: {error}") from error
     print(printed)
     if differences.content:

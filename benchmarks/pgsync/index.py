@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from elasticsearch import Elasticsearch
 
+from benchmarks.pgsync.watch import Failed
 from search import elastic_layout
 from search.mapping import IndexMapping
 from views import VIEWS
@@ -103,7 +104,7 @@ def until_found(
             return first, now
         check()
         time.sleep(EVERY)
-    raise TimeoutError(f"{index} does not show {byline!r} after {SECONDS_TO_FIND} s")
+    raise Failed(f"{index} does not show {byline!r} after {SECONDS_TO_FIND} s")
 
 
 def documents(

@@ -16,9 +16,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from benchmarks.pgsync.watch import Failed
 
 DATABASE = "stet"
 USER = "stet"
@@ -37,17 +39,13 @@ POSTGRES = {
 }
 
 
-class NotHere(Exception):
-    """A program is not here, or does not start; the message says which, and what to do."""
-
-
 @dataclass(frozen=True)
 class Servers:
     """A running PostgreSQL and a running Redis, and how they are reached."""
 
     postgres_port: int
     redis_port: int
-    password: str
+    password: str = field(repr=False)
     postgres_pid: int
     redis_pid: int
     programs: Path
@@ -79,7 +77,7 @@ class Servers:
                 command, stdin=source, capture_output=True, env={**os.environ, **self.environment}
             )
         if done.returncode:
-            raise NotHere(f"psql {' '.join(arguments)}: {done.stderr.decode().strip()}")
+            raise Failed(f"psql {' '.join(arguments)}: {done.stderr.decode().strip()}")
         return done.stdout.decode().strip()
 
 
@@ -112,7 +110,7 @@ def _postgres_programs() -> Path:
     packaged = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     if newest := max(packaged, key=lambda path: int(path.parts[-3]), default=None):
         return newest.parent
-    raise NotHere(
+    raise Failed(
         "PostgreSQL's initdb is neither on PATH nor in /usr/lib/postgresql;"
         " install it (Debian: apt-get install postgresql)"
     )
@@ -121,7 +119,7 @@ def _postgres_programs() -> Path:
 def _redis_program() -> str:
     if found := shutil.which("redis-server") or shutil.which("valkey-server"):
         return found
-    raise NotHere("redis-server is not on PATH; install it (Debian: apt-get install redis-server)")
+    raise Failed("redis-server is not on PATH; install it (Debian: apt-get install redis-server)")
 
 
 def _as_nobody() -> dict[str, Any]:
@@ -223,9 +221,9 @@ def _wait(ready: Callable[[], object], process: subprocess.Popen[bytes], name: s
         try:
             ready()
             return
-        except (NotHere, OSError) as error:
+        except (Failed, OSError) as error:
             if process.poll() is not None or time.monotonic() > until:
-                raise NotHere(f"{name} does not start: {error}") from error
+                raise Failed(f"{name} does not start: {error}") from error
             time.sleep(0.1)
 
 

@@ -1,4 +1,4 @@
-"""A command's seconds, and the most memory that it and the servers behind it had at once."""
+"""What a command and the servers behind it took: seconds, processor time, and peak memory."""
 
 from __future__ import annotations
 
@@ -17,16 +17,22 @@ EVERY = 0.2
 
 
 class Failed(Exception):
-    """A command failed; the message says which, and its last words."""
+    """What was to be measured cannot be; the message says why, and what to do or its last words."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What a command took: seconds, and peaks in MB of itself and of the servers behind it."""
+    """What a command took: seconds, and of itself and of the servers behind it what they had.
+
+    That is seconds of a processor, which say more than the clock on a machine that others use
+    too, and the peak of their memory in MB.
+    """
 
     seconds: float
+    processor: float
     peak: float
-    behind: float = 0.0
+    processor_behind: float
+    peak_behind: float
 
 
 class Memory(threading.Thread):
@@ -63,18 +69,21 @@ def watched(
 ) -> Watched:
     """Run a command to its end; ``behind`` are the pids of servers that work for it."""
     with tempfile.TemporaryFile() as said:
+        before = _processor(behind)
         begun = time.perf_counter()
         process = started(command, environment, folder, said)
         memory = Memory([process.pid], behind)
         memory.start()
-        process.wait()
+        _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begun
-        peaks = memory.stop()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        peak, peak_behind = memory.stop()
         if process.returncode:
             said.seek(0)
             last = said.read().decode(errors="replace").strip()[-2000:]
             raise Failed(f"{' '.join(map(str, command))} exited with {process.returncode}:\n{last}")
-    return Watched(seconds, *peaks)
+        own = usage.ru_utime + usage.ru_stime
+        return Watched(seconds, own, peak, _processor(behind) - before, peak_behind)
 
 
 def started(
@@ -103,6 +112,23 @@ def _descended(pids: Iterable[int], children: Mapping[int, list[int]]) -> Iterab
     for pid in pids:
         yield pid
         yield from _descended(children.get(pid, ()), children)
+
+
+def _processor(pids: Sequence[int]) -> float:
+    """Seconds of a processor that servers have had, with those of processes that they ended."""
+    ticks = sum(
+        sum(_ticks(pid)[: 4 if pid in pids else 2]) for pid in _descended(pids, _children())
+    )
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(pid: int) -> list[int]:
+    """A process's time for itself and in the kernel, then both of its children that ended."""
+    try:
+        said = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return [0, 0, 0, 0]  # ended meanwhile
+    return [int(word) for word in said.rpartition(")")[2].split()[11:15]]
 
 
 def _megabytes(pid: int) -> float:
