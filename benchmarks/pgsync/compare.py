@@ -41,7 +41,7 @@ class Differences:
     ) -> None:
         """Compare two documents of the same id; one that is not there is None."""
         self.compared += 1
-        for kind, example in set(_differences(stet, other)):
+        for kind, example in dict(_differences(stet, other)).items():
             self.kinds[kind] += 1
             self.examples.setdefault(kind, f"{key}: {example}")
 
