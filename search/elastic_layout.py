@@ -17,7 +17,8 @@ What no field of the document says lies beside them in ``stet``:
 
 The analysis is the embedded engine's: words are letters and digits, in lower case, without
 accents; stems are Snowball's for English ("Porter 2"), without the stop words of
-``search.english``; where Elasticsearch's Snowball is too old, it is told the embedded engine's stem.
+``search.english``; where Elasticsearch's Snowball is too old, it is told what the embedded
+engine's stems are.
 """
 
 from __future__ import annotations
