@@ -129,7 +129,8 @@ class Cluster:
             raise self._no_elasticsearch() from error
         except TransportError as error:
             raise self._unreached(error) from error
-        return Reply(meta.status, answer or b"")
+        # What is no JSON, such as a page of HTML, is read as text by the client.
+        return Reply(meta.status, answer.encode() if isinstance(answer, str) else answer or b"")
 
     def ask(
         self,
@@ -200,9 +201,12 @@ class Cluster:
     def _look(self) -> None:
         """Is that an Elasticsearch, and new enough? Asked once."""
         reply = self.send("GET", "/")
-        if reply.status in (401, 403) or reply.status in BUSY:
-            self.check(reply)
         said = _read(reply.body)
+        if reply.status == 403 and b"security_exception" in reply.body:
+            self._known = True  # it knows who asks, and does not tell its version to everybody
+            return
+        if reply.status == 401 or reply.status in BUSY:
+            self.check(reply)
         number = said.get("version", {}).get("number", "") if isinstance(said, dict) else ""
         match = re.match(r"(\d+)\.(\d+)", str(number))
         if match is None or "cluster_name" not in said:

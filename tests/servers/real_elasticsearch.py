@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from functools import lru_cache
 
@@ -35,7 +36,7 @@ def missing(why: str) -> None:
 
 
 def own_server(port: int, **settings: str) -> elasticsearch_server.Server:
-    """A server that a test may kill, fill or close; it is not started yet."""
+    """An empty server that a test may kill, fill or close; it is not started yet."""
     if _running() is None:
         missing(HINT)  # who has no Elasticsearch here is not made to fetch one by a test
     server = elasticsearch_server.Server(port, heap_mb=512, settings=tuple(settings.items()))
@@ -44,6 +45,8 @@ def own_server(port: int, **settings: str) -> elasticsearch_server.Server:
         elasticsearch_server.java()
     except elasticsearch_server.NoServer as reason:
         missing(str(reason))
+    server.kill()  # what an earlier run may have left
+    shutil.rmtree(server.folder, ignore_errors=True)
     return server
 
 
