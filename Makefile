@@ -20,8 +20,8 @@ setup: .venv/.installed  ## create .venv from the lock file
 demo: setup  ## import the sample, run the rebuild job, show what came of it
 	@DAGSTER_HOME=$(CURDIR)/dagster_home $(BIN)/python -m app.demo
 
-test: setup lint  ## lint, check types and contracts, run the tests
-	$(BIN)/python -m pytest -n auto
+test: setup lint  ## lint, check types and contracts, run the tests (see also: elasticsearch)
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 elasticsearch:  ## start a real Elasticsearch for the tests, on http://127.0.0.1:9200
 	@$(PYTHON) tests/servers/elasticsearch_server.py start

@@ -22,6 +22,7 @@ from search.elasticsearch import Cluster
 from search.errors import ClusterAway, ClusterRefused, InvalidConnection, SearchError
 from search.query import Query
 
+pytestmark = pytest.mark.xdist_group("own server")  # one process has it
 SECURED = 9213
 USER, PASSWORD = "stet", "stet-test-password"
 HASHED = "$2a$04$3i24I6QMziNZZvA3frpgmepV7YNZWnro5jnjhNiA7IiYPl/GVYZki"
@@ -250,7 +251,7 @@ def test_a_secured_cluster_lets_in_who_may_and_tells_who_may_not(
         tmp_path, named(server.url, ca=ca, user=READER, password=PASSWORD), views
     )
     with pytest.raises(ClusterRefused, match=r"does not allow that: .* give that user or key"):
-        reader.drop("articles", 1)
+        reader.drop("articles", 9)
     assert reader.search(Query("whale")).total == 1
     assert "signed by somebody unknown here" in refused(server.url, user=USER, password=PASSWORD)
     with pytest.raises(ClusterRefused, match="not both"):

@@ -27,6 +27,7 @@ from search.elasticsearch import Cluster
 from search.engine import Loading
 from search.errors import ClusterAway
 
+pytestmark = pytest.mark.xdist_group("own server")  # one process has it
 KILLED, CROWDED = 9211, 9212
 Story = Callable[..., dict[str, Any]]
 
