@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-pgsync bench-ranking dagster lock clean elasticsearch elasticsearch-stop
+.PHONY: help setup demo test lint format bench bench-pgsync bench-ranking dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -47,6 +47,9 @@ bench-pgsync: setup elasticsearch  ## measure PGSync beside Stet (needs PostgreS
 
 bench-ranking: setup  ## compare ways of asking Elasticsearch on judged queries (it must run)
 	@$(BIN)/python -m benchmarks.ranking
+
+bench-elasticsearch: setup elasticsearch  ## measure loading an Elasticsearch beside other ways
+	@$(BIN)/python -m benchmarks.elasticsearch
 
 dagster: setup  ## open the Dagster UI on http://127.0.0.1:3000
 	DAGSTER_HOME=$(CURDIR)/dagster_home DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster dev -h 127.0.0.1 -m pipelines.definitions
