@@ -16,7 +16,7 @@ from pathlib import Path
 from event_log import commit, manifest
 from event_log.commits import Commits
 from event_log.local_store import STALE_SECONDS
-from event_log.manifest import SPAN, Group, Manifest, span_of
+from event_log.manifest import Group, Manifest, span_of
 from event_log.merkle import Frontier
 from event_log.rewriting import Rewriting
 from event_log.roots import digests, frontier_at
@@ -81,7 +81,7 @@ def _seal(commits: Commits) -> Sealed | None:
         through=head,
         sealed_at=time.time(),
         frontier=frontier_at(commits, head),
-        spans=(*base.spans, *spans[len(base.spans) - before // SPAN :]),
+        spans=(*base.spans, *spans[len(base.spans) - before // manifest.SPAN :]),
         groups=(*kept, *groups),
         producers=commits.producers(0, head),
     )
@@ -121,11 +121,11 @@ def _rewritten(commits: Commits, after: int, until: int) -> tuple[list[Group], l
         while after < until:
             with Rewriting(commits, after) as rewriting:
                 while after < until and not rewriting.full(GROUP_EVENTS, FILE_BYTES):
-                    end = min(until, (span_of(after + 1) + 1) * SPAN)
+                    end = min(until, (span_of(after + 1) + 1) * manifest.SPAN)
                     rewriting.take(end)
-                    if end % SPAN == 0:
-                        whole = Frontier.empty().append(digests(commits, end - SPAN, end))
-                        spans.append(whole.root)
+                    if end % manifest.SPAN == 0:
+                        whole = digests(commits, end - manifest.SPAN, end)
+                        spans.append(Frontier.empty().append(whole).root)
                     after = end
                 groups.append(rewriting.finish())
     except BaseException:

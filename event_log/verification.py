@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from event_log import checksum, commit, reading
+from event_log import checksum, commit, manifest, reading
 from event_log.category import ENVELOPE, INSTANT
 from event_log.commits import Commits, Segment
 from event_log.digest import event_digests
 from event_log.errors import DamagedLog
-from event_log.manifest import SPAN, SealedFile
+from event_log.manifest import SealedFile
 from event_log.merkle import Frontier
 from event_log.reading import Part
 from event_log.roots import flat, frontier_at
@@ -114,7 +114,7 @@ class _Verifying:
         for span, batches in reading.in_group(self._commits, group, part):
             parts = [b.select(PLACED) for b in self._checked(iter(batches))]
             events = pa.Table.from_batches(parts).sort_by("sequence").combine_chunks()
-            end = min(group.last, (span + 1) * SPAN)
+            end = min(group.last, (span + 1) * manifest.SPAN)
             self._span(events.to_batches()[0], expected, end)
             expected = end + 1
         if expected != group.last + 1:
@@ -132,8 +132,8 @@ class _Verifying:
             raise _misfit(first + int(fallen[0]), OTHER_TIME)
         self._recorded_at = int(moments[-1])
         self.frontier = self.frontier.append(flat(events.column("digest")))
-        if end % SPAN == 0:
-            said = self._commits.manifest.frontier_at_span(end // SPAN)
+        if end % manifest.SPAN == 0:
+            said = self._commits.manifest.frontier_at_span(end // manifest.SPAN)
             if said.root != self.frontier.root:
                 raise _misfit(first, "the digest of its span is not that of its events")
 
