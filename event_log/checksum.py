@@ -29,6 +29,18 @@ def stamp(path: Path) -> None:
         file.write(_checksum(path, place))
 
 
+def stamped(text: bytes) -> bytes:
+    """A small file's content with its checksum in the place of the last one.
+
+    >>> stamped(b"stet.checksum=crc32:00000000")
+    b'stet.checksum=crc32:713692d9'
+    """
+    place = text.rindex(PREFIX, text.rindex(KEY.encode())) + len(PREFIX)
+    before, after = text[:place], text[place + DIGITS :]
+    checksum = zlib.crc32(before + b"0" * DIGITS + after)
+    return before + f"{checksum:08x}".encode() + after
+
+
 def holds(path: Path) -> bool:
     """Whether a file is, bit for bit, what it was when it was stamped."""
     try:
