@@ -29,12 +29,16 @@ def stamp(path: Path) -> None:
         file.write(_checksum(path, place))
 
 
-def stamped(content: bytes | memoryview) -> bytes:
-    """The content of a file with its checksum, for one that was made in memory."""
-    found = bytes(content)
-    place = _place_in(found)
-    checksum = zlib.crc32(found)
-    return b"".join([found[:place], f"{checksum:08x}".encode(), found[place + DIGITS :]])
+def stamped(text: bytes) -> bytes:
+    """A small file's content with its checksum in the place of the last one.
+
+    >>> stamped(b"stet.checksum=crc32:00000000")
+    b'stet.checksum=crc32:713692d9'
+    """
+    place = text.rindex(PREFIX, text.rindex(KEY.encode())) + len(PREFIX)
+    before, after = text[:place], text[place + DIGITS :]
+    checksum = zlib.crc32(before + b"0" * DIGITS + after)
+    return before + f"{checksum:08x}".encode() + after
 
 
 def holds(path: Path) -> bool:

@@ -136,7 +136,7 @@ class Writer:
         if self._memory is None:
             checksum.stamp(self._path)
         else:
-            self._path.write_bytes(checksum.stamped(memoryview(self._memory.getvalue())))
+            self._path.write_bytes(checksum.stamped(self._memory.getvalue().to_pybytes()))
 
     def abandon(self) -> None:
         """Let go of the thread; what was not closed is no Parquet file."""

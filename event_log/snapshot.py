@@ -54,6 +54,9 @@ class Snapshot:
         Sealed files lie in Hive partitions; their columns ``category`` and the partition's agree.
         """
         self.commits.schemas.check_readable(self.commits.newest_schemas, self.registry)
+        return self.commits.again(lambda: self._files(categories))
+
+    def _files(self, categories: Sequence[str] | None) -> list[str]:
         part = Part((), 0, self.sequence, categories)
         names: list[str] = []
         versions: dict[str, SchemaVersions] = {}
@@ -143,7 +146,7 @@ def locate(point: Point, commits: Commits) -> int:
         raise InvalidPoint(
             f"{error}; give a sequence (1 to {commits.last}) or an instant (2026-11-24T12:00:00Z)"
         ) from None
-    return _recorded_by(microseconds, commits)
+    return commits.again(lambda: _recorded_by(microseconds, commits))
 
 
 def _recorded_by(microseconds: int, commits: Commits) -> int:
