@@ -14,6 +14,7 @@ from collections import deque
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from event_log import commit, known, placing
 from event_log.batch import as_columns, together
@@ -26,7 +27,7 @@ from event_log.index import Found
 from event_log.lookup import INDEXED, Lookup
 from event_log.merkle import Frontier
 from event_log.pending import Pending
-from event_log.roots import flat, frontier_at
+from event_log.roots import digest_at, flat, frontier_at
 from event_log.store import StoreError
 
 GROUP_EVENTS = 10_000
@@ -180,24 +181,33 @@ class Appender:
         store, commits = self._commits.store, self._commits
         producers = dict([admitted[0].producer]) if admitted[0].producer else {}
         writing = Writing(table, before, self._now(), frontier_at(commits, before), producers)
-        name = commit.name_of(before + 1)
+        name, anchor = commit.name_of(before + 1), commits.anchor(before)
         if not store.put_if_absent(name, writing.write):
             if commits.refresh() <= before:
                 raise StoreError(f"{store.path(name)} is no commit; move it out of the log")
             return False
-        if commits.sealed_at_once(writing.about) and not self._is_sealed(writing.about):
-            return False  # after a long pause: the name was free because others' had been removed
+        if not commits.holds(anchor) and not self._in_time(writing.about):
+            return False
         commits.extend(writing.about)
         writing.tell(admitted)
         place = (writing.about.last, writing.about.digest.hex())
         self._lookup.extend(place, writing.indexed, producers)
         return True
 
-    def _is_sealed(self, about: CommitMetadata) -> bool:
-        """Whether what was sealed in a commit's place are its events."""
+    def _in_time(self, about: CommitMetadata) -> bool:
+        """Whether a commit that was just put is of the log; it is removed if it is not.
+
+        Who slept longer than the grace period may get a name that others had before, whose commit
+        is sealed and removed. Nobody looks at what lies there now.
+        """
         commits = self._commits
-        sealed = commits.manifest.through
-        return about.last <= sealed and frontier_at(commits, about.last) == about.frontier
+        commits.overtaken(commits.manifest)
+        if about.first > commits.manifest.through:
+            return True
+        if commits.last >= about.last and digest_at(commits, about.last) == about.digest:
+            return True
+        commits.store.delete(commit.name_of(about.first))
+        return False
 
     def _now(self) -> int:
         """This moment, or the last commit's when the clock has jumped back behind it."""
@@ -270,9 +280,9 @@ class Writing:
 
 
 def _schema_versions(events: pa.Table) -> dict[str, tuple[int, ...]]:
-    names = ["category", "schema_version"]
-    pairs = events.select(names).group_by(names).aggregate([]).to_pylist()
-    versions: dict[str, tuple[int, ...]] = {}
-    for category, version in sorted(tuple(pair[name] for name in names) for pair in pairs):
-        versions[category] = (*versions.get(category, ()), version)
-    return versions
+    """By category the schema version of its events: new ones have one only."""
+    categories, versions = events.column("category"), events.column("schema_version")
+    return {
+        name: (versions[pc.index(categories, name).as_py()].as_py(),)
+        for name in sorted(pc.unique(categories).to_pylist())
+    }

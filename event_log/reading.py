@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ from event_log.upcast import to_read, upcast
 from event_log.validation import possible
 
 BATCH_EVENTS = 16_384
+T = TypeVar("T")
 
 
 def schema(registry: Registry) -> pa.Schema:
@@ -65,6 +67,11 @@ class Part:
             place = int(np.searchsorted(self.among, first))
             return place < len(self.among) and bool(self.among[place] <= last)
         return first <= self.until and last > self.after
+
+    def behind(self, sequence: int) -> Part:
+        """What is left of it after a sequence."""
+        among = None if self.among is None else self.among[self.among > sequence]
+        return replace(self, after=max(self.after, sequence), among=among)
 
     def within(self, file: SealedFile) -> bool:
         """Whether a sealed file can hold any of it."""
@@ -127,18 +134,37 @@ def batches(commits: Commits, part: Part, registry: Registry) -> Iterator[pa.Rec
     def shape(batch: pa.RecordBatch) -> pa.RecordBatch:
         return _shaped(upcast(batch, registry), wanted, types)
 
+    while True:
+        seen, last = commits.manifest, part.after
+        try:
+            for end, batch in _in_segments(commits, part, shape):
+                yield batch
+                last = end
+            return
+        except DamagedLog:
+            if not commits.overtaken(seen):
+                raise
+            part = part.behind(last)  # what was read is sealed and removed; go on where it is now
+
+
+def _in_segments(
+    commits: Commits, part: Part, shape: Shape
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The events of a part in order, each batch with its last sequence."""
     for segment in commits.segments(part.after, part.until):
         if not part.wants(segment.first, segment.last):
             continue
-        if segment.group is None:
-            yield from (shape(batch) for batch in in_commit(commits, segment, part))
-        else:
+        if segment.group is not None:
             yield from _in_order(commits, segment.group, part, shape)
+            continue
+        for batch in in_commit(commits, segment, part):
+            if len(batch):
+                yield batch.column("sequence")[-1].as_py(), shape(batch)
 
 
 def in_commit(commits: Commits, segment: Segment, part: Part) -> Iterator[pa.RecordBatch]:
     """The events of an open commit, in order, as they are written."""
-    path = commits.path(segment.first)
+    path = commits.locate(commit.name_of(segment.first))
     with commit.reader(path) as file:
         following = segment.first + file.metadata.num_rows
         if following != segment.last + 1:
@@ -180,6 +206,10 @@ def whole(path: Path) -> Iterator[pa.RecordBatch]:
 
 def written(commits: Commits, sequence: int) -> pa.RecordBatch:
     """One event as it is written, not upcast: a batch of one line."""
+    return commits.again(lambda: _written(commits, sequence))
+
+
+def _written(commits: Commits, sequence: int) -> pa.RecordBatch:
     part = Part(None, sequence - 1, sequence)
     segment = commits.segments(sequence - 1, sequence)[0]
     if segment.group is None:
@@ -189,15 +219,29 @@ def written(commits: Commits, sequence: int) -> pa.RecordBatch:
     return next(batch for batch in found if len(batch))
 
 
-def _in_order(commits: Commits, group: Group, part: Part, shape: Shape) -> Iterator[pa.RecordBatch]:
-    for _, found in in_group(commits, group, part):
+def _in_order(
+    commits: Commits, group: Group, part: Part, shape: Shape
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    for found in _ahead(batches for _, batches in in_group(commits, group, part)):
         if not found:
             continue
         sequences = pa.chunked_array([batch.column("sequence") for batch in found])
-        table = pa.Table.from_batches([shape(batch) for batch in found])
+        table = pa.Table.from_batches([shape(batch) for batch in found]).combine_chunks()
         order = pc.sort_indices(sequences)
-        for start in range(0, len(table), BATCH_EVENTS):
-            yield from table.take(order.slice(start, BATCH_EVENTS)).combine_chunks().to_batches()
+        numbers = sequences.take(order).to_numpy()
+        place = 0
+        for batch in table.take(order).to_batches(BATCH_EVENTS):
+            place += len(batch)
+            yield int(numbers[place - 1]), batch
+
+
+def _ahead(items: Generator[T, None, None]) -> Iterator[T]:
+    """The items, of which the next is made while one is used."""
+    with ThreadPoolExecutor(1) as pool, closing(items):
+        coming = pool.submit(next, items, None)
+        while (found := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield found
 
 
 def _shaped(batch: pa.RecordBatch, columns: Sequence[str], types: pa.Schema) -> pa.RecordBatch:
