@@ -258,9 +258,23 @@ def test_a_manifest_that_says_something_else_is_found(small: Written, name: str)
     path = max(small.path.glob("sealed/_manifest-*.json"))
     said = json.loads(path.read_text())
     said[name] = said[name] - 1 if name == "through" else f"00{said[name][2:]}"
-    path.write_text(json.dumps(said))
+    path.write_bytes(checksum.stamped(json.dumps(said).encode()))
+    assert plain_log.checksum_holds(path)
     with pytest.raises(Misfit):
         PlainLog(small.path).verify()
+    with pytest.raises(DamagedLog):
+        small.log.verify()
+
+
+def test_a_changed_bit_of_a_manifest_is_found(small: Written) -> None:
+    path = max(small.path.glob("sealed/_manifest-*.json"))
+    text = path.read_text()
+    path.write_text(text.replace('"sealed_at": 1', '"sealed_at": 2'))
+    assert path.read_text() != text
+    with pytest.raises(Misfit):
+        PlainLog(small.path).verify()
+    with pytest.raises(DamagedLog):
+        small.log.verify()
 
 
 # the words of the document

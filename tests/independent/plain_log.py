@@ -223,6 +223,7 @@ class PlainLog:
             if manifests
             else {"through": 0, "groups": [], "spans": []}
         )
+        self.manifest_path = manifests[-1] if manifests else folder
         self.through: int = self.manifest["through"]
         self.commits = [path for path in commits if int(path.stem) > self.through]
 
@@ -298,6 +299,7 @@ class PlainLog:
 
     def _manifest(self) -> None:
         said, through = self.manifest, self.through
+        expect(checksum_holds(self.manifest_path), 1, "the manifest was changed")
         expect(self.head == through, through, "the groups are not what is sealed")
         expect(said["format"] == 2, through, "another format")
         expect(self.tree.root == said["digest"], through, "the manifest has another digest")
