@@ -32,6 +32,8 @@ from event_log.store import StoreError
 
 GROUP_EVENTS = 10_000
 """Events after which a group is full: whoever waits behind them leads the next one."""
+GATHERED_SECONDS = 0.001
+"""How long a commit waits at most for as many appends as the one before it had."""
 LONGEST_PAUSE = 0.05
 """Seconds: the longest pause after a lost race for a name; it grows up to this."""
 
@@ -51,12 +53,16 @@ class Appender:
         self._line: deque[Pending] = deque()
         self._leading = False
         self._mutex = threading.Lock()
+        self._gathered = threading.Condition(self._mutex)
+        self._wanted = 1
 
     def append(self, pending: Pending) -> Receipt:
         """Append, with what others append at the same time; raises what it came to."""
         with self._mutex:
             self._line.append(pending)
             wait, self._leading = self._leading, True
+            if len(self._line) == self._wanted:
+                self._gathered.notify()
         if wait:
             pending.wait()
         if not pending.done:
@@ -66,7 +72,11 @@ class Appender:
     def _lead(self) -> None:
         """Commit what stands first in the line; then wake all it was for, and the next to lead."""
         with self._mutex:
+            # Those of the last commit are only now coming back: without them, each half of the
+            # threads would wait for the commit of the other.
+            self._gathered.wait_for(lambda: len(self._line) >= self._wanted, GATHERED_SECONDS)
             group = self._first_in_line()
+            self._wanted = len(group)
         try:
             self._commit(list(group))
         except BaseException as error:  # noqa: BLE001 - each of the group is told, and raises it

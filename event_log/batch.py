@@ -51,9 +51,9 @@ class Batch:
     by ``repeated``.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, validator: Validator | None = None) -> None:
         self._registry = registry
-        self._validator = Validator(registry)
+        self._validator = validator or Validator(registry)
         self._lines: list[Line] = []
         self._chunks: list[pa.RecordBatch] = []
         self._ids: dict[str, int] = {}

@@ -17,7 +17,7 @@ from event_log.category import ENVELOPE
 from event_log.commits import Commits
 from event_log.errors import DamagedLog
 from event_log.manifest import FOLDER, FORMAT, Group, SealedFile
-from event_log.reading import Part
+from event_log.part import Part
 from event_log.roots import NO_CATEGORIES, flat, frontier_at
 from event_log.verification import check_events
 
