@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections import deque
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,8 +35,8 @@ GROUP_EVENTS = 10_000
 """Events after which a group is full: whoever waits behind them leads the next one."""
 GATHERED_SECONDS = 0.001
 """How long a commit waits at most for as many appends as the one before it had."""
-LONGEST_PAUSE = 0.05
-"""Seconds: the longest pause after a lost race for a name; it grows up to this."""
+FIRST_PAUSE = 0.01
+"""Seconds: the longest pause after the first lost race for a name."""
 
 INTERRUPTED = (
     "the thread that wrote this commit was interrupted, so it is not known whether it was written. "
@@ -112,7 +113,7 @@ class Appender:
             table = self._numbered(admitted, found) if admitted else None
             if table is not None and not self._put(admitted, table, found):
                 lost += 1
-                time.sleep(random.uniform(0, min(0.0005 * 2**lost, LONGEST_PAUSE)))  # noqa: S311
+                time.sleep(_pause(lost))
             group = [pending for pending in group if not pending.done]
 
     def _find(self, group: list[Pending]) -> Found:
@@ -224,6 +225,11 @@ class Appender:
         return max(time.time_ns() // 1000, self._commits.recorded_to)
 
 
+def _pause(lost: int) -> float:
+    """Seconds to wait after so many lost races: less and less, so that the unlucky come first."""
+    return random.uniform(0, FIRST_PAUSE / lost)  # noqa: S311 (no secret)
+
+
 class Writing:
     """A commit while it is written: its events get their place, and their digests are chained."""
 
@@ -245,30 +251,34 @@ class Writing:
         """Write the file; also again, to another path."""
         self.indexed: list[pa.RecordBatch] = []
         self._digests: list[bytes] = []
+        self._frontier = self._start
         few = len(self._events) < commit.FEW_EVENTS
         writer = commit.Writer(path, placing.schema(self._events), few=few)
         try:
-            frontier = self._start
             for batch in placing.placed(self._events, self._before, self._recorded_at):
-                writer.write(pa.Table.from_batches([batch]))
-                self._digests.append(bytes(flat(batch.column("digest"))))
-                frontier = frontier.append(self._digests[-1])
+                digests = bytes(flat(batch.column("digest")))
+                writer.write(pa.Table.from_batches([batch]), partial(self._grow, digests))
                 self.indexed.append(batch.select(INDEXED))
-            self.about = self._metadata(frontier)
-            writer.close(self.about.footer())
+            writer.close(self._footer)
         finally:
             writer.abandon()
 
-    def _metadata(self, frontier: Frontier) -> CommitMetadata:
-        return CommitMetadata(
+    def _grow(self, digests: bytes) -> None:
+        """Take the next digests into the tree: in the writer's thread, which has less to do."""
+        self._digests.append(digests)
+        self._frontier = self._frontier.append(digests)
+
+    def _footer(self) -> dict[str, str]:
+        self.about = CommitMetadata(
             first=self._before + 1,
             last=self._before + len(self._events),
             recorded_at=self._recorded_at,
             previous=self._start.root,
-            frontier=frontier,
+            frontier=self._frontier,
             schema_versions=_schema_versions(self._events),
             producers=self._producers,
         )
+        return self.about.footer()
 
     def tell(self, admitted: list[Pending]) -> None:
         """Give each of those that share the commit its receipt."""

@@ -59,7 +59,7 @@ class _File:
     def close(self, key: Key) -> None:
         """Make it whole: footer and checksum."""
         self._writer.close(
-            {
+            lambda: {
                 "stet.format": str(FORMAT),
                 "stet.first_sequence": str(self.first),
                 "stet.last_sequence": str(self.last),
