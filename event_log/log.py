@@ -114,8 +114,10 @@ class EventLog:
         reached. Raises what ``append`` raises.
 
         >>> import tempfile
-        >>> from newsroom.categories import CATEGORIES
-        >>> log = EventLog(tempfile.mkdtemp(), CATEGORIES)
+        >>> from event_log import Effect, EventType
+        >>> tag = Category("tag", pa.schema([("name", pa.string())]),
+        ...                (EventType("TagDefined", Effect.CREATES, ("name",)),))
+        >>> log = EventLog(tempfile.mkdtemp(), (tag,))
         >>> events = pa.table({"stream": ["tag/a", "tag/b"], "type": ["TagDefined"] * 2,
         ...                    "tag": [{"name": "A"}, {"name": "B"}]})
         >>> log.append_many(events, producer="tags", position=2).added
