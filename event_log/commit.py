@@ -7,7 +7,7 @@ that stand in the file, the positions of producers, and the checksum of the file
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,18 +119,23 @@ class Writer:
         self._pool = None if few else ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
 
-    def write(self, events: pa.Table) -> None:
-        """Hand over events; they become row groups of their own."""
+    def write(self, events: pa.Table, then: Callable[[], None] | None = None) -> None:
+        """Hand over events; they become row groups of their own. ``then`` is called after it."""
+        self._wait()
         if self._pool is None:
-            self._file.write_table(events, row_group_size=self._group_events)
-            return
-        self._wait()
-        self._writing = self._pool.submit(self._file.write_table, events, self._group_events)
+            self._write(events, then)
+        else:
+            self._writing = self._pool.submit(self._write, events, then)
 
-    def close(self, footer: Mapping[str, str]) -> None:
-        """Write the footer and the checksum."""
+    def _write(self, events: pa.Table, then: Callable[[], None] | None) -> None:
+        self._file.write_table(events, row_group_size=self._group_events)
+        if then is not None:
+            then()
+
+    def close(self, footer: Callable[[], Mapping[str, str]]) -> None:
+        """Write the footer, which is asked for when all events are written, and the checksum."""
         self._wait()
-        self._file.add_key_value_metadata(dict(footer))
+        self._file.add_key_value_metadata(dict(footer()))
         self._file.close()
         self.abandon()
         if self._memory is None:

@@ -17,7 +17,7 @@ from event_log.category import ENVELOPE
 from event_log.commits import Commits
 from event_log.errors import DamagedLog
 from event_log.manifest import FOLDER, FORMAT, Group, SealedFile
-from event_log.reading import Part
+from event_log.part import Part
 from event_log.roots import NO_CATEGORIES, flat, frontier_at
 from event_log.verification import check_events
 
@@ -59,7 +59,7 @@ class _File:
     def close(self, key: Key) -> None:
         """Make it whole: footer and checksum."""
         self._writer.close(
-            {
+            lambda: {
                 "stet.format": str(FORMAT),
                 "stet.first_sequence": str(self.first),
                 "stet.last_sequence": str(self.last),

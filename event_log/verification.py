@@ -20,7 +20,7 @@ from event_log.digest import event_digests
 from event_log.errors import DamagedLog
 from event_log.manifest import Group, SealedFile
 from event_log.merkle import Frontier
-from event_log.reading import Part
+from event_log.part import Part
 from event_log.roots import flat, frontier_at
 from event_log.store import Fresh
 

@@ -209,9 +209,7 @@ def test_waiting_ends_when_another_process_appends(ten: EventLog, log_at: str) -
         ten.wait(12, timeout=0.05)
 
 
-def test_a_subscription_goes_on_where_it_was_and_has_one_holder(
-    ten: EventLog, log_at: str
-) -> None:
+def test_a_subscription_goes_on_where_it_was_and_has_one_holder(ten: EventLog, log_at: str) -> None:
     with ten.subscribe("mail") as mine:
         assert [e.sequence for e in mine.events(timeout=0)] == [*range(1, 11)]
         with pytest.raises(SubscriptionHeld), opened(log_at).subscribe("mail"):
@@ -239,7 +237,9 @@ for version in range(int(arguments[0])):
     except WrongExpectedVersion as error:
         assert error.actual > version
 """
-SLOWLY = f"pause = log.append\nlog.append = lambda events: time.sleep(0.02) or pause(events)\n{APPENDS}"
+SLOWLY = (
+    f"pause = log.append\nlog.append = lambda events: time.sleep(0.02) or pause(events)\n{APPENDS}"
+)
 SEALS = """
 while True:
     tell(log.seal(grace_seconds=0).through)
@@ -285,9 +285,7 @@ def test_of_processes_that_expect_one_version_exactly_one_wins(log: EventLog, lo
     assert log.verify().events == 8
 
 
-def test_a_writer_that_is_killed_loses_nothing_that_it_was_told(
-    log: EventLog, log_at: str
-) -> None:
+def test_a_writer_that_is_killed_loses_nothing_that_it_was_told(log: EventLog, log_at: str) -> None:
     draw, told = random.Random(3), 0
     for attempt in range(3):
         process = started(APPENDS, log_at, f"w{attempt}", 10_000)
