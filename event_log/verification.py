@@ -17,7 +17,7 @@ from event_log import checksum, commit, manifest, reading
 from event_log.category import ENVELOPE, INSTANT
 from event_log.commits import Commits, Segment
 from event_log.digest import event_digests
-from event_log.errors import DamagedLog
+from event_log.errors import DamagedLog, EventLogError
 from event_log.manifest import Group, SealedFile
 from event_log.merkle import Frontier
 from event_log.part import Part
@@ -192,7 +192,10 @@ def _done(batch: pa.RecordBatch, checked: Future[None]) -> pa.RecordBatch:
 
 def check_events(events: pa.RecordBatch) -> None:
     """Raise ``DamagedLog`` for the first event that is not what its digest says."""
-    digests = event_digests(events)
+    try:
+        digests = event_digests(events)
+    except EventLogError as error:  # a type that no event has
+        raise _misfit(pc.min(events.column("sequence")).as_py() or 0, str(error)) from None
     _check(events, pc.not_equal(events.column("digest"), digests), CHANGED)
     strays = pc.invert(_belongs(events))
     _check(events, strays, "its data are not those of its stream's category")
