@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -489,7 +490,8 @@ def test_a_disk_that_is_full_after_any_byte_is_told_and_nothing_is_lost(
     before = state_of(folder)
     result = subprocess.run(
         [sys.executable, "-c", LIMITED, str(folder / "log")],
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -518,8 +520,8 @@ from pathlib import Path
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 domain = Domain()
 log = EventLog(LocalStore(Path(sys.argv[1]), StepDisk()), domain.categories)
-log.head
 with small_spans():
+    assert log.head
     for limit in range(0, 4000, 150):
         for act in (lambda: log.seal(grace_seconds=0), lambda: log.append([domain.made("thing/9")])):
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))

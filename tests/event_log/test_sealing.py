@@ -141,9 +141,8 @@ def test_files_lie_by_category_and_month_and_schema_version_and_are_sorted(
     later.seal(grace_seconds=0)
     assert later.digest == before == later.verify().digest
     names = [file.relative_to(path / "sealed").parts[:2] for file in sealed_files(later)]
-    expected = [("thing", "01"), ("thing", "09"), ("thing", "10")]
-    expected += [("note", "01"), ("note", "09"), ("note", "10"), ("note", "10")]
-    assert sorted(names) == sorted((f"category={c}", f"month=2026-{m}") for c, m in expected)
+    expected = itertools.product(("thing", "note"), ("01", "09", "10"))
+    assert set(names) == {(f"category={c}", f"month=2026-{m}") for c, m in expected}
     for file in sealed_files(later):
         table = pq.read_table(file, partitioning=None)
         assert set(table["category"].to_pylist()) == {file.parts[-3].partition("=")[2]}
