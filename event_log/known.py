@@ -16,8 +16,8 @@ from event_log.digest import canonical_forms
 from event_log.errors import InvalidEvent
 from event_log.event import Receipt
 from event_log.index import Found
+from event_log.part import Part
 from event_log.pending import Pending
-from event_log.reading import Part
 from event_log.roots import digest_at
 
 PLACED = ("sequence", "version", "schema_version", "recorded_at")

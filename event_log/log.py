@@ -21,6 +21,7 @@ from event_log.proof import Proof, prove
 from event_log.snapshot import Point, Snapshot, locate
 from event_log.store import Store, open_store
 from event_log.subscription import Subscription
+from event_log.validation import Validator
 from event_log.watching import Watch, wait_for, watch
 
 
@@ -43,6 +44,7 @@ class EventLog:
 
     def __init__(self, location: Path | str | Store, categories: Sequence[Category]) -> None:
         self.registry = Registry(tuple(categories))
+        self._validator = Validator(self.registry)
         self._store = open_store(location) if isinstance(location, str | Path) else location
         self._commits = Commits(self._store)
         self._lookup = Lookup(self._commits, EventIndex(self._store.local / "cache/index.sqlite"))
@@ -112,8 +114,10 @@ class EventLog:
         reached. Raises what ``append`` raises.
 
         >>> import tempfile
-        >>> from newsroom.categories import CATEGORIES
-        >>> log = EventLog(tempfile.mkdtemp(), CATEGORIES)
+        >>> from event_log import Effect, EventType
+        >>> tag = Category("tag", pa.schema([("name", pa.string())]),
+        ...                (EventType("TagDefined", Effect.CREATES, ("name",)),))
+        >>> log = EventLog(tempfile.mkdtemp(), (tag,))
         >>> events = pa.table({"stream": ["tag/a", "tag/b"], "type": ["TagDefined"] * 2,
         ...                    "tag": [{"name": "A"}, {"name": "B"}]})
         >>> log.append_many(events, producer="tags", position=2).added
@@ -127,7 +131,7 @@ class EventLog:
 
     def batch(self) -> Batch:
         """An empty batch for this log, to be filled and handed to ``commit``."""
-        return Batch(self.registry)
+        return Batch(self.registry, self._validator)
 
     def commit(
         self,

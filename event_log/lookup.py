@@ -22,7 +22,7 @@ from event_log.database import DamagedIndex, Place
 from event_log.errors import DamagedLog
 from event_log.hashing import LONGEST, Places
 from event_log.index import EventIndex, Found
-from event_log.reading import Part
+from event_log.part import Part
 from event_log.roots import NO_CATEGORIES, digest_at
 from event_log.validation import possible
 
@@ -205,6 +205,8 @@ class Lookup:
 
 def _asked(names: Names) -> pa.Array:
     """What is asked for as one Arrow array, without what no log can have."""
+    if not len(names):
+        return pa.nulls(0, pa.string())
     if isinstance(names, pa.ChunkedArray):
         names = names.combine_chunks()
     elif not isinstance(names, pa.Array):

@@ -17,12 +17,14 @@ from event_log.category import ENVELOPE
 from event_log.commits import Commits
 from event_log.errors import DamagedLog
 from event_log.manifest import FOLDER, FORMAT, Group, SealedFile
-from event_log.reading import Part
+from event_log.part import Part
 from event_log.roots import NO_CATEGORIES, flat, frontier_at
 from event_log.verification import check_events
 
 ROW_GROUP_EVENTS = 8_192
 """Events in a row group: what is read at least to find one stream."""
+COMPRESSION_LEVEL = 3
+"""A sixth smaller than at level 1, for half as much time again; sealing is in nobody's way."""
 BLOOM = {name: {"ndv": ROW_GROUP_EVENTS, "fpp": 0.01} for name in ("stream", "event_id")}
 ORDER = [("stream", "ascending"), ("sequence", "ascending")]
 Key = tuple[str, str, int]
@@ -40,6 +42,8 @@ class _File:
             schema,
             few=False,
             group_events=ROW_GROUP_EVENTS,
+            compression="zstd",
+            compression_level=COMPRESSION_LEVEL,
             sorting_columns=pq.SortingColumn.from_ordering(schema, ORDER),
             bloom_filter_options=BLOOM,
         )
@@ -55,7 +59,7 @@ class _File:
     def close(self, key: Key) -> None:
         """Make it whole: footer and checksum."""
         self._writer.close(
-            {
+            lambda: {
                 "stet.format": str(FORMAT),
                 "stet.first_sequence": str(self.first),
                 "stet.last_sequence": str(self.last),

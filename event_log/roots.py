@@ -14,7 +14,7 @@ from event_log import manifest, reading
 from event_log.category import Registry
 from event_log.commits import Commits
 from event_log.merkle import WIDTH, Frontier
-from event_log.reading import Part
+from event_log.part import Part
 
 NO_CATEGORIES = Registry(())
 

@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from event_log import commit, reading
+from event_log import commit, objects, reading
 from event_log.category import ENVELOPE, INSTANT, Registry
 from event_log.commit import SchemaVersions
 from event_log.commits import Commits
 from event_log.errors import EventLogError, InvalidPoint
 from event_log.event import Event
-from event_log.reading import Part
+from event_log.part import Part
 from event_log.roots import digest_at
-from event_log.upcast_copies import UpcastCopies
+from event_log.upcast_copies import UpcastCopies, upcast_digest
 from event_log.validation import instant
 
 Point = int | str | datetime | None
@@ -41,6 +41,11 @@ class Snapshot:
         What was made from a snapshot of the same sequence and digest was made from these events.
         """
         return digest_at(self.commits, self.sequence).hex()
+
+    @property
+    def upcast_digest(self) -> str:
+        """Stands for how old events are read; empty when there are no upcasters."""
+        return upcast_digest(self.registry)
 
     def files(self, categories: Sequence[str] | None = None) -> list[str]:
         """The Parquet files that hold these events; of some categories only, if given.
@@ -117,7 +122,7 @@ class Snapshot:
             if left is not None:
                 batch = batch.slice(0, left)
                 left -= len(batch)
-            yield from reading.events(batch)
+            yield from objects.events(batch)
             if left == 0:
                 return
 

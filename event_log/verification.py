@@ -20,7 +20,7 @@ from event_log.digest import event_digests
 from event_log.errors import DamagedLog
 from event_log.manifest import Group, SealedFile
 from event_log.merkle import Frontier
-from event_log.reading import Part
+from event_log.part import Part
 from event_log.roots import flat, frontier_at
 from event_log.store import Fresh
 
@@ -194,7 +194,7 @@ def check_events(events: pa.RecordBatch) -> None:
     """Raise ``DamagedLog`` for the first event that is not what its digest says."""
     digests = event_digests(events)
     _check(events, pc.not_equal(events.column("digest"), digests), CHANGED)
-    strays = pc.not_equal(events.column("category"), _categories(events))
+    strays = pc.invert(_belongs(events))
     _check(events, strays, "its data are not those of its stream's category")
 
 
@@ -225,17 +225,25 @@ def _check_schema(path: Path, first: int | None = None) -> None:
         raise _misfit(begins, f"{path} does not have a commit's columns")
 
 
-def _categories(batch: pa.RecordBatch) -> pa.Array:
-    """The category by the stream's name, or null where data are in another one's column.
+def _belongs(events: pa.RecordBatch) -> pa.BooleanArray:
+    """Whether each event's category is that of its stream's name, and its data are of it alone.
 
     The canonical form has the fields' names but not their column's; so this is looked at apart.
     """
-    categories = pc.list_element(pc.split_pattern(batch.column("stream"), "/", max_splits=1), 0)
-    for field, column in zip(batch.schema, batch.columns, strict=True):
-        if pa.types.is_struct(field.type):
+    streams, categories = events.column("stream"), events.column("category")
+    belongs = pa.array(np.zeros(len(events), bool))
+    try:
+        names = categories.unique().drop_null().to_pylist()
+    except UnicodeDecodeError:
+        return belongs
+    for name in names:
+        here = pc.and_(pc.equal(categories, name), pc.starts_with(streams, f"{name}/"))
+        belongs = pc.or_(belongs, pc.fill_null(here, False))
+    for field, column in zip(events.schema, events.columns, strict=True):
+        if pa.types.is_struct(field.type) and column.null_count < len(column):
             stray = pc.and_(column.is_valid(), pc.not_equal(categories, field.name))
-            categories = pc.if_else(stray, None, categories)
-    return categories
+            belongs = pc.and_not(belongs, pc.fill_null(stray, True))
+    return belongs
 
 
 def _misfit(sequence: int, reason: str) -> DamagedLog:

@@ -22,6 +22,7 @@ from pipelines.assets import (
     VIEWS_GROUP,
     log,
 )
+from pipelines.operations import promote, roll_back
 from pipelines.resources import Archive
 
 rebuild = define_asset_job(
@@ -49,7 +50,7 @@ nightly = ScheduleDefinition(
 definitions = Definitions(
     assets=[log, *VIEW_ASSETS.values(), *INDEX_ASSETS.values()],
     asset_checks=[REFERENCES_CHECK],
-    jobs=[rebuild, observe_log],
+    jobs=[rebuild, observe_log, promote, roll_back],
     schedules=[nightly],
     resources={"archive": Archive()},
 )
