@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import show
+from app import keeping, show
 from app.options import DEFAULT_HOME, At, Home, Json, open_log, told
 from views import VIEW_NAMES
 
@@ -196,7 +196,7 @@ def status(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     if as_json:
         typer.echo(show.json_line(found))
         return
-    typer.echo(f"{home}: head {found['head']:,}")
+    typer.echo(keeping.standing_line(home, found))
     headings = ("view", "checkpoint", "lag (events)", "lag (seconds)", "documents", "generation")
     show.table(
         headings,
@@ -244,7 +244,7 @@ def standing(home: Path) -> dict[str, Any]:
                 "generation": now.generation if now else None,
             }
         )
-    return {"head": head, "digest": log.digest, "views": views}
+    return {**keeping.standing(log), "views": views}
 
 
 def _waited(log: EventLog, checkpoint: int) -> float:

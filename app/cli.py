@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app import archive, content
+from app import archive, content, keeping
 
 cli = typer.Typer(
     name="stet",
@@ -41,7 +41,10 @@ for name, command in (
     ("rebuild", archive.rebuild),
     ("export", archive.export),
     ("status", archive.status),
-    ("verify", content.verify),
+    ("seal", keeping.seal),
+    ("verify", keeping.verify),
+    ("prove", keeping.prove),
+    ("subscriptions", keeping.subscriptions),
 ):
     cli.command(name)(command)
 
