@@ -21,7 +21,7 @@ from event_log.part import Part
 from event_log.roots import NO_CATEGORIES, flat, frontier_at
 from event_log.verification import check_events
 
-ROW_GROUP_EVENTS = 8_192
+ROW_GROUP_EVENTS = 4_096
 """Events in a row group: what is read at least to find one stream."""
 COMPRESSION_LEVEL = 3
 """A sixth smaller than at level 1, for half as much time again; sealing is in nobody's way."""
