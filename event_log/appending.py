@@ -11,9 +11,11 @@ import random
 import threading
 import time
 from collections import deque
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from event_log import commit, known, placing
 from event_log.batch import as_columns, together
@@ -26,13 +28,15 @@ from event_log.index import Found
 from event_log.lookup import INDEXED, Lookup
 from event_log.merkle import Frontier
 from event_log.pending import Pending
-from event_log.roots import flat, frontier_at
+from event_log.roots import digest_at, flat, frontier_at
 from event_log.store import StoreError
 
 GROUP_EVENTS = 10_000
 """Events after which a group is full: whoever waits behind them leads the next one."""
-LONGEST_PAUSE = 0.05
-"""Seconds: the longest pause after a lost race for a name; it grows up to this."""
+GATHERED_SECONDS = 0.001
+"""How long a commit waits at most for as many appends as the one before it had."""
+FIRST_PAUSE = 0.01
+"""Seconds: the longest pause after the first lost race for a name."""
 
 INTERRUPTED = (
     "the thread that wrote this commit was interrupted, so it is not known whether it was written. "
@@ -50,12 +54,16 @@ class Appender:
         self._line: deque[Pending] = deque()
         self._leading = False
         self._mutex = threading.Lock()
+        self._gathered = threading.Condition(self._mutex)
+        self._wanted = 1
 
     def append(self, pending: Pending) -> Receipt:
         """Append, with what others append at the same time; raises what it came to."""
         with self._mutex:
             self._line.append(pending)
             wait, self._leading = self._leading, True
+            if len(self._line) == self._wanted:
+                self._gathered.notify()
         if wait:
             pending.wait()
         if not pending.done:
@@ -65,7 +73,11 @@ class Appender:
     def _lead(self) -> None:
         """Commit what stands first in the line; then wake all it was for, and the next to lead."""
         with self._mutex:
+            # Those of the last commit are only now coming back: without them, each half of the
+            # threads would wait for the commit of the other.
+            self._gathered.wait_for(lambda: len(self._line) >= self._wanted, GATHERED_SECONDS)
             group = self._first_in_line()
+            self._wanted = len(group)
         try:
             self._commit(list(group))
         except BaseException as error:  # noqa: BLE001 - each of the group is told, and raises it
@@ -101,7 +113,7 @@ class Appender:
             table = self._numbered(admitted, found) if admitted else None
             if table is not None and not self._put(admitted, table, found):
                 lost += 1
-                time.sleep(random.uniform(0, min(0.0005 * 2**lost, LONGEST_PAUSE)))  # noqa: S311
+                time.sleep(_pause(lost))
             group = [pending for pending in group if not pending.done]
 
     def _find(self, group: list[Pending]) -> Found:
@@ -180,10 +192,12 @@ class Appender:
         store, commits = self._commits.store, self._commits
         producers = dict([admitted[0].producer]) if admitted[0].producer else {}
         writing = Writing(table, before, self._now(), frontier_at(commits, before), producers)
-        name = commit.name_of(before + 1)
+        name, anchor = commit.name_of(before + 1), commits.anchor(before)
         if not store.put_if_absent(name, writing.write):
             if commits.refresh() <= before:
                 raise StoreError(f"{store.path(name)} is no commit; move it out of the log")
+            return False
+        if not commits.holds(anchor) and not self._in_time(writing.about):
             return False
         commits.extend(writing.about)
         writing.tell(admitted)
@@ -191,9 +205,29 @@ class Appender:
         self._lookup.extend(place, writing.indexed, producers)
         return True
 
+    def _in_time(self, about: CommitMetadata) -> bool:
+        """Whether a commit that was just put is of the log; it is removed if it is not.
+
+        Who slept longer than the grace period may get a name that others had before, whose commit
+        is sealed and removed. Nobody looks at what lies there now.
+        """
+        commits = self._commits
+        commits.overtaken(commits.manifest)
+        if about.first > commits.manifest.through:
+            return True
+        if commits.last >= about.last and digest_at(commits, about.last) == about.digest:
+            return True
+        commits.store.delete(commit.name_of(about.first))
+        return False
+
     def _now(self) -> int:
         """This moment, or the last commit's when the clock has jumped back behind it."""
         return max(time.time_ns() // 1000, self._commits.recorded_to)
+
+
+def _pause(lost: int) -> float:
+    """Seconds to wait after so many lost races: less and less, so that the unlucky come first."""
+    return random.uniform(0, FIRST_PAUSE / lost)  # noqa: S311 (no secret)
 
 
 class Writing:
@@ -217,30 +251,34 @@ class Writing:
         """Write the file; also again, to another path."""
         self.indexed: list[pa.RecordBatch] = []
         self._digests: list[bytes] = []
+        self._frontier = self._start
         few = len(self._events) < commit.FEW_EVENTS
         writer = commit.Writer(path, placing.schema(self._events), few=few)
         try:
-            frontier = self._start
             for batch in placing.placed(self._events, self._before, self._recorded_at):
-                writer.write(pa.Table.from_batches([batch]))
-                self._digests.append(bytes(flat(batch.column("digest"))))
-                frontier = frontier.append(self._digests[-1])
+                digests = bytes(flat(batch.column("digest")))
+                writer.write(pa.Table.from_batches([batch]), partial(self._grow, digests))
                 self.indexed.append(batch.select(INDEXED))
-            self.about = self._metadata(frontier)
-            writer.close(self.about.footer())
+            writer.close(self._footer)
         finally:
             writer.abandon()
 
-    def _metadata(self, frontier: Frontier) -> CommitMetadata:
-        return CommitMetadata(
+    def _grow(self, digests: bytes) -> None:
+        """Take the next digests into the tree: in the writer's thread, which has less to do."""
+        self._digests.append(digests)
+        self._frontier = self._frontier.append(digests)
+
+    def _footer(self) -> dict[str, str]:
+        self.about = CommitMetadata(
             first=self._before + 1,
             last=self._before + len(self._events),
             recorded_at=self._recorded_at,
             previous=self._start.root,
-            frontier=frontier,
+            frontier=self._frontier,
             schema_versions=_schema_versions(self._events),
             producers=self._producers,
         )
+        return self.about.footer()
 
     def tell(self, admitted: list[Pending]) -> None:
         """Give each of those that share the commit its receipt."""
@@ -262,9 +300,9 @@ class Writing:
 
 
 def _schema_versions(events: pa.Table) -> dict[str, tuple[int, ...]]:
-    names = ["category", "schema_version"]
-    pairs = events.select(names).group_by(names).aggregate([]).to_pylist()
-    versions: dict[str, tuple[int, ...]] = {}
-    for category, version in sorted(tuple(pair[name] for name in names) for pair in pairs):
-        versions[category] = (*versions.get(category, ()), version)
-    return versions
+    """By category the schema version of its events: new ones have one only."""
+    categories, versions = events.column("category"), events.column("schema_version")
+    return {
+        name: (versions[pc.index(categories, name).as_py()].as_py(),)
+        for name in sorted(pc.unique(categories).to_pylist())
+    }

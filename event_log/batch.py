@@ -51,9 +51,9 @@ class Batch:
     by ``repeated``.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, validator: Validator | None = None) -> None:
         self._registry = registry
-        self._validator = Validator(registry)
+        self._validator = validator or Validator(registry)
         self._lines: list[Line] = []
         self._chunks: list[pa.RecordBatch] = []
         self._ids: dict[str, int] = {}
@@ -123,9 +123,9 @@ class Batch:
     def add_columns(self, events: pa.Table) -> None:
         """Check events that come as columns, and add them to this empty batch.
 
-        See ``columns.checked`` for what the table has.
+        See ``columns._checked`` for what the table has.
         """
-        table = columns.checked(events, self._registry)
+        table = together(columns.checked(events, self._registry), self._registry)
         ids = table.column("event_id")
         if ids.null_count < len(ids):
             table = self._without_repeats(table)

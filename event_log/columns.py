@@ -7,6 +7,7 @@ are accepted or refused alike.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -18,11 +19,27 @@ from event_log.validation import FIRST_INSTANT, LAST_INSTANT, NAME_LIMIT, retire
 
 NAMES = ("stream", "type", "event_id", "actor", "correlation_id", "causation_id")
 REQUIRED = ("stream", "type")
+WORTH_A_THREAD = 16_384
+"""Events from which on a second thread saves more than it costs."""
 CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
 """As in ``validation``, in the notation of Arrow's regular expressions (RE2)."""
 
 
-def checked(events: pa.Table, registry: Registry) -> pa.Table:
+def checked(events: pa.Table, registry: Registry) -> list[pa.Table]:
+    """What ``_checked`` gives, in one table or two: many are checked in two threads."""
+    half = len(events) // 2
+    if half < WORTH_A_THREAD:
+        return [_checked(events, registry)]
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(_checked, events.slice(half), registry)
+        first = _checked(events.slice(0, half), registry)
+        try:
+            return [first, coming.result()]
+        except InvalidEvent as error:
+            raise InvalidEvent(error.field, error.reason, error.position + half) from None
+
+
+def _checked(events: pa.Table, registry: Registry) -> pa.Table:
     """The events with the columns of ``batch.GIVEN`` and a struct for each category in them.
 
     ``events`` has ``stream`` and ``type``, may have ``event_id``, ``occurred_at``, ``actor``,

@@ -22,6 +22,7 @@ from event_log.snapshot import Point, Snapshot, locate
 from event_log.store import Store, open_store
 from event_log.subscribers import FOLDER, SubscriptionStatus, subscriptions
 from event_log.subscription import Subscription
+from event_log.validation import Validator
 from event_log.watching import Watch, wait_for, watch
 
 
@@ -44,6 +45,7 @@ class EventLog:
 
     def __init__(self, location: Path | str | Store, categories: Sequence[Category]) -> None:
         self.registry = Registry(tuple(categories))
+        self._validator = Validator(self.registry)
         self._store = open_store(location) if isinstance(location, str | Path) else location
         self._commits = Commits(self._store)
         self._lookup = Lookup(self._commits, EventIndex(self._store.local / "cache/index.sqlite"))
@@ -128,7 +130,7 @@ class EventLog:
 
     def batch(self) -> Batch:
         """An empty batch for this log, to be filled and handed to ``commit``."""
-        return Batch(self.registry)
+        return Batch(self.registry, self._validator)
 
     def commit(
         self,

@@ -22,6 +22,7 @@ from pipelines.assets import (
     VIEWS_GROUP,
     log,
 )
+from pipelines.operations import promote, roll_back
 from pipelines.resources import Archive
 from pipelines.sealing import Sealing, hourly_seal, seal
 
@@ -50,7 +51,7 @@ nightly = ScheduleDefinition(
 definitions = Definitions(
     assets=[log, *VIEW_ASSETS.values(), *INDEX_ASSETS.values()],
     asset_checks=[REFERENCES_CHECK],
-    jobs=[rebuild, observe_log, seal],
+    jobs=[rebuild, observe_log, promote, roll_back, seal],
     schedules=[nightly, hourly_seal],
     resources={"archive": Archive(), "sealing": Sealing()},
 )

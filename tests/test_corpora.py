@@ -1,37 +1,21 @@
-"""Two real histories through the main job, beside a fold in plain Python that knows no Stet.
-
-They lie in ``STET_CORPORA`` (``../shared/data`` by default). Without them these tests are skipped;
-where ``STET_REQUIRE_CORPORA=1``, as in CI, that is a failure.
-"""
+"""Two real histories through the main job, beside a fold in plain Python that knows no Stet."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from corpora import NAMES, corpus
 from plain_fold import Archive, moment
 from typer.testing import CliRunner
 
 from app.cli import cli
 
-ROOT = Path(__file__).parents[1]
-CORPORA = Path(os.environ.get("STET_CORPORA", ROOT.parent / "shared" / "data"))
 Documents = dict[str, dict[str, Any]]
-
-
-def corpus(name: str) -> Path:
-    path = CORPORA / f"{name}.events.jsonl.gz"
-    if not path.exists():
-        told = f"{path} is not there; set STET_CORPORA to the folder of the real histories"
-        if os.environ.get("STET_REQUIRE_CORPORA") == "1":
-            pytest.fail(told)
-        pytest.skip(told)
-    return path
 
 
 def stet(home: Path, *arguments: str) -> str:
@@ -59,7 +43,7 @@ def with_moments(value: Any) -> Any:
     return [with_moments(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.fixture(scope="module", params=["digitalgov", "congress"])
+@pytest.fixture(scope="module", params=NAMES)
 def imported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Archive]:

@@ -75,7 +75,7 @@ def rewritten(path: Path, change, *, chained: bool = False) -> None:
 def write(path: Path, events: pa.Table, about: commit.CommitMetadata) -> None:
     writer = commit.Writer(path, events.schema, few=True)
     writer.write(events)
-    writer.close(about.footer())
+    writer.close(about.footer)
 
 
 def replaced(column: str, values):
