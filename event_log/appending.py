@@ -11,25 +11,22 @@ import random
 import threading
 import time
 from collections import deque
-from functools import partial
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from event_log import commit, known, placing
 from event_log.batch import as_columns, together
 from event_log.category import Registry
 from event_log.commit import CommitMetadata
 from event_log.commits import Commits
-from event_log.errors import InvalidEvent, WrongExpectedVersion
+from event_log.errors import InvalidEvent, WrongExpectedVersion, WrongPosition
 from event_log.event import Receipt
 from event_log.index import Found
-from event_log.lookup import INDEXED, Lookup
-from event_log.merkle import Frontier
+from event_log.lookup import Lookup
 from event_log.pending import Pending
-from event_log.roots import digest_at, flat, frontier_at
+from event_log.roots import digest_at, frontier_at
 from event_log.store import StoreError
+from event_log.writing import Writing
 
 GROUP_EVENTS = 10_000
 """Events after which a group is full: whoever waits behind them leads the next one."""
@@ -138,7 +135,7 @@ class Appender:
             try:
                 if not self._admit(pending, found, now):
                     continue
-            except (InvalidEvent, WrongExpectedVersion) as error:
+            except (InvalidEvent, WrongExpectedVersion, WrongPosition) as error:
                 pending.error = error
                 continue
             if len(group) > 1:
@@ -152,9 +149,14 @@ class Appender:
 
     def _admit(self, pending: Pending, found: Found, now: dict[str, int]) -> bool:
         """Whether something is left to append; raises when it must not be appended."""
-        if pending.producer and found.producer and found.producer[0] >= pending.producer[1]:
-            pending.receipt = known.receipt_at(self._commits, found.producer[1])
-            return False
+        if pending.producer:
+            name, position = pending.producer
+            reached, sequence = found.producer or (0, 0)
+            if pending.after not in (None, reached):
+                raise WrongPosition(name, pending.after or 0, reached)
+            if reached >= position:
+                pending.receipt = known.receipt_at(self._commits, sequence)
+                return False
         pending.leave_out(known.among(pending, found, self._commits, self._registry))
         if not pending.events:
             pending.receipt = known.receipt(self._commits, pending.known)
@@ -228,81 +230,3 @@ class Appender:
 def _pause(lost: int) -> float:
     """Seconds to wait after so many lost races: less and less, so that the unlucky come first."""
     return random.uniform(0, FIRST_PAUSE / lost)  # noqa: S311 (no secret)
-
-
-class Writing:
-    """A commit while it is written: its events get their place, and their digests are chained."""
-
-    def __init__(
-        self,
-        events: pa.Table,
-        before: int,
-        recorded_at: int,
-        frontier: Frontier,
-        producers: dict[str, int],
-    ) -> None:
-        self._events = events
-        self._before = before
-        self._recorded_at = recorded_at
-        self._start = frontier
-        self._producers = producers
-
-    def write(self, path: Path) -> None:
-        """Write the file; also again, to another path."""
-        self.indexed: list[pa.RecordBatch] = []
-        self._digests: list[bytes] = []
-        self._frontier = self._start
-        few = len(self._events) < commit.FEW_EVENTS
-        writer = commit.Writer(path, placing.schema(self._events), few=few)
-        try:
-            for batch in placing.placed(self._events, self._before, self._recorded_at):
-                digests = bytes(flat(batch.column("digest")))
-                writer.write(pa.Table.from_batches([batch]), partial(self._grow, digests))
-                self.indexed.append(batch.select(INDEXED))
-            writer.close(self._footer)
-        finally:
-            writer.abandon()
-
-    def _grow(self, digests: bytes) -> None:
-        """Take the next digests into the tree: in the writer's thread, which has less to do."""
-        self._digests.append(digests)
-        self._frontier = self._frontier.append(digests)
-
-    def _footer(self) -> dict[str, str]:
-        self.about = CommitMetadata(
-            first=self._before + 1,
-            last=self._before + len(self._events),
-            recorded_at=self._recorded_at,
-            previous=self._start.root,
-            frontier=self._frontier,
-            schema_versions=_schema_versions(self._events),
-            producers=self._producers,
-        )
-        return self.about.footer()
-
-    def tell(self, admitted: list[Pending]) -> None:
-        """Give each of those that share the commit its receipt."""
-        versions = self._events.column("version")
-        frontier, first, end = self._start, self._before + 1, 0
-        digests = b"".join(self._digests) if len(admitted) > 1 else b""
-        for pending in admitted:
-            begin, end = end, end + pending.events
-            if digests:
-                frontier = frontier.append(digests[32 * begin : 32 * end])
-            root = frontier.root if digests else self.about.digest
-            pending.receipt = Receipt(
-                first=min([first + begin, *pending.known.values()]),
-                last=first + end - 1,
-                version=versions[end - 1].as_py(),
-                digest=root.hex(),
-                added=pending.events,
-            )
-
-
-def _schema_versions(events: pa.Table) -> dict[str, tuple[int, ...]]:
-    """By category the schema version of its events: new ones have one only."""
-    categories, versions = events.column("category"), events.column("schema_version")
-    return {
-        name: (versions[pc.index(categories, name).as_py()].as_py(),)
-        for name in sorted(pc.unique(categories).to_pylist())
-    }

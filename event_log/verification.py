@@ -17,7 +17,7 @@ from event_log import checksum, commit, manifest, reading
 from event_log.category import ENVELOPE, INSTANT
 from event_log.commits import Commits, Segment
 from event_log.digest import event_digests
-from event_log.errors import DamagedLog, InvalidPoint
+from event_log.errors import DamagedLog, EventLogError, InvalidPoint
 from event_log.manifest import Group, SealedFile
 from event_log.merkle import Frontier
 from event_log.part import Part
@@ -50,17 +50,17 @@ def verify(commits: Commits, after: int = 0, until: int | None = None) -> Verifi
     is then believed. Raises ``InvalidPoint`` for a range that the log does not have.
     """
     seen = Commits(Fresh(commits.store))
-    head = seen.refresh()
-    end = head if until is None else until
-    if not 0 <= after <= end <= head:
-        to = "the head" if until is None else until
+    seen.refresh()
+    return seen.again(lambda: _verify(seen, after, until))
+
+
+def _verify(seen: Commits, after: int, until: int | None) -> Verified:
+    head = seen.last
+    end, until = "the head" if until is None else until, head if until is None else until
+    if not 0 <= after <= until <= head:
         raise InvalidPoint(
-            f"sequences {after + 1} to {to} cannot be verified; the log's head is {head}"
+            f"sequences {after + 1} to {end} cannot be verified; the log's head is {head}"
         )
-    return seen.again(lambda: _verify(seen, after, end))
-
-
-def _verify(seen: Commits, after: int, until: int) -> Verified:
     segments = seen.segments(after, until)
     first = segments[0].first if segments else after + 1
     frontier = frontier_at(seen, first - 1)
@@ -197,7 +197,10 @@ def _done(batch: pa.RecordBatch, checked: Future[None]) -> pa.RecordBatch:
 
 def check_events(events: pa.RecordBatch) -> None:
     """Raise ``DamagedLog`` for the first event that is not what its digest says."""
-    digests = event_digests(events)
+    try:
+        digests = event_digests(events)
+    except EventLogError as error:  # a type that no event has
+        raise _misfit(pc.min(events.column("sequence")).as_py() or 0, str(error)) from None
     _check(events, pc.not_equal(events.column("digest"), digests), CHANGED)
     strays = pc.invert(_belongs(events))
     _check(events, strays, "its data are not those of its stream's category")

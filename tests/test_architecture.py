@@ -25,7 +25,12 @@ UNUSED_WORDS = re.compile(
     r"(^|_)(consumer|projector|repository|service|manager|handler|processor|record|row)s?(_|$)",
     re.IGNORECASE,
 )
-CLIENTS = {"tantivy": {"search.embedded"}, "elasticsearch": {"search.elasticsearch"}}
+CLIENTS = {
+    "tantivy": {"search.embedded"},
+    "elasticsearch": {"search.elasticsearch"},
+    "obstore": {"event_log.object_store"},
+    "watchfiles": {"event_log.watching"},
+}
 
 
 def _name(path: Path) -> str:
@@ -85,7 +90,18 @@ def test_dagster_is_imported_in_pipelines_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "heavy", ["duckdb", "ibis", "pandas", "pyarrow", "tantivy", "elasticsearch", "dagster"]
+    "heavy",
+    [
+        "duckdb",
+        "ibis",
+        "numpy",
+        "obstore",
+        "pandas",
+        "pyarrow",
+        "tantivy",
+        "elasticsearch",
+        "dagster",
+    ],
 )
 def test_help_does_not_wait_for_heavy_libraries(heavy: str) -> None:
     script = (

@@ -113,6 +113,38 @@ def test_any_changed_byte_of_a_file_is_found(full) -> None:
     full.verify()
 
 
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (b"prose", b"\xffrose"),  # a name that is no text
+        (b"\x18\x012", b"\x18\x013"),  # the format, which a newer Stet would have
+        (b"\x18\x012", b"\x18\x01x"),
+    ],
+)
+def test_damage_that_looks_like_something_else_is_found(full, was: bytes, now: bytes) -> None:
+    path = commits_of(full)[1]
+    whole = path.read_bytes()
+    assert was in whole
+    path.write_bytes(whole.replace(was, now))
+    assert found(full).sequence == 4
+
+
+def test_a_field_of_a_type_that_no_event_has_is_found(full) -> None:
+    def change(table: pa.Table) -> pa.Table:
+        place = table.schema.get_field_index("thing")
+        struct = table.column("thing").combine_chunks()
+        fields = [f.with_type(pa.binary()) if f.name == "text" else f for f in struct.type]
+        arrays = [a.cast(f.type) for a, f in zip(struct.flatten(), fields, strict=True)]
+        mask = struct.is_null()
+        changed = pa.StructArray.from_arrays(arrays, fields=fields, mask=mask)
+        return table.set_column(place, "thing", changed)
+
+    path = commits_of(full)[1]
+    about = commit.read_metadata(path)
+    write(path, change(pq.read_table(path)), about)
+    assert found(full).sequence == 4
+
+
 @pytest.mark.parametrize("damage", [b"", b"PAR1", b"\0" * 5000, b"not parquet at all" * 50])
 def test_a_file_with_other_contents_is_found(full, damage: bytes) -> None:
     for place in (0, 3):
