@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from event_log import commit
 from event_log.disk import Disk
 from event_log.errors import DamagedLog, EventLogError
+from event_log.known import receipt_at
 from event_log.log import EventLog
 from event_log.merkle import Frontier
 from event_log.roots import frontier_at
@@ -94,9 +94,7 @@ def verify(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[Verified, Witn
     the witness then stays as it is, as it does for every other error.
 
     >>> import tempfile
-    >>> from newsroom.categories import CATEGORIES
-    >>> from event_log import EventLog
-    >>> log = EventLog(tempfile.mkdtemp(), CATEGORIES)
+    >>> log = EventLog(tempfile.mkdtemp(), ())
     >>> verified, witness = verify(log, Path(tempfile.mkdtemp()) / "witness.json")
     >>> witness.sequence == verified.last == log.head
     True
@@ -124,10 +122,8 @@ def verify(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[Verified, Witn
 def _seen(log: EventLog, verified: Verified) -> Witness:
     """What was verified as a witness has it, once power loss cannot take it back."""
     last, commits = verified.last, log.at(verified.last).commits
-    if last > commits.manifest.through:
-        commits.store.make_durable(commit.name_of(commits.at(last).first))
-    elif last:
-        commits.store.make_durable(commits.manifest.name)
+    if last:
+        receipt_at(commits, last)  # given for what is durable: its writer may still be at that
     frontier = frontier_at(commits, last)
     if frontier.root.hex() != verified.digest:
         raise DamagedLog("the log was changed while it was verified; restore it from a backup")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -237,6 +239,35 @@ def test_a_proof_of_what_there_is_not_is_refused(small: Run) -> None:
     assert "cannot read the proof nowhere.json: No such file" in refused(
         small("verify", "--proof", "nowhere.json")
     )
+
+
+# follow
+
+
+def test_the_log_is_followed_until_interrupted(small: Run, home: Path) -> None:
+    main = [sys.executable, "-c", "from app.cli import main; main()"]
+    with subprocess.Popen(
+        [*main, "log", "--follow", "--after", "3", "--json", "--home", home],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as following:
+        assert following.stdout
+        assert json.loads(following.stdout.readline())["sequence"] == 4
+        for number in range(5, 8):
+            define(small, number)
+            assert json.loads(following.stdout.readline())["sequence"] == number
+        following.send_signal(signal.SIGINT)
+        rest, told = following.communicate(timeout=30)
+    assert (following.returncode, rest, told) == (0, "", "")
+
+
+def test_following_selects_and_ends_with_the_limit(small: Run) -> None:
+    revise = ("append", "tag/2", "TagRevised", "--data", '{"kind": "place"}')
+    threading.Timer(0.5, small, revise).start()
+    found = small("log", "--follow", "--stream", "tag/2", "--limit", "2", "--json")
+    assert [json.loads(line)["sequence"] for line in found.stdout.splitlines()] == [2, 5]
 
 
 # subscriptions
