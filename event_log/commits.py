@@ -89,8 +89,8 @@ class Commits:
     def anchor(self, sequence: int) -> Anchor | None:
         """The file that a log with this head ends with, if that is the head now.
 
-        What is sealed is removed in the order of the log: while this file is there, no name after
-        it was ever free for a second time.
+        What is sealed is removed in the order of the log: while this is there, no later name was
+        ever free for a second time.
         """
         with self._lock:
             return self._anchor if self._last == sequence else None
@@ -188,9 +188,9 @@ class Commits:
             yield Segment(first, last)
 
     def producers(self, after: int, until: int) -> dict[str, tuple[int, int]]:
-        """The positions that producers reached with the events after a sequence and up to another.
+        """The positions that producers reached with the events after a sequence, until another.
 
-        With each the last sequence of the commit that reached it. What is sealed is taken as one.
+        With each the last sequence of the commit with it. What is sealed is taken as one.
         """
         with self._lock:
             sealed = self.manifest
@@ -277,6 +277,8 @@ class Commits:
             return Manifest.from_json(self.store.path(name).read_bytes(), Path(name).name)
         except FileNotFoundError:
             raise self.missing(name) from None
+        except OSError as error:
+            raise commit.unreadable(self.store.path(name), error) from None
 
     def _about(self, first: int) -> CommitMetadata:
         return self._remembered.get(first) or self._remember(

@@ -17,7 +17,7 @@ from event_log import checksum, commit, manifest, reading
 from event_log.category import ENVELOPE, INSTANT
 from event_log.commits import Commits, Segment
 from event_log.digest import event_digests
-from event_log.errors import DamagedLog
+from event_log.errors import DamagedLog, EventLogError
 from event_log.manifest import Group, SealedFile
 from event_log.merkle import Frontier
 from event_log.part import Part
@@ -89,7 +89,7 @@ class _Verifying:
         path = self._commits.locate(commit.name_of(about.first))
         if about.previous != self.frontier.root or about.recorded_at < self._recorded_at:
             raise _misfit(about.first, "the commit does not continue the one before it")
-        if not checksum.holds(path):
+        if not self._holds(path, commit.name_of(about.first)):
             self._changed(path, about.first)
         frontier, moment = self.frontier, pa.scalar(about.recorded_at, INSTANT)
         expected = about.first
@@ -112,7 +112,7 @@ class _Verifying:
     def _group(self, segment: Segment) -> None:
         group = segment.group
         assert group is not None  # noqa: S101 - asked by ``segment``
-        for file in group.files:
+        for file in sorted(group.files, key=lambda file: file.first):
             self._file(file)
         part = Part(None, group.first - 1, group.last)
         expected = group.first
@@ -149,15 +149,24 @@ class _Verifying:
     def _file(self, file: SealedFile) -> None:
         """Check a sealed file as a whole, and that it is what the manifest says."""
         path = self._commits.locate(file.name)
-        if not checksum.holds(path):
+        if not self._holds(path, file.name):
             self._changed(path, file.first)
         _check_schema(path, file.first)
         with commit.reader(path) as opened:
             about = opened.metadata.metadata or {}
             said = [about.get(b"stet." + name) for name in FILE_SAYS]
-            true = [file.category, file.schema_version, file.first, file.last]
-            if said != [str(value).encode() for value in true]:
-                raise _misfit(file.first, f"{path} is not the file that the manifest means")
+            said += [str(opened.metadata.num_rows).encode(), str(path.stat().st_size).encode()]
+        true = [file.category, file.schema_version, file.first, file.last, file.events, file.bytes]
+        if said != [str(value).encode() for value in true]:
+            raise _misfit(file.first, f"{path} is not the file that the manifest means")
+
+    def _holds(self, path: Path, name: str) -> bool:
+        try:
+            return checksum.holds(path)
+        except FileNotFoundError:
+            raise self._commits.missing(name) from None
+        except OSError as error:
+            raise commit.unreadable(path, error) from None
 
     def _changed(self, path: Path, first: int) -> NoReturn:
         """Raise for the first event that a changed byte concerns; for the first, if for none."""
@@ -192,7 +201,10 @@ def _done(batch: pa.RecordBatch, checked: Future[None]) -> pa.RecordBatch:
 
 def check_events(events: pa.RecordBatch) -> None:
     """Raise ``DamagedLog`` for the first event that is not what its digest says."""
-    digests = event_digests(events)
+    try:
+        digests = event_digests(events)
+    except EventLogError as error:  # columns that no category can have
+        raise _misfit(pc.min(events.column("sequence")).as_py() or 0, str(error)) from None
     _check(events, pc.not_equal(events.column("digest"), digests), CHANGED)
     strays = pc.invert(_belongs(events))
     _check(events, strays, "its data are not those of its stream's category")
