@@ -107,16 +107,21 @@ def warm() -> None:
         jsonlines.import_events(log, str(file))
 
 
+def answer(said: object) -> None:
+    sys.stdout.write(f"{said}\n")
+    sys.stdout.flush()
+
+
 def serve() -> None:
     warm()
     children: set[int] = set()
-    print("ready", flush=True)
+    answer("ready")
     for line in sys.stdin:
         order = json.loads(line)
         if order["act"] == "wait":
             _, status = os.waitpid(order["pid"], 0)
             children.discard(order["pid"])
-            print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -status, flush=True)
+            answer(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -status)
             continue
         pid = os.fork()
         if pid == 0:
@@ -126,7 +131,7 @@ def serve() -> None:
                 traceback.print_exc()
             os._exit(1)
         children.add(pid)
-        print(pid, flush=True)
+        answer(pid)
     for pid in children:
         os.kill(pid, signal.SIGKILL)
 
@@ -180,7 +185,7 @@ def threads(log: EventLog, order: dict[str, Any], tell: Any) -> None:
     append(3)
 
 
-def many(log: EventLog, order: dict[str, Any], tell: Any) -> None:
+def many(log: EventLog, _: dict[str, Any], tell: Any) -> None:
     """Bulks of fifty, of one producer for all who do this: each goes on where the log is."""
     while True:
         at = log.position_of("bulk")
@@ -189,7 +194,7 @@ def many(log: EventLog, order: dict[str, Any], tell: Any) -> None:
             tell(f"bulk-{at + 49}", receipt.last)
 
 
-def imports(log: EventLog, order: dict[str, Any], tell: Any) -> None:
+def imports(log: EventLog, order: dict[str, Any], _: Any) -> None:
     """A file, in commits of 40 events; when it is at its end, once more."""
     jsonlines.COMMIT_EVENTS, jsonlines.CHUNK = 40, 20
     while True:

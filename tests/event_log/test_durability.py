@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from conftest import Domain
 from faults import (
     SURVIVALS,
     FaultyDisk,
@@ -215,12 +216,6 @@ def test_an_append_that_the_disk_refuses_loses_nothing(
 Check = Callable[[Path, list, str], None]
 
 
-@pytest.fixture
-def small() -> Iterator[None]:
-    with small_spans():
-        yield
-
-
 class Patient(LocalStore):
     """While the first commit is written, three others come and wait behind it."""
 
@@ -256,6 +251,7 @@ def grouped(domain):
         store.waiting = lambda: len(log._appender._line)
         store.others = [threading.Thread(target=append, args=(number,)) for number in (1, 2, 3)]
         append(0)
+        store.waiting = None
         for thread in store.others:
             if not thread.ident:
                 thread.start()
@@ -267,7 +263,7 @@ def grouped(domain):
 
 
 @pytest.fixture
-def bulk(domain, opened):
+def bulk(opened):
     """Two bulks of a producer, each a commit."""
 
     def operation(folder: Path, disk: Disk, acknowledged: list) -> None:
@@ -384,12 +380,16 @@ def test_the_same_open_log_goes_on_when_the_fault_is_gone(tmp_path, domain, open
 
 
 @pytest.fixture
-def before_sealing(tmp_path_factory, domain, opened, small):
-    """A log of nine commits, of which the first four are sealed, and its digests."""
-    template = tmp_path_factory.mktemp("template")
+def before_sealing(tmp_path_factory, domain, opened):
+    """A log of six commits, of which the first four are sealed, and its digests."""
+    with small_spans():
+        yield made_before_sealing(tmp_path_factory.mktemp("template"), domain, opened)
+
+
+def made_before_sealing(template: Path, domain, opened) -> tuple[Path, list]:
     log = opened(template, StepDisk())
     receipts = []
-    for number in range(9):
+    for number in range(6):
         events = [domain.made(f"thing/{number % 2}", event_id=f"{number}-{n}") for n in range(2)]
         if number % 3 == 0:
             events.append(domain.written(f"note/{number}", event_id=f"{number}-note"))
@@ -521,8 +521,9 @@ domain = Domain()
 log = EventLog(LocalStore(Path(sys.argv[1]), StepDisk()), domain.categories)
 with small_spans():
     assert log.head
+    event = domain.made("thing/9")
     for limit in range(0, 4000, 150):
-        for act in (lambda: log.seal(grace_seconds=0), lambda: log.append([domain.made("thing/9")])):
+        for act in (lambda: log.seal(grace_seconds=0), lambda: log.append([event])):
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             try:
                 act()
@@ -541,8 +542,8 @@ with small_spans():
 
 
 ACTS = {
-    "append": lambda log, domain: log.append([domain.made("thing/9")]),
-    "seal": lambda log, domain: log.seal(grace_seconds=0),
+    "append": lambda log: log.append([Domain().made("thing/9")]),
+    "seal": lambda log: log.seal(grace_seconds=0),
 }
 PLACES = {
     "commits": ("append",),
@@ -571,14 +572,14 @@ def test_a_file_where_a_folder_should_be_is_told_and_nothing_is_lost(
     for name, act in ACTS.items():
         if name in PLACES[place]:
             with pytest.raises(StoreError, match="a file lies where a folder should be; move it"):
-                act(domain.open(log.path), domain)
+                act(domain.open(log.path))
     if place not in ("commits", "sealed", "schemas"):
         assert domain.open(log.path).digest == digest
     folder.unlink()
     if aside.exists():
         aside.rename(folder)
     for act in ACTS.values():
-        act(domain.open(log.path), domain)
+        act(domain.open(log.path))
     log = domain.open(log.path)
     assert log.verify().events == log.head == (1 if place == "commits" else 2)
 
@@ -591,7 +592,7 @@ def test_a_directory_where_the_next_commit_should_be_is_told(tmp_path, domain) -
     for one in (log, domain.open(log.path)):
         for act in ACTS.values():
             with pytest.raises(EventLogError, match=f"{taken} is a directory; move it away"):
-                act(one, domain)
+                act(one)
     taken.rmdir()
     assert log.append([domain.made("thing/1")]).first == 2
     assert log.verify().events == 2

@@ -1,4 +1,4 @@
-"""Writers and sealers that are killed at any moment: nothing acknowledged is lost, nothing twice."""
+"""Writers and sealers killed at any moment: nothing acknowledged is lost, and nothing is twice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
@@ -74,9 +74,11 @@ class Seen:
         assert log.head >= self.head
         assert log.at(self.head).digest == self.digests[self.head]
         columns = ["sequence", "event_id", "stream", "version"]
-        events = pa.Table.from_batches(log.scan(columns, after=self.head), None) if (
-            log.head > self.head
-        ) else None
+        events = (
+            pa.Table.from_batches(log.scan(columns, after=self.head), None)
+            if (log.head > self.head)
+            else None
+        )
         for event in events.to_pylist() if events else ():
             self.head += 1
             assert event["sequence"] == self.head
@@ -157,9 +159,10 @@ class DeadlyDisk(StepDisk):
         super().__init__()
         self._at = step
 
-    def _before(self, kind: str, path: Path) -> None:
-        if len(self.steps) > self._at:
+    def _step(self, kind: str, path: Path, act: Callable[[], None]) -> None:
+        if len(self.steps) >= self._at:
             raise Killed
+        super()._step(kind, path, act)
 
 
 def test_a_sealer_that_dies_before_any_step_loses_and_doubles_nothing(tmp_path, domain) -> None:

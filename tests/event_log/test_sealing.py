@@ -366,7 +366,9 @@ def test_who_slept_while_his_place_was_taken_sealed_and_removed_appends_after_it
             return put(name, write)
 
         monkeypatch.setattr(sleeper._store, "put_if_absent", slept)
-        receipt = sleeper.append([NewEvent(f"thing/late-{begun}", "ThingMade", event_id=f"{begun}")])
+        receipt = sleeper.append(
+            [NewEvent(f"thing/late-{begun}", "ThingMade", event_id=f"{begun}")]
+        )
         assert receipt.first == before + 9 == log.head
         assert opened(log.path).known([f"{begun}"]) == {f"{begun}": receipt.first}
         assert [path.name for path in (log.path / "commits").iterdir()] == [
