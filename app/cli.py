@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app import archive, content, dead_letters, engines, evaluation, serving
+from app import archive, content, dead_letters, engines, evaluation, keeping, serving
 
 cli = typer.Typer(
     name="stet",
@@ -56,7 +56,10 @@ for name, command in (
     ("roll-back", serving.roll_back),
     ("export", archive.export),
     ("status", serving.status),
-    ("verify", content.verify),
+    ("seal", keeping.seal),
+    ("verify", keeping.verify),
+    ("prove", keeping.prove),
+    ("subscriptions", keeping.subscriptions),
     ("evaluate", evaluation.evaluate),
 ):
     cli.command(name)(command)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import show
+from app import keeping, show
 from app.engines import Search, engine
 from app.options import DEFAULT_HOME, Home, Json, open_log, told
 from views import VIEW_NAMES
@@ -93,7 +93,7 @@ def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fal
     if as_json:
         typer.echo(show.json_line(found))
         return
-    typer.echo(f"{home}: head {found['head']:,}")
+    typer.echo(keeping.standing_line(home, found))
     headings = ("view", "checkpoint", "lag (events)", "lag (seconds)", "documents", "generation")
     show.table(
         headings,
@@ -137,7 +137,7 @@ def standing(log: EventLog, served: Mapping[str, Generation]) -> dict[str, Any]:
                 "generation": now.generation if now else None,
             }
         )
-    return {"head": head, "digest": log.digest, "views": views}
+    return {**keeping.standing(log), "views": views}
 
 
 def _waited(log: EventLog, checkpoint: int) -> float:

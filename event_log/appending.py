@@ -19,7 +19,7 @@ from event_log.batch import as_columns, together
 from event_log.category import Registry
 from event_log.commit import CommitMetadata
 from event_log.commits import Commits
-from event_log.errors import InvalidEvent, WrongExpectedVersion
+from event_log.errors import InvalidEvent, WrongExpectedVersion, WrongPosition
 from event_log.event import Receipt
 from event_log.index import Found
 from event_log.lookup import Lookup
@@ -135,7 +135,7 @@ class Appender:
             try:
                 if not self._admit(pending, found, now):
                     continue
-            except (InvalidEvent, WrongExpectedVersion) as error:
+            except (InvalidEvent, WrongExpectedVersion, WrongPosition) as error:
                 pending.error = error
                 continue
             if len(group) > 1:
@@ -149,9 +149,14 @@ class Appender:
 
     def _admit(self, pending: Pending, found: Found, now: dict[str, int]) -> bool:
         """Whether something is left to append; raises when it must not be appended."""
-        if pending.producer and found.producer and found.producer[0] >= pending.producer[1]:
-            pending.receipt = known.receipt_at(self._commits, found.producer[1])
-            return False
+        if pending.producer:
+            name, position = pending.producer
+            reached, sequence = found.producer or (0, 0)
+            if pending.after not in (None, reached):
+                raise WrongPosition(name, pending.after or 0, reached)
+            if reached >= position:
+                pending.receipt = known.receipt_at(self._commits, sequence)
+                return False
         pending.leave_out(known.among(pending, found, self._commits, self._registry))
         if not pending.events:
             pending.receipt = known.receipt(self._commits, pending.known)

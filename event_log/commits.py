@@ -75,10 +75,7 @@ class Commits:
             return self._last
 
     def _followed(self) -> bool:
-        """Take in what follows what was seen; False when that was removed meanwhile.
-
-        A name that is free again may be taken by who slept meanwhile: see ``anchor``.
-        """
+        """Take in what follows; False when what was seen is removed meanwhile: see ``anchor``."""
         anchor, before = self._anchor, (self.manifest.since, self._last)
         while self.store.exists(following := manifest.name_of(self.manifest.through + 1)):
             self._adopt(self._load(following))
@@ -203,7 +200,7 @@ class Commits:
     def recorded_by(self, microseconds: int) -> int:
         """The last sequence of the last segment that was recorded by an instant, as a whole.
 
-        The group that follows it may hold some more that were.
+        The group after it may hold some more.
         """
         with self._lock:
             groups = self.manifest.groups

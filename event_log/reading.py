@@ -151,7 +151,7 @@ def _in_order(
 
 def _ahead(items: Generator[T, None, None]) -> Iterator[T]:
     """The items, of which the next is made while one is used."""
-    with closing(items), ThreadPoolExecutor(1) as pool:  # what is made now must end before items
+    with closing(items), ThreadPoolExecutor(1) as pool:  # it is closed when no thread is in it
         coming = pool.submit(next, items, None)
         while (found := coming.result()) is not None:
             coming = pool.submit(next, items, None)

@@ -139,7 +139,7 @@ class Rewriting:
 
     def _begin(self, key: Key, schema: pa.Schema) -> _File:
         staged = self._staging / f"{os.getpid()}-{uuid.uuid4().hex}"
-        self._files[key] = _File(staged, schema)
+        self._files[key] = _File(staged, schema.remove_metadata())  # what a commit's footer says
         return self._files[key]
 
     def _extend(self, events: pa.Table, until: int) -> None:

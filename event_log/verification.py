@@ -17,7 +17,7 @@ from event_log import checksum, commit, manifest, reading
 from event_log.category import ENVELOPE, INSTANT
 from event_log.commits import Commits, Segment
 from event_log.digest import event_digests
-from event_log.errors import DamagedLog, EventLogError
+from event_log.errors import DamagedLog, EventLogError, InvalidPoint
 from event_log.manifest import Group, SealedFile
 from event_log.merkle import Frontier
 from event_log.part import Part
@@ -47,7 +47,7 @@ def verify(commits: Commits, after: int = 0, until: int | None = None) -> Verifi
     """Recompute all digests and checksums; raises ``DamagedLog`` at the first misfit.
 
     With ``after`` and ``until``, of the parts that hold the events between; the digest before them
-    is then believed.
+    is then believed. Raises ``InvalidPoint`` for a range that the log does not have.
     """
     seen = Commits(Fresh(commits.store))
     seen.refresh()
@@ -56,16 +56,21 @@ def verify(commits: Commits, after: int = 0, until: int | None = None) -> Verifi
 
 def _verify(seen: Commits, after: int, until: int | None) -> Verified:
     head = seen.last
-    segments = seen.segments(after, head if until is None else min(until, head))
-    first = segments[0].first if segments else 1
+    end, until = "the head" if until is None else until, head if until is None else until
+    if not 0 <= after <= until <= head:
+        raise InvalidPoint(
+            f"sequences {after + 1} to {end} cannot be verified; the log's head is {head}"
+        )
+    segments = seen.segments(after, until)
+    first = segments[0].first if segments else after + 1
     frontier = frontier_at(seen, first - 1)
     with ThreadPoolExecutor(THREADS) as pool:
         verifying = _Verifying(seen, frontier, pool)
         for segment in segments:
             verifying.segment(segment)
-    last = segments[-1].last if segments else 0
+    last = segments[-1].last if segments else after
     digest = verifying.frontier.root.hex()
-    return Verified(max(last - first + 1, 0), len(segments), digest, first, last)
+    return Verified(last - first + 1, len(segments), digest, first, last)
 
 
 class _Verifying:
@@ -203,7 +208,7 @@ def check_events(events: pa.RecordBatch) -> None:
     """Raise ``DamagedLog`` for the first event that is not what its digest says."""
     try:
         digests = event_digests(events)
-    except EventLogError as error:  # columns that no category can have
+    except EventLogError as error:  # a type that no event has
         raise _misfit(pc.min(events.column("sequence")).as_py() or 0, str(error)) from None
     _check(events, pc.not_equal(events.column("digest"), digests), CHANGED)
     strays = pc.invert(_belongs(events))

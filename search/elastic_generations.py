@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode
 
@@ -54,6 +55,7 @@ class Index:
             "mapping": json.dumps(self.mapping.plain()),  # as text: objects lose their order there
             "finished": self.finished,
             "built_in": self.built_in,
+            "built_by": f"stet {version('stet')}",
         }
         return {OURS: said}
 

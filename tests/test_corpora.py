@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import real_elasticsearch
 from corpora import NAMES, corpus
 from plain_fold import Archive, moment
 from typer.testing import CliRunner
@@ -141,6 +142,37 @@ def test_the_dagster_job_gives_the_same_documents_as_the_command_line(
         for h in (home, other)
     ]
     assert counts[0] == counts[1]
+
+
+def test_the_history_rebuilds_into_a_cluster_by_command_line_and_by_dagster(
+    imported: tuple[Path, Archive], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both compare index and view document by document before they promote."""
+    from pipelines.run import rebuild
+    from views import VIEW_NAMES
+
+    home, archive = imported
+    counts = {
+        v["view"]: v["documents"] for v in json.loads(stet(home, "status", "--json"))["views"]
+    }
+    other = tmp_path / "home"
+    shutil.copytree(home / "log", other / "log")
+    used = real_elasticsearch.fresh()
+    monkeypatch.setenv("STET_SEARCH", used.url)
+    monkeypatch.setenv("STET_SEARCH_PREFIX", used.prefix)
+    try:
+        rebuilt = json.loads(stet(other, "rebuild", "--json"))["views"]
+        assert {view["view"]: view["documents"] for view in rebuilt} == counts
+        assert {view["rejected"] for view in rebuilt} == {0}
+        rebuild(str(other), lambda *_: None)
+        serving = json.loads(stet(other, "status", "--json"))["views"]
+        assert {(view["view"], view["generation"]) for view in serving} == {
+            (view, 2) for view in VIEW_NAMES
+        }
+        found = json.loads(stet(other, "search", "", "--size", "1", "--json"))
+        assert found["total"] == len(archive.articles())
+    finally:
+        real_elasticsearch.remove(used)
 
 
 def test_a_copy_that_was_cut_is_told_and_nothing_is_half_done(tmp_path: Path) -> None:

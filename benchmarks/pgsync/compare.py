@@ -89,14 +89,14 @@ def _values(path: str, stet: Any, other: Any) -> Iterator[tuple[str, str]]:
     if stet == other:
         return
     if stet == [] and other is None:
-        yield f"{WRITTEN}{path} is [] in Stet's, null in PGSync's", "empty"
+        yield f"{WRITTEN}an empty list is [] in Stet's, null in PGSync's", path
     elif isinstance(stet, dict) and isinstance(other, dict):
         for name in dict.fromkeys([*stet, *other]):
             yield from _values(f"{path}.{name}", stet.get(name), other.get(name))
     elif isinstance(stet, list) and isinstance(other, list):
         yield from _lists(path, stet, other)
     elif (instant := _instant(stet)) and instant == _instant(other):
-        yield f"{WRITTEN}{path} ends in Z in Stet's, in +00:00 in PGSync's", _short(stet)
+        yield f"{WRITTEN}an instant ends in Z in Stet's, in +00:00 in PGSync's", path
     else:
         yield f"{path} has another value", f"{_short(stet)} / {_short(other)}"
 

@@ -189,7 +189,8 @@ def test_an_event_is_proven_to_stand_in_the_log_without_the_log(ten: EventLog, s
     check(ten.prove(3, at=7), ten.at(7).digest)
 
 
-def test_verifying_names_the_first_sequence_that_is_missing(ten: EventLog, log_at: str) -> None:
+@pytest.mark.usefixtures("ten")
+def test_verifying_names_the_first_sequence_that_is_missing(log_at: str) -> None:
     open_store(log_at).delete("commits/00000000000000000005.parquet")
     with pytest.raises(DamagedLog) as caught:
         opened(log_at).verify()

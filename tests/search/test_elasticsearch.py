@@ -26,6 +26,7 @@ from search.errors import (
     NotPromoted,
     SearchError,
 )
+from search.mapping import IndexMapping
 from search.query import Query
 from search.rebuild import Rebuild
 
@@ -53,6 +54,7 @@ class Newsroom:
         self.home = home
         self.prefix = used.prefix
         self.engine = ElasticsearchEngine(home, used, views)
+        self.views = views
         self._write = write
 
     def documents(self, documents: list[dict[str, Any]]) -> Path:
@@ -84,7 +86,11 @@ def test_an_index_says_what_it_is_and_takes_no_field_it_does_not_know(
     newsroom.build([story("article/1")])
     name = f"{newsroom.prefix}-articles-000001"
     said = cluster.ask("GET", f"/{name}")[name]
-    about = said["mappings"]["_meta"]["stet"]["about"]
+    meta = said["mappings"]["_meta"]["stet"]
+    about = meta["about"]
+    assert meta["built_by"].startswith("stet ")
+    assert about["mapping"].endswith(IndexMapping.of(newsroom.views["articles"]).digest)
+    assert datetime.fromisoformat(about["built_at"]) <= datetime.now(UTC)
     assert (about["view"], about["code_version"], about["sequence"]) == ("articles", 1, 10)
     assert said["mappings"]["dynamic"] == "strict"
     assert said["settings"]["index"]["number_of_replicas"] == "0"
@@ -92,6 +98,26 @@ def test_an_index_says_what_it_is_and_takes_no_field_it_does_not_know(
     newsroom.engine.promote({"articles": 1})
     settings = cluster.ask("GET", f"/{name}/_settings")[name]["settings"]["index"]
     assert (settings["auto_expand_replicas"], settings["refresh_interval"]) == ("0-1", "1s")
+
+
+def test_what_is_sent_to_another_machine_is_compressed(
+    newsroom: Newsroom, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, bytes]] = []
+    perform = newsroom.engine._cluster._transport.perform_request
+
+    def watched(method: str, path: str, **given: Any) -> Any:
+        if given["body"]:
+            sent.append((given["headers"].get("content-encoding", ""), given["body"][:2]))
+        return perform(method, path, **given)
+
+    monkeypatch.setattr(newsroom.engine._cluster._transport, "perform_request", watched)
+    monkeypatch.setattr("search.connection.LOOPBACK", ())  # as if it were another one
+    documents = [story(f"article/{n}", body="sea " * 500) for n in range(300)]
+    newsroom.build(documents)
+    assert not newsroom.differences(documents)
+    assert sent
+    assert set(sent) == {("gzip", b"\x1f\x8b")}
 
 
 def test_a_generation_can_be_asked_for_in_one_piece(
