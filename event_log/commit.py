@@ -221,9 +221,15 @@ def reader(path: Path, *, checksums: bool = False) -> pq.ParquetFile:
     except FileNotFoundError:
         raise DamagedLog(f"{path} is missing; restore it from a backup", begins(path)) from None
     except UNREADABLE as error:
-        raise DamagedLog(
-            f"{path} cannot be read ({error}); restore it from a backup", begins(path)
-        ) from None
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: Exception) -> DamagedLog:
+    """The error that what lies at a path is not what was written there."""
+    if path.is_dir():
+        return DamagedLog(f"{path} is a directory; move it away", begins(path))
+    said = f"{path} cannot be read ({error}); restore it from a backup"
+    return DamagedLog(said, begins(path))
 
 
 def begins(path: Path | str) -> int:

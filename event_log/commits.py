@@ -75,10 +75,7 @@ class Commits:
             return self._last
 
     def _followed(self) -> bool:
-        """Take in what follows what was seen; False when that was removed meanwhile.
-
-        A name that is free again may be taken by who slept meanwhile: see ``anchor``.
-        """
+        """Take in what follows; False when what was seen is removed meanwhile: see ``anchor``."""
         anchor, before = self._anchor, (self.manifest.since, self._last)
         while self.store.exists(following := manifest.name_of(self.manifest.through + 1)):
             self._adopt(self._load(following))
@@ -89,8 +86,8 @@ class Commits:
     def anchor(self, sequence: int) -> Anchor | None:
         """The file that a log with this head ends with, if that is the head now.
 
-        What is sealed is removed in the order of the log: while this file is there, no name after
-        it was ever free for a second time.
+        What is sealed is removed in the order of the log: while this is there, no later name was
+        ever free for a second time.
         """
         with self._lock:
             return self._anchor if self._last == sequence else None
@@ -188,9 +185,9 @@ class Commits:
             yield Segment(first, last)
 
     def producers(self, after: int, until: int) -> dict[str, tuple[int, int]]:
-        """The positions that producers reached with the events after a sequence and up to another.
+        """The positions that producers reached with the events after a sequence, until another.
 
-        With each the last sequence of the commit that reached it. What is sealed is taken as one.
+        With each the last sequence of the commit with it. What is sealed is taken as one.
         """
         with self._lock:
             sealed = self.manifest
@@ -203,7 +200,7 @@ class Commits:
     def recorded_by(self, microseconds: int) -> int:
         """The last sequence of the last segment that was recorded by an instant, as a whole.
 
-        The group that follows it may hold some more that were.
+        The group after it may hold some more.
         """
         with self._lock:
             groups = self.manifest.groups
@@ -277,6 +274,8 @@ class Commits:
             return Manifest.from_json(self.store.path(name).read_bytes(), Path(name).name)
         except FileNotFoundError:
             raise self.missing(name) from None
+        except OSError as error:
+            raise commit.unreadable(self.store.path(name), error) from None
 
     def _about(self, first: int) -> CommitMetadata:
         return self._remembered.get(first) or self._remember(

@@ -94,7 +94,7 @@ class _Verifying:
         path = self._commits.locate(commit.name_of(about.first))
         if about.previous != self.frontier.root or about.recorded_at < self._recorded_at:
             raise _misfit(about.first, "the commit does not continue the one before it")
-        if not checksum.holds(path):
+        if not self._holds(path, commit.name_of(about.first)):
             self._changed(path, about.first)
         frontier, moment = self.frontier, pa.scalar(about.recorded_at, INSTANT)
         expected = about.first
@@ -117,7 +117,7 @@ class _Verifying:
     def _group(self, segment: Segment) -> None:
         group = segment.group
         assert group is not None  # noqa: S101 - asked by ``segment``
-        for file in group.files:
+        for file in sorted(group.files, key=lambda file: file.first):
             self._file(file)
         part = Part(None, group.first - 1, group.last)
         expected = group.first
@@ -154,15 +154,24 @@ class _Verifying:
     def _file(self, file: SealedFile) -> None:
         """Check a sealed file as a whole, and that it is what the manifest says."""
         path = self._commits.locate(file.name)
-        if not checksum.holds(path):
+        if not self._holds(path, file.name):
             self._changed(path, file.first)
         _check_schema(path, file.first)
         with commit.reader(path) as opened:
             about = opened.metadata.metadata or {}
             said = [about.get(b"stet." + name) for name in FILE_SAYS]
-            true = [file.category, file.schema_version, file.first, file.last]
-            if said != [str(value).encode() for value in true]:
-                raise _misfit(file.first, f"{path} is not the file that the manifest means")
+            said += [str(opened.metadata.num_rows).encode(), str(path.stat().st_size).encode()]
+        true = [file.category, file.schema_version, file.first, file.last, file.events, file.bytes]
+        if said != [str(value).encode() for value in true]:
+            raise _misfit(file.first, f"{path} is not the file that the manifest means")
+
+    def _holds(self, path: Path, name: str) -> bool:
+        try:
+            return checksum.holds(path)
+        except FileNotFoundError:
+            raise self._commits.missing(name) from None
+        except OSError as error:
+            raise commit.unreadable(path, error) from None
 
     def _changed(self, path: Path, first: int) -> NoReturn:
         """Raise for the first event that a changed byte concerns; for the first, if for none."""

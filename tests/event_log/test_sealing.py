@@ -325,11 +325,13 @@ def test_a_snapshot_and_a_scan_that_began_before_several_seals_end_after_them(op
     for number in range(4):
         filled(log, 4, 10 * number)
     sleepers = [opened(log.path), log, opened(log.path)]
-    sleepers[2].seal(grace_seconds=0)
     snapshots = [sleeper.at(33) for sleeper in sleepers]
     expected = [(list(s.read()), s.digest) for s in snapshots]
-    scans = [sleeper.read() for sleeper in sleepers]
+    scans = [sleepers[0].read(), log.read()]
     begun = [[next(scan)] for scan in scans]
+    sleepers[2].seal(grace_seconds=0)
+    scans.append(sleepers[2].read())
+    begun.append([next(scans[2])])
     other = opened(log.path)
     for number in range(3):
         filled(other, 3, 100 + 6 * number)
@@ -366,7 +368,9 @@ def test_who_slept_while_his_place_was_taken_sealed_and_removed_appends_after_it
             return put(name, write)
 
         monkeypatch.setattr(sleeper._store, "put_if_absent", slept)
-        receipt = sleeper.append([NewEvent(f"thing/late-{begun}", "ThingMade", event_id=f"{begun}")])
+        receipt = sleeper.append(
+            [NewEvent(f"thing/late-{begun}", "ThingMade", event_id=f"{begun}")]
+        )
         assert receipt.first == before + 9 == log.head
         assert opened(log.path).known([f"{begun}"]) == {f"{begun}": receipt.first}
         assert [path.name for path in (log.path / "commits").iterdir()] == [
@@ -455,7 +459,7 @@ def test_a_commit_that_is_missing_is_not_sealed_over(opened, log) -> None:
     commits = sorted((log.path / "commits").iterdir())
     whole = commits[1].read_bytes()
     commits[1].unlink()
-    with pytest.raises(DamagedLog, match="sequence 2: .*is missing"):
+    with pytest.raises(DamagedLog, match=r"sequence 2: .*is missing"):
         opened(log.path).seal(grace_seconds=0)
     assert not manifests(log)
     commits[1].write_bytes(whole)
