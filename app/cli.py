@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,8 +21,11 @@ cli = typer.Typer(
 @cli.callback()
 def stet(
     home: Annotated[  # noqa: ARG001 - commands look it up
-        Path | None,
-        typer.Option(envvar="STET_HOME", help="The folder where the archive lies."),
+        str | None,
+        typer.Option(
+            envvar="STET_HOME",
+            help="The folder where the archive lies, or s3://bucket/prefix.",
+        ),
     ] = None,
     search: engines.SearchForAll = None,
     search_api_key: engines.ApiKey = None,

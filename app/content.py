@@ -81,6 +81,14 @@ def import_files(
     on_error: Annotated[
         OnError, typer.Option(help="Stop at a bad line, or set it aside and go on.")
     ] = OnError.stop,
+    producer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Go on after the last line that the log has under this name, also where events"
+            " have no ids. For one file, which may have grown.",
+        ),
+    ] = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -88,11 +96,13 @@ def import_files(
 
     Example: stet import newsroom/sample/*.jsonl --on-error reject
     """
+    if producer is not None and len(files) > 1:
+        raise typer.BadParameter("goes with one file at a time", param_hint="--producer")
     with told():
         log = open_log(home)
         results = {}
         for file in files:
-            results[file] = import_one(log, file, on_error.value)
+            results[file] = import_one(log, file, on_error.value, producer)
             if not as_json:
                 print_imported(file, results[file])
     if as_json:
@@ -101,7 +111,9 @@ def import_files(
         raise typer.Exit(1)
 
 
-def import_one(log: EventLog, file: str, on_error: Literal["stop", "reject"]) -> Imported:
+def import_one(
+    log: EventLog, file: str, on_error: Literal["stop", "reject"], producer: str | None = None
+) -> Imported:
     """Import one file with a progress bar, and say on stderr what was rejected."""
     from connectors.jsonlines import import_events
     from connectors.lines import Lines
@@ -109,7 +121,11 @@ def import_one(log: EventLog, file: str, on_error: Literal["stop", "reject"]) ->
     size = Lines(file).size if file != "-" and Path(file).is_file() else None
     with show.progress_bar(f"importing {Path(file).name}", size) as advance:
         result = import_events(
-            log, file, on_error, lambda events, done, _: advance(done, f"{events:,} events")
+            log,
+            file,
+            on_error,
+            lambda events, done, _: advance(done, f"{events:,} events"),
+            producer,
         )
     if result.rejected:
         show.note(
@@ -121,7 +137,8 @@ def import_one(log: EventLog, file: str, on_error: Literal["stop", "reject"]) ->
 
 def print_imported(file: str, result: Imported) -> None:
     """Say what an import did with one file."""
-    typer.echo(f"{file}: {result.added:,} events added, {result.known:,} known already")
+    skipped = f", {result.skipped:,} lines imported before" if result.skipped else ""
+    typer.echo(f"{file}: {result.added:,} events added, {result.known:,} known already{skipped}")
 
 
 def generate(

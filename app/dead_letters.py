@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -85,7 +84,7 @@ def replay_letters(
 
 
 def _replayed(
-    home: Path, search: str | None, view: str | None, keys: list[str] | None
+    home: str, search: str | None, view: str | None, keys: list[str] | None
 ) -> tuple[int, int]:
     from search.dead_letters import DeadLetters
 

@@ -25,7 +25,7 @@ CORRECTED = "article/titanic-1912"
 
 def main() -> None:
     """Run the demonstration over the home of ``STET_HOME``, or ``./archive``."""
-    home = Path(os.environ.get("STET_HOME", DEFAULT_HOME))
+    home = os.environ.get("STET_HOME", DEFAULT_HOME)
     with told():
         _import(home)
         _rebuild(home)
@@ -39,7 +39,7 @@ def _heading(text: str) -> None:
     typer.secho(f"\n{text}", fg=typer.colors.CYAN, bold=True)
 
 
-def _import(home: Path) -> None:
+def _import(home: str) -> None:
     _heading("$ stet import newsroom/sample/*.jsonl")
     log = open_log(home)
     for file in sorted(SAMPLE.glob("*.jsonl")):
@@ -47,7 +47,7 @@ def _import(home: Path) -> None:
     typer.echo(f"{log.head:,} events in the log, digest {log.digest[:16]}…")
 
 
-def _rebuild(home: Path) -> None:
+def _rebuild(home: str) -> None:
     from pipelines.run import RunFailed, rebuild
 
     _heading("The Dagster job rebuild: replay the log into views, index, check, promote")
@@ -59,7 +59,7 @@ def _rebuild(home: Path) -> None:
             advance(len(steps), asset)
 
         try:
-            rebuild(str(home), tell)
+            rebuild(home, tell)
         except RunFailed as error:
             raise Failure(str(error)) from error
     headings = ("view", "documents", "seconds", "a second", "computed in", "indexed in")
@@ -80,7 +80,7 @@ def _line(view: str, steps: dict[str, dict[str, Any]]) -> tuple[str, ...]:
     )
 
 
-def _search(home: Path) -> None:
+def _search(home: str) -> None:
     from search import Query, search
 
     for text in SEARCHES:
@@ -92,7 +92,7 @@ def _quoted(text: str) -> str:
     return f"'{text}'"
 
 
-def _next(home: Path) -> None:
+def _next(home: str) -> None:
     where = "" if home == DEFAULT_HOME else f" --home {home}"
     _heading("What to type next (. .venv/bin/activate first)")
     typer.echo(

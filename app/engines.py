@@ -5,7 +5,6 @@ What says so may stand before the command, for all of them, or be in the environ
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,7 +52,7 @@ def remember(**said: str | None) -> None:
     _before.update(said)
 
 
-def engine(home: Path, url: str | None) -> Engine:
+def engine(home: str, url: str | None) -> Engine:
     """The engine of an archive, as this command was told; to be called where errors are told."""
     from search import open_engine
     from search.connection import connection

@@ -14,10 +14,10 @@ from views.log import open_log as archive_log
 if TYPE_CHECKING:
     from event_log import EventLog
 
-DEFAULT_HOME = Path("archive")
+DEFAULT_HOME = "archive"
 
 
-def _home(context: typer.Context, value: Path) -> Path:
+def _home(context: typer.Context, value: str) -> str:
     """The home given to the command, else the one given before it, else the default."""
     source = context.get_parameter_source("home")
     if source is not None and source.name != "DEFAULT":
@@ -27,11 +27,12 @@ def _home(context: typer.Context, value: Path) -> Path:
 
 
 Home = Annotated[
-    Path,
+    str,
     typer.Option(
         "--home",
         callback=_home,
-        help="The folder where the archive lies; STET_HOME says it for all commands.",
+        help="The folder where the archive lies, or s3://bucket/prefix (gs://, az://);"
+        " STET_HOME says it for all commands.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -49,9 +50,10 @@ class Failure(Exception):
     """What was asked could not be done; the message says what, where, and what to do."""
 
 
-def open_log(home: Path) -> EventLog:
+def open_log(home: str) -> EventLog:
     """The newsroom's log of an archive; an archive that is not there yet is empty."""
-    if home.exists() and not home.is_dir():
+    folder = Path(home)
+    if folder.exists() and not folder.is_dir():
         raise Failure(f"{home} is a file; --home must name a folder")
     return archive_log(home)
 

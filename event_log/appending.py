@@ -49,47 +49,66 @@ class Appender:
         self._lookup = lookup
         self._registry = registry
         self._line: deque[Pending] = deque()
-        self._leading = False
+        self._leader: Pending | None = None
         self._mutex = threading.Lock()
         self._gathered = threading.Condition(self._mutex)
         self._wanted = 1
 
     def append(self, pending: Pending) -> Receipt:
         """Append, with what others append at the same time; raises what it came to."""
-        with self._mutex:
-            self._line.append(pending)
-            wait, self._leading = self._leading, True
-            if len(self._line) == self._wanted:
-                self._gathered.notify()
-        if wait:
-            pending.wait()
-        if not pending.done:
-            self._lead()
+        try:
+            with self._mutex:
+                self._line.append(pending)
+                self._leader = self._leader or pending
+                leads = self._leader is pending
+                if len(self._line) == self._wanted:
+                    self._gathered.notify()
+            if not leads:
+                pending.wait()
+            if not pending.done:
+                self._lead()
+        except BaseException:  # it was interrupted while it waited
+            self._leave(pending)
+            raise
         return pending.outcome()
 
     def _lead(self) -> None:
         """Commit what stands first in the line; then wake all it was for, and the next to lead."""
-        with self._mutex:
-            # Those of the last commit are only now coming back: without them, each half of the
-            # threads would wait for the commit of the other.
-            self._gathered.wait_for(lambda: len(self._line) >= self._wanted, GATHERED_SECONDS)
-            group = self._first_in_line()
-            self._wanted = len(group)
+        group: list[Pending] = []
         try:
+            with self._mutex:
+                # Those of the last commit are only now coming back: without them, each half of
+                # the threads would wait for the commit of the other.
+                self._gathered.wait_for(lambda: len(self._line) >= self._wanted, GATHERED_SECONDS)
+                group = self._first_in_line()
+                self._wanted = len(group)
             self._commit(list(group))
-        except BaseException as error:  # noqa: BLE001 - each of the group is told, and raises it
+        except BaseException as error:
+            if not group:
+                raise
             interrupted = not isinstance(error, Exception)
             for place, pending in enumerate(group):
                 if not pending.done:
                     pending.error = StoreError(INTERRUPTED) if interrupted and place else error
         finally:
             with self._mutex:
-                following = self._line[0] if self._line else None
-                self._leading = following is not None
+                self._pass_on()
             for pending in group[1:]:
                 pending.wake()
-            if following is not None:
-                following.wake()
+
+    def _pass_on(self) -> None:
+        """Let who stands first in the line lead, if anyone does; the mutex is held."""
+        self._leader = self._line[0] if self._line else None
+        if self._leader is not None:
+            self._leader.wake()
+
+    def _leave(self, pending: Pending) -> None:
+        """Nobody waits for this one any more: it is not appended, and does not lead."""
+        with self._mutex:
+            if pending in self._line:
+                self._line.remove(pending)
+            if self._leader is pending:
+                self._pass_on()
 
     def _first_in_line(self) -> list[Pending]:
         group = [self._line.popleft()]

@@ -110,8 +110,26 @@ def open_store(location: str | Path) -> Store:
         return _object_store(str(location), scheme)
     from event_log.local_store import LocalStore
 
+    return LocalStore(_folder(location, scheme))
+
+
+def local_folder(location: str | Path) -> Path:
+    """What ``local`` of the store at a location is, without opening it.
+
+    >>> local_folder("file:///srv/archive")
+    PosixPath('/srv/archive')
+    """
+    scheme = _scheme(location)
+    if scheme not in OBJECT_STORES:
+        return _folder(location, scheme)
+    from event_log.copies import cache_folder
+
+    return cache_folder(str(location))
+
+
+def _folder(location: str | Path, scheme: str | None) -> Path:
     if scheme is None:
-        return LocalStore(Path(location))
+        return Path(location)
     if scheme != "file":
         raise StoreError(
             f"{scheme}:// is no store that Stet knows: give a folder, or a URL that begins with "
@@ -122,7 +140,7 @@ def open_store(location: str | Path) -> Store:
         raise StoreError(
             f"{location} names another machine; write file:///folder, with three slashes"
         )
-    return LocalStore(Path(unquote(url.path)))
+    return Path(unquote(url.path))
 
 
 def _object_store(location: str, scheme: str) -> Store:

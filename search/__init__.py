@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from views.log import derived
+
 if TYPE_CHECKING:
     from search.connection import Connection
     from search.engine import Answer, Engine, Generation, Hit
@@ -50,7 +52,7 @@ def open_engine(home: Path | str, connection: Connection | None = None) -> Engin
         from search.connection import connection as named
 
         connection = named()
-    return _opened(str(Path(home).absolute()), connection)
+    return _opened(str(derived(home).absolute()), connection)
 
 
 @lru_cache(maxsize=8)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from views.durable import durably_rename
+from views.log import derived
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,7 +66,7 @@ class DeadLetters:
     """The dead letters of an archive. Several threads may add at once."""
 
     def __init__(self, home: Path | str) -> None:
-        self.root = Path(home) / "dead-letters"
+        self.root = derived(home) / "dead-letters"
         self._lock = threading.Lock()
         self._new: list[Letter] = []
 

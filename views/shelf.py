@@ -1,5 +1,7 @@
 """The shelf: the numbered directories of builds under ``home/views``, and what each of them is.
 
+Of an archive in an object store they lie on this machine (``views.log.derived``).
+
 A directory holds ``build.json`` from its first moment on, and for each view that was written
 ``<view>.parquet`` and then ``<view>.json``. Nothing is ever changed: what is there is whole.
 """
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from views.durable import write_json
+from views.log import derived
 
 if TYPE_CHECKING:
     from event_log import Snapshot
@@ -32,7 +35,7 @@ ABANDONED_SECONDS = 3600
 
 def shelf(home: Path | str) -> Path:
     """Where the builds of an archive lie."""
-    return Path(home) / "views"
+    return derived(home) / "views"
 
 
 def builds(views: Path) -> list[Path]:

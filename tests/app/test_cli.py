@@ -268,3 +268,21 @@ def test_an_empty_archive_can_be_looked_at(run: Run) -> None:
     assert run("log").stdout == ""
     assert run("export", "articles").stdout == ""
     assert "0 events" in run("verify").stdout
+
+
+def test_an_import_with_a_producer_goes_on_where_it_was_without_ids(
+    run: Run, tmp_path: Path
+) -> None:
+    source = tmp_path / "in.jsonl"
+    line = json.dumps({"stream": "tag/1", "type": "TagDefined", "data": {"name": "Sea"}}) + "\n"
+    source.write_text(line * 2)
+    arguments = ("import", str(source), "--producer", "import:sea")
+    assert run(*arguments).stdout == f"{source}: 2 events added, 0 known already\n"
+    source.write_text(line * 3)
+    told = run(*arguments).stdout
+    assert told == f"{source}: 1 events added, 0 known already, 2 lines imported before\n"
+    other = tmp_path / "other.jsonl"
+    other.write_text(line)
+    assert "has 1 lines, but producer" in run("import", str(other), *arguments[2:]).stderr
+    both = run("import", str(source), str(other), *arguments[2:])
+    assert (both.exit_code, "one file at a time" in both.stderr) == (2, True)
