@@ -1,4 +1,4 @@
-"""The commands over the log: append, import, generate, log, history, verify."""
+"""The commands over the log: append, import, generate, log, history."""
 
 from __future__ import annotations
 
@@ -208,18 +208,3 @@ def _print_change(document: dict[str, Any]) -> None:
             typer.echo(f"    {change['field']}: changed after its first {SHOWN} characters")
         else:
             typer.echo(f"    {change['field']}: {old} → {new}")
-
-
-def verify(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Recompute the digest chain; names the first sequence that does not fit.
-
-    Example: stet verify
-    """
-    with told():
-        held = open_log(home).verify()
-    if as_json:
-        typer.echo(show.json_line(asdict(held)))
-        return
-    typer.echo(
-        f"the chain holds: {held.events:,} events in {held.commits:,} commits, digest {held.digest}"
-    )

@@ -28,3 +28,7 @@ class BadLine(ConnectorError):
         self.line = line
         self.field = field
         self.reason = reason
+
+
+class OtherImport(ConnectorError):
+    """Another import works on the same file, or under the same producer's name."""

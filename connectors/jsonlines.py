@@ -1,7 +1,9 @@
 """Import JSON Lines into a log: one event a line, in commits of many events.
 
 While one commit is written, the next is parsed. Which events a log has is known by their ids, so
-importing a file again adds nothing, and one that broke off goes on where it was.
+importing a file again adds nothing, and one that broke off goes on where it was. Events without ids
+are known by their lines, when the import has a producer's name: the log keeps the number of the
+last line that a commit covers together with its events.
 """
 
 from __future__ import annotations
@@ -10,14 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import BinaryIO, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import orjson
 
-from connectors.errors import BadLine, UnreadableFile
+from connectors.errors import BadLine, OtherImport, UnreadableFile
 from connectors.lines import LONGEST_LINE, Lines
-from event_log import Effect, EventLog, InvalidEvent, NewEvent, Receipt
+from connectors.rejects import Rejects
+from event_log import Effect, EventLog, InvalidEvent, NewEvent, Receipt, WrongPosition
 from event_log.batch import Batch
 from event_log.validation import Validator
 
@@ -33,12 +35,16 @@ Parsed: TypeAlias = tuple[int, bytes, NewEvent]
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did: events added, events the log knew already, lines rejected, and why."""
+    """What an import did: events added, events the log knew already, lines rejected, and why.
+
+    ``skipped`` lines were imported before under the same producer's name.
+    """
 
     added: int = 0
     known: int = 0
     rejected: int = 0
     rejected_file: str | None = None
+    skipped: int = 0
 
 
 def import_events(
@@ -46,6 +52,7 @@ def import_events(
     path: str,
     on_error: OnError = "stop",
     progress: Callable[[int, int, int | None], None] | None = None,
+    producer: str | None = None,
 ) -> Imported:
     """Import a file (``.jsonl``, ``.gz``, ``.zst``, or ``-`` for standard input) into a log.
 
@@ -53,9 +60,14 @@ def import_events(
     ``reject`` writes bad lines and their reasons to ``<path>.rejected.jsonl`` and goes on.
     ``progress`` is told the events read, the bytes read, and the bytes there are (None unknown).
 
-    Raises ``UnreadableFile``, ``BadLine``, and the log's ``StoreError`` when the disk refuses.
+    With a ``producer``'s name, such as "import:congress", it begins after the last line that the
+    log has from an import of that name: killed at any moment and started again with the same lines
+    it adds just what was missing, also where the events have no ids. The file may have grown.
+
+    Raises ``UnreadableFile``, ``BadLine``, ``OtherImport`` when two work on the same, and the log's
+    ``StoreError`` when the disk refuses.
     """
-    with _Import(log, Lines(path), on_error) as running:
+    with _Import(log, Lines(path), on_error, producer) as running:
         try:
             for chunk in _chunks(running.lines):
                 running.take(chunk)
@@ -85,13 +97,17 @@ def _chunks(lines: Iterable[tuple[int, bytes | None]]) -> Iterator[list[tuple[in
 class _Import:
     """One running import: the batch being filled, and the one being written meanwhile."""
 
-    def __init__(self, log: EventLog, lines: Lines, on_error: OnError) -> None:
+    def __init__(
+        self, log: EventLog, lines: Lines, on_error: OnError, producer: str | None
+    ) -> None:
         self.lines = lines
         self.read = 0
         self._log = log
+        self._producer = producer
+        self._reached = self._begin = log.position_of(producer) if producer else 0
         self._reject = on_error == "reject"
         self._result = Imported()
-        self._rejects: BinaryIO | None = None
+        self._rejects = Rejects(lines.path, self._reached)
         self._writer = ThreadPoolExecutor(1)
         self._validator = Validator(log.registry)
         self._begin_batch()
@@ -105,12 +121,14 @@ class _Import:
 
     def __exit__(self, *_: object) -> None:
         self._writer.shutdown()
-        if self._rejects:
-            self._rejects.close()
+        self._rejects.close()
 
     def take(self, chunk: list[tuple[int, bytes | None]]) -> None:
         """Parse a list of lines, add their events to the batch, and write it when it is full."""
-        parsed = list(self._parsed(chunk))
+        self.read += len(chunk)
+        fresh = [found for found in chunk if found[0] > self._begin]
+        self._result.skipped += len(chunk) - len(fresh)
+        parsed = list(self._parsed(fresh))
         begun = self._begun(parsed)
         for number, line, event in parsed:
             try:
@@ -123,7 +141,6 @@ class _Import:
             begun.add(event.stream)
             self._streams.add(event.stream)
             self._bytes += len(line)
-        self.read += len(chunk)
         if len(self._batch) >= COMMIT_EVENTS or self._bytes >= COMMIT_BYTES:
             self._write()
 
@@ -135,8 +152,16 @@ class _Import:
 
     def finish(self) -> Imported:
         """Write what is left and wait for it."""
+        if self._begin > self.lines.number:
+            raise UnreadableFile(
+                self.lines.path,
+                None,
+                f"has {self.lines.number:,} lines, but producer {self._producer!r} has imported "
+                f"{self._begin:,}; give the same file, or another name",
+            )
         self._write()
         self._wait()
+        self._rejects.make_durable()
         return self._result
 
     def _begin_batch(self) -> None:
@@ -176,13 +201,8 @@ class _Import:
         if not self._reject:
             self._wait()
             raise BadLine(self.lines.path, number, field, reason)
-        if self._rejects is None:
-            source = "stdin" if self.lines.path == "-" else self.lines.path
-            self._result.rejected_file = f"{source}.rejected.jsonl"
-            self._rejects = Path(self._result.rejected_file).open("wb")  # noqa: SIM115 - see __exit__
-        text = line.decode(errors="replace")
-        told = {"line": number, "field": field, "reason": reason, "text": text}
-        self._rejects.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+        self._rejects.add(number, field, reason, line)
+        self._result.rejected_file = self._rejects.path
         self._result.rejected += 1
 
     def _write(self) -> None:
@@ -191,10 +211,29 @@ class _Import:
         batch = self._batch
         if not len(batch):
             return
-        self._pending = self._writer.submit(lambda: (self._log.commit(batch), len(batch)))
+        if self._producer:
+            self._rejects.make_durable()
+        self._pending = self._writer.submit(self._commit, batch, self.lines.number)
         self._result.known += batch.repeated
         self._written_streams = self._streams
         self._begin_batch()
+
+    def _commit(self, batch: Batch, line: int) -> tuple[Receipt, int]:
+        """Commit a batch whose last event, or what was rejected after it, stands in this line."""
+        if self._producer is None:
+            return self._log.commit(batch), len(batch)
+        try:
+            receipt = self._log.commit(
+                batch, producer=self._producer, position=line, after=self._reached
+            )
+        except WrongPosition as error:
+            raise OtherImport(
+                f"{self.lines.path}: another import under the name {self._producer!r} came to line "
+                f"{error.actual:,} meanwhile; import again when it has ended"
+            ) from None
+        if receipt.added:
+            self._reached = line
+        return receipt, len(batch)
 
     def _wait(self) -> None:
         if self._pending is None:

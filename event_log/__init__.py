@@ -14,6 +14,7 @@ from event_log.errors import (
     InvalidEvent,
     InvalidPoint,
     WrongExpectedVersion,
+    WrongPosition,
 )
 from event_log.event import Event, NewEvent, Receipt
 from event_log.holding import SubscriptionHeld
@@ -56,6 +57,7 @@ __all__ = [
     "Upcaster",
     "Verified",
     "WrongExpectedVersion",
+    "WrongPosition",
     "dropped",
     "filled",
     "renamed",

@@ -11,7 +11,6 @@ import random
 import threading
 import time
 from collections import deque
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -20,19 +19,21 @@ from event_log.batch import as_columns, together
 from event_log.category import Registry
 from event_log.commit import CommitMetadata
 from event_log.commits import Commits
-from event_log.errors import InvalidEvent, WrongExpectedVersion
+from event_log.errors import InvalidEvent, WrongExpectedVersion, WrongPosition
 from event_log.event import Receipt
 from event_log.index import Found
-from event_log.lookup import INDEXED, Lookup
-from event_log.merkle import Frontier
+from event_log.lookup import Lookup
 from event_log.pending import Pending
-from event_log.roots import flat, frontier_at
+from event_log.roots import digest_at, frontier_at
 from event_log.store import StoreError
+from event_log.writing import Writing
 
 GROUP_EVENTS = 10_000
 """Events after which a group is full: whoever waits behind them leads the next one."""
-LONGEST_PAUSE = 0.05
-"""Seconds: the longest pause after a lost race for a name; it grows up to this."""
+GATHERED_SECONDS = 0.001
+"""How long a commit waits at most for as many appends as the one before it had."""
+FIRST_PAUSE = 0.01
+"""Seconds: the longest pause after the first lost race for a name."""
 
 INTERRUPTED = (
     "the thread that wrote this commit was interrupted, so it is not known whether it was written. "
@@ -50,12 +51,16 @@ class Appender:
         self._line: deque[Pending] = deque()
         self._leading = False
         self._mutex = threading.Lock()
+        self._gathered = threading.Condition(self._mutex)
+        self._wanted = 1
 
     def append(self, pending: Pending) -> Receipt:
         """Append, with what others append at the same time; raises what it came to."""
         with self._mutex:
             self._line.append(pending)
             wait, self._leading = self._leading, True
+            if len(self._line) == self._wanted:
+                self._gathered.notify()
         if wait:
             pending.wait()
         if not pending.done:
@@ -65,7 +70,11 @@ class Appender:
     def _lead(self) -> None:
         """Commit what stands first in the line; then wake all it was for, and the next to lead."""
         with self._mutex:
+            # Those of the last commit are only now coming back: without them, each half of the
+            # threads would wait for the commit of the other.
+            self._gathered.wait_for(lambda: len(self._line) >= self._wanted, GATHERED_SECONDS)
             group = self._first_in_line()
+            self._wanted = len(group)
         try:
             self._commit(list(group))
         except BaseException as error:  # noqa: BLE001 - each of the group is told, and raises it
@@ -101,7 +110,7 @@ class Appender:
             table = self._numbered(admitted, found) if admitted else None
             if table is not None and not self._put(admitted, table, found):
                 lost += 1
-                time.sleep(random.uniform(0, min(0.0005 * 2**lost, LONGEST_PAUSE)))  # noqa: S311
+                time.sleep(_pause(lost))
             group = [pending for pending in group if not pending.done]
 
     def _find(self, group: list[Pending]) -> Found:
@@ -126,7 +135,7 @@ class Appender:
             try:
                 if not self._admit(pending, found, now):
                     continue
-            except (InvalidEvent, WrongExpectedVersion) as error:
+            except (InvalidEvent, WrongExpectedVersion, WrongPosition) as error:
                 pending.error = error
                 continue
             if len(group) > 1:
@@ -140,9 +149,14 @@ class Appender:
 
     def _admit(self, pending: Pending, found: Found, now: dict[str, int]) -> bool:
         """Whether something is left to append; raises when it must not be appended."""
-        if pending.producer and found.producer and found.producer[0] >= pending.producer[1]:
-            pending.receipt = known.receipt_at(self._commits, found.producer[1])
-            return False
+        if pending.producer:
+            name, position = pending.producer
+            reached, sequence = found.producer or (0, 0)
+            if pending.after not in (None, reached):
+                raise WrongPosition(name, pending.after or 0, reached)
+            if reached >= position:
+                pending.receipt = known.receipt_at(self._commits, sequence)
+                return False
         pending.leave_out(known.among(pending, found, self._commits, self._registry))
         if not pending.events:
             pending.receipt = known.receipt(self._commits, pending.known)
@@ -180,10 +194,12 @@ class Appender:
         store, commits = self._commits.store, self._commits
         producers = dict([admitted[0].producer]) if admitted[0].producer else {}
         writing = Writing(table, before, self._now(), frontier_at(commits, before), producers)
-        name = commit.name_of(before + 1)
+        name, anchor = commit.name_of(before + 1), commits.anchor(before)
         if not store.put_if_absent(name, writing.write):
             if commits.refresh() <= before:
                 raise StoreError(f"{store.path(name)} is no commit; move it out of the log")
+            return False
+        if not commits.holds(anchor) and not self._in_time(writing.about):
             return False
         commits.extend(writing.about)
         writing.tell(admitted)
@@ -191,80 +207,26 @@ class Appender:
         self._lookup.extend(place, writing.indexed, producers)
         return True
 
+    def _in_time(self, about: CommitMetadata) -> bool:
+        """Whether a commit that was just put is of the log; it is removed if it is not.
+
+        Who slept longer than the grace period may get a name that others had before, whose commit
+        is sealed and removed. Nobody looks at what lies there now.
+        """
+        commits = self._commits
+        commits.overtaken(commits.manifest)
+        if about.first > commits.manifest.through:
+            return True
+        if commits.last >= about.last and digest_at(commits, about.last) == about.digest:
+            return True
+        commits.store.delete(commit.name_of(about.first))
+        return False
+
     def _now(self) -> int:
         """This moment, or the last commit's when the clock has jumped back behind it."""
         return max(time.time_ns() // 1000, self._commits.recorded_to)
 
 
-class Writing:
-    """A commit while it is written: its events get their place, and their digests are chained."""
-
-    def __init__(
-        self,
-        events: pa.Table,
-        before: int,
-        recorded_at: int,
-        frontier: Frontier,
-        producers: dict[str, int],
-    ) -> None:
-        self._events = events
-        self._before = before
-        self._recorded_at = recorded_at
-        self._start = frontier
-        self._producers = producers
-
-    def write(self, path: Path) -> None:
-        """Write the file; also again, to another path."""
-        self.indexed: list[pa.RecordBatch] = []
-        self._digests: list[bytes] = []
-        few = len(self._events) < commit.FEW_EVENTS
-        writer = commit.Writer(path, placing.schema(self._events), few=few)
-        try:
-            frontier = self._start
-            for batch in placing.placed(self._events, self._before, self._recorded_at):
-                writer.write(pa.Table.from_batches([batch]))
-                self._digests.append(bytes(flat(batch.column("digest"))))
-                frontier = frontier.append(self._digests[-1])
-                self.indexed.append(batch.select(INDEXED))
-            self.about = self._metadata(frontier)
-            writer.close(self.about.footer())
-        finally:
-            writer.abandon()
-
-    def _metadata(self, frontier: Frontier) -> CommitMetadata:
-        return CommitMetadata(
-            first=self._before + 1,
-            last=self._before + len(self._events),
-            recorded_at=self._recorded_at,
-            previous=self._start.root,
-            frontier=frontier,
-            schema_versions=_schema_versions(self._events),
-            producers=self._producers,
-        )
-
-    def tell(self, admitted: list[Pending]) -> None:
-        """Give each of those that share the commit its receipt."""
-        versions = self._events.column("version")
-        frontier, first, end = self._start, self._before + 1, 0
-        digests = b"".join(self._digests) if len(admitted) > 1 else b""
-        for pending in admitted:
-            begin, end = end, end + pending.events
-            if digests:
-                frontier = frontier.append(digests[32 * begin : 32 * end])
-            root = frontier.root if digests else self.about.digest
-            pending.receipt = Receipt(
-                first=min([first + begin, *pending.known.values()]),
-                last=first + end - 1,
-                version=versions[end - 1].as_py(),
-                digest=root.hex(),
-                added=pending.events,
-            )
-
-
-def _schema_versions(events: pa.Table) -> dict[str, tuple[int, ...]]:
-    names = ["category", "schema_version"]
-    pairs = events.select(names).group_by(names).aggregate([]).to_pylist()
-    versions: dict[str, tuple[int, ...]] = {}
-    for category, version in sorted(tuple(pair[name] for name in names) for pair in pairs):
-        versions[category] = (*versions.get(category, ()), version)
-    return versions
+def _pause(lost: int) -> float:
+    """Seconds to wait after so many lost races: less and less, so that the unlucky come first."""
+    return random.uniform(0, FIRST_PAUSE / lost)  # noqa: S311 (no secret)

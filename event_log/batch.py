@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import uuid_utils
 
-from event_log import columns
+from event_log import columns, shape
+from event_log.canonical import CHAINED
 from event_log.category import INSTANT, Registry
+from event_log.digest import canonical_forms
 from event_log.errors import InvalidEvent
 from event_log.event import NewEvent
 from event_log.identifiers import uuid7s
@@ -51,9 +53,9 @@ class Batch:
     by ``repeated``.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, validator: Validator | None = None) -> None:
         self._registry = registry
-        self._validator = Validator(registry)
+        self._validator = validator or Validator(registry)
         self._lines: list[Line] = []
         self._chunks: list[pa.RecordBatch] = []
         self._ids: dict[str, int] = {}
@@ -109,7 +111,8 @@ class Batch:
         if event_id is None:
             event_id = str(uuid_utils.uuid7())
         else:
-            said = hash((*about, *rest, tuple((k, _hashable(data[k])) for k in sorted(data))))
+            fields = tuple((name, _hashable(data[name])) for name in sorted(data))
+            said = hash((*map(_hashable, about), *rest, fields))
             if event_id in self._ids:
                 if self._ids[event_id] != said:
                     raise _twice(event_id)
@@ -125,7 +128,16 @@ class Batch:
 
         See ``columns.checked`` for what the table has.
         """
-        table = columns.checked(events, self._registry)
+        shape.check_columns(events, self._registry)
+        self._add_checked(events)
+
+    def _add_checked(self, events: pa.Table) -> None:
+        try:
+            table = together(columns.in_halves(events, self._registry), self._registry)
+        except InvalidEvent as error:
+            if error.position:  # an earlier one may contradict another with its id
+                Batch(self._registry)._add_checked(events.slice(0, error.position))
+            raise
         ids = table.column("event_id")
         if ids.null_count < len(ids):
             table = self._without_repeats(table)
@@ -143,13 +155,13 @@ class Batch:
         codes = pc.fill_null(ids.dictionary_encode().indices, -1).to_numpy(zero_copy_only=False)
         _, firsts, place = np.unique(codes, return_index=True, return_inverse=True)
         again = np.flatnonzero((firsts[place] != np.arange(len(codes))) & (codes >= 0))
-        for repeat in again.tolist():
-            first = int(firsts[place[repeat]])
-            if table.slice(repeat, 1).to_pylist() != table.slice(first, 1).to_pylist():
-                error = _twice(ids[repeat].as_py())
-                raise InvalidEvent(error.field, error.reason, repeat)
         if not len(again):
             return table
+        same = pc.equal(_said(table.take(again)), _said(table.take(firsts[place[again]])))
+        other = pc.index(same, False).as_py()
+        if other >= 0:
+            error = _twice(ids[again[other]].as_py())
+            raise InvalidEvent(error.field, error.reason, int(again[other]))
         self._repeats += (again - np.arange(len(again))).tolist()
         return table.take(np.setdiff1d(np.arange(len(codes)), again))
 
@@ -198,8 +210,18 @@ def _widened(chunk: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+def _said(events: pa.Table) -> pa.Array:
+    """The canonical forms of events that have no place in the log yet."""
+    names = [*CHAINED, *(field.name for field in events.schema if pa.types.is_struct(field.type))]
+    absent = pa.nulls(len(events), pa.int64())
+    known = events.schema.names
+    arrays = [events.column(n).combine_chunks() if n in known else absent for n in names]
+    return canonical_forms(pa.RecordBatch.from_arrays(arrays, names=names))
+
+
 def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    """A value of which the hash tells it from others: -1 and -2 have the same one."""
+    return repr(value) if isinstance(value, int | float | list) else value
 
 
 def _twice(event_id: str) -> InvalidEvent:

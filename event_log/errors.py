@@ -38,6 +38,22 @@ class WrongExpectedVersion(EventLogError):
         self.actual = actual
 
 
+class WrongPosition(EventLogError):
+    """The producer is not at the position after which the append was to come.
+
+    ``actual`` is the position that it has reached; 0 when it has appended nothing.
+    """
+
+    def __init__(self, producer: str, expected: int, actual: int) -> None:
+        super().__init__(
+            f"producer {producer!r} is at position {actual}, not at {expected}: someone else "
+            f"appends under this name. Go on after position {actual}."
+        )
+        self.producer = producer
+        self.expected = expected
+        self.actual = actual
+
+
 class DamagedLog(EventLogError):
     """The files of the log do not say what they must.
 

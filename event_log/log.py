@@ -20,7 +20,10 @@ from event_log.pending import Pending
 from event_log.proof import Proof, prove
 from event_log.snapshot import Point, Snapshot, locate
 from event_log.store import Store, open_store
+from event_log.subscribers import FOLDER, SubscriptionStatus, subscriptions
 from event_log.subscription import Subscription
+from event_log.validation import Validator
+from event_log.validation import name as checked_name
 from event_log.watching import Watch, wait_for, watch
 
 
@@ -43,6 +46,7 @@ class EventLog:
 
     def __init__(self, location: Path | str | Store, categories: Sequence[Category]) -> None:
         self.registry = Registry(tuple(categories))
+        self._validator = Validator(self.registry)
         self._store = open_store(location) if isinstance(location, str | Path) else location
         self._commits = Commits(self._store)
         self._lookup = Lookup(self._commits, EventIndex(self._store.local / "cache/index.sqlite"))
@@ -99,6 +103,7 @@ class EventLog:
         events: pa.Table | pa.RecordBatch,
         producer: str | None = None,
         position: int | None = None,
+        after: int | None = None,
     ) -> Receipt:
         """Append events that come as columns, as one commit: for bulk.
 
@@ -107,13 +112,16 @@ class EventLog:
         events of a struct column of its name, with its fields. It is meant for some 100,000 events
         at a time.
 
-        A ``producer`` may say which ``position`` it reaches with these events: both become durable
-        together, ``position_of`` tells it, and nothing is added at or below a position that was
-        reached. Raises what ``append`` raises.
+        A ``producer`` may say which ``position`` it reaches with these events, a number from 1:
+        both become durable together, ``position_of`` tells it, and nothing is added at or below a
+        position that was reached. With ``after`` it says at which position it must be before, 0
+        for none; ``WrongPosition`` tells that it is not. Raises what ``append`` raises.
 
         >>> import tempfile
-        >>> from newsroom.categories import CATEGORIES
-        >>> log = EventLog(tempfile.mkdtemp(), CATEGORIES)
+        >>> from event_log import Effect, EventType
+        >>> tag = Category("tag", pa.schema([("name", pa.string())]),
+        ...                (EventType("TagDefined", Effect.CREATES, ("name",)),))
+        >>> log = EventLog(tempfile.mkdtemp(), (tag,))
         >>> events = pa.table({"stream": ["tag/a", "tag/b"], "type": ["TagDefined"] * 2,
         ...                    "tag": [{"name": "A"}, {"name": "B"}]})
         >>> log.append_many(events, producer="tags", position=2).added
@@ -123,11 +131,11 @@ class EventLog:
         """
         batch = self.batch()
         batch.add_columns(pa.Table.from_batches([events]) if _is_batch(events) else events)
-        return self.commit(batch, producer=producer, position=position)
+        return self.commit(batch, None, producer, position, after)
 
     def batch(self) -> Batch:
         """An empty batch for this log, to be filled and handed to ``commit``."""
-        return Batch(self.registry)
+        return Batch(self.registry, self._validator)
 
     def commit(
         self,
@@ -135,15 +143,14 @@ class EventLog:
         expected_version: Mapping[str, int] | None = None,
         producer: str | None = None,
         position: int | None = None,
+        after: int | None = None,
     ) -> Receipt:
         """Append a batch all or nothing; like ``append``, for events added one by one."""
         if not len(batch):
             raise InvalidEvent("events", "there is nothing to append")
         self._commits.schemas.register(self.registry)
-        if (producer is None) != (position is None):
-            raise InvalidEvent("producer", "needs a position, and a position its producer")
-        reached = (producer, position) if producer is not None and position is not None else None
-        return self._appender.append(Pending(batch, expected_version or {}, reached))
+        reached = _reached(producer, position)
+        return self._appender.append(Pending(batch, expected_version or {}, reached, after))
 
     def position_of(self, producer: str) -> int:
         """The last position that a producer has reached; 0 when it has appended nothing."""
@@ -220,8 +227,12 @@ class EventLog:
         See ``Subscription``. Its checkpoint lies in ``subscriptions/`` below ``path``: with an
         object store, on this machine. Raises ``SubscriptionHeld`` when someone holds the name.
         """
-        folder = self.path / "subscriptions"
+        folder = self.path / FOLDER
         return Subscription(self, folder, name, self._watch(), categories, from_, explicit)
+
+    def subscriptions(self) -> list[SubscriptionStatus]:
+        """The subscriptions that have a checkpoint here, by name, with their lag and holder."""
+        return subscriptions(self, self.path / FOLDER)
 
     def _watch(self) -> Watch:
         return watch(self._store.watch_folder(commit.FOLDER))
@@ -233,6 +244,12 @@ class EventLog:
         """How many commits are not sealed yet."""
         self._commits.refresh()
         return len(self._commits)
+
+    @property
+    def sealed_through(self) -> int:
+        """The last sequence that is sealed; 0 when nothing is."""
+        self._commits.refresh()
+        return self._commits.manifest.through
 
     def seal(self, grace_seconds: float = sealing.GRACE_SECONDS) -> sealing.Sealed:
         """Rewrite the open commits into large files for scanning; see ``sealing.seal``."""
@@ -255,10 +272,21 @@ class EventLog:
     def verify(self, after: int = 0, until: int | None = None) -> verification.Verified:
         """Recompute every digest; raises ``DamagedLog`` at the first sequence that does not fit.
 
-        With ``after`` and ``until`` only the events between; what is before is believed.
+        With ``after`` and ``until`` only the parts that hold the events between; what is before is
+        believed. Raises ``InvalidPoint`` for events that the log does not have.
         """
         self._commits.refresh()
         return verification.verify(self._commits, after, until)
+
+
+def _reached(producer: str | None, position: int | None) -> tuple[str, int] | None:
+    if producer is None and position is None:
+        return None
+    if producer is None or position is None:
+        raise InvalidEvent("producer", "needs a position, and a position its producer")
+    if isinstance(position, bool) or not isinstance(position, int) or not 0 < position < 2**63:
+        raise InvalidEvent("position", "must be a whole number from 1")
+    return checked_name(producer, "producer"), position
 
 
 def _is_batch(events: pa.Table | pa.RecordBatch) -> bool:

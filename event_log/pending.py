@@ -16,7 +16,8 @@ from event_log.event import Receipt
 class Pending:
     """A batch on its way into the log, with what must hold for it.
 
-    ``producer`` is a name and the position that it reaches with these events.
+    ``producer`` is a name and the position that it reaches with these events, ``after`` the
+    position at which it must be before them, if that matters.
     """
 
     def __init__(
@@ -24,10 +25,12 @@ class Pending:
         batch: Batch,
         expected: Mapping[str, int],
         producer: tuple[str, int] | None = None,
+        after: int | None = None,
     ) -> None:
         self.batch = batch
         self.expected = expected
         self.producer = producer
+        self.after = after
         self.ids = batch.ids_to_look_up()
         self.alone = producer is not None or batch.lines is None
         """Whether it has a commit of its own: it is large, or a producer's."""

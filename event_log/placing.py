@@ -21,7 +21,9 @@ def numbered(events: pa.Table, versions: Mapping[str, int], registry: Registry) 
     ``InvalidEvent`` for a stream that would begin with an event that does not create.
     """
     streams = events.column("stream").combine_chunks().dictionary_encode()
-    begun = np.array([versions.get(name, 0) for name in streams.dictionary.to_pylist()], np.int64)
+    place = pc.index_in(streams.dictionary, pa.array([*versions], pa.string()))
+    known = pc.take(pa.array([*versions.values()], pa.int64()), place)
+    begun = pc.fill_null(known, 0).to_numpy(zero_copy_only=False)
     codes = streams.indices.to_numpy()
     numbers = pa.array(begun[codes] + _counts(codes))
     _check_beginnings(events, numbers, registry)

@@ -99,3 +99,11 @@ def between(s3: str, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     with network(s3) as found:
         monkeypatch.setenv("AWS_ENDPOINT_URL", found.endpoint)
         yield found
+
+
+@pytest.fixture(params=["local", "s3"])
+def log_at(request: pytest.FixtureRequest, path: Path) -> str:
+    """Where a log may lie, and nothing is yet: a folder, and a URL of an object store."""
+    if request.param == "s3":
+        return request.getfixturevalue("s3_url")
+    return str(path)

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from processes import killed, said, started
 
 from event_log import EventLog
 from newsroom.categories import CATEGORIES
 
-ROOT = Path(__file__).parents[2]
-OPENED = """
-import json, sys
-from event_log import EventLog, NewEvent, WrongExpectedVersion
-from newsroom.categories import CATEGORIES
-log, name, count = EventLog(sys.argv[1], CATEGORIES), sys.argv[2], int(sys.argv[3])
-print("ready", flush=True)
-sys.stdin.readline()
-def told(receipt):
-    print(json.dumps([receipt.first, receipt.last, receipt.version, receipt.digest]), flush=True)
-"""
-APPENDS = (
-    OPENED
-    + """
+APPENDS = """
+name, count = arguments[0], int(arguments[1])
 for number in range(count):
     own = NewEvent(f"tag/{name}", "TagDefined", {"name": name}, event_id=f"{name}-{number}")
     shared = NewEvent("tag/shared", "TagDefined", {"name": name})
     told(log.append([own, shared][: 1 + number % 2]))
 """
-)
-RACES = (
-    OPENED
-    + """
+RACES = """
+name, count = arguments[0], int(arguments[1])
 for version in range(count):
     event = NewEvent("tag/shared", "TagDefined", {"name": name})
     try:
@@ -47,29 +30,14 @@ for version in range(count):
         assert error.actual > version
         while log.versions(["tag/shared"])["tag/shared"] <= version: pass
 """
-)
-
-
-def started(script: str, log: EventLog, name: str, count: int) -> subprocess.Popen[str]:
-    """A process that has opened the log and waits for a line."""
-    command = [sys.executable, "-c", script, str(log.path), name, str(count)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def receipts(processes: list[subprocess.Popen[str]]) -> list[list[list]]:
-    """What each process was told, all of them going at once."""
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    told = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * len(processes)
-    return [[json.loads(line) for line in text.splitlines()] for text in told]
+MANY = """
+name, count = arguments[0], int(arguments[1])
+for number in range(count):
+    event = NewEvent(f"tag/{number % 5}", "TagDefined", {"name": name})
+    began = time.monotonic()
+    receipt = log.append([event])
+    tell(receipt.last, receipt.version, receipt.digest, began, time.monotonic())
+"""
 
 
 @pytest.fixture
@@ -79,7 +47,7 @@ def tags(path: Path) -> EventLog:
 
 def test_processes_that_append_at_once_make_one_contiguous_log_of_true_receipts(tags) -> None:
     names = ["one", "two", "three", "four"]
-    told = receipts([started(APPENDS, tags, name, 50) for name in names])
+    told = said([started(APPENDS, tags.path, name, 50) for name in names])
     events = list(tags.read())
     assert [event.sequence for event in events] == list(range(1, 4 * 75 + 1))
     assert len({event.event_id for event in events}) == 300
@@ -96,8 +64,29 @@ def test_processes_that_append_at_once_make_one_contiguous_log_of_true_receipts(
     assert tags.verify().events == 300
 
 
+def test_eight_processes_of_250_appends_make_the_sequences_1_to_2000_and_none_starves(tags) -> None:
+    told = said([started(MANY, tags.path, name, 250) for name in "abcdefgh"])
+    events = list(tags.read())
+    assert [event.sequence for event in events] == list(range(1, 2001))
+    for number in range(5):
+        versions = [event.version for event in tags.stream(f"tag/{number}")]
+        assert versions == list(range(1, 401))
+    for name, of_one in zip("abcdefgh", told, strict=True):
+        assert len(of_one) == 250
+        for last, version, digest, *_ in of_one:
+            assert (events[last - 1].version, events[last - 1].data["name"]) == (version, name)
+            assert tags.at(last).digest == digest
+    assert (tags.verify().events, tags.verify().commits) == (2000, 2000)
+    ends = sorted(max(last for last, *_ in of_one) for of_one in told)
+    assert ends[0] > 2000 / 8 * 2, "one was served before all others"
+    whole = max(end for of_one in told for *_, end in of_one)
+    whole -= min(began for of_one in told for *_, began, _ in of_one)
+    longest = max(end - began for of_one in told for *_, began, end in of_one)
+    assert longest < whole / 4, "one waited while the others went on"
+
+
 def test_processes_that_append_the_same_ids_at_once_add_each_once(tags) -> None:
-    told = receipts([started(APPENDS, tags, "same", 20) for _ in range(3)])
+    told = said([started(APPENDS, tags.path, "same", 20) for _ in range(3)])
     own = tags.stream("tag/same")
     assert [event.event_id for event in own] == [f"same-{n}" for n in range(20)]
     for of_one in told:
@@ -107,7 +96,7 @@ def test_processes_that_append_the_same_ids_at_once_add_each_once(tags) -> None:
 
 
 def test_of_processes_that_expect_one_version_exactly_one_wins_each_time(tags) -> None:
-    told = receipts([started(RACES, tags, name, 25) for name in ("one", "two", "three")])
+    told = said([started(RACES, tags.path, name, 25) for name in ("one", "two", "three")])
     won = sorted(version for of_one in told for _, _, version, _ in of_one)
     assert won == list(range(1, 26))
     assert tags.verify().events == 25
@@ -117,20 +106,13 @@ def test_a_writer_that_is_killed_loses_and_repeats_nothing_that_was_acknowledged
     draw = random.Random(19)
     acknowledged: list[tuple[int, int, str]] = []
     for attempt in range(15):
-        process = started(APPENDS, tags, f"w{attempt}", 10_000)
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        time.sleep(draw.uniform(0.0, 0.15))
-        os.kill(process.pid, signal.SIGKILL)
-        lines = process.stdout.read().split("\n")[:-1]
-        process.communicate()
-        acknowledged += [(first, last, digest) for first, last, _, digest in map(json.loads, lines)]
+        process = started(APPENDS, tags.path, f"w{attempt}", 10_000)
+        told = killed(process, draw.uniform(0.0, 0.15))
+        acknowledged += [(first, last, digest) for first, last, _, digest in told]
         anew = EventLog(tags.path, CATEGORIES)
         before = anew.verify().events
-        ids = [f"w{attempt}-{number}" for number in range(len(lines))]
-        assert len(anew.known(ids)) == len(lines)
+        ids = [f"w{attempt}-{number}" for number in range(len(told))]
+        assert len(anew.known(ids)) == len(told)
         assert [e.version for e in anew.stream("tag/shared")] == list(
             range(1, anew.versions(["tag/shared"])["tag/shared"] + 1)
         )
@@ -151,7 +133,7 @@ def test_what_a_killed_writer_left_behind_is_cleaned_when_it_is_old(tags) -> Non
     for left in (old, young):
         left.write_bytes(b"half a commit")
     os.utime(old, (time.time() - 100_000,) * 2)
-    told = receipts([started(APPENDS, tags, "one", 1)])
+    told = said([started(APPENDS, tags.path, "one", 1)])
     assert len(told[0]) == 1
     assert [path.name for path in staging.iterdir()] == ["2-young"]
     assert tags.verify().events == 1

@@ -11,7 +11,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from event_log import DamagedLog, EventLog, EventLogError, NewEvent, checksum, commit
+from event_log import (
+    DamagedLog,
+    EventLog,
+    EventLogError,
+    InvalidPoint,
+    NewEvent,
+    checksum,
+    commit,
+)
 from event_log.category import ENVELOPE
 from event_log.digest import event_digests
 from event_log.merkle import Frontier
@@ -67,7 +75,7 @@ def rewritten(path: Path, change, *, chained: bool = False) -> None:
 def write(path: Path, events: pa.Table, about: commit.CommitMetadata) -> None:
     writer = commit.Writer(path, events.schema, few=True)
     writer.write(events)
-    writer.close(about.footer())
+    writer.close(about.footer)
 
 
 def replaced(column: str, values):
@@ -103,6 +111,38 @@ def test_any_changed_byte_of_a_file_is_found(full) -> None:
             assert number * 3 < error.sequence <= number * 3 + 3, place
         path.write_bytes(whole)
     full.verify()
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (b"prose", b"\xffrose"),  # a name that is no text
+        (b"\x18\x012", b"\x18\x013"),  # the format, which a newer Stet would have
+        (b"\x18\x012", b"\x18\x01x"),
+    ],
+)
+def test_damage_that_looks_like_something_else_is_found(full, was: bytes, now: bytes) -> None:
+    path = commits_of(full)[1]
+    whole = path.read_bytes()
+    assert was in whole
+    path.write_bytes(whole.replace(was, now))
+    assert found(full).sequence == 4
+
+
+def test_a_field_of_a_type_that_no_event_has_is_found(full) -> None:
+    def change(table: pa.Table) -> pa.Table:
+        place = table.schema.get_field_index("thing")
+        struct = table.column("thing").combine_chunks()
+        fields = [f.with_type(pa.binary()) if f.name == "text" else f for f in struct.type]
+        arrays = [a.cast(f.type) for a, f in zip(struct.flatten(), fields, strict=True)]
+        mask = struct.is_null()
+        changed = pa.StructArray.from_arrays(arrays, fields=fields, mask=mask)
+        return table.set_column(place, "thing", changed)
+
+    path = commits_of(full)[1]
+    about = commit.read_metadata(path)
+    write(path, change(pq.read_table(path)), about)
+    assert found(full).sequence == 4
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1", b"\0" * 5000, b"not parquet at all" * 50])
@@ -283,3 +323,39 @@ def test_an_event_that_quotes_the_checksum_does_not_disturb_it(log) -> None:
     log.append([NewEvent(f"thing/{n}", "ThingMade", {"text": text}) for n in range(300)])
     assert log.verify().events == 301
     assert pc.all(pc.is_valid(next(log.scan(["digest"])).column("digest"))).as_py()
+
+
+def test_a_range_is_verified_in_the_parts_that_hold_it(full) -> None:
+    held = full.verify(after=4, until=7)
+    assert (held.first, held.last, held.events, held.commits) == (4, 9, 6, 2)
+    assert held.digest == full.at(9).digest
+    held = full.verify(after=9)
+    assert (held.first, held.last, held.digest) == (10, 12, full.digest)
+
+
+def test_after_the_head_there_is_nothing_to_verify(full) -> None:
+    held = full.verify(after=12)
+    assert (held.first, held.last, held.events, held.commits) == (13, 12, 0, 0)
+    assert held.digest == full.digest
+
+
+@pytest.mark.parametrize(("after", "until"), [(13, None), (0, 13), (5, 4), (-1, 3)])
+def test_a_range_that_the_log_does_not_have_is_told(full, after: int, until: int | None) -> None:
+    with pytest.raises(InvalidPoint, match="cannot be verified; the log's head is 12"):
+        full.verify(after, until)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_damage_outside_of_the_range_is_not_looked_for(full, sealed: bool) -> None:
+    if sealed:
+        full.seal(0)
+        for number in range(COMMITS):
+            full.append([NewEvent(f"thing/{number}", "ThingChanged", {"count": 2})])
+        damaged = next((full.path / "sealed").rglob("*.parquet"))
+    else:
+        damaged = commits_of(full)[0]
+    damaged.write_bytes(damaged.read_bytes()[:-20] + b"x" * 20)
+    anew = EventLog(full.path, tuple(full.registry.values()))
+    assert anew.verify(after=anew.head - 2).last == anew.head
+    with pytest.raises(DamagedLog):
+        anew.verify(until=3)

@@ -1,0 +1,75 @@
+"""Rejected lines: a file beside the source that says of each its number, the reason and the text.
+
+One import at a time writes it. What a killed import wrote of lines that it did not come to commit
+is taken back when it goes on, so that each rejected line stands there once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from connectors.errors import OtherImport
+
+
+class Rejects:
+    """The rejected lines of one source; the file is there from the first of them on."""
+
+    def __init__(self, source: str, reached: int = 0) -> None:
+        """``reached`` is the number of the last line that an earlier import committed."""
+        name = "stdin" if source == "-" else source
+        self.path = f"{name}.rejected.jsonl"
+        self._reached = reached
+        self._file: BinaryIO | None = None
+        if reached and Path(self.path).exists():
+            self._file = self._opened()
+
+    def add(self, number: int, field: str | None, reason: str, line: bytes) -> None:
+        """Set a line aside."""
+        if self._file is None:
+            self._file = self._opened()
+        text = line.decode(errors="replace")
+        told = {"line": number, "field": field, "reason": reason, "text": text}
+        self._file.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+
+    def make_durable(self) -> None:
+        """What was set aside survives power loss."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """End, with all on its way to the disk."""
+        if self._file is not None:
+            self._file.close()
+
+    def _opened(self) -> BinaryIO:
+        file = Path(self.path).open("a+b")  # noqa: SIM115 - see close
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise OtherImport(
+                f"another import is writing to {self.path}; import again when it has ended"
+            ) from None
+        file.seek(0)
+        file.truncate(_kept(file, self._reached))
+        return file
+
+
+def _kept(file: BinaryIO, reached: int) -> int:
+    """The length of the file up to the last line that tells of a line up to this one."""
+    length = 0
+    for line in file:
+        try:
+            number = orjson.loads(line)["line"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            break
+        if not line.endswith(b"\n") or number > reached:
+            break
+        length += len(line)
+    return length
