@@ -50,10 +50,8 @@ _UNITS_A_MB = 1024 * 1024 if sys.platform == "darwin" else 1024
 
 def machine() -> str:
     """On what it was measured, and when."""
-    return (
-        f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}, Python {platform.python_version()}, "
-        f"on {time.strftime('%Y-%m-%d')}"
-    )
+    cores, python = len(os.sched_getaffinity(0)), platform.python_version()
+    return f"{cores} cores, {platform.machine()}, Python {python}, on {time.strftime('%Y-%m-%d')}"
 
 
 def into_readme(mark: str, printed: str) -> None:

@@ -57,8 +57,8 @@ def _about(folder: Path, sizes: Sizes) -> str:
         f"eventsourcing {version('eventsourcing')} on SQLite ({settings(folder)}), through its "
         f"recorder; UmaDB {version('umadb')} with its server on the same machine. Both get and "
         f"give the data as JSON that is ready-made, and take {of_eventsourcing:,.0f} and "
-        f"{of_umadb:,.0f} bytes on disk for each event. Two of the figures of Stet's bulk stand "
-        f"beside the same batches of its peers, which have nothing like it."
+        f"{of_umadb:,.0f} bytes on disk for each event. The three rows of batches stand beside the "
+        f"same figures of the peers: one way to append many is all that they have."
     )
 
 

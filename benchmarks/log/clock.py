@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-
 THREADS = 64
 """Threads, or clients, that append at once."""
 

@@ -80,7 +80,7 @@ def objects(count: int, first: int = 0) -> list[NewEvent]:
 def as_json(count: int) -> list[tuple[str, str, int, bytes]]:
     """Events as the peers get them: their stream, type and version, and their data as JSON."""
     streams = max(count // EACH, 1)
-    found = []
+    found: list[tuple[str, str, int, bytes]] = []
     for events in tables(count, 100_000):
         for event in events.to_pylist():
             data = orjson.dumps(event["article"])

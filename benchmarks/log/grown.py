@@ -44,7 +44,7 @@ def grown(folder: Path, total: int, open_commits: int, wakes: int) -> Iterator[F
     sealed_bytes = _bytes(log / "sealed") / total
     yield from _read(log, total, "sealed")
     step("stet", "single", log, open_commits, events.BEYOND)
-    yield from _opened(log, total, open_commits)
+    yield from _opened(log, open_commits)
     yield _woken(log, wakes)
     lines, _ = step("stet", "json_lines", log, min(total, SAMPLE))
     yield Figure(
@@ -74,7 +74,7 @@ def _read(log: Path, total: int, kind: str) -> Iterator[Figure]:
     yield Figure(f"{what}, those after", "50 ms", _times(warm))
 
 
-def _opened(log: Path, total: int, open_commits: int) -> Iterator[Figure]:
+def _opened(log: Path, open_commits: int) -> Iterator[Figure]:
     found = [step("stet", "opening", log) for _ in range(LOOKS)]
     first = spread([said["first"] for said, _ in found])
     to_append = spread([said["to_append"] for said, _ in found])

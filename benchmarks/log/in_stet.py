@@ -1,6 +1,6 @@
 """What is measured of Stet's log, each step in a process of its own.
 
-    python -m benchmarks.log.in_stet single FOLDER 3000
+python -m benchmarks.log.in_stet single FOLDER 3000
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def _asked(seed: int, total: int) -> Iterator[str]:
 
 def history(folder: str, total: str, seed: str, seconds: str = "0") -> dict[str, list[float]]:
     """Look up a stream's history: once, with a log just opened, and more for so many seconds."""
-    asked, taken = _asked(int(seed), int(total)), []
+    asked = _asked(int(seed), int(total))
+    taken: list[float] = []
     begun = time.perf_counter()
     log = events.opened(folder)
     while not taken or time.perf_counter() - begun < float(seconds):

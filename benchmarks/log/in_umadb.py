@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from umadb import Client, Event, TransportError
@@ -33,7 +34,7 @@ def serving(folder: Path) -> Iterator[tuple[str, list[Measured]]]:
     taken: list[Measured] = []
     folder.mkdir(exist_ok=True)
     begun = time.perf_counter()
-    command = [SERVER, "--listen", address, "--db-path", folder / "events.uma"]
+    command: list[str | Path] = [SERVER, "--listen", address, "--db-path", folder / "events.uma"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         _wait(f"http://{address}")
@@ -59,6 +60,10 @@ def _events(count: int) -> list[Event]:
     return [Event(kind, data, [stream]) for stream, kind, _, data in events.as_json(count)]
 
 
+def _append(client: Client, event: Event) -> None:
+    client.append([event])
+
+
 def single(url: str, count: str) -> dict[str, float]:
     """Append one event at a time from one client."""
     client, waiting, clock = Client(url), _events(int(count)), Clock()
@@ -73,7 +78,7 @@ def threads(url: str, count: str) -> dict[str, float]:
     waiting, clock = _events(int(count)), Clock()
     clients = [Client(url) for _ in range(THREADS)]
     with clock:
-        at_once([lambda event, own=client: own.append([event]) for client in clients], waiting)
+        at_once([partial(_append, client) for client in clients], waiting)
     assert clients[0].head() == len(waiting)
     return clock.of(len(waiting))
 
