@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-pgsync bench-ranking dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
+.PHONY: help setup demo test lint format bench bench-log bench-pgsync bench-ranking dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -42,6 +42,9 @@ format: setup  ## let ruff mend what it can
 bench: setup  ## measure on a generated archive (about five minutes)
 	@$(BIN)/python -m benchmarks.main
 
+bench-log: setup  ## measure the event log beside eventsourcing and UmaDB (about ten minutes)
+	@$(BIN)/python -m benchmarks.log
+
 bench-pgsync: setup elasticsearch  ## measure PGSync beside Stet (needs PostgreSQL and Redis installed)
 	@$(BIN)/python -m benchmarks.pgsync
 
@@ -56,7 +59,7 @@ dagster: setup  ## open the Dagster UI on http://127.0.0.1:3000
 
 lock: setup  ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--all-extras --upgrade pyproject.toml -o requirements.lock
+		--all-extras --group bench --upgrade pyproject.toml -o requirements.lock
 
 clean:  ## remove the environment and the default archive
 	rm -rf .venv archive

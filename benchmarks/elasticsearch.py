@@ -25,7 +25,8 @@ from statistics import median
 
 import pyarrow.parquet as pq
 
-from benchmarks.main import ROOT, STET, run
+from benchmarks.main import STET
+from benchmarks.measuring import ROOT, run
 
 URL = os.environ.get("ELASTICSEARCH_URL", "http://127.0.0.1:9200")
 MARKED = re.compile(
