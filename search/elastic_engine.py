@@ -58,7 +58,8 @@ class ElasticsearchEngine:
     def create(self, view: str, generation: int, sequence: int) -> None:
         """Begin a generation, empty; what an unfinished attempt left of it goes away.
 
-        The index itself is made with the first documents, whose columns say what it is like.
+        That is done when the index is made: with the first documents, whose columns say what it
+        is like.
         """
         from search import elastic_layout
 
@@ -74,7 +75,6 @@ class ElasticsearchEngine:
             built_at=_now(),
         )
         name = self._indexes.name(view, generation)
-        self._tried(lambda: self._indexes.remove(view, generation))
         self.letters.forget(view, generation)
         self._loading[view, generation] = Index(
             name, about, mapping, frozenset(), False, self._built_in

@@ -32,6 +32,7 @@ from search.mapping import IndexMapping
 
 OURS = "stet"
 """The key of ``_meta`` below which is what Stet says of an index."""
+ABOUT = "*.aliases,*.mappings._meta"
 TRIES = 5
 SECONDS_TO_GREEN = 120.0
 
@@ -89,7 +90,7 @@ class ClusterGenerations:
         found = self._cluster.ask(
             "GET",
             f"/{self._prefix}-*",
-            filter_path="*.aliases,*.mappings._meta",
+            filter_path=ABOUT,
             expand_wildcards="open,closed",
             missing={},
         )
@@ -101,7 +102,7 @@ class ClusterGenerations:
         found = self._cluster.ask(
             "GET",
             f"/{self.alias(view)}",
-            filter_path="*.aliases,*.mappings._meta",
+            filter_path=ABOUT,
             missing={},
         )
         for name, said in found.items():
@@ -121,21 +122,27 @@ class ClusterGenerations:
 
     def index(self, view: str, generation: int) -> Index:
         """One index; raises ``DamagedIndex`` when it is gone or not Stet's."""
-        name = self.name(view, generation)
-        found = self._cluster.ask(
-            "GET", f"/{name}", filter_path="*.aliases,*.mappings._meta", missing={}
-        )
-        index = _index(name, found[name]) if name in found else None
+        index = self._found(self.name(view, generation))
         if index is None:
             raise DamagedIndex(
                 f"generation {generation} of {view} is gone or unfinished; run: stet rebuild"
             )
         return index
 
+    def _found(self, name: str) -> Index | None:
+        found = self._cluster.ask("GET", f"/{name}", missing={}, filter_path=ABOUT)
+        return _index(name, found[name]) if name in found else None
+
     def create(self, index: Index, definition: Mapping[str, Any]) -> None:
         """Make an empty index, in the place of what an unfinished attempt left under its name."""
         view, generation = index.about.view, index.about.generation
         self.serving(view)  # before anything is made: is the readers' name free, or ours?
+        there = self._found(index.name)
+        if there is not None and there.built_in != index.built_in:
+            raise ClusterRefused(
+                f"{index.name} on {self._cluster.url} is being built from {there.built_in};"
+                " archives that share a cluster need different names: see STET_SEARCH_PREFIX"
+            )
         self.remove(view, generation)
         mappings = {**definition["mappings"], "_meta": index.meta()}
         aliases: dict[str, Any] = {self.target(view, generation, index.about.sequence): {}}

@@ -24,7 +24,7 @@ class Rejects:
 
     def __call__(self, action: bytes, document: bytes, reason: str) -> None:
         """Set a document aside; raises ``NotIndexed`` when there are very many."""
-        said = orjson.loads(action)["index"]
+        (said,) = orjson.loads(action).values()
         text = document.decode().rstrip("\n")
         letters = self._letters.add(self._about, said["_id"], said["version"], text, reason)
         if letters > MOST:

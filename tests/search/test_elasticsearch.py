@@ -342,6 +342,8 @@ def test_what_another_archive_builds_in_the_same_cluster_is_left_alone(
     other.build([story("article/1")])
     assert newsroom.engine.clear() == []
     assert newsroom.engine.numbers() == {1}
+    with pytest.raises(ClusterRefused, match=r"being built from .*/other; .* STET_SEARCH_PREFIX"):
+        newsroom.build([story("article/2")])
     other.engine.promote({"articles": 1})
     assert newsroom.engine.search(Query()).total == 1
 

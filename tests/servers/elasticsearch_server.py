@@ -250,9 +250,14 @@ class Server:
 
     @staticmethod
     def _gone(pid: int) -> None:
+        """Wait until the process has let go of its files, its locks among them."""
         until = time.monotonic() + 60
-        while Path(f"/proc/{pid}/cmdline").exists() and time.monotonic() < until:
-            if not Path(f"/proc/{pid}/cmdline").read_bytes():
+        while time.monotonic() < until:
+            try:
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                return
+            if state == "Z":
                 return  # ended, and only its parent has not looked yet
             time.sleep(0.05)
 
