@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench dagster lock clean
+.PHONY: help setup demo test lint format bench bench-log bench-pgsync bench-ranking dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 setup: .venv/.installed  ## create .venv from the lock file
 
@@ -20,8 +20,14 @@ setup: .venv/.installed  ## create .venv from the lock file
 demo: setup  ## import the sample, run the rebuild job, show what came of it
 	@DAGSTER_HOME=$(CURDIR)/dagster_home $(BIN)/python -m app.demo
 
-test: setup lint  ## lint, check types and contracts, run the tests
-	$(BIN)/python -m pytest -n auto
+test: setup lint  ## lint, check types and contracts, run the tests (see also: elasticsearch)
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+elasticsearch:  ## start a real Elasticsearch for the tests, on http://127.0.0.1:9200
+	@$(PYTHON) tests/servers/elasticsearch_server.py start
+
+elasticsearch-stop:  ## stop it
+	@$(PYTHON) tests/servers/elasticsearch_server.py stop
 
 lint: setup  ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
@@ -36,12 +42,24 @@ format: setup  ## let ruff mend what it can
 bench: setup  ## measure on a generated archive (about five minutes)
 	@$(BIN)/python -m benchmarks.main
 
+bench-log: setup  ## measure the event log beside eventsourcing and UmaDB (about ten minutes)
+	@$(BIN)/python -m benchmarks.log
+
+bench-pgsync: setup elasticsearch  ## measure PGSync beside Stet (needs PostgreSQL and Redis installed)
+	@$(BIN)/python -m benchmarks.pgsync
+
+bench-ranking: setup  ## compare ways of asking Elasticsearch on judged queries (it must run)
+	@$(BIN)/python -m benchmarks.ranking
+
+bench-elasticsearch: setup elasticsearch  ## measure loading an Elasticsearch beside other ways
+	@$(BIN)/python -m benchmarks.elasticsearch
+
 dagster: setup  ## open the Dagster UI on http://127.0.0.1:3000
 	DAGSTER_HOME=$(CURDIR)/dagster_home DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster dev -h 127.0.0.1 -m pipelines.definitions
 
 lock: setup  ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--all-extras --upgrade pyproject.toml -o requirements.lock
+		--all-extras --group bench --upgrade pyproject.toml -o requirements.lock
 
 clean:  ## remove the environment and the default archive
 	rm -rf .venv archive

@@ -1,22 +1,23 @@
-"""The commands over what is made from the log: rebuild, export, search, status."""
+"""The commands over what is made from the log: rebuild, export, search."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app import show
-from app.options import DEFAULT_HOME, At, Home, Json, open_log, told
+from app.engines import Search, engine
+from app.options import DEFAULT_HOME, At, Home, Json, told
 from views import VIEW_NAMES
 
 if TYPE_CHECKING:
-    from event_log import EventLog
-    from search.engine import Answer
+    from collections.abc import Callable
+
+    from search.engine import Answer, Loading
     from search.rebuild import Result
 
 
@@ -38,12 +39,30 @@ def _views(values: list[str] | None) -> list[str]:
     return [_view(value) for value in values or []]
 
 
+Tolerated = Annotated[
+    float,
+    typer.Option(
+        "--dead-letters",
+        metavar="PERCENT",
+        min=0,
+        max=100,
+        envvar="STET_DEAD_LETTERS",
+        help="Promote although so many of a view's documents were refused by the engine.",
+    ),
+]
+
+
 def rebuild(
     views: Annotated[
         list[str] | None,
         typer.Argument(metavar="[VIEW...]", callback=_views, help="All views if none is named."),
     ] = None,
     at: At = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Merge each index into one piece before it serves.")
+    ] = False,
+    tolerated: Tolerated = 0.1,
+    search: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -54,21 +73,48 @@ def rebuild(
     from search import rebuild as job
 
     with told(), show.progress_bar("rebuilding", None) as advance:
-        done: list[str] = []
-
-        def progress(step: str) -> None:
-            done.append(step)
-            advance(len(done), step)
-
-        result = job.run(home, views or None, at=at, progress=progress)
+        progress, loading = _advancing(advance)
+        result = job.run(
+            home,
+            views or None,
+            at=at,
+            progress=progress,
+            loading=loading,
+            engine=engine(home, search),
+            tolerated=tolerated / 100,
+            merge=merge,
+        )
     if as_json:
         typer.echo(show.json_line(asdict(result)))
     else:
         _print_result(result)
 
 
+def _advancing(
+    advance: Callable[[int, str], None],
+) -> tuple[Callable[[str], None], Callable[[Loading], None]]:
+    """What tells a progress bar of the steps of a rebuild, and of a load within a step."""
+    done: list[str] = []
+
+    def progress(step: str) -> None:
+        done.append(step)
+        advance(len(done), step)
+
+    def loading(now: Loading) -> None:
+        advance(len(done), str(now))
+        if now.note and not sys.stderr.isatty():
+            show.note(str(now))  # that nothing moves is worth a line in a log, too
+
+    return progress, loading
+
+
+HEADINGS = (
+    "view", "documents", "seconds", "written", "indexed", "checked", "a second", "MB",
+    "dead letters",
+)  # fmt: skip
+
+
 def _print_result(result: Result) -> None:
-    headings = ("view", "documents", "seconds", "written", "indexed", "checked", "a second", "MB")
     lines = [
         (
             built.view,
@@ -79,10 +125,11 @@ def _print_result(result: Result) -> None:
             f"{built.checked_seconds:.2f}",
             f"{built.documents / built.seconds:,.0f}",
             f"{built.bytes / 1e6:.1f}",
+            f"{built.rejected:,}",
         )
         for built in result.views
     ]
-    show.table(headings, lines, right=headings[1:])
+    show.table(HEADINGS, lines, right=HEADINGS[1:])
     typer.echo(
         f"generation {result.generation} serves as of sequence {result.sequence:,} "
         f"({result.seconds:.1f} s)"
@@ -114,7 +161,14 @@ def _filters(values: list[str] | None) -> list[str]:
     return values or []
 
 
+def _view_or_all(value: str | None) -> str | None:
+    return None if value is None else _view(value)
+
+
 ViewName = Annotated[str, typer.Option(callback=_view, help="Where to search.")]
+ViewOrAll = Annotated[
+    str | None, typer.Option("--view", callback=_view_or_all, help="Only those of this view.")
+]
 Text = Annotated[
     str, typer.Argument(help='Words, "a phrase", -without, OR, prefix*, headline:word.')
 ]
@@ -139,6 +193,7 @@ def search(
     facets: Facets = None,
     page: Annotated[int, typer.Option(min=1, help="From 1.")] = 1,
     size: Annotated[int, typer.Option(min=1, max=1000, help="Hits on a page.")] = 10,
+    at_cluster: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -147,16 +202,14 @@ def search(
     Example: stet search '"south pole" -scott' --filter section=Science --facet year
     """
     from search import Query
-    from search import search as find
 
     chosen: dict[str, list[str]] = {}
     for item in filters or []:
         name, _, value = item.partition("=")
         chosen.setdefault(name, []).append(value)
     with told():
-        answer = find(
-            home,
-            Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size),
+        answer = engine(home, at_cluster).search(
+            Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size)
         )
     if as_json:
         typer.echo(show.json_line(asdict(answer)))
@@ -182,71 +235,3 @@ def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
 def _when(document: dict[str, Any]) -> str:
     day = str(document.get("published_at") or document.get("date") or "")[:10]
     return f"  {day}" if day else ""
-
-
-def status(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Print the head of the log, and for each view how far it is and what serves.
-
-    Example: stet status --json
-    """
-    with told():
-        found = standing(home)
-    if as_json:
-        typer.echo(show.json_line(found))
-        return
-    typer.echo(f"{home}: head {found['head']:,}")
-    headings = ("view", "checkpoint", "lag (events)", "lag (seconds)", "documents", "generation")
-    show.table(
-        headings,
-        [
-            (
-                view["view"],
-                *(
-                    "none yet" if view["generation"] is None and name == "checkpoint"
-                    else "" if view[name] is None
-                    else show.number(view[name])
-                    for name in ("checkpoint", "lag_events", "lag_seconds", "documents")
-                ),
-                "" if view["generation"] is None else str(view["generation"]),
-            )
-            for view in found["views"]
-        ],
-        right=headings[1:],
-    )  # fmt: skip
-
-
-def standing(home: str) -> dict[str, Any]:
-    """The log's head and each view's checkpoint, lag, documents and serving generation.
-
-    The lag in seconds is how long the oldest event that is not yet in the view has waited.
-    """
-    from search import serving
-
-    log = open_log(home)
-    head = log.head
-    served = serving(home)
-    waited: dict[int, float] = {}
-    views = []
-    for name in VIEW_NAMES:
-        now = served.get(name)
-        checkpoint = now.sequence if now else 0
-        if checkpoint not in waited:
-            waited[checkpoint] = _waited(log, checkpoint)
-        views.append(
-            {
-                "view": name,
-                "checkpoint": checkpoint,
-                "lag_events": head - checkpoint,
-                "lag_seconds": waited[checkpoint],
-                "documents": now.documents if now else None,
-                "generation": now.generation if now else None,
-            }
-        )
-    return {"head": head, "digest": log.digest, "views": views}
-
-
-def _waited(log: EventLog, checkpoint: int) -> float:
-    for batch in log.scan(columns=["recorded_at"], after=checkpoint):
-        recorded_at: datetime = batch.column("recorded_at")[0].as_py()
-        return round((datetime.now(UTC) - recorded_at).total_seconds(), 3)
-    return 0.0

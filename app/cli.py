@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app import archive, content
+from app import archive, content, dead_letters, engines, evaluation, keeping, serving
 
 cli = typer.Typer(
     name="stet",
@@ -20,18 +20,30 @@ cli = typer.Typer(
 
 @cli.callback()
 def stet(
-    home: Annotated[
+    home: Annotated[  # noqa: ARG001 - commands look it up
         str | None,
         typer.Option(
             envvar="STET_HOME",
             help="The folder where the archive lies, or s3://bucket/prefix.",
         ),
     ] = None,
+    search: engines.SearchForAll = None,
+    search_api_key: engines.ApiKey = None,
+    search_user: engines.User = None,
+    search_password: engines.Password = None,
+    search_ca: engines.Signer = None,
 ) -> None:
     """A newsroom's search archive: append events, rebuild views from them, search.
 
     Example: stet import newsroom/sample/*.jsonl && stet rebuild && stet search whales
     """
+    engines.remember(
+        url=search,
+        api_key=search_api_key,
+        user=search_user,
+        password=search_password,
+        ca=search_ca,
+    )
 
 
 for name, command in (
@@ -41,9 +53,16 @@ for name, command in (
     ("log", content.log_events),
     ("history", content.history),
     ("rebuild", archive.rebuild),
+    ("generations", serving.generations),
+    ("promote", serving.promote),
+    ("roll-back", serving.roll_back),
     ("export", archive.export),
-    ("status", archive.status),
-    ("verify", content.verify),
+    ("status", serving.status),
+    ("seal", keeping.seal),
+    ("verify", keeping.verify),
+    ("prove", keeping.prove),
+    ("subscriptions", keeping.subscriptions),
+    ("evaluate", evaluation.evaluate),
 ):
     cli.command(name)(command)
 
@@ -52,6 +71,8 @@ cli.command(
     "search",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )(archive.search)
+
+cli.add_typer(dead_letters.dead_letters)
 
 
 def main() -> None:

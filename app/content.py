@@ -1,8 +1,11 @@
-"""The commands over the log: append, import, generate, log, history, verify."""
+"""The commands over the log: append, import, generate, log, history."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -159,6 +162,7 @@ def log_events(
     stream: Annotated[str | None, typer.Option(help="Only this entity's events.")] = None,
     type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Then those that come.")] = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -166,9 +170,26 @@ def log_events(
 
     Example: stet log --stream article/titanic-1912 --limit 10
     """
-    with told():
-        for event in open_log(home).read(after, stream, type=type_, limit=limit):
+    ends = (KeyboardInterrupt,) if follow else ()
+    with told(), contextlib.suppress(*ends):
+        log = open_log(home)
+        read = functools.partial(_following, log) if follow else log.read
+        for event in read(after, stream, type=type_, limit=limit):
             typer.echo(show.json_line(show.event_object(event)) if as_json else _event_line(event))
+
+
+def _following(
+    log: EventLog, after: int, stream: str | None, *, type: str | None, limit: int | None
+) -> Iterator[Event]:
+    """What is there, then what comes, until there are as many as wanted."""
+    while limit != 0:
+        head = log.head
+        for event in log.read(after, stream, type=type, limit=limit):
+            yield event
+            after, limit = event.sequence, limit and limit - 1
+        after = max(after, head)
+        if limit != 0:
+            log.wait(after + 1)
 
 
 def _event_line(event: Event) -> str:
@@ -225,18 +246,3 @@ def _print_change(document: dict[str, Any]) -> None:
             typer.echo(f"    {change['field']}: changed after its first {SHOWN} characters")
         else:
             typer.echo(f"    {change['field']}: {old} → {new}")
-
-
-def verify(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Recompute the digest chain; names the first sequence that does not fit.
-
-    Example: stet verify
-    """
-    with told():
-        held = open_log(home).verify()
-    if as_json:
-        typer.echo(show.json_line(asdict(held)))
-        return
-    typer.echo(
-        f"the chain holds: {held.events:,} events in {held.commits:,} commits, digest {held.digest}"
-    )

@@ -49,8 +49,9 @@ def plain(value: Any) -> Any:
 
 
 def short(value: Any, width: int = 60) -> str:
-    """A value on one line, cut to a width."""
+    """A value on one line, cut to a width; nothing in it commands a terminal."""
     text = " ".join(str(plain(value)).split())
+    text = "".join(c if c.isprintable() else "�" for c in text)
     return text if len(text) <= width else text[: width - 1] + "…"
 
 

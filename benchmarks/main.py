@@ -11,28 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import re
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.measuring import Measured, into_readme, machine, run
+
 STET = Path(sys.executable).parent / "stet"
-MARKED = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One process: its seconds, its peak memory in MB, and what it printed."""
-
-    seconds: float
-    peak: float
-    printed: str
 
 
 @dataclass(frozen=True)
@@ -43,20 +29,6 @@ class Line:
     target: str
     figure: str
     peak: float | None = None
-
-
-def run(*command: str | Path, stdin: Path | None = None, stdout: Path | None = None) -> Measured:
-    """Run a process to its end; raises when it fails."""
-    source = stdin.open("rb") if stdin else None
-    sink = stdout.open("wb") if stdout else subprocess.PIPE
-    begun = time.perf_counter()
-    process = subprocess.Popen([*map(str, command)], stdin=source, stdout=sink, cwd=ROOT)
-    printed = process.stdout.read().decode() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command[0]} exited with {process.returncode}")
-    return Measured(time.perf_counter() - begun, usage.ru_maxrss / 1024, printed)
 
 
 def measure(articles: int, folder: Path) -> list[Line]:
@@ -115,10 +87,8 @@ def _searched(home: Path) -> list[Line]:
 
 def table(lines: list[Line], articles: int) -> str:
     """The figures as a Markdown table, with the machine they were measured on."""
-    cores = len(os.sched_getaffinity(0))
     text = [
-        f"`stet generate --articles {articles}`, {cores} cores, {platform.machine()}, "
-        f"Python {platform.python_version()}, on {time.strftime('%Y-%m-%d')}:",
+        f"`stet generate --articles {articles}`, {machine()}:",
         "",
         "| what | target | measured | peak memory |",
         "|---|---|---|---|",
@@ -139,9 +109,7 @@ def main() -> None:
         printed = table(measure(chosen.articles, Path(folder)), chosen.articles)
     print(printed)
     if not chosen.no_readme:
-        readme = ROOT / "README.md"
-        text = MARKED.sub(lambda found: found[1] + printed + found[2], readme.read_text())
-        readme.write_text(text)
+        into_readme("bench", printed)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import random
 import threading
 import time
 from collections import deque
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -23,14 +22,16 @@ from event_log.commits import Commits
 from event_log.errors import InvalidEvent, WrongExpectedVersion, WrongPosition
 from event_log.event import Receipt
 from event_log.index import Found
-from event_log.lookup import INDEXED, Lookup
-from event_log.merkle import Frontier
+from event_log.lookup import Lookup
 from event_log.pending import Pending
-from event_log.roots import flat, frontier_at
+from event_log.roots import digest_at, frontier_at
 from event_log.store import StoreError
+from event_log.writing import Writing
 
 GROUP_EVENTS = 10_000
 """Events after which a group is full: whoever waits behind them leads the next one."""
+GATHERED_SECONDS = 0.001
+"""How long a commit waits at most for as many appends as the one before it had."""
 FIRST_PAUSE = 0.01
 """Seconds: the longest pause after the first lost race for a name."""
 
@@ -50,6 +51,8 @@ class Appender:
         self._line: deque[Pending] = deque()
         self._leader: Pending | None = None
         self._mutex = threading.Lock()
+        self._gathered = threading.Condition(self._mutex)
+        self._wanted = 1
 
     def append(self, pending: Pending) -> Receipt:
         """Append, with what others append at the same time; raises what it came to."""
@@ -58,6 +61,8 @@ class Appender:
                 self._line.append(pending)
                 self._leader = self._leader or pending
                 leads = self._leader is pending
+                if len(self._line) == self._wanted:
+                    self._gathered.notify()
             if not leads:
                 pending.wait()
             if not pending.done:
@@ -72,9 +77,15 @@ class Appender:
         group: list[Pending] = []
         try:
             with self._mutex:
+                # Those of the last commit are only now coming back: without them, each half of
+                # the threads would wait for the commit of the other.
+                self._gathered.wait_for(lambda: len(self._line) >= self._wanted, GATHERED_SECONDS)
                 group = self._first_in_line()
+                self._wanted = len(group)
             self._commit(list(group))
-        except BaseException as error:  # noqa: BLE001 - each of the group is told, and raises it
+        except BaseException as error:
+            if not group:
+                raise
             interrupted = not isinstance(error, Exception)
             for place, pending in enumerate(group):
                 if not pending.done:
@@ -202,16 +213,33 @@ class Appender:
         store, commits = self._commits.store, self._commits
         producers = dict([admitted[0].producer]) if admitted[0].producer else {}
         writing = Writing(table, before, self._now(), frontier_at(commits, before), producers)
-        name = commit.name_of(before + 1)
+        name, anchor = commit.name_of(before + 1), commits.anchor(before)
         if not store.put_if_absent(name, writing.write):
             if commits.refresh() <= before:
                 raise StoreError(f"{store.path(name)} is no commit; move it out of the log")
+            return False
+        if not commits.holds(anchor) and not self._in_time(writing.about):
             return False
         commits.extend(writing.about)
         writing.tell(admitted)
         place = (writing.about.last, writing.about.digest.hex())
         self._lookup.extend(place, writing.indexed, producers)
         return True
+
+    def _in_time(self, about: CommitMetadata) -> bool:
+        """Whether a commit that was just put is of the log; it is removed if it is not.
+
+        Who slept longer than the grace period may get a name that others had before, whose commit
+        is sealed and removed. Nobody looks at what lies there now.
+        """
+        commits = self._commits
+        commits.overtaken(commits.manifest)
+        if about.first > commits.manifest.through:
+            return True
+        if commits.last >= about.last and digest_at(commits, about.last) == about.digest:
+            return True
+        commits.store.delete(commit.name_of(about.first))
+        return False
 
     def _now(self) -> int:
         """This moment, or the last commit's when the clock has jumped back behind it."""
@@ -221,77 +249,3 @@ class Appender:
 def _pause(lost: int) -> float:
     """Seconds to wait after so many lost races: less and less, so that the unlucky come first."""
     return random.uniform(0, FIRST_PAUSE / lost)  # noqa: S311 (no secret)
-
-
-class Writing:
-    """A commit while it is written: its events get their place, and their digests are chained."""
-
-    def __init__(
-        self,
-        events: pa.Table,
-        before: int,
-        recorded_at: int,
-        frontier: Frontier,
-        producers: dict[str, int],
-    ) -> None:
-        self._events = events
-        self._before = before
-        self._recorded_at = recorded_at
-        self._start = frontier
-        self._producers = producers
-
-    def write(self, path: Path) -> None:
-        """Write the file; also again, to another path."""
-        self.indexed: list[pa.RecordBatch] = []
-        self._digests: list[bytes] = []
-        few = len(self._events) < commit.FEW_EVENTS
-        writer = commit.Writer(path, placing.schema(self._events), few=few)
-        try:
-            frontier = self._start
-            for batch in placing.placed(self._events, self._before, self._recorded_at):
-                writer.write(pa.Table.from_batches([batch]))
-                self._digests.append(bytes(flat(batch.column("digest"))))
-                frontier = frontier.append(self._digests[-1])
-                self.indexed.append(batch.select(INDEXED))
-            self.about = self._metadata(frontier)
-            writer.close(self.about.footer())
-        finally:
-            writer.abandon()
-
-    def _metadata(self, frontier: Frontier) -> CommitMetadata:
-        return CommitMetadata(
-            first=self._before + 1,
-            last=self._before + len(self._events),
-            recorded_at=self._recorded_at,
-            previous=self._start.root,
-            frontier=frontier,
-            schema_versions=_schema_versions(self._events),
-            producers=self._producers,
-        )
-
-    def tell(self, admitted: list[Pending]) -> None:
-        """Give each of those that share the commit its receipt."""
-        versions = self._events.column("version")
-        frontier, first, end = self._start, self._before + 1, 0
-        digests = b"".join(self._digests) if len(admitted) > 1 else b""
-        for pending in admitted:
-            begin, end = end, end + pending.events
-            if digests:
-                frontier = frontier.append(digests[32 * begin : 32 * end])
-            root = frontier.root if digests else self.about.digest
-            pending.receipt = Receipt(
-                first=min([first + begin, *pending.known.values()]),
-                last=first + end - 1,
-                version=versions[end - 1].as_py(),
-                digest=root.hex(),
-                added=pending.events,
-            )
-
-
-def _schema_versions(events: pa.Table) -> dict[str, tuple[int, ...]]:
-    names = ["category", "schema_version"]
-    pairs = events.select(names).group_by(names).aggregate([]).to_pylist()
-    versions: dict[str, tuple[int, ...]] = {}
-    for category, version in sorted(tuple(pair[name] for name in names) for pair in pairs):
-        versions[category] = (*versions.get(category, ()), version)
-    return versions

@@ -53,9 +53,9 @@ class Batch:
     by ``repeated``.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, validator: Validator | None = None) -> None:
         self._registry = registry
-        self._validator = Validator(registry)
+        self._validator = validator or Validator(registry)
         self._lines: list[Line] = []
         self._chunks: list[pa.RecordBatch] = []
         self._ids: dict[str, int] = {}
@@ -133,7 +133,7 @@ class Batch:
 
     def _add_checked(self, events: pa.Table) -> None:
         try:
-            table = columns.checked(events, self._registry)
+            table = together(columns.in_halves(events, self._registry), self._registry)
         except InvalidEvent as error:
             if error.position:  # an earlier one may contradict another with its id
                 Batch(self._registry)._add_checked(events.slice(0, error.position))

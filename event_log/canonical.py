@@ -42,7 +42,6 @@ NULL_ITEM = 0xFFFF_FFFF
 QUIET_NAN = 0x7FF8_0000_0000_0000
 BYTES = pa.large_binary()
 EMPTY = pa.py_buffer(b"")
-NOTHING = pa.scalar(b"", BYTES)
 STRING, INTEGER, MOMENT, DAY, BOOLEAN, NUMBER = range(1, 7)
 LIST = 0x10
 KINDS = (
@@ -144,7 +143,9 @@ class _Parts:
         self._end_column()
         if len(self._columns) == 1 and not self._columns[0].null_count:
             return self._columns[0]
-        return pc.binary_join_element_wise(*self._columns, NOTHING, null_handling="skip")
+        # Made here, because the first scalar of a process lets Arrow import pandas.
+        nothing = pa.scalar(b"", BYTES)
+        return pc.binary_join_element_wise(*self._columns, nothing, null_handling="skip")
 
     def _add_numbers(self, numbers: Numbers) -> None:
         self._numbers.append((len(self._side_by_side), numbers))

@@ -29,6 +29,18 @@ def stamp(path: Path) -> None:
         file.write(_checksum(path, place))
 
 
+def stamped(text: bytes) -> bytes:
+    """A small file's content with its checksum in the place of the last one.
+
+    >>> stamped(b"stet.checksum=crc32:00000000")
+    b'stet.checksum=crc32:713692d9'
+    """
+    place = text.rindex(PREFIX, text.rindex(KEY.encode())) + len(PREFIX)
+    before, after = text[:place], text[place + DIGITS :]
+    checksum = zlib.crc32(before + b"0" * DIGITS + after)
+    return before + f"{checksum:08x}".encode() + after
+
+
 def holds(path: Path) -> bool:
     """Whether a file is, bit for bit, what it was when it was stamped."""
     try:
@@ -48,11 +60,17 @@ def _place(path: Path) -> int:
             start = max(size - tail, 0)
             file.seek(start)
             found = file.read()
-            key = found.rfind(KEY.encode())
-            prefix = found.find(PREFIX, key) if key >= 0 else -1
-            if prefix >= 0:
-                return start + prefix + len(PREFIX)
+            place = _place_in(found)
+            if place >= 0:
+                return start + place
     raise ValueError(f"{path} has no checksum")
+
+
+def _place_in(tail: bytes) -> int:
+    """Where the digits are in the end of a file; -1 when they are not in it."""
+    key = tail.rfind(KEY.encode())
+    prefix = tail.find(PREFIX, key) if key >= 0 else -1
+    return prefix + len(PREFIX) if prefix >= 0 else -1
 
 
 def _checksum(path: Path, place: int) -> bytes:

@@ -6,6 +6,7 @@ are accepted or refused alike, with the same field, place and reason.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -21,8 +22,24 @@ from event_log.validation import FIRST_INSTANT, LAST_INSTANT, NAME_LIMIT, Valida
 
 REST = ("event_id", "occurred_at", "actor", "correlation_id", "causation_id")
 FIRST_DAY, LAST_DAY = (moment // 86_400_000_000 for moment in (FIRST_INSTANT, LAST_INSTANT))
+WORTH_A_THREAD = 16_384
+"""Events from which on a second thread saves more than it costs."""
 CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
 """As in ``validation``, in the notation of Arrow's regular expressions (RE2)."""
+
+
+def in_halves(events: pa.Table, registry: Registry) -> list[pa.Table]:
+    """What ``checked`` gives, in one table or two: many events are checked in two threads."""
+    half = len(events) // 2
+    if half < WORTH_A_THREAD:
+        return [checked(events, registry)]
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(checked, events.slice(half), registry)
+        first = checked(events.slice(0, half), registry)
+        try:
+            return [first, coming.result()]
+        except InvalidEvent as error:
+            raise InvalidEvent(error.field, error.reason, error.position + half) from None
 
 
 def checked(events: pa.Table, registry: Registry) -> pa.Table:

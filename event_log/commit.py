@@ -7,7 +7,7 @@ that stand in the file, the positions of producers, and the checksum of the file
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,9 +29,12 @@ GROUP_EVENTS = 16_384
 """Events in a row group: small enough to skip to one event, large enough to scan fast."""
 FEW_EVENTS = 256
 """Below this a dictionary and statistics for every column cost more than they save."""
+COMPRESSION = "snappy"
+"""A commit is written by who waits for it, and sealed into a smaller file later: with zstd, whose
+files are half as large, 100,000 events of 700 bytes take a third longer to append."""
 UNDICTIONARIED = {"sequence", "event_id", "version", "digest"}
 
-UNREADABLE = (OSError, pa.ArrowException)
+UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 """What reading a damaged file raises."""
 
 SchemaVersions = Mapping[str, tuple[int, ...]]
@@ -87,7 +90,8 @@ def first_of(name: str) -> int:
 class Writer:
     """Writes events to a Parquet file, while the next ones are made by the calling thread.
 
-    ``footer`` is given when all events have been handed over; then the checksum is stamped.
+    ``few`` events are put together in memory and written at once, which is three times as fast.
+    The footer is given when all events have been handed over; then the checksum is stamped.
     """
 
     def __init__(
@@ -97,14 +101,16 @@ class Writer:
         *,
         few: bool,
         group_events: int = GROUP_EVENTS,
+        compression: str = COMPRESSION,
         **options: Any,
     ) -> None:
         self._path = path
         self._group_events = group_events
+        self._memory = pa.BufferOutputStream() if few else None
         self._file = pq.ParquetWriter(
-            path,
+            self._memory or path,
             schema,
-            compression=_compression(schema, few),
+            compression=compression,
             use_dictionary=False if few else _dictionary_columns(schema),
             write_statistics=["sequence", "recorded_at"] if few else True,
             write_page_checksum=True,
@@ -113,21 +119,29 @@ class Writer:
         self._pool = None if few else ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
 
-    def write(self, events: pa.Table) -> None:
-        """Hand over events; they become row groups of their own."""
+    def write(self, events: pa.Table, then: Callable[[], None] | None = None) -> None:
+        """Hand over events; they become row groups of their own. ``then`` is called after it."""
+        self._wait()
         if self._pool is None:
-            self._file.write_table(events, row_group_size=self._group_events)
-            return
-        self._wait()
-        self._writing = self._pool.submit(self._file.write_table, events, self._group_events)
+            self._write(events, then)
+        else:
+            self._writing = self._pool.submit(self._write, events, then)
 
-    def close(self, footer: Mapping[str, str]) -> None:
-        """Write the footer and the checksum."""
+    def _write(self, events: pa.Table, then: Callable[[], None] | None) -> None:
+        self._file.write_table(events, row_group_size=self._group_events)
+        if then is not None:
+            then()
+
+    def close(self, footer: Callable[[], Mapping[str, str]]) -> None:
+        """Write the footer, which is asked for when all events are written, and the checksum."""
         self._wait()
-        self._file.add_key_value_metadata(dict(footer))
+        self._file.add_key_value_metadata(dict(footer()))
         self._file.close()
         self.abandon()
-        checksum.stamp(self._path)
+        if self._memory is None:
+            checksum.stamp(self._path)
+        else:
+            self._path.write_bytes(checksum.stamped(self._memory.getvalue().to_pybytes()))
 
     def abandon(self) -> None:
         """Let go of the thread; what was not closed is no Parquet file."""
@@ -138,14 +152,6 @@ class Writer:
         if self._writing is not None:
             writing, self._writing = self._writing, None
             writing.result()
-
-
-def _compression(schema: pa.Schema, few: bool) -> str | dict[str, str]:
-    """Of few events only the prose is worth it: a compressed page of ten bytes is no smaller."""
-    if not few:
-        return "zstd"
-    structs = [column for column in schema if pa.types.is_struct(column.type)]
-    return {f"{c.name}.{f.name}": "zstd" for c in structs for f in c.type if f.type == TEXT}
 
 
 def _dictionary_columns(schema: pa.Schema) -> list[str]:
@@ -168,11 +174,11 @@ def read_metadata(path: Path) -> CommitMetadata:
         about = file.metadata.metadata or {}
     first = first_of(path.name)
     said = about.get(b"stet.format", FORMAT)
-    if said != FORMAT:
+    if said != FORMAT and checksum.holds(path):
         found_format = said.decode(errors="replace")
         raise EventLogError(f"{path} has the format {found_format}, {_other(said)}")
     try:
-        found = _metadata(about)
+        found = _metadata(about) if said == FORMAT else None
     except (KeyError, ValueError, TypeError, AttributeError):
         found = None
     if found is None or found.first != first or found.last < first:
@@ -215,9 +221,15 @@ def reader(path: Path, *, checksums: bool = False) -> pq.ParquetFile:
     except FileNotFoundError:
         raise DamagedLog(f"{path} is missing; restore it from a backup", begins(path)) from None
     except UNREADABLE as error:
-        raise DamagedLog(
-            f"{path} cannot be read ({error}); restore it from a backup", begins(path)
-        ) from None
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: Exception) -> DamagedLog:
+    """The error that what lies at a path is not what was written there."""
+    if path.is_dir():
+        return DamagedLog(f"{path} is a directory; move it away", begins(path))
+    said = f"{path} cannot be read ({error}); restore it from a backup"
+    return DamagedLog(said, begins(path))
 
 
 def begins(path: Path | str) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import bisect
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from event_log import commit, manifest
 from event_log.commit import CommitMetadata
@@ -15,10 +16,14 @@ from event_log.manifest import Group, Manifest
 from event_log.schemas import Schemas
 from event_log.store import Store
 
+T = TypeVar("T")
+Anchor = tuple[str, object]
+"""The name of a file, and its identity."""
+
 REMEMBERED = 65_536
 """Footers kept in memory. A commit never changes, so each is read once."""
 ATTEMPTS = 5
-"""How often what is listed is listed again when someone seals at the same time."""
+"""How often it is looked again when someone seals and removes files at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,7 @@ class Commits:
     """The parts of a log seen so far; ``refresh`` looks for the next ones by name.
 
     A commit is visible only when all before it are, because its name is the sequence after theirs:
-    what was once seen as the end of the log never gains an event before it. Sealing replaces the
-    files of commits, never their events.
+    what was seen never gains an event before it. Sealing replaces files, never events.
     """
 
     def __init__(self, store: Store) -> None:
@@ -46,29 +50,78 @@ class Commits:
         self.manifest = Manifest()
         self._firsts: list[int] = []
         self._last = 0
-        self._anchor: tuple[str, object] | None = None
+        self._seen = 0
+        self._anchor: Anchor | None = None
         self._lock = threading.RLock()
         self._remembered: dict[int, CommitMetadata] = {}
 
     def refresh(self) -> int:
         """Look for new commits; returns the head, 0 for an empty log.
 
-        Raises ``DamagedLog`` when what was seen before is not there any more.
+        Raises ``DamagedLog`` when what was seen before is not there.
         """
         with self._lock:
-            if self._anchor is None or not self._anchored():
-                self._list()
-            while self.store.exists(following := manifest.name_of(self.manifest.through + 1)):
-                self._adopt(self._load(following))
-            while self.store.exists(commit.name_of(self._last + 1)):
-                self._add(self._about(self._last + 1))
+            lost = not self._anchored()
+            for attempt in range(ATTEMPTS):
+                try:
+                    if lost or attempt:
+                        self._list()
+                    if self._followed():
+                        break
+                except DamagedLog:
+                    if attempt == ATTEMPTS - 1:
+                        raise
+            self._seen = self._last
             return self._last
+
+    def _followed(self) -> bool:
+        """Take in what follows; False when what was seen is removed meanwhile: see ``anchor``."""
+        anchor, before = self._anchor, (self.manifest.since, self._last)
+        while self.store.exists(following := manifest.name_of(self.manifest.through + 1)):
+            self._adopt(self._load(following))
+        while self.store.exists(commit.name_of(self._last + 1)):
+            self._add(self._about(self._last + 1))
+        return before == (self.manifest.since, self._last) or self.holds(anchor)
+
+    def anchor(self, sequence: int) -> Anchor | None:
+        """The file that a log with this head ends with, if that is the head now.
+
+        What is sealed is removed in the order of the log: while this is there, no later name was
+        ever free for a second time.
+        """
+        with self._lock:
+            return self._anchor if self._last == sequence else None
+
+    def holds(self, anchor: Anchor | None) -> bool:
+        """Whether a file is there still."""
+        try:
+            return anchor is not None and self.store.identity(anchor[0]) == anchor[1]
+        except FileNotFoundError:
+            return False
 
     def extend(self, about: CommitMetadata) -> None:
         """Take in the commit that was just written, if it follows what was seen."""
         with self._lock:
             if about.first == self._last + 1:
                 self._add(self._remember(about))
+                self._seen = self._last
+
+    def overtaken(self, seen: Manifest) -> bool:
+        """Look anew; whether someone has sealed since there was this manifest."""
+        with self._lock:
+            self._anchor = None if self._anchored() else self._anchor
+            self.refresh()
+            return self.manifest.since != seen.since
+
+    def again(self, act: Callable[[], T]) -> T:
+        """What ``act`` comes to; once more when what it reads was sealed and removed meanwhile."""
+        while True:
+            seen = self.manifest
+            try:
+                return act()
+            except DamagedLog:
+                if not self.overtaken(seen):
+                    raise
 
     @property
     def last(self) -> int:
@@ -84,12 +137,8 @@ class Commits:
             return self.manifest.recorded_to
 
     def __len__(self) -> int:
-        """How many commits are open: not sealed yet."""
+        """How many commits are not sealed."""
         return len(self._firsts)
-
-    def path(self, first: int) -> Path:
-        """Where the commit that begins at a sequence lies."""
-        return self.locate(commit.name_of(first))
 
     def locate(self, name: str) -> Path:
         """A local file with the content that a name has in the store."""
@@ -136,9 +185,9 @@ class Commits:
             yield Segment(first, last)
 
     def producers(self, after: int, until: int) -> dict[str, tuple[int, int]]:
-        """The positions that producers reached with the events after a sequence and up to another.
+        """The positions that producers reached with the events after a sequence, until another.
 
-        With each the last sequence of the commit that reached it. What is sealed is taken as one.
+        With each the last sequence of the commit with it. What is sealed is taken as one.
         """
         with self._lock:
             sealed = self.manifest
@@ -151,7 +200,7 @@ class Commits:
     def recorded_by(self, microseconds: int) -> int:
         """The last sequence of the last segment that was recorded by an instant, as a whole.
 
-        The group that follows it may hold some more that were.
+        The group after it may hold some more.
         """
         with self._lock:
             groups = self.manifest.groups
@@ -185,34 +234,22 @@ class Commits:
 
     def _anchored(self) -> bool:
         """Whether the last file seen is there still; raises when it is another one."""
-        assert self._anchor is not None  # noqa: S101 - asked by refresh
-        name, identity = self._anchor
-        try:
-            found = self.store.identity(name)
-        except FileNotFoundError:
-            return False
-        if found != identity:
+        if self.holds(self._anchor):
+            return True
+        if self._anchor and self.store.exists(name := self._anchor[0]):
             raise DamagedLog(
                 f"{self.store.where(name)} was replaced while the log was open; "
                 "open it again, and verify it",
                 commit.begins(name),
             )
-        return True
+        return False
 
     def _list(self) -> None:
         """Begin with what is in the folders."""
-        before = self._last
-        for _ in range(ATTEMPTS):
-            firsts = self._listed()
-            try:
-                found = self._newest()
-            except FileNotFoundError:
-                continue  # a newer one has just replaced it
-            firsts = firsts[bisect.bisect_right(firsts, found.through) :]
-            if not firsts or firsts[0] == found.through + 1:
-                break
+        firsts, found = self._listed(), self._newest()
+        firsts = firsts[bisect.bisect_right(firsts, found.through) :]
         last = self._about(firsts[-1]).last if firsts else found.through
-        if last < before:
+        if last < self._seen:
             raise self._missing(last + 1)
         self.manifest, self._firsts, self._last = found, firsts, last
         self.newest_schemas = self.schemas.newest()
@@ -221,9 +258,8 @@ class Commits:
     def _listed(self) -> list[int]:
         """The first sequences of the commits in the folder.
 
-        A file that appears while a folder is listed may be left out although a later one is not.
-        So the folder is listed twice: of the files up to the last of the first listing, the
-        second misses none.
+        A file that appears while a folder is listed may be left out although a later one is not;
+        of those up to the last of a first listing, a second misses none.
         """
         names = self.store.names(commit.FOLDER, commit.SUFFIX)
         again = self.store.names(commit.FOLDER, commit.SUFFIX) if names else []
@@ -234,10 +270,17 @@ class Commits:
         return self._load(f"{manifest.FOLDER}/{name}") if name else Manifest()
 
     def _load(self, name: str) -> Manifest:
-        return Manifest.from_json(self.store.path(name).read_bytes(), Path(name).name)
+        try:
+            return Manifest.from_json(self.store.path(name).read_bytes(), Path(name).name)
+        except FileNotFoundError:
+            raise self.missing(name) from None
+        except OSError as error:
+            raise commit.unreadable(self.store.path(name), error) from None
 
     def _about(self, first: int) -> CommitMetadata:
-        return self._remembered.get(first) or self._remember(commit.read_metadata(self.path(first)))
+        return self._remembered.get(first) or self._remember(
+            commit.read_metadata(self.locate(commit.name_of(first)))
+        )
 
     def _remember(self, about: CommitMetadata) -> CommitMetadata:
         if len(self._remembered) >= REMEMBERED:

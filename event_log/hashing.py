@@ -100,6 +100,17 @@ class Hashing:
                 lane[where] += added
 
 
+def one(name: str) -> pa.StringArray:
+    """A column of one name, out of its bytes: ``pa.array`` would import pandas, which takes long.
+
+    >>> one("tag/whales").to_pylist()
+    ['tag/whales']
+    """
+    text = name.encode()
+    ends = np.array([0, len(text)], np.int32)
+    return pa.StringArray.from_buffers(1, pa.py_buffer(ends), pa.py_buffer(text))
+
+
 def _aligned(names: pa.Array) -> tuple[Places, Hashes]:
     """Where each name begins and ends in the bytes of all, and these as padded 64-bit words."""
     _, offsets, text = names.buffers()

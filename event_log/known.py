@@ -26,8 +26,8 @@ from event_log.digest import canonical_forms
 from event_log.errors import InvalidEvent
 from event_log.event import Receipt
 from event_log.index import Found
+from event_log.part import Part
 from event_log.pending import Pending
-from event_log.reading import Part
 from event_log.roots import digest_at
 
 PLACED = ("sequence", "version", "schema_version", "recorded_at")
@@ -115,6 +115,12 @@ def receipt_at(commits: Commits, sequence: int) -> Receipt:
     """The receipt of the event at a sequence."""
     part = Part(["version"], sequence - 1, sequence)
     version = next(reading.batches(commits, part, Registry(()))).column("version")[0].as_py()
-    if sequence > commits.manifest.through:  # its writer may have died before it was durable
-        commits.store.make_durable(commit.name_of(commits.at(sequence).first))
+    commits.store.make_durable(commits.again(lambda: _holding(commits, sequence)))
     return Receipt(sequence, sequence, version, digest_at(commits, sequence).hex(), 0)
+
+
+def _holding(commits: Commits, sequence: int) -> str:
+    """The name that has to survive for an event to: who wrote it may have died before it did."""
+    if sequence <= commits.manifest.through:
+        return commits.manifest.name
+    return commit.name_of(commits.at(sequence).first)

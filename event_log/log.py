@@ -20,7 +20,9 @@ from event_log.pending import Pending
 from event_log.proof import Proof, prove
 from event_log.snapshot import Point, Snapshot, locate
 from event_log.store import Store, open_store
+from event_log.subscribers import FOLDER, SubscriptionStatus, subscriptions
 from event_log.subscription import Subscription
+from event_log.validation import Validator
 from event_log.validation import name as checked_name
 from event_log.watching import Watch, wait_for, watch
 
@@ -44,6 +46,7 @@ class EventLog:
 
     def __init__(self, location: Path | str | Store, categories: Sequence[Category]) -> None:
         self.registry = Registry(tuple(categories))
+        self._validator = Validator(self.registry)
         self._store = open_store(location) if isinstance(location, str | Path) else location
         self._commits = Commits(self._store)
         self._lookup = Lookup(self._commits, EventIndex(self._store.local / "cache/index.sqlite"))
@@ -115,8 +118,10 @@ class EventLog:
         for none; ``WrongPosition`` tells that it is not. Raises what ``append`` raises.
 
         >>> import tempfile
-        >>> from newsroom.categories import CATEGORIES
-        >>> log = EventLog(tempfile.mkdtemp(), CATEGORIES)
+        >>> from event_log import Effect, EventType
+        >>> tag = Category("tag", pa.schema([("name", pa.string())]),
+        ...                (EventType("TagDefined", Effect.CREATES, ("name",)),))
+        >>> log = EventLog(tempfile.mkdtemp(), (tag,))
         >>> events = pa.table({"stream": ["tag/a", "tag/b"], "type": ["TagDefined"] * 2,
         ...                    "tag": [{"name": "A"}, {"name": "B"}]})
         >>> log.append_many(events, producer="tags", position=2).added
@@ -130,7 +135,7 @@ class EventLog:
 
     def batch(self) -> Batch:
         """An empty batch for this log, to be filled and handed to ``commit``."""
-        return Batch(self.registry)
+        return Batch(self.registry, self._validator)
 
     def commit(
         self,
@@ -222,8 +227,12 @@ class EventLog:
         See ``Subscription``. Its checkpoint lies in ``subscriptions/`` below ``path``: with an
         object store, on this machine. Raises ``SubscriptionHeld`` when someone holds the name.
         """
-        folder = self.path / "subscriptions"
+        folder = self.path / FOLDER
         return Subscription(self, folder, name, self._watch(), categories, from_, explicit)
+
+    def subscriptions(self) -> list[SubscriptionStatus]:
+        """The subscriptions that have a checkpoint here, by name, with their lag and holder."""
+        return subscriptions(self, self.path / FOLDER)
 
     def _watch(self) -> Watch:
         return watch(self._store.watch_folder(commit.FOLDER))
@@ -235,6 +244,12 @@ class EventLog:
         """How many commits are not sealed yet."""
         self._commits.refresh()
         return len(self._commits)
+
+    @property
+    def sealed_through(self) -> int:
+        """The last sequence that is sealed; 0 when nothing is."""
+        self._commits.refresh()
+        return self._commits.manifest.through
 
     def seal(self, grace_seconds: float = sealing.GRACE_SECONDS) -> sealing.Sealed:
         """Rewrite the open commits into large files for scanning; see ``sealing.seal``."""
@@ -257,7 +272,8 @@ class EventLog:
     def verify(self, after: int = 0, until: int | None = None) -> verification.Verified:
         """Recompute every digest; raises ``DamagedLog`` at the first sequence that does not fit.
 
-        With ``after`` and ``until`` only the events between; what is before is believed.
+        With ``after`` and ``until`` only the parts that hold the events between; what is before is
+        believed. Raises ``InvalidPoint`` for events that the log does not have.
         """
         self._commits.refresh()
         return verification.verify(self._commits, after, until)

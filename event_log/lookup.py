@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -21,7 +22,7 @@ from event_log.database import DamagedIndex, Place
 from event_log.errors import DamagedLog
 from event_log.hashing import LONGEST, Places
 from event_log.index import EventIndex, Found
-from event_log.reading import Part
+from event_log.part import Part
 from event_log.roots import NO_CATEGORIES, digest_at
 from event_log.validation import possible
 
@@ -120,7 +121,8 @@ class Lookup:
             if until - after >= BACKLOG_EVENTS or until == head:
                 through = (until, digest_at(self._commits, until).hex())
                 batches = list(self._events(after, until))
-                self._index.extend(after, through, batches, self._commits.producers(after, until))
+                said = self._commits.again(partial(self._commits.producers, after, until))
+                self._index.extend(after, through, batches, said)
                 after = until
 
     def _continues(self, place: Place, head: int) -> bool:
@@ -194,7 +196,7 @@ class Lookup:
     def _said(self, head: int, producer: str | None) -> tuple[int, int] | None:
         if producer is None:
             return None
-        return self._commits.producers(0, head).get(producer)
+        return self._commits.again(lambda: self._commits.producers(0, head)).get(producer)
 
     def _events(self, after: int, until: int) -> Iterator[pa.RecordBatch]:
         """The events after a sequence and up to another, with the columns of ``INDEXED``."""
@@ -203,6 +205,8 @@ class Lookup:
 
 def _asked(names: Names) -> pa.Array:
     """What is asked for as one Arrow array, without what no log can have."""
+    if not len(names):
+        return pa.nulls(0, pa.string())
     if isinstance(names, pa.ChunkedArray):
         names = names.combine_chunks()
     elif not isinstance(names, pa.Array):

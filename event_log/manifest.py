@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from event_log import checksum
 from event_log.errors import DamagedLog, EventLogError
 from event_log.merkle import Frontier
 
@@ -106,7 +107,9 @@ class Manifest:
             "groups": [asdict(group) for group in self.groups],
             "producers": dict(self.producers),
         }
-        return orjson.dumps(said, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        said[checksum.KEY] = checksum.EMPTY
+        text = orjson.dumps(said, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return checksum.stamped(text)
 
     @classmethod
     def from_json(cls, text: bytes, name: str) -> Manifest:
@@ -121,11 +124,13 @@ class Manifest:
             found = _read(said)
             if found.name != f"{FOLDER}/{name}":
                 raise ValueError("the manifest has another name")
+            if checksum.stamped(text) != text:
+                raise ValueError("it is not as it was written")
             if found.frontier.root.hex() != said["digest"]:
                 raise ValueError("the frontier is not that of the digest")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DamagedLog(
-                f"{FOLDER}/{name} is not a whole manifest ({error}); restore it from a backup"
+                f"{FOLDER}/{name} is not a whole manifest ({error}); restore it from a backup", 1
             ) from None
         _check(found, name)
         return found
@@ -160,6 +165,11 @@ def _check(found: Manifest, name: str) -> None:
         raise DamagedLog(
             f"{FOLDER}/{name} does not list what it says is sealed; restore it from a backup",
             expected,
+        )
+    if found.groups and found.groups[-1].digest != found.frontier.root.hex():
+        raise DamagedLog(
+            f"{FOLDER}/{name} has two digests of what is sealed; restore it from a backup",
+            found.groups[-1].first,
         )
 
 

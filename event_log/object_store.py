@@ -43,6 +43,7 @@ SILENCE = "30s"
 """How long an answer may take, the sending of a small file included."""
 TRANSFER = "900s"
 """How long a file may take: 128 MB at 150 KB a second."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(milliseconds=100), timedelta(seconds=5)
 SMALL_BYTES = 4 << 20
 CHUNK_BYTES = 8 << 20
 MARK = "stetput"
@@ -284,11 +285,7 @@ def _client(url: str, patience: float, timeout: str) -> Client:
     retries: RetryConfig = {
         "max_retries": 100,  # until the time is over
         "retry_timeout": timedelta(seconds=patience),
-        "backoff": {
-            "init_backoff": timedelta(milliseconds=100),
-            "max_backoff": timedelta(seconds=5),
-            "base": 2,
-        },
+        "backoff": {"init_backoff": FIRST_PAUSE, "max_backoff": LONGEST_PAUSE, "base": 2},
     }
     options: Any = {"timeout": timeout, "read_timeout": timeout, **given}
     return from_url(url, client_options=options, retry_config=retries)

@@ -2,112 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from event_log import commit
 from event_log.category import ENVELOPE, Registry
 from event_log.commits import Commits, Segment
-from event_log.errors import DamagedLog, EventLogError
+from event_log.errors import DamagedLog
 from event_log.event import Event
-from event_log.manifest import Group, SealedFile, span_of
+from event_log.manifest import Group, span_of
+from event_log.objects import events
+from event_log.part import BATCH_EVENTS, Part
 from event_log.upcast import to_read, upcast
 from event_log.validation import possible
 
-BATCH_EVENTS = 16_384
+T = TypeVar("T")
 
 
 def schema(registry: Registry) -> pa.Schema:
     """The envelope, then every category's struct: what a scan of everything gives."""
     return pa.schema([*ENVELOPE, *(pa.field(n, c.struct) for n, c in registry.items())])
-
-
-@dataclass(frozen=True)
-class Part:
-    """What of the log is asked for: columns, ``after < sequence <= until``, and perhaps less.
-
-    ``categories`` and ``streams`` say what is enough to read, ``among`` (sorted) the only
-    sequences that are wanted.
-    """
-
-    columns: Sequence[str] | None
-    """None stands for all that a file has, as it is written."""
-    after: int
-    until: int
-    categories: Sequence[str] | None = None
-    streams: Sequence[str] | None = None
-    among: np.ndarray | None = None
-
-    @classmethod
-    def of(
-        cls,
-        columns: Sequence[str],
-        sequences: np.ndarray,
-        categories: Sequence[str] | None = None,
-        streams: Sequence[str] | None = None,
-    ) -> Part:
-        """Just the events of these sequences; their categories and streams if they are known."""
-        among = np.sort(sequences)
-        first, last = (int(among[0]), int(among[-1])) if len(among) else (1, 0)
-        return cls(columns, first - 1, last, categories, streams, among)
-
-    def wants(self, first: int, last: int) -> bool:
-        """Whether anything between two sequences is asked for."""
-        if self.among is not None:
-            place = int(np.searchsorted(self.among, first))
-            return place < len(self.among) and bool(self.among[place] <= last)
-        return first <= self.until and last > self.after
-
-    def within(self, file: SealedFile) -> bool:
-        """Whether a sealed file can hold any of it."""
-        known = self.categories is None or file.category in self.categories
-        return known and self.wants(file.first, file.last)
-
-    def groups(self, file: pq.ParquetFile) -> Iterator[tuple[int, int]]:
-        """The row groups that can hold any of it, each with its first sequence."""
-        stream = file.schema_arrow.names.index("stream")
-        for number in range(file.num_row_groups):
-            group = file.metadata.row_group(number)
-            sequences = group.column(0).statistics
-            if not self.wants(sequences.min, sequences.max):
-                continue
-            if self.streams is None or self._may_hold(group.column(stream).statistics):
-                yield number, sequences.min
-
-    def _may_hold(self, names: Any) -> bool:
-        """Whether one of the streams can be in a row group, by its statistics of the names."""
-        if names is None or not names.has_min_max:
-            return True
-        return any(names.min <= wanted <= names.max for wanted in self.streams or ())
-
-    def read(self, file: pq.ParquetFile, path: Path, groups: list[int]) -> Iterator[pa.RecordBatch]:
-        """The events of row groups that are asked for, with the columns that the file has."""
-        names = file.schema_arrow.names
-        columns = names if self.columns is None else self.columns
-        wanted = [*dict.fromkeys(["sequence", *(name for name in columns if name in names)])]
-        try:
-            for batch in file.iter_batches(BATCH_EVENTS, row_groups=groups, columns=wanted):
-                inside = self._inside(batch.column("sequence"))
-                yield batch.filter(inside) if inside.false_count else batch
-        except commit.UNREADABLE as error:
-            raise DamagedLog(
-                f"{path} cannot be read ({error}); restore it from a backup", commit.begins(path)
-            ) from None
-
-    def _inside(self, sequences: pa.Array) -> pa.BooleanArray:
-        if self.among is not None:
-            here = sequences.to_numpy()
-            places = np.searchsorted(self.among, here).clip(max=len(self.among) - 1)
-            return pa.array(self.among[places] == here)
-        return pc.and_(pc.greater(sequences, self.after), pc.less_equal(sequences, self.until))
 
 
 Shape = Callable[[pa.RecordBatch], pa.RecordBatch]
@@ -127,18 +49,37 @@ def batches(commits: Commits, part: Part, registry: Registry) -> Iterator[pa.Rec
     def shape(batch: pa.RecordBatch) -> pa.RecordBatch:
         return _shaped(upcast(batch, registry), wanted, types)
 
+    while True:
+        seen, last = commits.manifest, part.after
+        try:
+            for end, batch in _in_segments(commits, part, shape):
+                yield batch
+                last = end
+            return
+        except DamagedLog:
+            if not commits.overtaken(seen):
+                raise
+            part = part.behind(last)  # what was read is sealed and removed; go on where it is now
+
+
+def _in_segments(
+    commits: Commits, part: Part, shape: Shape
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The events of a part in order, each batch with its last sequence."""
     for segment in commits.segments(part.after, part.until):
         if not part.wants(segment.first, segment.last):
             continue
-        if segment.group is None:
-            yield from (shape(batch) for batch in in_commit(commits, segment, part))
-        else:
+        if segment.group is not None:
             yield from _in_order(commits, segment.group, part, shape)
+            continue
+        for batch in in_commit(commits, segment, part):
+            if len(batch):
+                yield batch.column("sequence")[-1].as_py(), shape(batch)
 
 
 def in_commit(commits: Commits, segment: Segment, part: Part) -> Iterator[pa.RecordBatch]:
     """The events of an open commit, in order, as they are written."""
-    path = commits.path(segment.first)
+    path = commits.locate(commit.name_of(segment.first))
     with commit.reader(path) as file:
         following = segment.first + file.metadata.num_rows
         if following != segment.last + 1:
@@ -180,6 +121,10 @@ def whole(path: Path) -> Iterator[pa.RecordBatch]:
 
 def written(commits: Commits, sequence: int) -> pa.RecordBatch:
     """One event as it is written, not upcast: a batch of one line."""
+    return commits.again(lambda: _written(commits, sequence))
+
+
+def _written(commits: Commits, sequence: int) -> pa.RecordBatch:
     part = Part(None, sequence - 1, sequence)
     segment = commits.segments(sequence - 1, sequence)[0]
     if segment.group is None:
@@ -189,15 +134,28 @@ def written(commits: Commits, sequence: int) -> pa.RecordBatch:
     return next(batch for batch in found if len(batch))
 
 
-def _in_order(commits: Commits, group: Group, part: Part, shape: Shape) -> Iterator[pa.RecordBatch]:
-    for _, found in in_group(commits, group, part):
+def _in_order(
+    commits: Commits, group: Group, part: Part, shape: Shape
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    for found in _ahead(batches for _, batches in in_group(commits, group, part)):
         if not found:
             continue
         sequences = pa.chunked_array([batch.column("sequence") for batch in found])
-        table = pa.Table.from_batches([shape(batch) for batch in found])
+        table = pa.Table.from_batches([shape(batch) for batch in found]).combine_chunks()
         order = pc.sort_indices(sequences)
-        for start in range(0, len(table), BATCH_EVENTS):
-            yield from table.take(order.slice(start, BATCH_EVENTS)).combine_chunks().to_batches()
+        place = 0
+        for batch in table.take(order).to_batches(BATCH_EVENTS):
+            place += len(batch)
+            yield sequences[order[place - 1].as_py()].as_py(), batch
+
+
+def _ahead(items: Generator[T, None, None]) -> Iterator[T]:
+    """The items, of which the next is made while one is used."""
+    with closing(items), ThreadPoolExecutor(1) as pool:  # it is closed when no thread is in it
+        coming = pool.submit(next, items, None)
+        while (found := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield found
 
 
 def _shaped(batch: pa.RecordBatch, columns: Sequence[str], types: pa.Schema) -> pa.RecordBatch:
@@ -222,26 +180,8 @@ def of_stream(
     category = stream.partition("/")[0]
     columns = [*ENVELOPE.names, *([category] if category in registry else [])]
     part = Part.of(columns, np.array(sequences, np.int64), [category], [stream])
-    for batch in only(batches(commits, part, registry), {"stream": [stream]}):
-        yield from events(batch)
-
-
-def events(batch: pa.RecordBatch) -> Iterator[Event]:
-    """The events of a batch of all columns, as objects."""
-    envelope = [batch.column(name).to_pylist() for name in ENVELOPE.names]
-    structs = {
-        name: batch.column(name) for name in batch.schema.names if name not in ENVELOPE.names
-    }
-    envelopes: Iterable[Any] = zip(*envelope, strict=True)
-    for place, values in enumerate(envelopes):
-        if values[3] not in structs:
-            raise EventLogError(
-                f"sequence {values[0]}: {values[3]!r} is none of the categories that this log "
-                f"was opened with ({', '.join(structs)})"
-            )
-        data = structs[values[3]][place].as_py() or {}
-        carried = {k: v for k, v in data.items() if v is not None}
-        yield Event(*(*values, carried))
+    for batch in batches(commits, part, registry):
+        yield from (event for event in events(batch) if event.stream == stream)
 
 
 def only(

@@ -10,18 +10,21 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from event_log import reading
+from event_log import manifest, reading
 from event_log.category import Registry
 from event_log.commits import Commits
-from event_log.manifest import SPAN, span_of
 from event_log.merkle import WIDTH, Frontier
-from event_log.reading import Part
+from event_log.part import Part
 
 NO_CATEGORIES = Registry(())
 
 
 def frontier_at(commits: Commits, sequence: int) -> Frontier:
     """The frontier of the events 1 to a sequence that was seen."""
+    return commits.again(lambda: _frontier_at(commits, sequence))
+
+
+def _frontier_at(commits: Commits, sequence: int) -> Frontier:
     sealed = commits.manifest
     if sequence == 0:
         return Frontier.empty()
@@ -34,8 +37,8 @@ def frontier_at(commits: Commits, sequence: int) -> Frontier:
         return frontier_at(commits, about.first - 1).append(
             digests(commits, about.first - 1, sequence)
         )
-    span = span_of(sequence)
-    return sealed.frontier_at_span(span).append(digests(commits, span * SPAN, sequence))
+    span = manifest.span_of(sequence)
+    return sealed.frontier_at_span(span).append(digests(commits, span * manifest.SPAN, sequence))
 
 
 def digest_at(commits: Commits, sequence: int) -> bytes:

@@ -130,10 +130,10 @@ class SortedKeys(Checked):
 
     def search(self, keys: Hashes, side: Literal["left", "right"]) -> Places:
         """For each key how many are below it ("left"), or not above it ("right")."""
-        blocks = np.maximum(np.searchsorted(self._fences, keys, side) - 1, 0)
         if len(keys) > FEW:
             self.check(slice(None))  # the search looks at any of them on its way
             return np.searchsorted(self.whole, keys, side)
+        blocks = np.maximum(np.searchsorted(self._fences, keys, side) - 1, 0)
         self.check(blocks)
         starts = (blocks * self._each).tolist()
         found = [

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from event_log.database import Listed
 from event_log.errors import DamagedLog
-from event_log.hashing import Hashes, Hashing, Places
+from event_log.hashing import Hashes, Hashing, Places, one
 from event_log.local_store import STALE_SECONDS
 from event_log.run import PLACE, Run, low_mask, mark_of, write
 
@@ -212,7 +212,7 @@ def versions(runs: Sequence[Run], hashing: Hashing, streams: pa.Array) -> dict[s
 
 def sequences(runs: Sequence[Run], hashing: Hashing, stream: str) -> list[int]:
     """The sequences of a stream's events in the runs, in order."""
-    (hashed,), (check,) = hashing.streams(pa.array([stream], pa.string()))
+    (hashed,), (check,) = hashing.streams(one(stream))
     found: list[int] = []
     for run in runs:
         found += run.sequences(hashed, check).tolist()

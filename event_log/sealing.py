@@ -9,18 +9,20 @@ killed in between leaves files that no manifest names; they are removed when the
 from __future__ import annotations
 
 import bisect
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from event_log import commit, manifest
 from event_log.commits import Commits
+from event_log.errors import DamagedLog, EventLogError
 from event_log.local_store import STALE_SECONDS
-from event_log.manifest import SPAN, Group, Manifest, span_of
+from event_log.manifest import Group, Manifest, span_of
 from event_log.merkle import Frontier
 from event_log.rewriting import Rewriting
 from event_log.roots import digests, frontier_at
-from event_log.store import Store
+from event_log.store import Store, StoreError, hint
 
 GRACE_SECONDS = 3600.0
 """How long commits stay that were sealed."""
@@ -75,23 +77,44 @@ def _seal(commits: Commits) -> Sealed | None:
     base, head, count = commits.manifest, commits.last, len(commits)
     kept = _kept(base.groups, head - base.through)
     before = kept[-1].last if kept else 0
-    groups, spans = _rewritten(commits, before, head)
-    found = Manifest(
-        since=base.through + 1,
-        through=head,
-        sealed_at=time.time(),
-        frontier=frontier_at(commits, head),
-        spans=(*base.spans, *spans[len(base.spans) - before // SPAN :]),
-        groups=(*kept, *groups),
-        producers=commits.producers(0, head),
-    )
-    text = found.to_json()
-    files = [file for group in groups for file in group.files]
-    if not commits.store.put_if_absent(found.name, lambda path: _write(path, text)):
-        for file in files:
-            commits.store.delete(file.name)
+    names: list[str] = []
+    done = False
+    try:
+        groups, spans = _rewritten(commits, before, head, names)
+        found = Manifest(
+            since=base.through + 1,
+            through=head,
+            sealed_at=time.time(),
+            frontier=frontier_at(commits, head),
+            spans=(*base.spans, *spans[len(base.spans) - before // manifest.SPAN :]),
+            groups=(*kept, *groups),
+            producers=commits.again(lambda: commits.producers(0, head)),
+        )
+        text = found.to_json()
+        done = commits.store.put_if_absent(found.name, lambda path: _write(path, text))
+    except DamagedLog:
+        if not commits.overtaken(base):
+            raise
+    except OSError as error:
+        where = commits.store.local / "staging"
+        raise StoreError(f"cannot write to {where}: {hint(error)}. Nothing was sealed.") from error
+    finally:
+        if not done:
+            _give_up(commits.store, base, names)
+    if not done:
         return None
-    return Sealed(head, head - base.through, count, base.through - before, len(files))
+    return Sealed(head, head - base.through, count, base.through - before, len(names))
+
+
+def _give_up(store: Store, base: Manifest, names: list[str]) -> None:
+    """Remove the files that were written; not if the manifest is there that names them.
+
+    What cannot be removed is forgotten: see ``clean``.
+    """
+    with contextlib.suppress(EventLogError):
+        found = _loaded(store, Path(manifest.name_of(base.through + 1)).name) or Manifest()
+        for name in set(names) - found.files():
+            store.delete(name)
 
 
 def _write(path: Path, text: bytes) -> None:
@@ -113,31 +136,35 @@ def _full(group: Group) -> bool:
     return group.events >= GROUP_EVENTS // 2 or any(f.bytes >= FILE_BYTES // 2 for f in group.files)
 
 
-def _rewritten(commits: Commits, after: int, until: int) -> tuple[list[Group], list[bytes]]:
-    """Write the groups of a range of events; returns them, and the roots of the whole spans."""
+def _rewritten(
+    commits: Commits, after: int, until: int, names: list[str]
+) -> tuple[list[Group], list[bytes]]:
+    """Write the groups of a range of events; returns them, and the roots of the whole spans.
+
+    The names of the files are added to a list before there are files.
+    """
     groups: list[Group] = []
     spans: list[bytes] = []
-    try:
-        while after < until:
-            with Rewriting(commits, after) as rewriting:
-                while after < until and not rewriting.full(GROUP_EVENTS, FILE_BYTES):
-                    end = min(until, (span_of(after + 1) + 1) * SPAN)
-                    rewriting.take(end)
-                    if end % SPAN == 0:
-                        whole = Frontier.empty().append(digests(commits, end - SPAN, end))
-                        spans.append(whole.root)
-                    after = end
-                groups.append(rewriting.finish())
-    except BaseException:
-        for group in groups:
-            for file in group.files:
-                commits.store.delete(file.name)
-        raise
+    while after < until:
+        with Rewriting(commits, after) as rewriting:
+            while after < until and not rewriting.full(GROUP_EVENTS, FILE_BYTES):
+                end = min(until, (span_of(after + 1) + 1) * manifest.SPAN)
+                rewriting.take(end)
+                if end % manifest.SPAN == 0:
+                    whole = digests(commits, end - manifest.SPAN, end)
+                    spans.append(Frontier.empty().append(whole).root)
+                after = end
+            groups.append(rewriting.finish(names))
     return groups, spans
 
 
 def clean(store: Store, grace_seconds: float) -> int:
-    """Remove what manifests older than the grace period replaced; returns how many files."""
+    """Remove what manifests older than the grace period replaced; returns how many files.
+
+    First manifests, then files, then commits, each in the order of the log: so whoever still sees
+    the last file that he knows of has missed nothing (see ``Commits.anchor``). Raises
+    ``DamagedLog``, and removes nothing, when a sealed file is missing.
+    """
     names = store.names(manifest.FOLDER, manifest.SUFFIX)
     names = [name for name in names if name.startswith(manifest.PREFIX)]
     known = [found for name in names if (found := _loaded(store, name))]
@@ -147,15 +174,31 @@ def clean(store: Store, grace_seconds: float) -> int:
         return 0
     earlier = [found for found in known if found.since < settled.since]
     used = set().union(*(found.files() for found in known if found.since >= settled.since))
+    there = [f"{manifest.FOLDER}/{below}" for below in store.walk(manifest.FOLDER)]
+    if not _whole(store, settled, {*there}):
+        return 0  # someone else cleans as well
     replaced = [
-        *_commits_through(store, settled.through),
-        *sorted(set().union(*(found.files() for found in earlier)) - used),
         *(found.name for found in earlier),
-        *_forgotten(store, used.union(*(found.files() for found in known))),
+        *sorted(set().union(*(found.files() for found in earlier)) - used),
+        *_commits_through(store, settled.through),
+        *_forgotten(store, there, used.union(*(found.files() for found in known))),
     ]
+    if replaced:
+        store.make_durable(settled.name)  # who put it may have died before it was
     for name in replaced:
         store.delete(name)
     return len(replaced)
+
+
+def _whole(store: Store, settled: Manifest, there: set[str]) -> bool:
+    """Whether a manifest's files are there; False when it was replaced, raises when it was not."""
+    missing = [file for group in settled.groups for file in group.files if file.name not in there]
+    if not missing:
+        return True
+    if not store.exists(settled.name):
+        return False
+    where = store.where(missing[0].name)
+    raise DamagedLog(f"{where} is missing; restore it from a backup", missing[0].first)
 
 
 def _loaded(store: Store, name: str) -> Manifest | None:
@@ -172,12 +215,11 @@ def _commits_through(store: Store, through: int) -> list[str]:
     return [commit.name_of(first) for first in firsts[: bisect.bisect_right(firsts, through)]]
 
 
-def _forgotten(store: Store, used: set[str]) -> list[str]:
+def _forgotten(store: Store, there: list[str], used: set[str]) -> list[str]:
     """Data files that no manifest names, because who wrote them was killed more than a day ago."""
     forgotten = []
-    for below in store.walk(manifest.FOLDER):
-        name = f"{manifest.FOLDER}/{below}"
-        if not below.endswith(commit.SUFFIX) or name in used:
+    for name in there:
+        if not name.endswith(commit.SUFFIX) or name in used:
             continue
         try:
             if store.modified(name) < time.time() - STALE_SECONDS:

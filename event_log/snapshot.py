@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from event_log import commit, reading
+from event_log import commit, objects, reading
 from event_log.category import ENVELOPE, INSTANT, Registry
 from event_log.commit import SchemaVersions
 from event_log.commits import Commits
 from event_log.errors import EventLogError, InvalidPoint
 from event_log.event import Event
-from event_log.reading import Part
+from event_log.part import Part
 from event_log.roots import digest_at
-from event_log.upcast_copies import UpcastCopies
+from event_log.upcast_copies import UpcastCopies, upcast_digest
 from event_log.validation import instant
 
 Point = int | str | datetime | None
@@ -42,6 +42,11 @@ class Snapshot:
         """
         return digest_at(self.commits, self.sequence).hex()
 
+    @property
+    def upcast_digest(self) -> str:
+        """Stands for how old events are read; empty when there are no upcasters."""
+        return upcast_digest(self.registry)
+
     def files(self, categories: Sequence[str] | None = None) -> list[str]:
         """The Parquet files that hold these events; of some categories only, if given.
 
@@ -49,6 +54,9 @@ class Snapshot:
         Sealed files lie in Hive partitions; their columns ``category`` and the partition's agree.
         """
         self.commits.schemas.check_readable(self.commits.newest_schemas, self.registry)
+        return self.commits.again(lambda: self._files(categories))
+
+    def _files(self, categories: Sequence[str] | None) -> list[str]:
         part = Part((), 0, self.sequence, categories)
         names: list[str] = []
         versions: dict[str, SchemaVersions] = {}
@@ -114,7 +122,7 @@ class Snapshot:
             if left is not None:
                 batch = batch.slice(0, left)
                 left -= len(batch)
-            yield from reading.events(batch)
+            yield from objects.events(batch)
             if left == 0:
                 return
 
@@ -138,7 +146,7 @@ def locate(point: Point, commits: Commits) -> int:
         raise InvalidPoint(
             f"{error}; give a sequence (1 to {commits.last}) or an instant (2026-11-24T12:00:00Z)"
         ) from None
-    return _recorded_by(microseconds, commits)
+    return commits.again(lambda: _recorded_by(microseconds, commits))
 
 
 def _recorded_by(microseconds: int, commits: Commits) -> int:

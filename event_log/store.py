@@ -175,6 +175,7 @@ def _scheme(location: str | Path) -> str | None:
 HINTS = {
     errno.ENOSPC: "the disk is full; make room and repeat",
     errno.EDQUOT: "the disk quota is used up; make room and repeat",
+    errno.EFBIG: "no file may grow so large here; raise the limit (ulimit -f) and repeat",
     errno.EROFS: "the file system is read-only; mount it for writing and repeat",
     errno.EACCES: "no permission there; check the folder's owner and mode",
     errno.EPERM: "the file system has no hard links, which the log needs to be safe; "

@@ -12,6 +12,8 @@ from event_log.holding import Holder
 from event_log.progress import Log
 from event_log.subscription import NAME
 
+FOLDER = "subscriptions"
+
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionStatus:

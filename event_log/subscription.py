@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from event_log import checkpoint, holding, reading
+from event_log import checkpoint, holding, objects
 from event_log.event import Event
 from event_log.holding import Hold
+from event_log.part import BATCH_EVENTS
 from event_log.progress import InvalidSubscription, Log, Progress
 from event_log.watching import Watch
 
@@ -111,9 +112,9 @@ class Subscription:
         With a timeout of 0 it ends at the log's head.
         """
         progress = self._progress
-        for batch in self._following(None, reading.BATCH_EVENTS, timeout):
+        for batch in self._following(None, BATCH_EVENTS, timeout):
             resets = progress.resets
-            for event in reading.events(batch):
+            for event in objects.events(batch):
                 progress.given = event.sequence
                 yield event
                 if progress.resets != resets:
@@ -124,7 +125,7 @@ class Subscription:
 
     def batches(
         self,
-        max_events: int = reading.BATCH_EVENTS,
+        max_events: int = BATCH_EVENTS,
         timeout: float | None = None,
         columns: Sequence[str] | None = None,
     ) -> Iterator[pa.RecordBatch]:

@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from event_log import checksum, commit, reading
+from event_log import checksum, commit, manifest, reading
 from event_log.category import ENVELOPE, INSTANT
 from event_log.commits import Commits, Segment
 from event_log.digest import event_digests
-from event_log.errors import DamagedLog
-from event_log.manifest import SPAN, SealedFile
+from event_log.errors import DamagedLog, EventLogError, InvalidPoint
+from event_log.manifest import Group, SealedFile
 from event_log.merkle import Frontier
-from event_log.reading import Part
+from event_log.part import Part
 from event_log.roots import flat, frontier_at
 from event_log.store import Fresh
 
@@ -47,20 +47,30 @@ def verify(commits: Commits, after: int = 0, until: int | None = None) -> Verifi
     """Recompute all digests and checksums; raises ``DamagedLog`` at the first misfit.
 
     With ``after`` and ``until``, of the parts that hold the events between; the digest before them
-    is then believed.
+    is then believed. Raises ``InvalidPoint`` for a range that the log does not have.
     """
     seen = Commits(Fresh(commits.store))
-    head = seen.refresh()
-    segments = seen.segments(after, head if until is None else min(until, head))
-    first = segments[0].first if segments else 1
+    seen.refresh()
+    return seen.again(lambda: _verify(seen, after, until))
+
+
+def _verify(seen: Commits, after: int, until: int | None) -> Verified:
+    head = seen.last
+    end, until = "the head" if until is None else until, head if until is None else until
+    if not 0 <= after <= until <= head:
+        raise InvalidPoint(
+            f"sequences {after + 1} to {end} cannot be verified; the log's head is {head}"
+        )
+    segments = seen.segments(after, until)
+    first = segments[0].first if segments else after + 1
     frontier = frontier_at(seen, first - 1)
     with ThreadPoolExecutor(THREADS) as pool:
         verifying = _Verifying(seen, frontier, pool)
         for segment in segments:
             verifying.segment(segment)
-    last = segments[-1].last if segments else 0
+    last = segments[-1].last if segments else after
     digest = verifying.frontier.root.hex()
-    return Verified(max(last - first + 1, 0), len(segments), digest, first, last)
+    return Verified(last - first + 1, len(segments), digest, first, last)
 
 
 class _Verifying:
@@ -81,10 +91,10 @@ class _Verifying:
 
     def _commit(self, segment: Segment) -> None:
         about = self._commits.at(segment.first)
-        path = self._commits.path(about.first)
+        path = self._commits.locate(commit.name_of(about.first))
         if about.previous != self.frontier.root or about.recorded_at < self._recorded_at:
             raise _misfit(about.first, "the commit does not continue the one before it")
-        if not checksum.holds(path):
+        if not self._holds(path, commit.name_of(about.first)):
             self._changed(path, about.first)
         frontier, moment = self.frontier, pa.scalar(about.recorded_at, INSTANT)
         expected = about.first
@@ -107,48 +117,61 @@ class _Verifying:
     def _group(self, segment: Segment) -> None:
         group = segment.group
         assert group is not None  # noqa: S101 - asked by ``segment``
-        for file in group.files:
+        for file in sorted(group.files, key=lambda file: file.first):
             self._file(file)
         part = Part(None, group.first - 1, group.last)
         expected = group.first
         for span, batches in reading.in_group(self._commits, group, part):
             parts = [b.select(PLACED) for b in self._checked(iter(batches))]
             events = pa.Table.from_batches(parts).sort_by("sequence").combine_chunks()
-            end = min(group.last, (span + 1) * SPAN)
-            self._span(events.to_batches()[0], expected, end)
+            end = min(group.last, (span + 1) * manifest.SPAN)
+            self._span(group, events.to_batches()[0], expected, end)
             expected = end + 1
         if expected != group.last + 1:
             raise _misfit(expected, "the sealed files do not hold it")
+        if self._recorded_at != group.recorded_to:
+            raise _misfit(group.last, OTHER_TIME)
         if self.frontier.root.hex() != group.digest:
             raise _misfit(group.first, "the digest of the sealed group is not that of its events")
 
-    def _span(self, events: pa.RecordBatch, first: int, end: int) -> None:
+    def _span(self, group: Group, events: pa.RecordBatch, first: int, end: int) -> None:
         _check_sequences(events.column("sequence"), first)
         if first + len(events) != end + 1:
             raise _misfit(first + len(events), "the sealed files do not hold it")
         moments = events.column("recorded_at").cast(pa.int64()).to_numpy()
+        if first == group.first and moments[0] != group.recorded_from:
+            raise _misfit(first, OTHER_TIME)
         fallen = np.flatnonzero(np.diff(moments, prepend=self._recorded_at) < 0)
         if len(fallen):
             raise _misfit(first + int(fallen[0]), OTHER_TIME)
         self._recorded_at = int(moments[-1])
         self.frontier = self.frontier.append(flat(events.column("digest")))
-        if end % SPAN == 0:
-            said = self._commits.manifest.frontier_at_span(end // SPAN)
+        if end % manifest.SPAN == 0:
+            said = self._commits.manifest.frontier_at_span(end // manifest.SPAN)
             if said.root != self.frontier.root:
                 raise _misfit(first, "the digest of its span is not that of its events")
 
     def _file(self, file: SealedFile) -> None:
         """Check a sealed file as a whole, and that it is what the manifest says."""
         path = self._commits.locate(file.name)
-        if not checksum.holds(path):
+        if not self._holds(path, file.name):
             self._changed(path, file.first)
         _check_schema(path, file.first)
         with commit.reader(path) as opened:
             about = opened.metadata.metadata or {}
             said = [about.get(b"stet." + name) for name in FILE_SAYS]
-            true = [file.category, file.schema_version, file.first, file.last]
-            if said != [str(value).encode() for value in true]:
-                raise _misfit(file.first, f"{path} is not the file that the manifest means")
+            said += [str(opened.metadata.num_rows).encode(), str(path.stat().st_size).encode()]
+        true = [file.category, file.schema_version, file.first, file.last, file.events, file.bytes]
+        if said != [str(value).encode() for value in true]:
+            raise _misfit(file.first, f"{path} is not the file that the manifest means")
+
+    def _holds(self, path: Path, name: str) -> bool:
+        try:
+            return checksum.holds(path)
+        except FileNotFoundError:
+            raise self._commits.missing(name) from None
+        except OSError as error:
+            raise commit.unreadable(path, error) from None
 
     def _changed(self, path: Path, first: int) -> NoReturn:
         """Raise for the first event that a changed byte concerns; for the first, if for none."""
@@ -173,7 +196,7 @@ class _Verifying:
 
 PLACED = ["sequence", "recorded_at", "digest"]
 FILE_SAYS = (b"category", b"schema_version", b"first_sequence", b"last_sequence")
-OTHER_TIME = "it was recorded at another time than its commit"
+OTHER_TIME = "it was recorded at another time than its commit or manifest says"
 
 
 def _done(batch: pa.RecordBatch, checked: Future[None]) -> pa.RecordBatch:
@@ -183,9 +206,12 @@ def _done(batch: pa.RecordBatch, checked: Future[None]) -> pa.RecordBatch:
 
 def check_events(events: pa.RecordBatch) -> None:
     """Raise ``DamagedLog`` for the first event that is not what its digest says."""
-    digests = event_digests(events)
+    try:
+        digests = event_digests(events)
+    except EventLogError as error:  # a type that no event has
+        raise _misfit(pc.min(events.column("sequence")).as_py() or 0, str(error)) from None
     _check(events, pc.not_equal(events.column("digest"), digests), CHANGED)
-    strays = pc.not_equal(events.column("category"), _categories(events))
+    strays = pc.invert(_belongs(events))
     _check(events, strays, "its data are not those of its stream's category")
 
 
@@ -216,17 +242,25 @@ def _check_schema(path: Path, first: int | None = None) -> None:
         raise _misfit(begins, f"{path} does not have a commit's columns")
 
 
-def _categories(batch: pa.RecordBatch) -> pa.Array:
-    """The category by the stream's name, or null where data are in another one's column.
+def _belongs(events: pa.RecordBatch) -> pa.BooleanArray:
+    """Whether each event's category is that of its stream's name, and its data are of it alone.
 
     The canonical form has the fields' names but not their column's; so this is looked at apart.
     """
-    categories = pc.list_element(pc.split_pattern(batch.column("stream"), "/", max_splits=1), 0)
-    for field, column in zip(batch.schema, batch.columns, strict=True):
-        if pa.types.is_struct(field.type):
+    streams, categories = events.column("stream"), events.column("category")
+    belongs = pa.array(np.zeros(len(events), bool))
+    try:
+        names = categories.unique().drop_null().to_pylist()
+    except UnicodeDecodeError:
+        return belongs
+    for name in names:
+        here = pc.and_(pc.equal(categories, name), pc.starts_with(streams, f"{name}/"))
+        belongs = pc.or_(belongs, pc.fill_null(here, False))
+    for field, column in zip(events.schema, events.columns, strict=True):
+        if pa.types.is_struct(field.type) and column.null_count < len(column):
             stray = pc.and_(column.is_valid(), pc.not_equal(categories, field.name))
-            categories = pc.if_else(stray, None, categories)
-    return categories
+            belongs = pc.and_not(belongs, pc.fill_null(stray, True))
+    return belongs
 
 
 def _misfit(sequence: int, reason: str) -> DamagedLog:

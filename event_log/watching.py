@@ -148,6 +148,9 @@ class _Told:
         self.alive = True
         self._ended = threading.Event()
         self._place, self._watcher = _armed(folder)
+        # The library's first call in a process makes something once; a fork while another thread
+        # makes it would leave the forked process waiting for it for ever.
+        self._watcher.watch(1, 1, 1, self._ended)
         self._thread = threading.Thread(target=self._run, name=f"watch of {folder}", daemon=True)
         self._thread.start()
 

@@ -5,6 +5,7 @@ Annotations are not postponed in this module: Dagster reads those of ``context``
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dagster import (
@@ -14,11 +15,14 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
+    AssetObservation,
     AssetsDefinition,
     BetaWarning,
     DataVersion,
+    Failure,
     MaterializeResult,
     ObserveResult,
+    RetryRequested,
     asset,
     asset_check,
     observable_source_asset,
@@ -27,6 +31,7 @@ from dagster import (
 from pipelines import metadata
 from pipelines.resources import Archive
 from search.comparison import Differences
+from search.engine import Loading
 from views import VIEW_NAMES
 
 # Observing the log is worth a decorator that Dagster still calls beta; the lock file pins it.
@@ -35,6 +40,9 @@ warnings.filterwarnings("ignore", category=BetaWarning)
 VIEWS_GROUP = "views"
 INDEX_GROUP = "index"
 EQUAL = "documents_equal_view"
+MOST_RETRIES = 3
+SECONDS_TO_RETRY = 60
+"""After a load has waited in vain for a cluster (ten minutes unless ``STET_SEARCH_PATIENCE``)."""
 
 
 @observable_source_asset(name="log", group_name="log", description="The immutable log of events.")
@@ -65,7 +73,8 @@ def view_asset(name: str) -> AssetsDefinition:
         if not archive.wants(name):
             context.log.info(f"{name} is not among the views of this run; it stays as it is")
             return
-        rebuild = archive.rebuild(context.run.run_id)
+        with told_apart():
+            rebuild = archive.rebuild(context.run.run_id)
         written = rebuild.write(name)
         told: dict[str, Any] = metadata.figures(
             rebuild.sequence, written.documents, written.seconds, written.bytes
@@ -90,7 +99,8 @@ def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
         group_name=INDEX_GROUP,
         deps=[documents],
         output_required=False,
-        kinds={"tantivy"},
+        kinds={"tantivy", "elasticsearch"},
+        pool=f"{INDEX_GROUP}_{name}",  # of two rebuilds one waits, and does not load the same view
         check_specs=[
             AssetCheckSpec(
                 EQUAL,
@@ -103,18 +113,40 @@ def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
     def index(
         context: AssetExecutionContext, archive: Archive
     ) -> Iterator[MaterializeResult[None]]:
-        rebuild = archive.rebuild(context.run.run_id)
-        indexed, differences = rebuild.index(name), rebuild.check(name)
-        if rebuild.promote_when_complete():
-            context.log.info(f"generation {rebuild.generation} serves now")
+        with told_apart():
+            rebuild = archive.rebuild(context.run.run_id)
+            indexed = rebuild.index(name, lambda loading: _tell(context, loading))
+            differences = rebuild.check(name)
+            if rebuild.promote_when_complete():
+                context.log.info(f"generation {rebuild.generation} serves now")
         told = metadata.figures(rebuild.sequence, indexed.documents, indexed.seconds, indexed.bytes)
+        told |= {"generation": rebuild.generation, "dead letters": indexed.rejected}
         yield MaterializeResult(
-            metadata={**told, "generation": rebuild.generation},
+            metadata=told,
             data_version=DataVersion(str(rebuild.sequence)),
             check_results=[_equal(differences)],
         )
 
     return index
+
+
+def _tell(context: AssetExecutionContext, loading: Loading) -> None:
+    """How far a load is: a line in the run's log, and metadata of the asset while it runs."""
+    context.log.info(str(loading))
+    context.log_event(AssetObservation(context.asset_key, metadata=metadata.progress(loading)))
+
+
+@contextmanager
+def told_apart() -> Iterator[None]:
+    """What may pass by itself is tried again; what cannot fails at once, in one line."""
+    from search.errors import ClusterAway, SearchError
+
+    try:
+        yield
+    except ClusterAway as error:
+        raise RetryRequested(MOST_RETRIES, SECONDS_TO_RETRY) from error
+    except SearchError as error:
+        raise Failure(description=str(error), allow_retries=False) from error
 
 
 def _equal(differences: Differences) -> AssetCheckResult:

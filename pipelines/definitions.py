@@ -1,4 +1,4 @@
-"""The definitions that Dagster loads: assets, the rebuild job, its nightly schedule.
+"""The definitions that Dagster loads: assets, jobs, and the schedules that run them.
 
 Loading them does no I/O. Concepts: https://docs.dagster.io/guides/build/assets
 """
@@ -22,7 +22,9 @@ from pipelines.assets import (
     VIEWS_GROUP,
     log,
 )
+from pipelines.operations import promote, roll_back
 from pipelines.resources import Archive
+from pipelines.sealing import Sealing, hourly_seal, seal
 
 rebuild = define_asset_job(
     "rebuild",
@@ -49,7 +51,7 @@ nightly = ScheduleDefinition(
 definitions = Definitions(
     assets=[log, *VIEW_ASSETS.values(), *INDEX_ASSETS.values()],
     asset_checks=[REFERENCES_CHECK],
-    jobs=[rebuild, observe_log],
-    schedules=[nightly],
-    resources={"archive": Archive()},
+    jobs=[rebuild, observe_log, promote, roll_back, seal],
+    schedules=[nightly, hourly_seal],
+    resources={"archive": Archive(), "sealing": Sealing()},
 )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import MarkdownMetadataValue, MetadataValue
+
+if TYPE_CHECKING:
+    from search.engine import Loading
 
 SAMPLES = 5
 COLUMNS = 7
@@ -24,6 +27,18 @@ def figures(sequence: int, documents: int, seconds: float, size: int) -> dict[st
         "bytes": size,
         "dagster/row_count": documents,
     }
+
+
+def progress(loading: Loading) -> dict[str, Any]:
+    """How far a load is: documents of how many, documents a second, and seconds that are left."""
+    rate = loading.rate
+    told = {
+        "documents": loading.documents,
+        "of": loading.of,
+        "documents a second": round(rate),
+        "seconds left": round((loading.of - loading.documents) / rate) if rate else None,
+    }
+    return {**told, "waiting for": loading.note} if loading.note else told
 
 
 def sample(path: Path) -> MarkdownMetadataValue:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from views.log import derived
 
 if TYPE_CHECKING:
+    from search.connection import Connection
     from search.engine import Answer, Engine, Generation, Hit
     from search.errors import SearchError
     from search.query import Query
@@ -41,16 +42,36 @@ _WHERE = {
 }
 
 
-def open_engine(home: Path | str) -> Engine:
-    """The engine of an archive: the one place where it is chosen. Opened once per process."""
-    return _opened(str(derived(home).absolute()))
+def open_engine(home: Path | str, connection: Connection | None = None) -> Engine:
+    """The engine of an archive: the one place where it is chosen. Opened once per process.
+
+    It is the cluster of the connection, else the one that ``STET_SEARCH`` names, else the embedded
+    one.
+    """
+    if connection is None:
+        from search.connection import connection as named
+
+        connection = named()
+    return _opened(str(derived(home).absolute()), connection)
 
 
 @lru_cache(maxsize=8)
-def _opened(home: str) -> Engine:
-    from search.local import EmbeddedEngine
+def _opened(home: str, connection: Connection | None) -> Engine:
+    if connection is None:
+        from search.local import EmbeddedEngine
 
-    return EmbeddedEngine(home)
+        return EmbeddedEngine(home)
+    try:
+        from search.elastic_engine import ElasticsearchEngine
+    except ModuleNotFoundError as missing:
+        from search.errors import SearchError
+
+        if missing.name not in ("elasticsearch", "elastic_transport"):
+            raise
+        raise SearchError(
+            "the client for Elasticsearch is not installed; run: pip install 'stet[elasticsearch]'"
+        ) from None
+    return ElasticsearchEngine(home, connection)
 
 
 def search(home: Path | str, query: Query) -> Answer:
@@ -68,9 +89,9 @@ def serving(home: Path | str) -> dict[str, Generation]:
     return open_engine(home).serving()
 
 
-def roll_back(home: Path | str) -> dict[str, Generation]:
-    """Let serve what served before the last promotion; returns what serves now."""
-    return open_engine(home).roll_back()
+def roll_back(home: Path | str, to: int | None = None) -> dict[str, Generation]:
+    """Let serve what served before the last promotion, or before that, until ``to`` serves."""
+    return open_engine(home).roll_back(to)
 
 
 def __getattr__(name: str) -> Any:

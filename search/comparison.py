@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -46,14 +46,17 @@ class Differences:
             kind.append(document)
 
 
-def compared(documents: Path, actual: Iterator[tuple[str, str]]) -> Differences:
+def compared(
+    documents: Path, actual: Iterator[tuple[str, str]], rejected: Collection[str] = ()
+) -> Differences:
     """Compare an index's ids and digests, sorted by id, with a view's Parquet file.
 
-    Both sides are read at the same time.
+    Both sides are read at the same time. What was rejected is not expected in the index.
     """
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(next, actual, None)
-        expected = sorted_by_id(digests(documents))
+        wanted = (pair for pair in digests(documents) if pair[0] not in rejected)
+        expected = sorted_by_id(wanted)
         begun = next(expected, None)
         return compare(_again(begun, expected), _again(first.result(), actual))
 

@@ -86,10 +86,12 @@ class EmbeddedIndex:
         """The index in a directory; ``ValueError`` or ``OSError`` when it cannot be read."""
         return cls(tantivy.Index.open(str(path)), mapping)
 
-    def add(self, documents: Iterable[str]) -> None:
-        """Add documents, each a line of JSON that ``search.layout`` made."""
+    def add(self, documents: Iterable[str], instead_of: Iterable[str] = ()) -> None:
+        """Add documents, each a line of ``search.layout``; those of the given ids go away first."""
         if self._writer is None:
             self._writer = self._index.writer(WRITER_BYTES, WRITER_THREADS)
+        for key in instead_of:
+            self._writer.delete_documents_by_term("id", key)
         for line in documents:
             self._writer.add_json(line)
 

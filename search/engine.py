@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from search.errors import SearchError
 from search.query import Query
 
-__all__ = ["Answer", "Engine", "Generation", "Hit", "SearchError"]
+__all__ = ["Answer", "Engine", "Generation", "Hit", "Loading", "SearchError", "Tell"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,39 @@ class Answer:
     """The log's sequence that the answer is as of."""
 
 
+@dataclass(frozen=True)
+class Loading:
+    """How far a load has come.
+
+    >>> str(Loading("articles", 4_000, 10_000, 2.0))
+    'articles: 4,000 of 10,000 documents indexed, 2,000 a second, about 3 s left'
+    """
+
+    view: str
+    documents: int
+    of: int
+    seconds: float
+    note: str = ""
+    """Why nothing comes forward just now, if nothing does."""
+
+    @property
+    def rate(self) -> float:
+        """Documents a second."""
+        return self.documents / self.seconds if self.seconds else 0.0
+
+    def __str__(self) -> str:
+        told = f"{self.view}: {self.documents:,} of {self.of:,} documents indexed"
+        if self.note:
+            return f"{told}; {self.note}"
+        if not self.documents:
+            return told
+        left = (self.of - self.documents) / self.rate
+        return f"{told}, {self.rate:,.0f} a second, about {left:,.0f} s left"
+
+
+Tell = Callable[[Loading], None]
+
+
 class Engine(Protocol):
     """A search backend: it builds generations of views beside those that serve, and searches.
 
@@ -65,14 +98,36 @@ class Engine(Protocol):
     promotions and roll backs of several views all at once.
     """
 
+    folder: Path
+    """Where, in the archive, this engine's generations have their locks and notes."""
+
     def create(self, view: str, generation: int, sequence: int) -> None:
         """Begin a generation, empty; what an unfinished attempt left of it goes away."""
 
-    def load(self, view: str, generation: int, documents: Path) -> int:
-        """Add the documents of a Parquet file, and say how many they were."""
+    def load(self, view: str, generation: int, documents: Path, tell: Tell | None = None) -> int:
+        """Add the documents of a Parquet file, and say how many they were.
 
-    def refresh(self, view: str, generation: int) -> Generation:
-        """Make all that was loaded durable and searchable."""
+        ``tell`` is told every few seconds how far it is.
+        """
+
+    def rejected(self, view: str, generation: int) -> set[str]:
+        """The ids of documents that could not be indexed: they are dead letters."""
+
+    def replay(self, view: str, generation: int, keys: Collection[str] | None = None) -> int:
+        """Try again to index documents that were rejected; returns how many were taken."""
+
+    def refresh(self, view: str, generation: int, merge: bool = False) -> Generation:
+        """Make all that was loaded durable and searchable, on request merged into one piece."""
+
+    def change(
+        self, view: str, generation: int, sequence: int, documents: Path, gone: Sequence[str]
+    ) -> Generation:
+        """Bring a finished generation to a later sequence.
+
+        ``documents`` is a Parquet file of those that are new or different, ``gone`` are the ids of
+        those that ceased. Doing it again changes nothing. A dead letter of an earlier sequence can
+        no longer be replayed.
+        """
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
         """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
@@ -80,14 +135,20 @@ class Engine(Protocol):
     def promote(self, generations: Mapping[str, int]) -> None:
         """Let these generations serve, all from the same moment on; other views stay."""
 
-    def roll_back(self) -> dict[str, Generation]:
-        """Let serve what served before the last promotion; returns what serves now."""
+    def roll_back(self, to: int | None = None) -> dict[str, Generation]:
+        """Let serve what served before the last promotion, or before that, until ``to`` serves.
+
+        Returns what serves now. All of it changes at the same moment, or nothing.
+        """
 
     def drop(self, view: str, generation: int) -> None:
         """Remove a generation; refused while it serves, or may be rolled back to."""
 
     def clear(self, keep: int | None = None) -> list[int]:
         """Remove generations that neither serve nor may be rolled back to, nor are being built."""
+
+    def numbers(self) -> set[int]:
+        """The numbers of all generations that there are, finished or not."""
 
     def generations(self) -> list[Generation]:
         """All finished generations, oldest first."""

@@ -21,6 +21,18 @@ class InvalidQuery(SearchError, ValueError):
     """A date, sort, page or size that cannot be searched with."""
 
 
+class InvalidConnection(SearchError, ValueError):
+    """What was given cannot name a cluster, or a way to reach it."""
+
+
+class InvalidFile(SearchError, ValueError):
+    """A file of queries or judgements that does not read as one; the message says which line."""
+
+
+class NotInstalled(SearchError):
+    """Something needs a library that is an optional extra; the message says which."""
+
+
 class NothingServes(SearchError):
     """The view has no generation to search yet, or there is none to go back to."""
 
@@ -35,3 +47,15 @@ class NotPromoted(SearchError):
 
 class NotIndexed(SearchError):
     """An index could not be written; what served before still serves."""
+
+
+class ClusterAway(SearchError):
+    """A cluster does not answer, or is too busy: it may do so later."""
+
+
+class ClusterCrowded(ClusterAway):
+    """A cluster has no room for so much at once (429)."""
+
+
+class ClusterRefused(SearchError):
+    """A cluster answers, and will not do what was asked until somebody changes something."""

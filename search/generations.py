@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from search.errors import DamagedIndex, NothingServes, NotPromoted, SearchError
 from search.locks import held
 from search.mapping import IndexMapping
 from views.durable import write_json
-from views.log import derived
 
 STATES_BEFORE = 2
 """How often one may roll back: with what serves, the last three generations are kept."""
@@ -38,16 +37,34 @@ class Pointer:
     serving: Serving
     before: tuple[Serving, ...] = ()
 
+    def promoted(self, generations: Mapping[str, int]) -> Pointer:
+        """What serves, and what did before, when these generations are let serve as well."""
+        serving = {**self.serving, **generations}
+        if serving == self.serving or not self.serving:
+            return Pointer(serving, self.before)
+        return Pointer(serving, (self.serving, *self.before)[:STATES_BEFORE])
+
+    def rolled_back(self, to: int | None = None) -> Pointer:
+        """What serves when one goes back by one promotion, or until a generation serves.
+
+        Raises ``NothingServes`` when there is nothing (such) to go back to.
+        """
+        for place, state in enumerate(self.before):
+            if to is None or to in state.values():
+                return Pointer(state, self.before[place + 1 :])
+        which = "before the one that serves" if to is None else f"{to} among those kept"
+        raise NothingServes(f"there is no generation {which}; see: stet generations")
+
     def named(self) -> set[tuple[str, int]]:
         """All generations that serve or may be rolled back to."""
         return {pair for state in (self.serving, *self.before) for pair in state.items()}
 
 
 class Generations:
-    """The generations of one archive."""
+    """The generations of one archive, in a folder of it."""
 
-    def __init__(self, home: Path | str) -> None:
-        self.root = derived(home) / "index"
+    def __init__(self, root: Path) -> None:
+        self.root = root
 
     def directory(self, generation: int) -> Path:
         """Where all views of a generation lie."""
@@ -136,12 +153,11 @@ class Generations:
         with held(self.root / "lock"):
             for view, generation in generations.items():
                 self._whole(view, generation)
-            now = self.pointer_or_none()
-            serving = {**now.serving, **generations}
-            before = now.before
-            if serving != now.serving and now.serving:
-                before = (now.serving, *now.before)[:STATES_BEFORE]
-            write_json(self.root / "serving.json", {"serving": serving, "before": list(before)})
+            self._point(self.pointer_or_none().promoted(generations))
+
+    def _point(self, to: Pointer) -> None:
+        said = {"serving": to.serving, "before": list(to.before)}
+        write_json(self.root / "serving.json", said)
 
     def _whole(self, view: str, generation: int) -> None:
         try:
@@ -156,17 +172,14 @@ class Generations:
         except DamagedIndex:
             return Pointer({})
 
-    def roll_back(self) -> Serving:
-        """Let serve what served before the last promotion."""
+    def roll_back(self, to: int | None = None) -> Serving:
+        """Let serve what served before the last promotion, or before that, until ``to`` serves."""
         with held(self.root / "lock"):
-            now = self.pointer()
-            if not now.before:
-                raise NothingServes("there is no generation before the one that serves")
-            serving, *before = now.before
-            for view, generation in serving.items():
+            wanted = self.pointer().rolled_back(to)
+            for view, generation in wanted.serving.items():
                 self.about(view, generation)
-            write_json(self.root / "serving.json", {"serving": serving, "before": before})
-        return serving
+            self._point(wanted)
+        return wanted.serving
 
     def drop(self, view: str, generation: int) -> None:
         """Remove one view of a generation that neither serves nor may be rolled back to."""
@@ -184,17 +197,25 @@ class Generations:
 
     def clear(self, keep: int | None = None) -> list[int]:
         """Remove what neither serves, nor may be rolled back to, nor is being built."""
-        removed = []
         with held(self.root / "lock"):
             try:
                 named = self.pointer().named()
             except DamagedIndex:
                 return []  # nobody knows which are still wanted, until a promotion repairs it
-            for number in self.numbers():
-                if number == keep or any(number == generation for _, generation in named):
-                    continue
-                with held(self.directory(number) / "lock", wait=False) as mine:
-                    if mine:
-                        shutil.rmtree(self.directory(number))
-                        removed.append(number)
+            return self._clear({number for _, number in named} | {keep})
+
+    def clear_all_but(self, wanted: Collection[int | None]) -> list[int]:
+        """Remove what is not wanted, except what is being built."""
+        with held(self.root / "lock"):
+            return self._clear(wanted)
+
+    def _clear(self, wanted: Collection[int | None]) -> list[int]:
+        removed = []
+        for number in self.numbers():
+            if number in wanted:
+                continue
+            with held(self.directory(number) / "lock", wait=False) as mine:
+                if mine:
+                    shutil.rmtree(self.directory(number))
+                    removed.append(number)
         return removed

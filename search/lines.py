@@ -19,7 +19,13 @@ MOST_AT_ONCE = 20_000
 
 
 def in_pieces(path: Path, query: str) -> Iterator[list[tuple[str, ...]]]:
-    """What a query over the table ``documents`` gives, in the file's order, some megabytes a time.
+    """What a query over the table ``documents`` gives, in order, some megabytes a time."""
+    for made in tables(path, query):
+        yield list(zip(*(column.to_pylist() for column in made.columns), strict=True))
+
+
+def tables(path: Path, query: str) -> Iterator[pa.Table]:
+    """What a query over the table ``documents`` gives, as columns, some megabytes a time.
 
     DuckDB would hold the whole result of one query: so it gets the file piece by piece. While
     one piece is used, the next is made.
@@ -31,14 +37,14 @@ def in_pieces(path: Path, query: str) -> Iterator[list[tuple[str, ...]]]:
     ):
         batches = file.iter_batches(_at_once(file.metadata))
 
-        def piece() -> list[tuple[str, ...]] | None:
+        def piece() -> pa.Table | None:
             batch = next(batches, None)
             if batch is None:
                 return None
             duck.register("documents", pa.Table.from_batches([batch]))
             made = duck.execute(query).to_arrow_table()
             duck.unregister("documents")
-            return list(zip(*(column.to_pylist() for column in made.columns), strict=True))
+            return made
 
         coming = pool.submit(piece)
         while (found := coming.result()) is not None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
+from search import answers
 from search.embedded import EmbeddedIndex, stems
-from search.engine import Answer, Generation, Hit
-from search.errors import DamagedIndex, InvalidQuery, NothingServes, UnknownName
+from search.engine import Answer, Generation, Tell
+from search.errors import DamagedIndex, NothingServes, UnknownName
 from search.generations import Generations
 from search.highlight import Highlighter
-from search.mapping import IndexMapping, values
+from search.mapping import IndexMapping
+from search.pace import Pace
 from search.query import Limits, Query
 from search.syntax import parse
 from views import VIEWS, View
@@ -28,7 +31,8 @@ class EmbeddedEngine:
     """The engine that needs no server: its indexes lie in ``home/index``."""
 
     def __init__(self, home: Path | str, views: Mapping[str, View] | None = None) -> None:
-        self._generations = Generations(home)
+        self.folder = Path(home) / "index"
+        self._generations = Generations(self.folder)
         self._views = VIEWS if views is None else views
         self._loading: dict[Key, tuple[int, EmbeddedIndex]] = {}
         self._opened: dict[Key, Opened] = {}
@@ -44,7 +48,7 @@ class EmbeddedEngine:
         index = EmbeddedIndex.create(directory, IndexMapping.of(self._views[view]))
         self._loading[view, generation] = (sequence, index)
 
-    def load(self, view: str, generation: int, documents: Path) -> int:
+    def load(self, view: str, generation: int, documents: Path, tell: Tell | None = None) -> int:
         """Add the documents of a Parquet file, and say how many they were."""
         import pyarrow.parquet as pq  # here, because who searches needs none of these
 
@@ -52,32 +56,67 @@ class EmbeddedEngine:
 
         _, index = self._loading[view, generation]
         mapping = IndexMapping.of(self._views[view])
-        count = 0
+        pace = Pace(view, pq.read_metadata(documents).num_rows, tell)
         for piece in lines.in_pieces(documents, layout.query(mapping, pq.read_schema(documents))):
             index.add(line for (line,) in piece)
-            count += len(piece)
-        return count
+            pace.come(pace.documents + len(piece))
+        return pace.documents
 
-    def refresh(self, view: str, generation: int) -> Generation:
+    def rejected(self, view: str, generation: int) -> set[str]:  # noqa: ARG002
+        """None: what this engine cannot index it refuses as a whole."""
+        return set()
+
+    def replay(self, view: str, generation: int, keys: Collection[str] | None = None) -> int:  # noqa: ARG002
+        """None was rejected."""
+        return 0
+
+    def refresh(
+        self,
+        view: str,
+        generation: int,
+        merge: bool = False,  # noqa: ARG002 - it is merged in any case
+    ) -> Generation:
         """Make all that was loaded durable and searchable."""
         from search import layout
 
         sequence, index = self._loading.pop((view, generation))
-        documents = index.commit()
         mapping = IndexMapping.of(self._views[view])
-        files = self._generations.files(view, generation)
         about = Generation(
             view=view,
             generation=generation,
             sequence=sequence,
-            documents=documents,
-            bytes=sum(files.values()),
+            documents=0,
+            bytes=0,
             code_version=self._views[view].code_version,
             mapping=f"{layout.VERSION}:{mapping.digest}",
-            built_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            built_at="",
         )
+        return self._whole(about, mapping, index)
+
+    def _whole(self, about: Generation, mapping: IndexMapping, index: EmbeddedIndex) -> Generation:
+        """Make durable what was added, and write down what that is."""
+        documents = index.commit()
+        files = self._generations.files(about.view, about.generation)
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        about = replace(about, documents=documents, bytes=sum(files.values()), built_at=now)
         self._generations.note(about, mapping, files)
+        self._opened.pop((about.view, about.generation), None)
         return about
+
+    def change(
+        self, view: str, generation: int, sequence: int, documents: Path, gone: Sequence[str]
+    ) -> Generation:
+        """Bring a finished generation to a later sequence; doing it again changes nothing."""
+        import pyarrow.parquet as pq
+
+        from search import layout, lines
+
+        about, mapping, index = self._open(view, generation)
+        keys = pq.read_table(documents, columns=["id"]).column("id").to_pylist()
+        index.add((), instead_of=[*keys, *gone])
+        for piece in lines.in_pieces(documents, layout.query(mapping, pq.read_schema(documents))):
+            index.add(line for (line,) in piece)
+        return self._whole(replace(about, sequence=sequence), mapping, index)
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
         """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
@@ -90,9 +129,12 @@ class EmbeddedEngine:
         """Let these generations serve, all from the same moment on; other views stay."""
         self._generations.promote(generations)
 
-    def roll_back(self) -> dict[str, Generation]:
-        """Let serve what served before the last promotion; returns what serves now."""
-        self._generations.roll_back()
+    def roll_back(self, to: int | None = None) -> dict[str, Generation]:
+        """Let serve what served before the last promotion, or before that, until ``to`` serves.
+
+        Returns what serves now. All of it changes at the same moment, or nothing.
+        """
+        self._generations.roll_back(to)
         return self.serving()
 
     def drop(self, view: str, generation: int) -> None:
@@ -102,6 +144,11 @@ class EmbeddedEngine:
     def clear(self, keep: int | None = None) -> list[int]:
         """Remove generations that neither serve nor may be rolled back to, nor are being built."""
         return self._generations.clear(keep)
+
+    def numbers(self) -> set[int]:
+        """The numbers of all generations that there are, finished or not."""
+        named = {number for _, number in self._generations.pointer_or_none().named()}
+        return {*self._generations.numbers(), *named}
 
     def generations(self) -> list[Generation]:
         """All finished generations, oldest first."""
@@ -115,7 +162,7 @@ class EmbeddedEngine:
     def search(self, query: Query) -> Answer:
         """Answer a query from what serves now."""
         about, mapping, index = self._reader(query.view)
-        limits = _limits(query, mapping)
+        limits = answers.limits(query, mapping)
         try:
             return self._answer(query, limits, about, mapping, index)
         except (OSError, ValueError) as error:
@@ -130,15 +177,18 @@ class EmbeddedEngine:
         index: EmbeddedIndex,
     ) -> Answer:
         parsed = parse(query.text, mapping.text)
-        every = parsed.all_may_match
+        every = parsed.all_may_match and not query.any_word
         page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
         if every and not page.total and len(parsed.loose) > 1:
             every = False
             page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
-        highlighter = Highlighter(parsed.clauses, stems)
+        highlighter = Highlighter(parsed.clauses if query.highlight else (), stems)
         return Answer(
             total=page.total,
-            hits=[_hit(score, stored, mapping, highlighter) for score, stored in page.hits],
+            hits=[
+                answers.hit(score, orjson.loads(stored), mapping, highlighter)
+                for score, stored in page.hits
+            ],
             facets=index.facets(parsed, every, limits, query.facets),
             matching="all" if every else "any",
             note=parsed.note,
@@ -185,39 +235,3 @@ def _damaged(view: str, generation: int, error: Exception) -> DamagedIndex:
     return DamagedIndex(
         f"the index of {view}, generation {generation}, is damaged ({said}); run: stet rebuild"
     )
-
-
-def _limits(query: Query, mapping: IndexMapping) -> Limits:
-    for kind, names in (("filter", query.filters), ("facet", query.facets)):
-        for name in names:
-            if name not in mapping.filter_names:
-                raise UnknownName(f"{query.view} {kind}", name, mapping.filter_names)
-    first, last = query.dates()
-    if mapping.date is None and (first is not None or last is not None):
-        raise InvalidQuery(f"the documents of {query.view} have no date to search by")
-    filters = {
-        name: [wanted] if isinstance(wanted, str) else wanted
-        for name, wanted in query.filters.items()
-        if wanted
-    }
-    return Limits(filters, first, last)
-
-
-def _hit(
-    score: float | None, stored: bytes, mapping: IndexMapping, highlighter: Highlighter
-) -> Hit:
-    document = orjson.loads(stored)
-    called = next(values(document, mapping.title), document["id"])
-    titled = next((n for n, paths in mapping.text.items() if list(paths) == [mapping.title]), "")
-    fragments = {
-        name: fragment
-        for name, paths in mapping.text.items()
-        if name != titled
-        and (fragment := highlighter.fragment(_texts(document, paths), name)) is not None
-    }
-    return Hit(document["id"], score, highlighter.whole(called, titled), fragments, document)
-
-
-def _texts(document: object, paths: Sequence[str]) -> Iterator[str]:
-    for path in paths:
-        yield from values(document, path)

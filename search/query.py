@@ -37,6 +37,10 @@ class Query:
     facets: Sequence[str] = ()
     page: int = 1
     size: int = 10
+    any_word: bool = False
+    """Any word may match, however few they are; documents with more of them come first."""
+    highlight: bool = True
+    """Whether hits say what matched in them; a run of a thousand ids does not need it."""
 
     def __post_init__(self) -> None:
         if self.sort not in SORTS:

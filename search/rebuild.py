@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
+
 from search import open_engine
 from search.comparison import Differences, compared
-from search.engine import Engine
+from search.engine import Engine, Tell
 from search.errors import NotIndexed, NotPromoted, UnknownName
 from search.generations import Generations
 from search.locks import Hold, held
+from search.promotion import TOLERATED, checked_path, demand_checked, is_equal, note_check
 from views import VIEWS, View, build
 from views.durable import write_json
 
@@ -38,6 +41,8 @@ class Indexed:
     documents: int
     seconds: float
     bytes: int
+    rejected: int
+    """How many documents the engine refused: dead letters."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Rebuilt:
     written_seconds: float
     indexed_seconds: float
     checked_seconds: float
+    rejected: int
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,8 @@ class Rebuild:
     _directory: Path
     _hold: Hold = field(repr=False)
     _known: Mapping[str, View] = field(repr=False)
+    tolerated: float = TOLERATED
+    """The share of a view's documents that may be dead letters when it is promoted."""
 
     @classmethod
     def begin(
@@ -88,6 +96,7 @@ class Rebuild:
         build_id: str | None = None,
         engine: Engine | None = None,
         known: Mapping[str, View] = VIEWS,
+        tolerated: float = TOLERATED,
     ) -> Rebuild:
         """Begin a rebuild, or go on with the one that was begun with this ``build_id``."""
         wanted = tuple(name for name in known if views is None or name in views)
@@ -95,12 +104,13 @@ class Rebuild:
             if name not in known:
                 raise UnknownName("view", name, known)
         begun = build.begin(home, at=at, build_id=build_id)
-        generation, hold = _generation(Generations(home), begun, wanted)
         engine = engine or open_engine(home)
+        generation, hold = _generation(engine, begun, wanted)
         engine.clear(keep=generation)
-        directory = Generations(home).directory(generation)
+        directory = Generations(engine.folder).directory(generation)
         said = json.loads((directory / "rebuild.json").read_text())
-        return cls(begun, generation, tuple(said["views"]), engine, directory, hold, known)
+        views = tuple(said["views"])
+        return cls(begun, generation, views, engine, directory, hold, known, tolerated)
 
     @property
     def sequence(self) -> int:
@@ -115,49 +125,49 @@ class Rebuild:
         """Compute a view's documents from the log."""
         return self.build.write(self._known[view])
 
-    def index(self, view: str) -> Indexed:
+    def index(self, view: str, tell: Tell | None = None, merge: bool = False) -> Indexed:
         """Fill a new index with a view's documents; it does not serve yet.
 
+        ``tell`` is told every few seconds how far it is; ``merge`` asks for an index in one piece.
         Raises ``NotIndexed`` when the engine cannot write, as on a full disk.
         """
         self._still_there()
         started = time.perf_counter()
-        self._checked(view).unlink(missing_ok=True)
+        checked_path(self._directory, view).unlink(missing_ok=True)
         try:
             self.engine.create(view, self.generation, self.sequence)
-            self.engine.load(view, self.generation, self.path(view))
-            about = self.engine.refresh(view, self.generation)
+            self.engine.load(view, self.generation, self.path(view), tell)
+            about = self.engine.refresh(view, self.generation, merge)
         except (OSError, ValueError) as error:
             raise NotIndexed(
                 f"cannot index {view}: {' '.join(str(error).split())}. "
                 "Make room and repeat; what served still serves"
             ) from error
-        return Indexed(view, about.documents, time.perf_counter() - started, about.bytes)
+        rejected = len(self.engine.rejected(view, self.generation))
+        seconds = time.perf_counter() - started
+        return Indexed(view, about.documents, seconds, about.bytes, rejected)
 
     def check(self, view: str) -> Differences:
-        """Compare a view's index with its documents, one by one; only equal ones may serve."""
+        """Compare a view's index with its documents, one by one; only equal ones may serve.
+
+        Dead letters are no difference; how many of them are too many is said when promoting.
+        """
         self._still_there()
-        found = compared(self.path(view), self.engine.digests(view, self.generation))
-        write_json(self._checked(view), {"differ": found.count, "told": str(found)})
+        rejected = self.engine.rejected(view, self.generation)
+        found = compared(self.path(view), self.engine.digests(view, self.generation), rejected)
+        note_check(self._directory, view, found, pq.read_metadata(self.path(view)).num_rows)
         return found
 
     def promote(self) -> None:
         """Let all views of this rebuild serve, at the same moment; refused if one differs."""
         self._still_there()
         for view in self.views:
-            if not self._checked(view).exists():
-                raise NotPromoted(f"{view}, generation {self.generation}: index and check it first")
-            said = json.loads(self._checked(view).read_text())
-            if said["differ"]:
-                raise NotPromoted(
-                    f"{view}, generation {self.generation}: {said['told']}; run: stet rebuild"
-                )
+            demand_checked(self.engine, view, self.generation, self.tolerated)
         self.engine.promote(dict.fromkeys(self.views, self.generation))
 
     def promote_when_complete(self) -> bool:
         """Promote if every view of this rebuild has been checked and is equal; say whether."""
-        paths = [self._checked(view) for view in self.views]
-        if not all(path.exists() and not json.loads(path.read_text())["differ"] for path in paths):
+        if not all(is_equal(self._directory, view) for view in self.views):
             return False
         self.promote()
         return True
@@ -166,9 +176,6 @@ class Rebuild:
         """Let go of the log's state and of the hold on this generation; what is done stays."""
         self.build.close()
         self._hold.close()
-
-    def _checked(self, view: str) -> Path:
-        return self._directory / f"{view}.check"
 
     def _still_there(self) -> None:
         if not (self._directory / "rebuild.json").exists():
@@ -182,13 +189,20 @@ def run(
     views: Sequence[str] | None = None,
     at: Point = None,
     progress: Progress | None = None,
+    loading: Tell | None = None,
+    engine: Engine | None = None,
+    tolerated: float = TOLERATED,
+    merge: bool = False,
 ) -> Result:
-    """The whole job in this process; ``progress`` is told what comes next."""
+    """The whole job in this process.
+
+    ``progress`` is told what comes next, ``loading`` every few seconds how far an index is.
+    """
     tell = progress or (lambda _: None)
     started = time.perf_counter()
-    rebuild = Rebuild.begin(home, views, at)
+    rebuild = Rebuild.begin(home, views, at, engine=engine, tolerated=tolerated)
     try:
-        rebuilt = [_rebuild(rebuild, view, tell) for view in rebuild.views]
+        rebuilt = [_rebuild(rebuild, view, tell, loading, merge) for view in rebuild.views]
         tell("promoting")
         rebuild.promote()
     finally:
@@ -197,11 +211,13 @@ def run(
     return Result(rebuild.generation, rebuild.sequence, seconds, rebuilt)
 
 
-def _rebuild(rebuild: Rebuild, view: str, progress: Progress) -> Rebuilt:
+def _rebuild(
+    rebuild: Rebuild, view: str, progress: Progress, loading: Tell | None, merge: bool
+) -> Rebuilt:
     progress(f"{view}: computing")
     written = rebuild.write(view)
     progress(f"{view}: indexing {written.documents:,} documents")
-    indexed = rebuild.index(view)
+    indexed = rebuild.index(view, loading, merge)
     progress(f"{view}: checking")
     started = time.perf_counter()
     rebuild.check(view)
@@ -215,19 +231,19 @@ def _rebuild(rebuild: Rebuild, view: str, progress: Progress) -> Rebuilt:
         written.seconds,
         indexed.seconds,
         checked,
+        indexed.rejected,
     )
 
 
-def _generation(generations: Generations, begun: Build, views: tuple[str, ...]) -> tuple[int, Hold]:
+def _generation(engine: Engine, begun: Build, views: tuple[str, ...]) -> tuple[int, Hold]:
     """The number of the build's generation, which is made if it is not there, and a hold on it."""
+    generations = Generations(engine.folder)
     with held(generations.root / "lock"):
-        numbers = generations.numbers()
-        for number in reversed(numbers):
+        for number in reversed(generations.numbers()):
             path = generations.directory(number) / "rebuild.json"
             if path.exists() and json.loads(path.read_text())["build_id"] == begun.build_id:
                 return number, Hold(path.with_name("lock"))
-        served = [number for _, number in generations.pointer_or_none().named()]
-        number = max([*numbers, *served, begun.number - 1]) + 1
+        number = max([*engine.numbers(), begun.number - 1]) + 1
         directory = generations.directory(number)
         directory.mkdir()
         hold = Hold(directory / "lock")

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search.english import says_nothing, words
 
 MOST_WORDS_THAT_ALL_MATCH = 4
 """Beyond that many words, to require them all finds nothing on judged collections."""
+
+MOST_PARTS = 500
+"""A text of more words and phrases is searched by its first ones: engines have limits."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,15 @@ def parse(text: str, fields: Collection[str] = ()) -> Parsed:
     >>> parse('"south pole').note
     'searched as plain words: a quote is not closed'
     """
+    parsed = _parsed(text.encode(errors="replace").decode(), fields)
+    if len(parsed.groups) <= MOST_PARTS:
+        return parsed
+    told = f"searched by its first {MOST_PARTS} words"
+    note = f"{parsed.note}; {told}" if parsed.note else told
+    return replace(parsed, groups=parsed.groups[:MOST_PARTS], note=note)
+
+
+def _parsed(text: str, fields: Collection[str]) -> Parsed:
     if text.strip() in ("", "*"):
         return Parsed(everything=True)
     try:

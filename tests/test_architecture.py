@@ -25,7 +25,12 @@ UNUSED_WORDS = re.compile(
     r"(^|_)(consumer|projector|repository|service|manager|handler|processor|record|row)s?(_|$)",
     re.IGNORECASE,
 )
-CLIENTS = {"tantivy": {"search.embedded"}}
+CLIENTS = {
+    "tantivy": {"search.embedded"},
+    "elasticsearch": {"search.elasticsearch"},
+    "obstore": {"event_log.object_store"},
+    "watchfiles": {"event_log.watching"},
+}
 
 
 def _name(path: Path) -> str:
@@ -84,7 +89,20 @@ def test_dagster_is_imported_in_pipelines_only() -> None:
     assert {name.split(".")[0] for name in importers} == {"pipelines"}
 
 
-@pytest.mark.parametrize("heavy", ["duckdb", "ibis", "pandas", "pyarrow", "tantivy", "dagster"])
+@pytest.mark.parametrize(
+    "heavy",
+    [
+        "duckdb",
+        "ibis",
+        "numpy",
+        "obstore",
+        "pandas",
+        "pyarrow",
+        "tantivy",
+        "elasticsearch",
+        "dagster",
+    ],
+)
 def test_help_does_not_wait_for_heavy_libraries(heavy: str) -> None:
     script = (
         "import sys; from typer.testing import CliRunner; from app.cli import cli;"

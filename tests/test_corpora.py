@@ -1,37 +1,22 @@
-"""Two real histories through the main job, beside a fold in plain Python that knows no Stet.
-
-They lie in ``STET_CORPORA`` (``../shared/data`` by default). Without them these tests are skipped;
-where ``STET_REQUIRE_CORPORA=1``, as in CI, that is a failure.
-"""
+"""Two real histories through the main job, beside a fold in plain Python that knows no Stet."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import real_elasticsearch
+from corpora import NAMES, corpus
 from plain_fold import Archive, moment
 from typer.testing import CliRunner
 
 from app.cli import cli
 
-ROOT = Path(__file__).parents[1]
-CORPORA = Path(os.environ.get("STET_CORPORA", ROOT.parent / "shared" / "data"))
 Documents = dict[str, dict[str, Any]]
-
-
-def corpus(name: str) -> Path:
-    path = CORPORA / f"{name}.events.jsonl.gz"
-    if not path.exists():
-        told = f"{path} is not there; set STET_CORPORA to the folder of the real histories"
-        if os.environ.get("STET_REQUIRE_CORPORA") == "1":
-            pytest.fail(told)
-        pytest.skip(told)
-    return path
 
 
 def stet(home: Path, *arguments: str) -> str:
@@ -59,7 +44,7 @@ def with_moments(value: Any) -> Any:
     return [with_moments(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.fixture(scope="module", params=["digitalgov", "congress"])
+@pytest.fixture(scope="module", params=NAMES)
 def imported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Archive]:
@@ -157,6 +142,37 @@ def test_the_dagster_job_gives_the_same_documents_as_the_command_line(
         for h in (home, other)
     ]
     assert counts[0] == counts[1]
+
+
+def test_the_history_rebuilds_into_a_cluster_by_command_line_and_by_dagster(
+    imported: tuple[Path, Archive], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both compare index and view document by document before they promote."""
+    from pipelines.run import rebuild
+    from views import VIEW_NAMES
+
+    home, archive = imported
+    counts = {
+        v["view"]: v["documents"] for v in json.loads(stet(home, "status", "--json"))["views"]
+    }
+    other = tmp_path / "home"
+    shutil.copytree(home / "log", other / "log")
+    used = real_elasticsearch.fresh()
+    monkeypatch.setenv("STET_SEARCH", used.url)
+    monkeypatch.setenv("STET_SEARCH_PREFIX", used.prefix)
+    try:
+        rebuilt = json.loads(stet(other, "rebuild", "--json"))["views"]
+        assert {view["view"]: view["documents"] for view in rebuilt} == counts
+        assert {view["rejected"] for view in rebuilt} == {0}
+        rebuild(str(other), lambda *_: None)
+        serving = json.loads(stet(other, "status", "--json"))["views"]
+        assert {(view["view"], view["generation"]) for view in serving} == {
+            (view, 2) for view in VIEW_NAMES
+        }
+        found = json.loads(stet(other, "search", "", "--size", "1", "--json"))
+        assert found["total"] == len(archive.articles())
+    finally:
+        real_elasticsearch.remove(used)
 
 
 def test_a_copy_that_was_cut_is_told_and_nothing_is_half_done(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines() if line.
 
 def test_the_commands_of_the_readme_run_in_the_order_given(tmp_path: Path) -> None:
     environment = os.environ | {
+        "HOME": str(tmp_path),
         "STET_HOME": str(tmp_path / "home"),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }

@@ -60,6 +60,7 @@ def place(views: Path, build_id: str | None, snapshot: Snapshot, created_at: str
             "build_id": identity,
             "sequence": snapshot.sequence,
             "digest": snapshot.digest,
+            "upcast": snapshot.upcast_digest,
             "created_at": created_at,
         },
     )
@@ -89,7 +90,7 @@ def find(views: Path, build_id: str) -> Path | None:
 
 
 def about(directory: Path) -> dict[str, Any]:
-    """What ``build.json`` says: ``build_id``, ``sequence``, ``digest``, ``created_at``."""
+    """What ``build.json`` says, as ``place`` wrote it."""
     loaded: dict[str, Any] = json.loads((directory / ABOUT).read_text())
     return loaded
 
@@ -109,13 +110,15 @@ def views_of(directory: Path) -> dict[str, dict[str, Any]]:
 def kept(views: Path, view: View, snapshot: Snapshot) -> Path | None:
     """The documents of a view, if a build has them of this snapshot and this version of the code.
 
-    The digest tells a snapshot from one of another log that had as many events.
+    The digest tells a snapshot from one of another log that had as many events; that of the
+    upcasters, from one whose old events were read otherwise.
     """
-    wanted = (snapshot.sequence, snapshot.digest)
+    wanted = (snapshot.sequence, snapshot.digest, snapshot.upcast_digest)
     for directory in reversed(builds(views)):
         note, documents = directory / f"{view.name}.json", directory / f"{view.name}.parquet"
         built = about(directory)
-        if (built["sequence"], built["digest"]) != wanted or not documents.exists():
+        said = tuple(built.get(name) for name in ("sequence", "digest", "upcast"))
+        if said != wanted or not documents.exists():
             continue
         if note.exists() and json.loads(note.read_text())["code_version"] == view.code_version:
             return documents

@@ -72,7 +72,10 @@ class State:
         typed = self._spill / "types.parquet"
         pq.write_table(schema(self.snapshot.registry).empty_table(), typed)
         log = self.backend.read_parquet(
-            [str(typed), *self.snapshot.files()], table_name="log", union_by_name=True
+            [str(typed), *self.snapshot.files()],
+            table_name="log",
+            union_by_name=True,
+            hive_partitioning=False,  # sealed files have the partition's category as a column
         )
         return log.filter(log.sequence <= self.snapshot.sequence)
 

@@ -23,7 +23,8 @@ SURVIVALS = ("synced", "caches", "names", "additions", "removals")
 - caches: the same, and files that were not written through the disk are as they were;
 - names: every name, but a content that was not synced is cut in half;
 - additions: like names, but whatever was removed without a sync is back;
-- removals: like synced, but whatever was removed without a sync is gone.
+- removals: like synced, but whatever was removed without a sync is gone. A name that was given to
+  another file is that one's or the old one's: file systems do that in one step.
 """
 
 Prepare = Callable[[Path], object]
@@ -163,7 +164,7 @@ class ForgetfulDisk(StepDisk):
         if survival == "additions":
             return old | new
         if survival == "removals":
-            return {name: inode for name, inode in old.items() if new.get(name) == inode}
+            return {name: inode for name, inode in old.items() if name in new}
         if survival == "caches":
             foreign = {name: inode for name, inode in new.items() if self._is_foreign(inode)}
             return foreign | old

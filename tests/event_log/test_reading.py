@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_log import EventLog, EventLogError, InvalidPoint, NewEvent
+from event_log import EventLog, EventLogError, InvalidPoint, NewEvent, manifest, reading
 
 
 @pytest.fixture
@@ -209,3 +210,27 @@ def test_a_read_stops_reading_when_it_has_enough(full, monkeypatch) -> None:
     monkeypatch.setattr(pq.ParquetFile, "__init__", spy)
     assert sequences(full.read(limit=2)) == [1, 2]
     assert len(opened) == 1
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_scan_may_be_left_while_the_next_span_is_read(
+    log: EventLog, domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "SPAN", 4)
+    for number in range(12):
+        log.append([domain.made(f"thing/{number}")])
+    log.seal()
+    read, begun, go_on = reading.Part.read, threading.Event(), threading.Event()
+
+    def slowly(part, file, path, groups):
+        if groups and begun.is_set():
+            go_on.wait(10)
+        yield from read(part, file, path, groups)
+        begun.set()
+
+    monkeypatch.setattr(reading.Part, "read", slowly)
+    scan = log.scan(["sequence"])
+    assert next(scan).column("sequence").to_pylist() == [1, 2, 3, 4]
+    threading.Timer(0.2, go_on.set).start()
+    scan.close()
+    assert go_on.is_set()

@@ -5,7 +5,8 @@ To hold another engine to the same contract, add it to ``ENGINES``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import real_elasticsearch
 
+from search.elastic_engine import ElasticsearchEngine
 from search.engine import Answer, Engine, Generation
 from search.local import EmbeddedEngine
 from search.query import Query
@@ -71,8 +74,25 @@ PEOPLE = View(
     filters={"id": "id"},
 )
 VIEWS: Mapping[str, View] = {"articles": STORIES, "bylines": PEOPLE}
-ENGINES: dict[str, Callable[[Path], Engine]] = {
-    "embedded": lambda home: EmbeddedEngine(home, VIEWS),
+
+
+@contextmanager
+def _embedded(home: Path, views: Mapping[str, View]) -> Iterator[Engine]:
+    yield EmbeddedEngine(home, views)
+
+
+@contextmanager
+def _elasticsearch(home: Path, views: Mapping[str, View]) -> Iterator[Engine]:
+    used = real_elasticsearch.fresh()
+    try:
+        yield ElasticsearchEngine(home, used, views)
+    finally:
+        real_elasticsearch.remove(used)
+
+
+ENGINES: dict[str, Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]]] = {
+    "embedded": _embedded,
+    "elasticsearch": _elasticsearch,
 }
 
 
@@ -136,9 +156,10 @@ class Archive:
         return [hit.id for hit in self.ask(text, **given).hits]
 
 
-@pytest.fixture(params=sorted(ENGINES))
-def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
-    return Archive(ENGINES[request.param](tmp_path), tmp_path)
+@pytest.fixture(params=list(ENGINES))
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Archive]:
+    with ENGINES[request.param](tmp_path, VIEWS) as engine:
+        yield Archive(engine, tmp_path)
 
 
 @pytest.fixture(name="story")
@@ -149,3 +170,8 @@ def story_fixture() -> Callable[..., dict[str, Any]]:
 @pytest.fixture(name="write")
 def write_fixture() -> Callable[..., Path]:
     return write
+
+
+@pytest.fixture(name="views")
+def views_fixture() -> Mapping[str, View]:
+    return VIEWS

@@ -296,3 +296,23 @@ def test_no_text_whatsoever_fails_to_be_searched(newsroom: Any, text: str) -> No
 def test_instants_outside_the_range_of_dates_are_no_error(newsroom: Any) -> None:
     query = Query(date_from=datetime.min.replace(tzinfo=UTC), date_to="9999")
     assert newsroom.engine.search(query).total == 5
+
+
+def test_a_generation_is_brought_to_a_later_sequence(
+    archive: Any, story: Story, write: Any
+) -> None:
+    before = [story(f"article/{n}", f"Whale {n}") for n in range(6)]
+    archive.build(before)
+    after = [story("article/0", "Ship"), *before[2:], story("article/9", "Whale nine")]
+    changed = write(archive.home / "changed.parquet", [after[0], after[-1]])
+    for _ in range(2):  # a second time changes nothing
+        about = archive.engine.change("articles", 1, 25, changed, ["article/1"])
+        assert (about.sequence, about.documents) == (25, 6)
+    archive.engine.promote({"articles": 1})
+    assert archive.ids("ship") == ["article/0"]
+    assert "article/1" not in archive.ids("whale")
+    assert archive.ask().sequence == 25
+    from search.comparison import compared
+
+    whole = write(archive.home / "after.parquet", after)
+    assert not compared(whole, archive.engine.digests("articles", 1))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.syntax import Group, Phrase, Prefix, Word, parse
+from search.syntax import MOST_PARTS, Group, Phrase, Prefix, Word, parse
 
 FIELDS = ("headline", "body", "byline")
 
@@ -98,3 +98,18 @@ def test_no_text_whatsoever_is_an_error(text: str) -> None:
 def test_no_heap_of_operators_is_an_error(text: str) -> None:
     parsed = parse(text, FIELDS)
     assert parsed.everything or parsed.groups or parsed.excluded or parsed.note
+
+
+def test_a_very_long_text_is_searched_by_its_first_words_and_says_so() -> None:
+    text = " ".join(f"word{n}" for n in range(2_000))
+    parsed = parse(text)
+    assert [clause.text for clause in parsed.clauses] == text.split()[:MOST_PARTS]
+    assert parsed.note == f"searched by its first {MOST_PARTS} words"
+    assert parse(f'{text} "').note == (
+        f"searched as plain words: a quote is not closed; searched by its first {MOST_PARTS} words"
+    )
+    assert parse(f"{text} -{text}").excluded[0].text == "word0"
+
+
+def test_what_is_no_character_does_not_stop_a_search() -> None:
+    assert parse("moon\ud800").clauses[0].text.encode() == b"moon?"

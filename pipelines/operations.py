@@ -1,0 +1,62 @@
+"""What an operator does by hand: let a generation serve, or go back to what served before."""
+
+from dagster import Config, Failure, MetadataValue, OpExecutionContext, job, op
+from pydantic import Field
+
+from pipelines.resources import Archive
+
+
+class Wanted(Config):
+    """Which generation is to serve."""
+
+    generation: int = Field(
+        description="Its number, as the index assets and `stet generations` say."
+    )
+
+
+class Before(Config):
+    """How far to go back."""
+
+    generation: int = Field(
+        default=0, description="Go back until this one serves; 0 goes back by one promotion."
+    )
+
+
+@op(name="promote", description="Let a finished and checked generation serve in all its views.")
+def promote_generation(context: OpExecutionContext, config: Wanted, archive: Archive) -> None:
+    """Let a generation serve, in all its views at the same moment."""
+    from search import SearchError, promotion
+
+    try:
+        views = promotion.promote(archive.engine(), config.generation, archive.tolerated)
+    except SearchError as error:
+        raise Failure(description=str(error), allow_retries=False) from error
+    context.log.info(f"generation {config.generation} serves {', '.join(views)}")
+    context.add_output_metadata({"generation": config.generation, "views": list(views)})
+
+
+@op(name="roll_back", description="Let serve what served before, in all views at the same moment.")
+def roll_back_generation(context: OpExecutionContext, config: Before, archive: Archive) -> None:
+    """Let serve what served before the last promotion, or before that."""
+    from search import SearchError
+
+    try:
+        serving = archive.engine().roll_back(config.generation or None)
+    except SearchError as error:
+        raise Failure(description=str(error), allow_retries=False) from error
+    for view, about in serving.items():
+        context.log.info(f"{view}: generation {about.generation} serves")
+    numbers = {view: about.generation for view, about in serving.items()}
+    context.add_output_metadata({"serving": MetadataValue.json(numbers)})
+
+
+@job(description="Let the generation serve that the run's config names.")
+def promote() -> None:
+    """Let a generation serve."""
+    promote_generation()
+
+
+@job(description="Go back to what served before, or to the generation that the run's config names.")
+def roll_back() -> None:
+    """Go back to what served before."""
+    roll_back_generation()

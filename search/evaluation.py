@@ -1,0 +1,176 @@
+"""How well an engine ranks, measured as the field does: queries, judgements and runs as in TREC.
+
+Read here are ``queries.tsv`` (``id<TAB>text``) and ``qrels.txt`` (``query 0 document grade``); a
+run is what was found, best first. The measures are computed by ir_measures, which calls
+trec_eval: nDCG@10, MAP (average precision), MRR@10 (reciprocal rank), recall@100.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from search.engine import Engine
+from search.errors import InvalidFile, NotInstalled
+from search.query import Query
+
+DEPTH = 1_000
+"""So many hits a query are measured, as TREC does."""
+CLOSEST = 1e-6
+"""How far apart two scores of a run are at least: trec_eval reads them with seven digits."""
+
+Queries = Mapping[str, str]
+Judgements = Mapping[str, Mapping[str, int]]
+Run = Mapping[str, Sequence[tuple[str, float]]]
+Progress = Callable[[int, str], None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a run is worth: each measure's mean over the judged queries, and each query's own."""
+
+    measures: dict[str, float]
+    by_query: dict[str, dict[str, float]]
+    unjudged: list[str]
+    """Queries that nobody judged: they count in no mean."""
+    found: int
+    """How many of the documents judged relevant are in the run."""
+    relevant: int
+    """How many there are."""
+
+
+def read_queries(path: Path) -> dict[str, str]:
+    """The texts by the ids of a TSV file; raises ``InvalidFile`` with the line that is none."""
+    queries: dict[str, str] = {}
+    for number, line in _lines(path):
+        key, tab, text = line.partition("\t")
+        if not tab or not key or key.split() != [key]:
+            raise InvalidFile(f"{path}:{number}: not an id without spaces, a tab and a text")
+        if key in queries:
+            raise InvalidFile(f"{path}:{number}: query {key} is there twice")
+        queries[key] = text
+    if not queries:
+        raise InvalidFile(f"{path}: there is no query in it")
+    return queries
+
+
+def read_judgements(path: Path) -> dict[str, dict[str, int]]:
+    """By query the judged documents and their grades; 0 is not relevant, more is better."""
+    judged: dict[str, dict[str, int]] = {}
+    for number, line in _lines(path):
+        try:
+            query, _, document, grade = line.split()
+            value = int(grade)
+        except ValueError:
+            raise InvalidFile(
+                f"{path}:{number}: not query, 0, document and a whole number, such as"
+                " `1 0 article/titanic-1912 2`"
+            ) from None
+        if document in judged.setdefault(query, {}):
+            raise InvalidFile(f"{path}:{number}: {document} is judged twice for query {query}")
+        judged[query][document] = value
+    return judged
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidFile(f"{path}: not UTF-8 text ({error.reason})") from None
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield number, line.rstrip("\r")
+
+
+def check(queries: Iterable[str], judgements: Judgements) -> None:
+    """Can these queries be measured? Better asked before hundreds of searches than after.
+
+    Raises ``InvalidFile`` when no query is judged, ``NotInstalled`` without ir_measures.
+    """
+    if not any(query in judgements for query in queries):
+        raise InvalidFile("no query is judged: the ids of queries and judgements do not meet")
+    if find_spec("ir_measures") is None:
+        raise NotInstalled(
+            "measuring needs the library ir-measures; run: pip install 'stet[evaluate]'"
+        )
+
+
+def run(
+    engine: Engine,
+    view: str,
+    queries: Queries,
+    depth: int = DEPTH,
+    any_word: bool = True,
+    progress: Progress = lambda _done, _query: None,
+) -> Run:
+    """Ask each query, and keep the ids and scores of what was found, best first.
+
+    Any word may match, as in the field's runs. Without ``any_word`` it is as in a reader's search:
+    up to four words must all match, if there is a document that has them.
+    """
+    found: dict[str, list[tuple[str, float]]] = {}
+    for number, (key, text) in enumerate(queries.items()):
+        progress(number, key)
+        answer = engine.search(Query(text, view, size=depth, any_word=any_word, highlight=False))
+        found[key] = list(falling((hit.id, hit.score) for hit in answer.hits))
+    return found
+
+
+def falling(hits: Iterable[tuple[str, float | None]]) -> Iterator[tuple[str, float]]:
+    """Scores that fall from hit to hit, so that the order is the engine's in any program.
+
+    >>> [document for document, score in falling([("b", 2.0), ("a", 2.0)]) if score > 1]
+    ['b', 'a']
+    """
+    most = float("inf")
+    for place, (document, score) in enumerate(hits, 1):
+        given = 1 / place if score is None else score
+        most = min(given, most - max(abs(most), 1.0) * CLOSEST) if place > 1 else given
+        yield document, most
+
+
+def written(run: Run, tag: str) -> str:
+    """A run as TREC has it: ``query Q0 document rank score tag``, one hit a line."""
+    lines = []
+    for query, hits in run.items():
+        for rank, (document, score) in enumerate(hits, 1):
+            if document.split() != [document]:
+                raise InvalidFile(f"{document!r} has a space in it: no TREC run can name it")
+            lines.append(f"{query} Q0 {document} {rank} {score:.9g} {tag}\n")
+    return "".join(lines)
+
+
+def measured(run: Run, judgements: Judgements) -> Measured:
+    """What a run is worth. Judgements of queries that were not asked do not count.
+
+    Raises what ``check`` raises.
+    """
+    check(run, judgements)
+    import ir_measures
+
+    known = {query: dict(judgements[query]) for query in run if query in judgements}
+    names = {
+        ir_measures.nDCG @ 10: "nDCG@10",
+        ir_measures.AP: "MAP",
+        ir_measures.RR @ 10: "MRR@10",
+        ir_measures.R @ 100: "recall@100",
+    }
+    scores = {query: dict(run[query]) for query in known}
+    computed: Any = ir_measures.calc(list(names), known, scores)
+    by_query = {query: dict.fromkeys(names.values(), 0.0) for query in known}
+    for metric in computed.per_query:
+        by_query[metric.query_id][names[metric.measure]] = metric.value
+    relevant = {
+        (q, doc) for q, grades in known.items() for doc, grade in grades.items() if grade > 0
+    }
+    found = {(query, document) for query in known for document in scores[query]}
+    return Measured(
+        measures={name: computed.aggregated[measure] for measure, name in names.items()},
+        by_query=by_query,
+        unjudged=[query for query in run if query not in judgements],
+        found=len(found & relevant),
+        relevant=len(relevant),
+    )
