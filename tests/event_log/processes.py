@@ -57,13 +57,14 @@ def said(processes: Sequence[subprocess.Popen[str]]) -> list[list[Any]]:
     return [[json.loads(line) for line in text.splitlines()] for text in texts]
 
 
-def killed(process: subprocess.Popen[str], after: float) -> list[Any]:
-    """What a process tells until it is killed, so many seconds after it began."""
+def killed(process: subprocess.Popen[str], after: float, told: int = 0) -> list[Any]:
+    """What a process tells until it is killed, so many seconds after it told so many lines."""
     go(process)
     assert process.stdout
+    text = "".join(process.stdout.readline() for _ in range(told))
     time.sleep(after)
     process.send_signal(signal.SIGKILL)
-    lines = process.stdout.read().split("\n")[:-1]
+    lines = (text + process.stdout.read()).split("\n")[:-1]
     process.communicate()
     return [json.loads(line) for line in lines]
 

@@ -290,7 +290,7 @@ def test_a_writer_that_is_killed_loses_nothing_that_it_was_told(log: EventLog, l
     draw, told = random.Random(3), 0
     for attempt in range(3):
         process = started(APPENDS, log_at, f"w{attempt}", 10_000)
-        receipts = killed(process, draw.uniform(0.05, 0.4))
+        receipts = killed(process, draw.uniform(0.0, 0.1), draw.randrange(1, 5))
         anew = opened(log_at)
         assert anew.verify().events == anew.head
         assert len(anew.known(f"w{attempt}-{n}" for n in range(len(receipts)))) == len(receipts)

@@ -107,7 +107,7 @@ def test_a_writer_that_is_killed_loses_and_repeats_nothing_that_was_acknowledged
     acknowledged: list[tuple[int, int, str]] = []
     for attempt in range(15):
         process = started(APPENDS, tags.path, f"w{attempt}", 10_000)
-        told = killed(process, draw.uniform(0.0, 0.15))
+        told = killed(process, draw.uniform(0.0, 0.03), draw.randrange(4))
         acknowledged += [(first, last, digest) for first, last, _, digest in told]
         anew = EventLog(tags.path, CATEGORIES)
         before = anew.verify().events
