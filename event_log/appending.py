@@ -216,7 +216,7 @@ class Appender:
         name, anchor = commit.name_of(before + 1), commits.anchor(before)
         if not store.put_if_absent(name, writing.write):
             if commits.refresh() <= before:
-                raise StoreError(f"{store.path(name)} is no commit; move it out of the log")
+                raise StoreError(f"{store.where(name)} is no commit; move it out of the log")
             return False
         if not commits.holds(anchor) and not self._in_time(writing.about):
             return False
