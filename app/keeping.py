@@ -130,7 +130,7 @@ def _print_held(held: Verified, sealed_through: int) -> None:
     which = f", sequences {held.first:,} to {held.last:,}" if held.events else ""
     believed = f" (what is before {held.first:,} is believed)" if held.first > 1 else ""
     typer.echo(
-        f"the chain holds: {_counted(held.events, 'event')} in {parts}{which}{believed}, "
+        f"the log holds: {_counted(held.events, 'event')} in {parts}{which}{believed}, "
         f"digest {held.digest}"
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from event_log.merkle import Frontier
 FOLDER = "commits"
 SUFFIX = ".parquet"
 FORMAT = b"2"
-GROUP_EVENTS = 16_384
+GROUP_EVENTS = 8_192
 """Events in a row group: small enough to skip to one event, large enough to scan fast."""
 FEW_EVENTS = 256
 """Below this a dictionary and statistics for every column cost more than they save."""
@@ -214,14 +215,27 @@ def _metadata(about: Mapping[bytes, bytes]) -> CommitMetadata:
     )
 
 
-def reader(path: Path, *, checksums: bool = False) -> pq.ParquetFile:
-    """The opened Parquet file of a commit; raises ``DamagedLog`` where there is none."""
+def reader(path: Path, *, checksums: bool = False, kept: bool = False) -> pq.ParquetFile:
+    """The opened Parquet file of a commit; raises ``DamagedLog`` where there is none.
+
+    Of a large file the footer may be ``kept`` for the next time: to parse it takes milliseconds.
+    """
     try:
-        return pq.ParquetFile(path, page_checksum_verification=checksums)
+        footer = None
+        if kept:
+            about = path.stat()
+            footer = _footer(path, about.st_ino, about.st_size, about.st_mtime_ns)
+        return pq.ParquetFile(path, metadata=footer, page_checksum_verification=checksums)
     except FileNotFoundError:
         raise DamagedLog(f"{path} is missing; restore it from a backup", begins(path)) from None
     except UNREADABLE as error:
         raise unreadable(path, error) from None
+
+
+@lru_cache(maxsize=64)
+def _footer(path: Path, *identity: int) -> pq.FileMetaData:
+    del identity  # tells a file from the one that was there before
+    return pq.read_metadata(path)
 
 
 def unreadable(path: Path, error: Exception) -> DamagedLog:

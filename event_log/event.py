@@ -54,8 +54,8 @@ class Receipt:
     """What an append returns.
 
     ``first`` and ``last`` are the sequences that the events have in the log, ``version`` is the
-    last event's place in its stream, ``digest`` the chain's digest (hexadecimal) at the commit
-    that holds the last event, and ``added`` how many of the events were new: 0 when the log had
+    last event's place in its stream, ``digest`` the log's digest (hexadecimal) at the last event,
+    and ``added`` how many of the events were new: 0 when the log had
     every one of them before.
     """
 

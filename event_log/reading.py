@@ -25,6 +25,8 @@ from event_log.upcast import to_read, upcast
 from event_log.validation import possible
 
 T = TypeVar("T")
+THREADS = 2
+"""Segments that are read at a time for one stream: each has to decode a row group for it."""
 
 
 def schema(registry: Registry) -> pa.Schema:
@@ -98,7 +100,7 @@ def in_group(
         files = []
         for sealed in filter(part.within, group.files):
             path = commits.locate(sealed.name)
-            file = opened.enter_context(commit.reader(path))
+            file = opened.enter_context(commit.reader(path, kept=True))
             spans: dict[int, list[int]] = {}
             for number, first in part.groups(file):
                 spans.setdefault(span_of(first), []).append(number)
@@ -179,9 +181,18 @@ def of_stream(
     """The events of one stream, whose sequences are known: only what holds them is read."""
     category = stream.partition("/")[0]
     columns = [*ENVELOPE.names, *([category] if category in registry else [])]
-    part = Part.of(columns, np.array(sequences, np.int64), [category], [stream])
-    for batch in batches(commits, part, registry):
-        yield from (event for event in events(batch) if event.stream == stream)
+    wanted = np.array(sequences, np.int64)
+    ends = [segment.last for segment in commits.segments(min(sequences, default=1) - 1)]
+    pieces = np.split(wanted, np.searchsorted(wanted, ends, "right"))
+    parts = [Part.of(columns, piece, [category], [stream]) for piece in pieces if len(piece)]
+
+    def read(part: Part) -> list[pa.RecordBatch]:
+        return list(batches(commits, part, registry))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for found in pool.map(read, parts):
+            for batch in found:
+                yield from (event for event in events(batch) if event.stream == stream)
 
 
 def only(

@@ -183,7 +183,7 @@ def test_a_copy_that_was_cut_is_told_and_nothing_is_half_done(tmp_path: Path) ->
     result = CliRunner().invoke(cli, ["import", str(cut), "--home", str(home)])
     assert result.exit_code == 1
     assert "cannot be read from here on" in result.stderr
-    assert stet(home, "verify").startswith("the chain holds")
+    assert stet(home, "verify").startswith("the log holds")
 
 
 def test_the_corpora_are_what_their_description_says() -> None:

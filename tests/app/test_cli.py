@@ -196,7 +196,7 @@ def test_rebuild_tells_each_view_as_json(small: Run) -> None:
 
 
 def test_verify_says_that_the_chain_holds(small: Run) -> None:
-    assert "the chain holds: 4 events in 4 commits" in small("verify").stdout
+    assert "the log holds: 4 events in 4 commits" in small("verify").stdout
 
 
 def test_verify_names_what_does_not_fit(small: Run, tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_status_says_what_is_sealed_and_what_is_open(small: Run, home: Path) -> 
 def test_verify_says_which_parts_it_verified(small: Run, home: Path) -> None:
     digest = open_log(home).digest
     whole = small("verify").stdout
-    assert whole == (f"the chain holds: 4 events in 4 commits, sequences 1 to 4, digest {digest}\n")
+    assert whole == (f"the log holds: 4 events in 4 commits, sequences 1 to 4, digest {digest}\n")
     part = small("verify", "--from", "2", "--to", "3").stdout
     assert "2 events in 2 commits, sequences 2 to 3 (what is before 2 is believed)" in part
     found = printed(small("verify", "--from", "3", "--json"))
