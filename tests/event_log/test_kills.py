@@ -26,7 +26,7 @@ from newsroom.categories import CATEGORIES
 
 KILLS = 300
 LINES = 4_000
-LONGEST = 0.25
+LONGEST = 0.2
 """Seconds that a process lives at most: some ten commits, or two seals."""
 
 
