@@ -70,10 +70,8 @@ class _File:
         )
 
     def abandon(self) -> None:
-        """Forget it, if it has not been moved to its name."""
+        """Let go of it."""
         self._writer.abandon()
-        with contextlib.suppress(OSError):  # it is cleaned another day
-            self.staged.unlink(missing_ok=True)
 
 
 class Rewriting:
@@ -87,6 +85,7 @@ class Rewriting:
         self._before = self._through = after
         self._frontier = frontier_at(commits, after)
         self._files: dict[Key, _File] = {}
+        self._staged: list[Path] = []
         self._staging = commits.store.local / "staging"
         self._staging.mkdir(parents=True, exist_ok=True)
 
@@ -101,6 +100,9 @@ class Rewriting:
     ) -> None:
         for file in self._files.values():
             file.abandon()
+        for staged in self._staged:
+            with contextlib.suppress(OSError):  # it is cleaned another day
+                staged.unlink(missing_ok=True)
 
     def full(self, events: int, size: int) -> bool:
         """Whether it has so many events, or a file of so many bytes."""
@@ -139,6 +141,7 @@ class Rewriting:
 
     def _begin(self, key: Key, schema: pa.Schema) -> _File:
         staged = self._staging / f"{os.getpid()}-{uuid.uuid4().hex}"
+        self._staged.append(staged)
         self._files[key] = _File(staged, schema.remove_metadata())  # what a commit's footer says
         return self._files[key]
 

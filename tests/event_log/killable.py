@@ -15,16 +15,18 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from faults import StepDisk
 from sealed import small_spans
 
 from connectors import jsonlines
 from event_log import EventLog, NewEvent
+from event_log.local_store import LocalStore
 from newsroom.categories import CATEGORIES
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +64,13 @@ class Forks:
     def kill(self, fork: Fork) -> None:
         """Kill it, and wait until it is dead."""
         os.kill(fork.pid, signal.SIGKILL)
-        assert self._asked({"act": "wait", "pid": fork.pid}) == str(signal.SIGKILL.value)
+        assert self.killed(fork)
+
+    def killed(self, fork: Fork) -> bool:
+        """Wait until it is dead; whether it was killed, and did not come to its end."""
+        answer = self._asked({"act": "wait", "pid": fork.pid})
+        assert answer in ("0", str(signal.SIGKILL.value))
+        return answer != "0"
 
     def _asked(self, order: dict[str, Any]) -> str:
         assert self._process.stdin
@@ -209,7 +217,33 @@ def seal(log: EventLog, order: dict[str, Any], tell: Any) -> None:
         log.seal(grace_seconds=(0, 3600)[number % 3 == 2])
 
 
-ACTS = {"single": single, "threads": threads, "many": many, "import": imports, "seal": seal}
+class DeadlyDisk(StepDisk):
+    """Kills its own process before a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self._at = step
+
+    def _step(self, kind: str, path: Path, act: Callable[[], None]) -> None:
+        if len(self.steps) >= self._at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super()._step(kind, path, act)
+
+
+def dies(log: EventLog, order: dict[str, Any], _: Any) -> None:
+    """Seal once, and die before a step of that; or come to an end."""
+    EventLog(LocalStore(log.path, DeadlyDisk(order["step"])), CATEGORIES).seal(grace_seconds=0)
+    os._exit(0)
+
+
+ACTS = {
+    "dies": dies,
+    "single": single,
+    "threads": threads,
+    "many": many,
+    "import": imports,
+    "seal": seal,
+}
 
 if __name__ == "__main__":
     serve()

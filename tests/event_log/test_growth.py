@@ -13,7 +13,7 @@ import pytest
 from faults import StepDisk
 from sealed import sealed_files, small_spans
 
-from event_log import EventLog, NewEvent
+from event_log import EventLog, NewEvent, commit
 from event_log.local_store import LocalStore
 
 SEALS, COMMITS = 6, 4
@@ -49,14 +49,14 @@ class Counting(LocalStore):
 def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The names of the Parquet files that are opened meanwhile."""
     opened: list[str] = []
-    opening = pq.ParquetFile.__init__
+    opening = commit.reader
 
-    def spy(self, source, *args, **rest):
-        opened.append(Path(str(source)).name)
-        return opening(self, source, *args, **rest)
+    def spy(path: Path, **rest: bool) -> pq.ParquetFile:
+        opened.append(path.name)
+        return opening(path, **rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pq.ParquetFile, "__init__", spy)
+        patch.setattr(commit, "reader", spy)
         yield opened
 
 

@@ -8,15 +8,16 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import pyarrow as pa
 import pytest
 from faults import StepDisk
-from killable import Fork, Forks, forks
-from sealed import files_of, small_spans
+from killable import Fork, Forks, forks, tag
+from sealed import files_of, listed, small_spans
 
 from connectors import jsonlines
 from event_log import EventLog
@@ -25,7 +26,7 @@ from newsroom.categories import CATEGORIES
 
 KILLS = 300
 LINES = 4_000
-LONGEST = 0.25
+LONGEST = 0.2
 """Seconds that a process lives at most: some ten commits, or two seals."""
 
 
@@ -148,58 +149,74 @@ def check_leftovers(log: EventLog) -> None:
     assert not list((fresh.path / "commits").iterdir())
 
 
-class Killed(BaseException):
-    """Nothing runs after it but what a test does."""
-
-
-class DeadlyDisk(StepDisk):
-    """Kills at a step: neither that nor any later one is done."""
-
-    def __init__(self, step: float) -> None:
-        super().__init__()
-        self._at = step
-
-    def _step(self, kind: str, path: Path, act: Callable[[], None]) -> None:
-        if len(self.steps) >= self._at:
-            raise Killed
-        super()._step(kind, path, act)
-
-
-def test_a_sealer_that_dies_before_any_step_loses_and_doubles_nothing(tmp_path, domain) -> None:
-    """And whoever seals next ends what it began, with what is left removed."""
+def test_a_sealer_killed_before_any_step_loses_and_doubles_nothing(
+    server, tmp_path, monkeypatch
+) -> None:
+    """And whoever seals next ends what it began, with all that is left over removed."""
     template = tmp_path / "template"
 
-    def opened(path: Path, step: float = math.inf) -> EventLog:
-        return EventLog(LocalStore(path, DeadlyDisk(step)), domain.categories)
+    def opened(path: Path) -> EventLog:
+        return EventLog(LocalStore(path, StepDisk()), CATEGORIES)
 
-    log = opened(template)
-    for number in range(7):
-        log.append([domain.made(f"thing/{number % 2}"), domain.written(f"note/{number}")])
+    for number in range(6):
+        moment = datetime(2026, 1 + number // 3, 1, tzinfo=UTC)
+        monkeypatch.setattr(time, "time_ns", lambda m=moment: int(m.timestamp()) * 10**9)
+        opened(template).append([tag(f"{number % 2}", 2 * number + n) for n in range(2)])
         if number in (1, 3):
-            log.seal(grace_seconds=math.inf)
-    events, digest = list(log.read()), log.digest
+            opened(template).seal(grace_seconds=math.inf)
+    events, digest = list(opened(template).read()), opened(template).digest
+    monkeypatch.undo()
     for step in range(1_000):
         path = tmp_path / str(step)
         shutil.copytree(template, path)
-        dying = opened(path, step)
-        try:
-            dying.seal(grace_seconds=0)
-        except Killed:
-            pass
-        else:
+        if not server.killed(server.start("dies", path, step=step)):
             break
-        for again in (1, 2):
+        for left in ("read", "sealed", "a day later"):
             survivor = opened(path)
-            assert list(survivor.read()) == events
+            assert list(survivor.read()) == events, (step, left)
             assert survivor.verify().digest == digest
-            survivor.seal(grace_seconds=0)
-            assert survivor.open_commits == 0, again
-        for left in (path / "sealed").rglob("*.parquet"):
-            os.utime(left, (time.time() - 90_000,) * 2)
-        survivor.seal(grace_seconds=0)
+            if left == "sealed":
+                survivor.seal(grace_seconds=0)
+                assert survivor.open_commits == 0
+                for old in (*path.rglob("sealed/**/*.parquet"), *path.glob("staging/*")):
+                    os.utime(old, (time.time() - 90_000,) * 2)
+                survivor = opened(path)
+                survivor.seal(grace_seconds=0)
         manifest = survivor._commits.manifest
-        assert files_of(survivor) - {"schemas/thing-000001.json", "schemas/note-000001.json"} == (
-            manifest.files() | {manifest.name}
-        )
+        files = {name for name in files_of(survivor) if not name.startswith("schemas")}
+        assert files == manifest.files() | {manifest.name}
         shutil.rmtree(path)
-    assert step > 30
+    assert step > 20
+
+
+def test_processes_that_append_import_and_seal_at_once_do_not_disturb_each_other_or_a_reader(
+    server, tmp_path, file
+) -> None:
+    """The reader has one log open all the time, and reads to the end whatever it began."""
+    path = tmp_path / "log"
+    acts = ("single", "threads", "many", "import", "seal", "seal")
+    running = [server.start(act, path, file=str(file)) for act in acts]
+    log = EventLog(path, CATEGORIES)
+    first = log.at(log.wait(50, timeout=60))
+    kept = (first.digest, listed(first.scan(["sequence", "digest"])))
+    begun = log.read()
+    assert next(begun).sequence == 1
+    end = time.monotonic() + 3
+    while time.monotonic() < end or log._commits.manifest.through < 50:
+        head = log.head
+        assert [e["sequence"] for e in listed(log.at(head).scan(["sequence"]))] == list(
+            range(1, head + 1)
+        )
+        assert (first.digest, listed(first.scan(["sequence", "digest"]))) == kept
+        assert time.monotonic() < end + 60
+    assert [event.sequence for event in begun][: first.sequence - 1] == list(
+        range(2, first.sequence + 1)
+    )
+    for fork in running:
+        server.kill(fork)
+    seen = Seen(path)
+    seen.look([one for fork in running for one in fork.acknowledged()])
+    assert all(
+        fork.acknowledged() for fork, act in zip(running, acts, strict=True) if act != "import"
+    )
+    assert log.verify().events == log.head == seen.head
