@@ -40,6 +40,7 @@ warnings.filterwarnings("ignore", category=BetaWarning)
 VIEWS_GROUP = "views"
 INDEX_GROUP = "index"
 EQUAL = "documents_equal_view"
+EQUALS = "Each document of the index equals the view's, key by key."
 MOST_RETRIES = 3
 SECONDS_TO_RETRY = 60
 """After a load has waited in vain for a cluster (ten minutes unless ``STET_SEARCH_PATIENCE``)."""
@@ -101,13 +102,7 @@ def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
         output_required=False,
         kinds={"tantivy", "elasticsearch"},
         pool=f"{INDEX_GROUP}_{name}",  # of two rebuilds one waits, and does not load the same view
-        check_specs=[
-            AssetCheckSpec(
-                EQUAL,
-                asset=[INDEX_GROUP, name],
-                description="Each document of the index equals the view's, key by key.",
-            )
-        ],
+        check_specs=[AssetCheckSpec(EQUAL, asset=[INDEX_GROUP, name], description=EQUALS)],
         description=f"The search index over the view {name!r}.",
     )
     def index(

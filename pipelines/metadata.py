@@ -23,10 +23,14 @@ def figures(sequence: int, documents: int, seconds: float, size: int) -> dict[st
         "sequence": sequence,
         "documents": documents,
         "seconds": round(seconds, 3),
-        "documents a second": round(documents / seconds) if seconds else documents,
+        "documents a second": _rate(documents / seconds) if seconds else documents,
         "bytes": size,
         "dagster/row_count": documents,
     }
+
+
+def _rate(documents: float) -> float:
+    return round(documents) if documents >= 10 else round(documents, 2)
 
 
 def progress(loading: Loading) -> dict[str, Any]:
@@ -35,7 +39,7 @@ def progress(loading: Loading) -> dict[str, Any]:
     told = {
         "documents": loading.documents,
         "of": loading.of,
-        "documents a second": round(rate),
+        "documents a second": _rate(rate),
         "seconds left": round((loading.of - loading.documents) / rate) if rate else None,
     }
     return {**told, "waiting for": loading.note} if loading.note else told

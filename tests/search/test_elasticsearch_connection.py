@@ -209,26 +209,21 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
     certificate = signer.issue_cert("127.0.0.1", "localhost")
     ca = tmp_path_factory.mktemp("signed") / "ca.pem"
     signer.cert_pem.write_to_path(ca)
-    server = real_elasticsearch.own_server(
-        SECURED,
-        **{
-            "xpack.security.enabled": "true",
-            "xpack.security.http.ssl.enabled": "true",
-            "xpack.security.http.ssl.key": "key.pem",
-            "xpack.security.http.ssl.certificate": "cert.pem",
-        },
-    )
-    server.start(
-        {
-            "key.pem": certificate.private_key_pem.bytes(),
-            "cert.pem": b"".join(blob.bytes() for blob in certificate.cert_chain_pems),
-            "users": f"{USER}:{HASHED}\n{READER}:{HASHED}\n".encode(),
-            "roles.yml": READING,
-            "users_roles": f"superuser:{USER}\nreading:{READER}\n".encode(),
-        }
-    )
-    yield server, str(ca)
-    server.kill()
+    files = {
+        "key.pem": certificate.private_key_pem.bytes(),
+        "cert.pem": b"".join(blob.bytes() for blob in certificate.cert_chain_pems),
+        "users": f"{USER}:{HASHED}\n{READER}:{HASHED}\n".encode(),
+        "roles.yml": READING,
+        "users_roles": f"superuser:{USER}\nreading:{READER}\n".encode(),
+    }
+    settings = {
+        "xpack.security.enabled": "true",
+        "xpack.security.http.ssl.enabled": "true",
+        "xpack.security.http.ssl.key": "key.pem",
+        "xpack.security.http.ssl.certificate": "cert.pem",
+    }
+    with real_elasticsearch.own_server(SECURED, files, **settings) as server:
+        yield server, str(ca)
 
 
 def test_a_secured_cluster_lets_in_who_may_and_tells_who_may_not(

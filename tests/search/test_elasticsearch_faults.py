@@ -12,6 +12,7 @@ import sys
 import textwrap
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,8 @@ Story = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def killed() -> Iterator[Server]:
     """A server of these tests' own, which they kill."""
-    server = real_elasticsearch.own_server(KILLED)
-    server.start()
-    yield server
-    server.kill()
+    with real_elasticsearch.own_server(KILLED) as server:
+        yield server
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def stories(story: Story, write: Any, tmp_path: Path) -> Path:
 
 
 def engine_at(url: str, home: Path, views: Any, patience: str = "120") -> ElasticsearchEngine:
-    found = connection(url, prefix=f"faults-{os.getpid()}", patience=patience)
+    found = connection(url, prefix=f"faults-{uuid.uuid4().hex[:8]}", patience=patience)
     assert found is not None
     return ElasticsearchEngine(home, found, views)
 
@@ -216,17 +215,14 @@ def test_a_node_without_room_for_so_much_at_once_gets_it_in_smaller_pieces(
 ) -> None:
     """Real 429s: the node takes a megabyte at a time for all of its requests together."""
     monkeypatch.setattr("search.pace.EVERY", 0.0)
-    server = real_elasticsearch.own_server(CROWDED, **{"indexing_pressure.memory.limit": "1mb"})
-    server.start()
-    try:
+    little = {"indexing_pressure.memory.limit": "1mb"}
+    with real_elasticsearch.own_server(CROWDED, **little) as server:
         engine = engine_at(server.url, tmp_path, views)
         engine.create("articles", 1, 10)
         told: list[Loading] = []
         assert engine.load("articles", 1, stories, told.append) == 12_000
         assert any("is too busy (429" in loading.note for loading in told)
         loaded_whole(engine, stories)
-    finally:
-        server.kill()
 
 
 def test_an_interrupted_load_ends_within_seconds_and_sends_nothing_more(
@@ -236,9 +232,11 @@ def test_an_interrupted_load_ends_within_seconds_and_sends_nothing_more(
     engine.create("articles", 1, 10)
     timer = threading.Timer(0.7, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        engine.load("articles", 1, stories)
-    timer.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            engine.load("articles", 1, stories)
+    finally:
+        timer.cancel()
     time.sleep(3)  # what was under way is through by now
     cluster = Cluster(engine._connection)
     name = engine._indexes.name("articles", 1)

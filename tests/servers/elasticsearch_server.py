@@ -134,13 +134,19 @@ class Server:
 
     @property
     def pid(self) -> int | None:
-        """Its process, while it runs."""
-        try:
-            pid = int((self.folder / "pid").read_text())
-            told = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            return None
-        return pid if b"elasticsearch" in told else None
+        """Its process, while it runs: the one that has this server's folder.
+
+        The file with the process's id is not asked: it goes with the folder, and a process stays.
+        """
+        mine = f"-Djava.io.tmpdir={self.folder / 'tmp'}".encode()
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                told = path.read_bytes().split(b"\0")
+            except OSError:
+                continue  # it ended just now
+            if mine in told:
+                return int(path.parent.name)
+        return None
 
     def start(self, files: Mapping[str, bytes] | None = None) -> None:
         """Start it, unless it runs, and wait until it answers.
@@ -153,7 +159,6 @@ class Server:
         self._wait()
 
     def _lay_out(self, files: Mapping[str, bytes]) -> None:
-        (self.folder / "pid").unlink(missing_ok=True)
         config = self.folder / "config"
         shutil.rmtree(config, ignore_errors=True)
         shutil.copytree(program() / "config", config)

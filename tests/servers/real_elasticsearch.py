@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import uuid
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import elasticsearch_server
@@ -35,8 +38,14 @@ def missing(why: str) -> None:
     pytest.skip(why)
 
 
-def own_server(port: int, **settings: str) -> elasticsearch_server.Server:
-    """An empty server that a test may kill, fill or close; it is not started yet."""
+@contextlib.contextmanager
+def own_server(
+    port: int, files: Mapping[str, bytes] | None = None, **settings: str
+) -> Iterator[elasticsearch_server.Server]:
+    """An empty server that a test may kill, fill or close.
+
+    Of several test runs on one machine, one has it at a time; the others wait.
+    """
     if _running() is None:
         missing(HINT)  # who has no Elasticsearch here is not made to fetch one by a test
     server = elasticsearch_server.Server(port, heap_mb=512, settings=tuple(settings.items()))
@@ -45,9 +54,15 @@ def own_server(port: int, **settings: str) -> elasticsearch_server.Server:
         elasticsearch_server.java()
     except elasticsearch_server.NoServer as reason:
         missing(str(reason))
-    server.kill()  # what an earlier run may have left
-    shutil.rmtree(server.folder, ignore_errors=True)
-    return server
+    with server.folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server.kill()  # what an earlier run may have left
+        shutil.rmtree(server.folder, ignore_errors=True)
+        try:
+            server.start(files)
+            yield server
+        finally:
+            server.kill()
 
 
 def fresh() -> Connection:
