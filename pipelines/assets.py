@@ -88,6 +88,11 @@ def view_asset(name: str) -> AssetsDefinition:
     return documents
 
 
+def _equal_spec(name: str) -> AssetCheckSpec:
+    described = "Each document of the index equals the view's, key by key."
+    return AssetCheckSpec(EQUAL, asset=[INDEX_GROUP, name], description=described)
+
+
 def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
     """The asset of an index, with its check: document by document, it equals the view.
 
