@@ -50,7 +50,7 @@ def found(home: Path) -> list[str]:
     return [hit["id"] for hit in json.loads(printed)["hits"]]
 
 
-@pytest.mark.parametrize("largest_file", [100, 8_000, 40_000, 70_000])
+@pytest.mark.parametrize("largest_file", [100, 8_000, 40_000, 60_000])
 def test_a_rebuild_that_cannot_write_says_so_in_a_line_and_leaves_what_serves(
     home: Path, largest_file: int
 ) -> None:
