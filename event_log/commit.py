@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from event_log import checksum
@@ -33,7 +34,9 @@ FEW_EVENTS = 256
 COMPRESSION = "snappy"
 """A commit is written by who waits for it, and sealed into a smaller file later: with zstd, whose
 files are half as large, 100,000 events of 700 bytes take a third longer to append."""
-UNDICTIONARIED = {"sequence", "event_id", "version", "digest"}
+UNDICTIONARIED = {"sequence", "event_id", "version", "recorded_at", "digest"}
+SAMPLE_EVENTS = 1_024
+"""Events that show in which columns values repeat."""
 
 UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 """What reading a damaged file raises."""
@@ -91,7 +94,8 @@ def first_of(name: str) -> int:
 class Writer:
     """Writes events to a Parquet file, while the next ones are made by the calling thread.
 
-    ``few`` events are put together in memory and written at once, which is three times as fast.
+    Many are written as what a ``sample`` of them shows fits best. Few, without one, are put
+    together in memory and written at once, which is three times as fast.
     The footer is given when all events have been handed over; then the checksum is stamped.
     """
 
@@ -99,25 +103,25 @@ class Writer:
         self,
         path: Path,
         schema: pa.Schema,
+        sample: pa.Table | None,
         *,
-        few: bool,
         group_events: int = GROUP_EVENTS,
         compression: str = COMPRESSION,
         **options: Any,
     ) -> None:
         self._path = path
         self._group_events = group_events
-        self._memory = pa.BufferOutputStream() if few else None
+        self._memory = pa.BufferOutputStream() if sample is None else None
         self._file = pq.ParquetWriter(
             self._memory or path,
             schema,
             compression=compression,
-            use_dictionary=False if few else _dictionary_columns(schema),
-            write_statistics=["sequence", "recorded_at"] if few else True,
+            use_dictionary=False if sample is None else _dictionary_columns(sample),
+            write_statistics=["sequence", "recorded_at"] if sample is None else True,
             write_page_checksum=True,
             **options,
         )
-        self._pool = None if few else ThreadPoolExecutor(1)
+        self._pool = None if sample is None else ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
 
     def write(self, events: pa.Table, then: Callable[[], None] | None = None) -> None:
@@ -155,18 +159,24 @@ class Writer:
             writing.result()
 
 
-def _dictionary_columns(schema: pa.Schema) -> list[str]:
-    """Every leaf but the unique and the long ones, which a dictionary only makes slower."""
-    names = [f.name for f in schema if not pa.types.is_struct(f.type)]
-    leaves = [name for name in names if name not in UNDICTIONARIED]
-    for column in (f for f in schema if pa.types.is_struct(f.type)):
-        for field_ in column.type:
-            path = f"{column.name}.{field_.name}"
+def _dictionary_columns(sample: pa.Table) -> list[str]:
+    """The leaves in which values repeat; others a dictionary only makes slower, and larger."""
+    sample = sample.slice(0, SAMPLE_EVENTS)
+    leaves = {f.name: sample.column(f.name) for f in sample.schema if f.name not in UNDICTIONARIED}
+    for name in [name for name in leaves if pa.types.is_struct(leaves[name].type)]:
+        for field_ in leaves.pop(name).type:
+            values = pc.struct_field(sample.column(name), field_.name)
             if pa.types.is_list(field_.type):
-                leaves.append(f"{path}.list.element")
+                leaves[f"{name}.{field_.name}.list.element"] = pc.list_flatten(values)
             elif field_.type != TEXT:
-                leaves.append(path)
-    return leaves
+                leaves[f"{name}.{field_.name}"] = values
+    repeated = [path for path, values in leaves.items() if _repeats(values)]
+    return [*repeated, "recorded_at"]
+
+
+def _repeats(values: pa.ChunkedArray) -> bool:
+    distinct: int = pc.count_distinct(values).as_py()
+    return 2 * distinct <= max(len(values), 2)
 
 
 def read_metadata(path: Path) -> CommitMetadata:

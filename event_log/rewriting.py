@@ -34,13 +34,14 @@ Key = tuple[str, str, int]
 class _File:
     """One sealed file while it is written, under a name that nobody looks for."""
 
-    def __init__(self, staged: Path, schema: pa.Schema) -> None:
+    def __init__(self, staged: Path, first: pa.Table) -> None:
+        schema = first.schema.remove_metadata()  # what a commit's footer says
         self.staged = staged
         self.first, self.last, self.events = 0, 0, 0
         self._writer = commit.Writer(
             staged,
             schema,
-            few=False,
+            first,
             group_events=ROW_GROUP_EVENTS,
             compression="zstd",
             compression_level=COMPRESSION_LEVEL,
@@ -124,7 +125,7 @@ class Rewriting:
                 parts.setdefault(key, []).append(events)
         for key, tables in parts.items():
             table = pa.concat_tables(tables).sort_by(ORDER)
-            file = self._files.get(key) or self._begin(key, table.schema)
+            file = self._files.get(key) or self._begin(key, table)
             file.write(table)
         self._extend(pa.concat_tables(digests), until)
 
@@ -139,10 +140,10 @@ class Rewriting:
                     found += batches
         return found
 
-    def _begin(self, key: Key, schema: pa.Schema) -> _File:
+    def _begin(self, key: Key, first: pa.Table) -> _File:
         staged = self._staging / f"{os.getpid()}-{uuid.uuid4().hex}"
         self._staged.append(staged)
-        self._files[key] = _File(staged, schema.remove_metadata())  # what a commit's footer says
+        self._files[key] = _File(staged, first)
         return self._files[key]
 
     def _extend(self, events: pa.Table, until: int) -> None:

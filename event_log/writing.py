@@ -39,8 +39,8 @@ class Writing:
         self.indexed: list[pa.RecordBatch] = []
         self._digests: list[bytes] = []
         self._frontier = self._start
-        few = len(self._events) < commit.FEW_EVENTS
-        writer = commit.Writer(path, placing.schema(self._events), few=few)
+        sample = None if len(self._events) < commit.FEW_EVENTS else self._events
+        writer = commit.Writer(path, placing.schema(self._events), sample)
         try:
             for batch in placing.placed(self._events, self._before, self._recorded_at):
                 digests = bytes(flat(batch.column("digest")))

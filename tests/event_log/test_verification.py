@@ -78,7 +78,7 @@ def rewritten(path: Path, change, *, chained: bool = False) -> None:
 
 
 def write(path: Path, events: pa.Table, about: commit.CommitMetadata) -> None:
-    writer = commit.Writer(path, events.schema, few=True)
+    writer = commit.Writer(path, events.schema, None)
     writer.write(events)
     writer.close(about.footer)
 
@@ -478,7 +478,7 @@ def rewritten_sealed(path: Path, change) -> bytes:
     batch = change(pq.read_table(path, partitioning=None)).combine_chunks().to_batches()[0]
     place = ENVELOPE.get_field_index("digest")
     batch = batch.set_column(place, batch.schema.field(place), event_digests(batch))
-    writer = commit.Writer(path, batch.schema, few=False, group_events=3)
+    writer = commit.Writer(path, batch.schema, pa.Table.from_batches([batch]), group_events=3)
     writer.write(pa.Table.from_batches([batch]))
     writer.close(lambda: {**about, checksum.KEY: checksum.EMPTY})
     return bytes(flat(batch.column("digest")))
