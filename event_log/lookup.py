@@ -151,6 +151,8 @@ class Lookup:
         self, known: dict[str, int], event_ids: pa.Array, places: Places, sequences: Places
     ) -> None:
         """Add those candidates to what is known of which the log says the same."""
+        if not len(places):
+            return
         order = np.argsort(sequences)
         places, sequences = places[order], sequences[order]
         part = Part.of(("sequence", "event_id"), np.unique(sequences))
