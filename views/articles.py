@@ -21,7 +21,7 @@ from views.denormalize import (
 from views.view import View
 
 if TYPE_CHECKING:
-    from views.state import State
+    from views.entities import Entities
 
 BYLINE = {"id": "other", "name": "name", "title": "title"}
 TAG = {"id": "other", "name": "name", "kind": "kind"}
@@ -35,7 +35,7 @@ OTHER_SPACES = (
 IRREGULAR = rf"^$|^\s|\s$|  | \n|\n |[^\n]\n[^\n]|\n\n\n|[{OTHER_SPACES}]"
 
 
-def documents(state: State, keys: ir.Table | None) -> ir.Table:
+def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live article."""
     articles = visible(state, "article", keys)
     articles = with_lists(articles, *_lists(state, articles))
@@ -62,7 +62,7 @@ def documents(state: State, keys: ir.Table | None) -> ir.Table:
     )
 
 
-def _sections(state: State) -> ir.Table:
+def _sections(state: Entities) -> ir.Table:
     sections = state.entities("section")
     parented = named(sections.mutate(other=sections.parent_id), sections.view(), "name")
     return parented.select(
@@ -72,7 +72,7 @@ def _sections(state: State) -> ir.Table:
     )
 
 
-def _lists(state: State, articles: ir.Table) -> tuple[ir.Table, ...]:
+def _lists(state: Entities, articles: ir.Table) -> tuple[ir.Table, ...]:
     bylines = named(mentions(articles, "byline_ids"), state.entities("byline"), "name", "title")
     tags = named(mentions(articles, "tag_ids"), state.entities("tag"), "live", "name", "kind")
     images = named(mentions(articles, "image_ids"), _images(state), "live", *SHOWN, "photographer")
@@ -83,7 +83,7 @@ def _lists(state: State, articles: ir.Table) -> tuple[ir.Table, ...]:
     )
 
 
-def _images(state: State) -> ir.Table:
+def _images(state: Entities) -> ir.Table:
     images, people = state.entities("image"), state.entities("byline")
     pictured = images.select("id", "live", *SHOWN, other=images.photographer_id)
     pictured = named(pictured, people, "name")
@@ -109,7 +109,7 @@ def words(text: ir.Value) -> ir.Value:
     )
 
 
-def lineage(state: State) -> ir.Table:
+def lineage(state: Entities) -> ir.Table:
     """The article; its section, bylines, images, tags; the section's parent; photographers."""
     articles, sections = state.entities("article"), state.entities("section")
     images = state.entities("image")

@@ -23,10 +23,10 @@ from views.denormalize import (
 from views.view import View
 
 if TYPE_CHECKING:
-    from views.state import State
+    from views.entities import Entities
 
 
-def documents(state: State, keys: ir.Table | None) -> ir.Table:
+def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live byline; ``coauthors`` may be removed bylines, by their last name."""
     articles, people = live(state.entities("article")), state.entities("byline")
     signed = mentioned_once(articles, "byline_ids")
@@ -67,7 +67,7 @@ def _together(written: ir.Table, signed: ir.Table) -> ir.Table:
     return pairs.filter(pairs.id != pairs.other).select("id", "other", "article")
 
 
-def lineage(state: State) -> ir.Table:
+def lineage(state: Entities) -> ir.Table:
     """The byline; the articles that name it; of the live ones the sections and co-authors."""
     articles = state.entities("article")
     written = naming(live(articles), "byline_ids")

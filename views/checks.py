@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 from views.denormalize import live, referring
 
 if TYPE_CHECKING:
-    from views.state import State
+    from views.entities import Entities
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Unresolved:
     count: int
 
 
-def unresolved_references(state: State) -> list[Unresolved]:
+def unresolved_references(state: Entities) -> list[Unresolved]:
     """The newsroom's references of live entities to what the log had not seen."""
     return [Unresolved(**line) for line in unresolved(state).to_pyarrow().to_pylist()]
 
 
-def unresolved(state: State, references: Mapping[str, Mapping[str, str]] | None = None) -> ir.Table:
+def unresolved(state: Entities, references: Mapping[str, Mapping[str, str]] | None = None) -> ir.Table:
     """References of live entities to streams without any event, the most frequent first.
 
     Columns ``category``, ``field``, ``id`` (that is named and not there), and ``count``, how many
@@ -49,7 +49,7 @@ def unresolved(state: State, references: Mapping[str, Mapping[str, str]] | None 
     return found.order_by(ibis.desc("count"), "category", "field", "id")
 
 
-def _missing(state: State, category: str, field: str, target: str) -> ir.Table:
+def _missing(state: Entities, category: str, field: str, target: str) -> ir.Table:
     pairs = referring(live(state.entities(category)), field).distinct()
     known = state.entities(target)
     missing = pairs.anti_join(known, pairs.entity == known.id)

@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 if TYPE_CHECKING:
-    from views.state import State
+    from views.entities import Entities
 
 LATEST = 10
 NAMED: Mapping[str, str] = {"id": "other", "name": "name"}
@@ -26,7 +26,7 @@ CARD: Mapping[str, str] = {
 }
 
 
-def visible(state: State, category: str, keys: ir.Table | None = None) -> ir.Table:
+def visible(state: Entities, category: str, keys: ir.Table | None = None) -> ir.Table:
     """The entities of a category that are live, and of them only those of the given keys."""
     return chosen(live(state.entities(category)), keys)
 

@@ -14,7 +14,7 @@ from views.sentences import summary
 from views.view import View
 
 if TYPE_CHECKING:
-    from views.state import State
+    from views.entities import Entities
 
 ENVELOPE = [
     "sequence",
@@ -28,13 +28,13 @@ ENVELOPE = [
 ]
 
 
-def documents(state: State, keys: ir.Table | None) -> ir.Table:
+def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per event; its id is the stream and the version, ``article/1@3``."""
-    categories = state.snapshot.registry.values()
+    categories = state.registry.values()
     return ibis.union(*(_told(state, category, keys) for category in categories))
 
 
-def _told(state: State, category: Category, keys: ir.Table | None) -> ir.Table:
+def _told(state: Entities, category: Category, keys: ir.Table | None) -> ir.Table:
     events = state.events(category.name)
     if keys is not None:
         streams = keys.select(stream=keys.id.re_replace("@[0-9]+$", "")).distinct()
@@ -46,9 +46,9 @@ def _told(state: State, category: Category, keys: ir.Table | None) -> ir.Table:
     )
 
 
-def lineage(state: State) -> ir.Table:
+def lineage(state: Entities) -> ir.Table:
     """The stream that the event belongs to."""
-    tables = [state.events(name) for name in state.snapshot.registry]
+    tables = [state.events(name) for name in state.registry]
     return ibis.union(*(events.select(_id(events), entity=events.stream) for events in tables))
 
 

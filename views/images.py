@@ -26,10 +26,10 @@ from views.denormalize import (
 from views.view import View
 
 if TYPE_CHECKING:
-    from views.state import State
+    from views.entities import Entities
 
 
-def documents(state: State, keys: ir.Table | None) -> ir.Table:
+def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live image; a photographer who was removed keeps the last name."""
     articles = live(state.entities("article"))
     shown = mentioned_once(articles, "image_ids")
@@ -51,7 +51,7 @@ def documents(state: State, keys: ir.Table | None) -> ir.Table:
     )
 
 
-def lineage(state: State) -> ir.Table:
+def lineage(state: Entities) -> ir.Table:
     """The image, its photographer, and the articles that name it."""
     images = state.entities("image")
     return ibis.union(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from views.state import State
+    from views.entities import Entities
     from views.view import View
 
 
-def completed(view: View, state: State, keys: ir.Table | None = None) -> ir.Table:
+def completed(view: View, state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The view's documents with their ``sequence``, unless the view gives its own.
 
     Hidden entities count: a document that lost an image has changed with the withdrawal.

@@ -27,13 +27,13 @@ from views.denormalize import (
 from views.view import View
 
 if TYPE_CHECKING:
-    from views.state import State
+    from views.entities import Entities
 
 DEPTH = 5
 """How many levels of sub-sections count for a section; also what ends a cycle of parents."""
 
 
-def documents(state: State, keys: ir.Table | None) -> ir.Table:
+def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live section.
 
     Its articles are its own and those of all its sub-sections, ``DEPTH`` levels down. A closed
@@ -84,7 +84,7 @@ def _children(sections: ir.Table) -> ir.Table:
     return gathered(pairs.filter(pairs.id.notnull()), "children", NAMED, ["other"])
 
 
-def lineage(state: State) -> ir.Table:
+def lineage(state: Entities) -> ir.Table:
     """The section, its parent, all below it, their articles, and who signed the live ones."""
     articles, sections = state.entities("article"), state.entities("section")
     below = _below(sections)

@@ -125,6 +125,17 @@ def kept(views: Path, view: View, snapshot: Snapshot) -> Path | None:
     return None
 
 
+def folded(views: Path, snapshot: Snapshot) -> Path | None:
+    """The folder of the folded entities that a build of this snapshot has kept, if there is one."""
+    wanted = (snapshot.sequence, snapshot.digest, snapshot.upcast_digest)
+    for directory in reversed(builds(views)):
+        built = about(directory)
+        said = tuple(built.get(name) for name in ("sequence", "digest", "upcast"))
+        if said == wanted and (directory / "state").exists():
+            return directory / "state"
+    return None
+
+
 def clear(views: Path) -> None:
     """Remove what was left behind: finished builds but the last, and abandoned ones."""
     if not views.exists():

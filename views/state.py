@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 from event_log import Snapshot
 from event_log.reading import schema
 from views import storage
+from views.entities import Entities
 from views.fold import fold
 
 THREADS = 2
 MEMORY_LIMIT = "2GB"
 
 
-class State:
+class State(Entities):
     """The entities of a snapshot, as tables to make documents from.
 
     Each category is folded once, when first asked for, and kept as ``<category>.parquet`` in
@@ -49,6 +50,7 @@ class State:
         memory_limit: str = MEMORY_LIMIT,
     ) -> None:
         self.snapshot = snapshot
+        self.registry = snapshot.registry
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
         prefix = ".spill-" if directory else "stet-"
@@ -110,11 +112,6 @@ class State:
                 storage.write(self.backend, table(), path)
             self._kept[name] = self.backend.read_parquet(path)
         return self._kept[name]
-
-    def sequences(self) -> ir.Table:
-        """Every entity of every category with the sequence of its last event."""
-        tables = [self.entities(name).select("id", "sequence") for name in self.snapshot.registry]
-        return ibis.union(*tables)
 
     def keys(self, ids: Iterable[str]) -> ir.Table:
         """These ids as a table, to ask for the documents of just these."""

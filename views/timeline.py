@@ -24,13 +24,13 @@ from views.denormalize import (
 from views.view import View
 
 if TYPE_CHECKING:
-    from views.state import State
+    from views.entities import Entities
 
 HEADLINES = 50
 HEADLINE = {"id": "article", "headline": "headline", "url": "url", "section": "section"}
 
 
-def documents(state: State, keys: ir.Table | None) -> ir.Table:
+def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per day on which live articles were published."""
     sections = state.entities("section")
     articles = chosen(_dated(live(state.entities("article"))), keys)
@@ -61,7 +61,7 @@ def _dated(articles: ir.Table) -> ir.Table:
     )
 
 
-def lineage(state: State) -> ir.Table:
+def lineage(state: Entities) -> ir.Table:
     """The articles that are dated on the day, and the sections of the live ones."""
     articles = state.entities("article")
     dated = _dated(articles)
@@ -70,6 +70,13 @@ def lineage(state: State) -> ir.Table:
         dated.select("id", entity=dated.article),
         through(shown.select("id", entity=shown.article), referring(live(articles), "section_id")),
     )
+
+
+def roots(state: Entities, keys: ir.Table) -> ir.Table:
+    """The articles that are dated on these days."""
+    articles = state.entities("article")
+    days = keys.select(day=keys.id.cast("date"))
+    return articles.semi_join(days, articles.published_at.date() == days.day).select("id")
 
 
 VIEW = View(
@@ -81,4 +88,5 @@ VIEW = View(
     text={"day": ("id",), "headline": ("headlines.headline",)},
     filters={"id": "id", "section": "sections.name", "section_id": "sections.id"},
     date="date",
+    roots=roots,
 )

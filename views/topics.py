@@ -23,10 +23,10 @@ from views.denormalize import (
 from views.view import View
 
 if TYPE_CHECKING:
-    from views.state import State
+    from views.entities import Entities
 
 
-def documents(state: State, keys: ir.Table | None) -> ir.Table:
+def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live tag; ``related`` leaves out tags that were removed."""
     articles, tags = live(state.entities("article")), state.entities("tag")
     tagged = mentioned_once(articles, "tag_ids")
@@ -44,7 +44,7 @@ def documents(state: State, keys: ir.Table | None) -> ir.Table:
     return topics.select("id", "name", "kind", "article_count", "latest", "related")
 
 
-def lineage(state: State) -> ir.Table:
+def lineage(state: Entities) -> ir.Table:
     """The tag; the articles that name it; the tags beside it in the live ones."""
     articles = state.entities("article")
     tagged = mentioned_once(live(articles), "tag_ids")

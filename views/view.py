@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from views.state import State
+    from views.entities import Entities
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,19 @@ class View:
     - ``filters``: exact values by name, for filters and facets; ``year`` is made from ``date``;
     - ``date``: the path of the instant or day that date ranges and sorting by date use.
 
+    A view whose ids are not entities' says with ``roots(state, keys)`` which entities the documents
+    of these keys begin from: a table with one column ``id``. From there all else that they are made
+    from must be found along references; see ``views.neighbourhood``.
+
     Raise ``code_version`` with every change of what the documents say.
     """
 
     name: str
     code_version: int
-    documents: Callable[[State, ir.Table | None], ir.Table]
-    lineage: Callable[[State], ir.Table]
+    documents: Callable[[Entities, ir.Table | None], ir.Table]
+    lineage: Callable[[Entities], ir.Table]
     title: str
     text: Mapping[str, tuple[str, ...]]
     filters: Mapping[str, str] = field(default_factory=dict)
     date: str | None = None
+    roots: Callable[[Entities, ir.Table], ir.Table] | None = None

@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from event_log import Category, Effect, EventType
-from views.state import State
+from views.entities import Entities
 from views.view import View
 
 ORDER = Category(
@@ -20,7 +20,7 @@ ORDER = Category(
 )
 
 
-def documents(state: State, keys: ir.Table | None) -> ir.Table:
+def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document an order that was not cancelled: its item and its quantity."""
     orders = state.entities("order")
     if keys is not None:
@@ -28,7 +28,7 @@ def documents(state: State, keys: ir.Table | None) -> ir.Table:
     return orders.filter(orders.live).select("id", "item", "quantity")
 
 
-def lineage(state: State) -> ir.Table:
+def lineage(state: Entities) -> ir.Table:
     """An order's document is made from that order alone."""
     orders = state.entities("order")
     return orders.select("id", entity="id")

@@ -1,0 +1,240 @@
+"""Advancing: the kept state from one sequence to a later one, and the documents that this changes.
+
+A step folds the events between. The lineage of each view, before and after the fold, says which
+documents the changed entities are in; these alone are made again, and those whose digest differs
+from the one kept are what an engine has to be told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from views import neighbourhood
+from views.folding import Folding
+from views.kept import Kept, References, documents_table, reading
+from views.lineage import completed
+from views.slices import Happened, Slice, Whole, WholeHappened
+from views.view import View
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+    from event_log import EventLog
+    from views.entities import Entities
+
+Digest = Callable[["pa.Schema"], str]
+"""Makes, for documents with such columns, the SQL expression of a document's digest."""
+FAN_OUT = 1_000
+"""Of so many changed entities it is told how many documents each is in."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a step makes of one view."""
+
+    view: str
+    documents: Path
+    """The documents that are new or different, as Parquet."""
+    gone: list[str]
+    """The ids of those that ceased."""
+    touched: int
+    computed: int
+    written: int
+    seconds: float
+
+    @property
+    def unchanged(self) -> int:
+        """How many were made again and are what they were."""
+        return self.computed - self.written
+
+
+class Advance:
+    """Brings a kept state forward, step by step."""
+
+    def __init__(
+        self, kept: Kept, views: Mapping[str, View], references: References, digest: Digest
+    ) -> None:
+        self._kept = kept
+        self._duck = kept.connection
+        self._views = views
+        self._digest = digest
+        self._compiled: dict[tuple[str, str, str], str] = {}
+        self._digests: dict[str, str] = {}
+        self._folding = Folding(kept, references)
+        self._slice, self._happened = Slice(kept), Happened(kept)
+        self._whole, self._whole_happened = Whole(kept), WholeHappened(kept)
+        self._make("near", "SELECT ''::VARCHAR AS id WHERE false")
+        self._make("wanted", "FROM near")
+        self._make("keys", "FROM near")
+        self._slice.fill("near", "wanted")
+
+    @contextmanager
+    def step(self, log: EventLog, until: int, views: Collection[str]) -> Iterator[Step]:
+        """Advance to a sequence: within, the documents are made; at the end all of it is kept.
+
+        When the block fails, the state is what it was.
+        """
+        kept = self._kept
+        with reading(), kept.transaction():
+            kept.say(pending=until)
+        with reading(), kept.transaction():
+            events = self._folding.read(log, kept.sequence, until)
+            self._touch(views)
+            yield Step(self, events, self.fan_out())
+            there = log.at(until)
+            kept.say(sequence=until, digest=there.digest, upcast=there.upcast_digest, pending=None)
+        self._folding.clear()
+
+    @contextmanager
+    def supposing(self, events: pa.Table, views: Collection[str]) -> Iterator[Step]:
+        """What a step with these events would come to; at the end all is as it was."""
+        self._duck.begin()
+        try:
+            self._folding.take(events)
+            self._touch(views)
+            yield Step(self, events.num_rows, self.fan_out())
+        finally:
+            self._duck.rollback()
+            self._folding.clear()
+
+    # which documents
+
+    def _touch(self, views: Collection[str]) -> None:
+        """Fold, and fill ``touched (view, id, entity)``: documents, and the changed ones in them."""
+        self._make(
+            "touched",
+            "SELECT ''::VARCHAR AS view, ''::VARCHAR AS id, ''::VARCHAR AS entity WHERE false",
+        )
+        self._look(views)
+        self._folding.fold()
+        self._look(views)
+
+    def _look(self, views: Collection[str]) -> None:
+        """Add the documents in whose lineage a changed entity is, as the state is now."""
+        _, large = neighbourhood.gathered(self._duck, "SELECT '' AS \"group\", id FROM changed")
+        where: Entities = self._whole_happened if large else self._happened
+        if not large:
+            self._slice.fill("near", "wanted")
+        for name in views:
+            view = self._views[name]
+            pairs = self._sql("lineage", name, where, lambda view=view: _touching(view, where))
+            self._duck.execute(
+                f"INSERT INTO touched SELECT '{name}', id, entity FROM ({pairs})"
+            )
+
+    def fan_out(self) -> list[int]:
+        """Of the changed entities, at most so many: how many documents each is in."""
+        found = self._duck.execute(
+            "SELECT count(DISTINCT (view, id)) FROM touched GROUP BY entity"
+            f" ORDER BY ALL DESC LIMIT {FAN_OUT}"
+        )
+        return [count for (count,) in found.fetchall()]
+
+    # their content
+
+    def made(self, names: Collection[str], folder: Path) -> dict[str, Changed]:
+        """Make the touched documents of views again; returns what has changed of each view."""
+        self._make(
+            "keyed", "SELECT DISTINCT view, id FROM touched" + _among(names)
+        )
+        self._make("wanted", "SELECT DISTINCT id FROM keyed")
+        begin = 'SELECT view AS "group", id FROM keyed'
+        for name in names:
+            begin += self._roots(name)
+        small, _ = neighbourhood.gathered(self._duck, begin)
+        self._slice.fill("near", "wanted")
+        found = self._duck.execute("SELECT view, count(*) FROM keyed GROUP BY view").fetchall()
+        counts = dict(found)
+        return {
+            name: self._changed(
+                self._views[name], self._slice if name in small else self._whole, folder, counts[name]
+            )
+            for name in names
+            if counts.get(name)
+        }
+
+    def _roots(self, name: str) -> str:
+        """For documents that are no entity's own: the entities they begin from."""
+        view = self._views[name]
+        if view.roots is None:
+            return ""
+        roots = view.roots
+        self._make("keys", f"SELECT id FROM keyed WHERE view = '{name}'")
+        sql = self._sql("roots", name, self._whole, lambda: roots(self._whole, self._keys()))
+        return f" UNION ALL SELECT '{name}', id FROM ({sql})"
+
+    def _changed(self, view: View, where: Entities, folder: Path, touched: int) -> Changed:
+        started = time.perf_counter()
+        self._make("keys", f"SELECT id FROM keyed WHERE view = '{view.name}'")
+        sql = self._sql(
+            "documents", view.name, where, lambda: completed(view, where, self._keys())
+        )
+        self._make("made", sql)
+        kept, digest = documents_table(view.name), self._digest_of(view.name)
+        self._make("said", f"SELECT id, {digest} AS digest FROM made AS documents")
+        self._make("before", f"FROM {kept} SEMI JOIN keys USING (id)")
+        self._make("differing", "FROM said EXCEPT FROM before")
+        self._make("ceased", "SELECT id FROM before ANTI JOIN said USING (id)")
+        path = folder / f"{view.name}.parquet"
+        quoted = str(path).replace("'", "''")
+        written = self._duck.execute(
+            f"COPY (FROM made SEMI JOIN differing USING (id)) TO '{quoted}' (FORMAT parquet)"
+        ).fetchone()
+        gone = [key for (key,) in self._duck.execute("FROM ceased").fetchall()]
+        for table in ("differing", "ceased"):
+            self._duck.execute(f"DELETE FROM {kept} WHERE id IN (SELECT id FROM {table})")
+        self._duck.execute(f"INSERT INTO {kept} FROM differing")
+        (computed,) = self._duck.execute("SELECT count(*) FROM said").fetchone() or (0,)
+        seconds = time.perf_counter() - started
+        return Changed(view.name, path, gone, touched, computed, written[0], seconds)  # type: ignore[index]
+
+    def _digest_of(self, name: str) -> str:
+        if name not in self._digests:
+            made = self._duck.execute("FROM made LIMIT 0").to_arrow_table().schema
+            self._digests[name] = self._digest(made)
+        return self._digests[name]
+
+    # helpers
+
+    def _keys(self) -> ir.Table:
+        return self._kept.backend.table("keys")
+
+    def _sql(
+        self, kind: str, view: str, where: Entities, expression: Callable[[], ir.Table]
+    ) -> str:
+        """The SQL of an expression over the kept tables; compiled once, for they keep their names."""
+        name = kind, view, where.name
+        if name not in self._compiled:
+            self._compiled[name] = self._kept.backend.compile(expression())
+        return self._compiled[name]
+
+    def _make(self, table: str, query: str) -> None:
+        self._duck.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
+
+
+def _touching(view: View, where: Entities) -> ir.Table:
+    changed = where.backend.table("changed").select("entity")
+    return view.lineage(where).semi_join(changed, "entity").distinct()
+
+
+def _among(names: Collection[str]) -> str:
+    return " WHERE view IN ({})".format(", ".join(f"'{name}'" for name in names) or "NULL")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step within its transaction."""
+
+    _advance: Advance
+    events: int
+    fan_out: list[int]
+
+    def made(self, names: Collection[str], folder: Path) -> dict[str, Changed]:
+        """Make the touched documents of views again; returns what has changed of each view."""
+        return self._advance.made(names, folder)

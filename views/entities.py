@@ -1,0 +1,47 @@
+"""Entities: what a view's expressions read, wherever they are evaluated."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import ibis
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
+
+    from event_log import Category
+
+
+class Entities(ABC):
+    """The current entities of a log at one sequence, as tables to make documents from.
+
+    A rebuild reads all of them (``views.state.State``). Catching up reads those that the documents
+    in question are made from (``views.slices.Slice``): the same expressions, over fewer lines.
+    """
+
+    backend: Backend
+    registry: Mapping[str, Category]
+
+    @abstractmethod
+    def entities(self, category: str) -> ir.Table:
+        """The entities of a category, hidden ones too, as ``views.fold.fold`` describes them."""
+
+    @abstractmethod
+    def events(self, category: str) -> ir.Table:
+        """The events of a category: the envelope, its fields, and ``cleared``."""
+
+    @abstractmethod
+    def text(self, category: str, field: str) -> ir.Table:
+        """The long prose that events gave: ``sequence`` and the field.
+
+        Joined by ``<field>_sequence`` it is fetched once, however often views use the entity. Only
+        an entity's own document may show its text.
+        """
+
+    def sequences(self) -> ir.Table:
+        """Every entity of every category with the sequence of its last event."""
+        tables = [self.entities(name).select("id", "sequence") for name in self.registry]
+        return ibis.union(*tables)

@@ -1,0 +1,140 @@
+"""Folding on: new events upon the entities that are kept, by the same fold as a rebuild's.
+
+A kept entity stands for all that was told of it before. For the fold, and for what an event
+changed, it is told again as a few events: one that creates it, one that gives its fields, and one
+for each long text, with the sequence that the text has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from event_log.category import ENVELOPE, Category, Effect
+from event_log.reading import schema
+from views.fold import fold, wide
+from views.kept import Kept, References, entity_table, pairs, text_table
+
+if TYPE_CHECKING:
+    from event_log import EventLog
+
+NEITHER = ""
+"""The type of an event that neither shows nor hides."""
+
+
+class Folding:
+    """The events of a step, and their fold onto the entities of a kept state.
+
+    In temporary tables: ``changed`` (the entities that the step is about, as ``id`` and as
+    ``entity``), and by category ``new_<category>`` (its events), ``old_<category>`` (the entities
+    as they were), ``events_<category>`` (the entities told again, and the new events).
+    """
+
+    def __init__(self, kept: Kept, references: References) -> None:
+        self._kept = kept
+        self._duck = kept.connection
+        self._references = references
+        self._folds: dict[str, str] = {}
+        self.take(schema(kept.registry).empty_table(), kept.registry)
+
+    def read(self, log: EventLog, after: int, until: int) -> int:
+        """Take the events of a part of the log, and say how many they are."""
+        types = schema(self._kept.registry)
+        events = pa.Table.from_batches(log.at(until).scan(after=after), types)
+        self.take(events)
+        return events.num_rows
+
+    def take(self, events: pa.Table, categories: Iterable[str] = ()) -> None:
+        """Let these be the events of the step, and tell the entities again that they are about."""
+        self._duck.register("arrived", events)
+        self._make("arrived_events", "FROM arrived")
+        self._duck.unregister("arrived")
+        self._make(
+            "changed",
+            "SELECT DISTINCT stream AS id, stream AS entity, category FROM arrived_events",
+        )
+        found = self._duck.execute("SELECT DISTINCT category FROM changed").fetchall()
+        self.categories = [name for (name,) in found]
+        for name in {*self.categories, *categories}:
+            self._tell(self._kept.registry[name])
+
+    def _tell(self, category: Category) -> None:
+        name, table = category.name, entity_table(category.name)
+        columns = [*ENVELOPE.names, *(f'"{name}"."{f.name}"' for f in category.struct)]
+        self._make(
+            f"new_{name}",
+            f"SELECT {', '.join(columns)} FROM arrived_events WHERE category = '{name}'",
+        )
+        self._make(f"old_{name}", f"FROM {table} SEMI JOIN changed USING (id)")
+        told = [f"FROM new_{name}", *_told_again(category)]
+        self._make(f"events_{name}", " UNION ALL BY NAME ".join(told))
+
+    def clear(self) -> None:
+        """Forget the events of the step, so that a later one begins with none."""
+        self.take(schema(self._kept.registry).empty_table(), self.categories)
+
+    def fold(self) -> None:
+        """Fold the events of the step onto the entities, and keep who names whom."""
+        for name in self.categories:
+            category, table = self._kept.registry[name], entity_table(name)
+            self._make(f"folded_{name}", self._folded(category))
+            for field in wide(category):
+                self._keep_text(category, field)
+            self._duck.execute(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
+            self._duck.execute(f"INSERT INTO {table} BY NAME FROM folded_{name}")
+        self._keep_names()
+
+    def _folded(self, category: Category) -> str:
+        if category.name not in self._folds:
+            events = self._kept.backend.table(f"events_{category.name}")
+            self._folds[category.name] = self._kept.backend.compile(fold(events, category))
+        return self._folds[category.name]
+
+    def _keep_text(self, category: Category, field: str) -> None:
+        """Keep the texts that entities have now, and no others."""
+        table, last = text_table(category.name, field), f"{field}_sequence"
+        self._duck.execute(
+            f"DELETE FROM {table} WHERE sequence IN (SELECT {last} FROM old_{category.name}"
+            f" EXCEPT SELECT {last} FROM folded_{category.name})"
+        )
+        self._duck.execute(
+            f'INSERT INTO {table} SELECT n.sequence, n."{field}" FROM new_{category.name} n'
+            f" SEMI JOIN folded_{category.name} f ON n.sequence = f.{last}"
+        )
+
+    def _keep_names(self) -> None:
+        naming = {name: self._references[name] for name in self.categories if name in self._references}
+        now = pairs({name: f"folded_{name}" for name in naming}, self._kept.registry, naming)
+        before = "SELECT source, target FROM names SEMI JOIN changed ON source = changed.id"
+        self._make("naming", now)
+        self._make("named", before)
+        for table in ("names", "named_by"):
+            self._duck.execute(
+                f"DELETE FROM {table} WHERE (source, target) IN (FROM named EXCEPT FROM naming)"
+            )
+            self._duck.execute(f"INSERT INTO {table} BY NAME (FROM naming EXCEPT FROM named)")
+
+    def _make(self, table: str, query: str) -> None:
+        self._duck.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
+
+
+def _told_again(category: Category) -> list[str]:
+    """The queries that tell the entities of ``old_<category>`` again, as events."""
+    old, texts = f"old_{category.name}", wide(category)
+    creates, hides = (
+        (*category.types_that(effect), NEITHER)[0] for effect in (Effect.CREATES, Effect.REMOVES)
+    )
+    fields = "".join(f', "{f}"' for f in category.fields.names if f not in texts)
+    created = f"SELECT id AS stream, '{creates}' AS type, 0 AS sequence, 0 AS version FROM {old}"
+    given = (
+        f"SELECT id AS stream, CASE WHEN live THEN '{NEITHER}' ELSE '{hides}' END AS type,"
+        f" sequence, version, updated_at AS occurred_at{fields} FROM {old}"
+    )
+    written = [
+        f"SELECT id AS stream, '{NEITHER}' AS type, t.sequence, 0 AS version, t.\"{f}\""
+        f" FROM {old} JOIN {text_table(category.name, f)} t ON t.sequence = {f}_sequence"
+        for f in texts
+    ]
+    return [created, given, *written]

@@ -1,0 +1,77 @@
+"""Seeding: making the kept state anew, from the log as of one sequence."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from views import kept, shelf
+from views.durable import durably_rename
+from views.errors import NotWritten
+from views.kept import Kept, References
+from views.state import MEMORY_LIMIT, State
+
+if TYPE_CHECKING:
+    from event_log import Snapshot
+
+
+def seeded(
+    path: Path,
+    snapshot: Snapshot,
+    references: References,
+    memory_limit: str = MEMORY_LIMIT,
+) -> Kept:
+    """The kept state as of a snapshot, made from the log, in the place of what is at ``path``.
+
+    The entities that a build of the same snapshot has folded are used again. The file appears
+    when it is whole.
+    """
+    unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".reading-", dir=path.parent) as directory:
+            folded = shelf.folded(path.parent, snapshot) or Path(directory) / "state"
+            with State(snapshot, folded, memory_limit=memory_limit) as state:
+                _fill(state, unfinished, references)
+        durably_rename(unfinished, path)
+    except OSError as error:
+        raise NotWritten(f"cannot write {path}: {error}. Make room and repeat") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return Kept(path, snapshot.registry, memory_limit)
+
+
+def _fill(state: State, path: Path, references: References) -> None:
+    run = state.backend.raw_sql
+    quoted = str(path).replace("'", "''")
+    run(f"ATTACH '{quoted}' AS kept (STORAGE_VERSION 'latest')")
+    for name in state.registry:
+        made = state.backend.compile(state.entities(name).order_by("id"))
+        run(f"CREATE TABLE kept.{kept.entity_table(name)} AS {made}")
+    for category, field in kept.texts(state.registry):
+        last = state.entities(category).select(sequence=f"{field}_sequence")
+        text = state.text(category, field).semi_join(last, "sequence").order_by("sequence")
+        table = kept.text_table(category, field)
+        run(f"CREATE TABLE kept.{table} AS {state.backend.compile(text)}")
+    tables = {name: f"kept.{kept.entity_table(name)}" for name in state.registry}
+    pairs = kept.pairs(tables, state.registry, references)
+    run(f"CREATE TABLE kept.named_by AS SELECT target, source FROM ({pairs}) ORDER BY ALL")
+    run(f"CREATE TABLE kept.names AS SELECT source, target FROM ({pairs}) ORDER BY ALL")
+    run(
+        "CREATE TABLE kept.followed"
+        " (view VARCHAR, generation BIGINT, engine VARCHAR, code_version BIGINT)"
+    )
+    run("CREATE TABLE kept.about (said VARCHAR)")
+    said = {
+        "identity": kept.identity(state.registry, references),
+        "sequence": state.snapshot.sequence,
+        "digest": state.snapshot.digest,
+        "upcast": state.snapshot.upcast_digest,
+        "pending": None,
+    }
+    state.backend.con.execute("INSERT INTO kept.about VALUES (?)", [json.dumps(said)])
+    run("DETACH kept")
+

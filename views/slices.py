@@ -1,0 +1,89 @@
+"""Slices: the kept entities as a view's expressions read them, all of them or a neighbourhood.
+
+Every name here stays the same from one step of catching up to the next, and only what the tables
+hold changes: so an expression is compiled once for all steps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis.expr.types as ir
+
+from views.entities import Entities
+from views.kept import entity_table, text_table, texts
+
+if TYPE_CHECKING:
+    from views.kept import Kept
+
+
+class Whole(Entities):
+    """All kept entities."""
+
+    name = "whole"
+    """Tells what was compiled over these tables from what was compiled over others."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.backend = kept.backend
+        self.registry = kept.registry
+
+    def entities(self, category: str) -> ir.Table:
+        return self.backend.table(entity_table(category))
+
+    def text(self, category: str, field: str) -> ir.Table:
+        return self.backend.table(text_table(category, field))
+
+    def events(self, category: str) -> ir.Table:
+        """The events of this step, each entity's own before it as one."""
+        return self.backend.table(f"events_{category}")
+
+
+class Slice(Whole):
+    """The entities of a neighbourhood, and the texts of those whose documents are wanted."""
+
+    name = "slice"
+
+    def __init__(self, kept: Kept) -> None:
+        super().__init__(kept)
+        self._duck = kept.connection
+
+    def entities(self, category: str) -> ir.Table:
+        return self.backend.table(f"slice_{entity_table(category)}")
+
+    def text(self, category: str, field: str) -> ir.Table:
+        return self.backend.table(f"slice_{text_table(category, field)}")
+
+    def fill(self, near: str, wanted: str) -> None:
+        """Hold the entities of the table ``near``, and the texts of the table ``wanted``, by id."""
+        for category in self.registry:
+            table = entity_table(category)
+            self._duck.execute(
+                f"CREATE OR REPLACE TEMP TABLE slice_{table} AS"
+                f" FROM {table} SEMI JOIN {near} USING (id)"
+            )
+        for category, field in texts(self.registry):
+            table = text_table(category, field)
+            self._duck.execute(
+                f"CREATE OR REPLACE TEMP TABLE slice_{table} AS FROM {table} WHERE rowid IN"
+                f" (SELECT t.rowid FROM {table} t SEMI JOIN (SELECT {field}_sequence AS sequence"
+                f" FROM slice_{entity_table(category)} SEMI JOIN {wanted} USING (id))"
+                " USING (sequence))"
+            )
+
+
+class Happened(Slice):
+    """The same, for lineage: of the events only those of this step, for the others are old."""
+
+    name = "happened"
+
+    def events(self, category: str) -> ir.Table:
+        return self.backend.table(f"new_{category}")
+
+
+class WholeHappened(Whole):
+    """All kept entities, for lineage: of the events only those of this step."""
+
+    name = "whole happened"
+
+    def events(self, category: str) -> ir.Table:
+        return self.backend.table(f"new_{category}")
