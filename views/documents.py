@@ -35,7 +35,7 @@ def read(
 
     Taken from a kept build of exactly that sequence if there is one, else made from the log.
     """
-    with _documents(view, home, at, None, categories) as path:
+    with file(view, home, at, None, categories) as path:
         frame: pd.DataFrame = pq.read_table(path).to_pandas()
         return frame
 
@@ -53,7 +53,7 @@ def export(
     ``1851-09-18T05:00:00Z``. Characters that some programs take for the end of a line are escaped.
     """
     wanted = None if keys is None else set(keys)
-    with _documents(view, home, at, keys, categories) as path, pq.ParquetFile(path) as file:
+    with file(view, home, at, keys, categories) as path, pq.ParquetFile(path) as file:
         for batch in file.iter_batches(BATCH_DOCUMENTS):
             for document in batch.to_pylist():
                 if wanted is None or document["id"] in wanted:
@@ -68,12 +68,12 @@ def _line(document: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def _documents(
+def file(
     view: str | View,
     home: Path | str,
-    at: Point,
-    keys: Sequence[str] | None,
-    categories: Sequence[Category] | None,
+    at: Point = None,
+    keys: Sequence[str] | None = None,
+    categories: Sequence[Category] | None = None,
 ) -> Iterator[Path]:
     """A Parquet file with (at least) the documents asked for, while it is needed."""
     known = VIEWS[view] if isinstance(view, str) else view

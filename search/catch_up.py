@@ -1,0 +1,234 @@
+"""Catching up: what serves goes on from where it is to the log's head, and costs what it touches.
+
+The kept state (``views.kept``) and the generations that serve move on together, step by step. A
+generation that the state does not know yet, after a rebuild or a roll back, is taken up first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search import open_engine
+from search.errors import NothingServes, UnknownName
+from search.stepping import Advanced, Step, Stepper
+from search.taking_up import is_followed, take_up
+from views import VIEWS, View, kept, seeding, shelf
+from views.kept import DamagedState, Kept, References
+from views.log import open_log
+
+if TYPE_CHECKING:
+    from event_log import EventLog
+    from search.engine import Engine, Generation
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What catching up came to; the views' figures are those of all its steps."""
+
+    after: int
+    through: int
+    events: int
+    steps: int
+    seconds: float
+    views: tuple[Advanced, ...]
+    needs_rebuild: dict[str, str] = field(default_factory=dict)
+    """The views that cannot be caught up, and why."""
+
+
+class CatchUp:
+    """Brings what serves in an archive forward: ``with CatchUp.open(home) as catch_up``."""
+
+    def __init__(
+        self,
+        home: Path | str,
+        engine: Engine,
+        tell: Tell,
+        known: Mapping[str, View],
+        references: References,
+    ) -> None:
+        self._home, self._engine, self._tell = home, engine, tell
+        self._known, self._references = known, references
+        self._log: EventLog = open_log(home)
+        self._path = shelf.shelf(home) / kept.NAME
+        self._kept: Kept | None = None
+        self._stepper: Stepper | None = None
+        self.needs_rebuild: dict[str, str] = {}
+        """The views that cannot be caught up, and why; as of the last step."""
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        home: Path | str,
+        views: Sequence[str] | None = None,
+        engine: Engine | None = None,
+        tell: Tell | None = None,
+        known: Mapping[str, View] = VIEWS,
+        references: References | None = None,
+    ) -> Iterator[CatchUp]:
+        """Hold an archive's kept state; raises ``StateHeld`` while another process does.
+
+        ``tell`` is told what takes long, and why a kept state was set aside.
+        """
+        for name in views or ():
+            if name not in known:
+                raise UnknownName("view", name, known)
+        wanted = {name: known[name] for name in known if not views or name in views}
+        if references is None:
+            from newsroom.categories import REFERENCES
+
+            references = REFERENCES
+        made = cls(home, engine or open_engine(home), tell or (lambda _: None), wanted, references)
+        with kept.lock(made._path):
+            try:
+                yield made
+            finally:
+                made._close()
+
+    @property
+    def head(self) -> int:
+        """The log's last sequence."""
+        return self._log.head
+
+    @property
+    def sequence(self) -> int:
+        """The sequence through which everything is caught up; 0 before the first step."""
+        return self._kept.sequence if self._kept else 0
+
+    def step(self, until: int | None = None) -> Step | None:
+        """One step towards a sequence, or the head; none when all is there already.
+
+        Raises ``NothingServes`` when there is no view that can be caught up.
+        """
+        try:
+            return self._step(until)
+        except DamagedState as error:
+            self._close()
+            aside = kept.set_aside(self._path)
+            self._tell(f"{self._path} is damaged ({error}); it is set aside as {aside.name}")
+            return self._step(until)
+
+    def _step(self, until: int | None) -> Step | None:
+        serving = self._can_follow()
+        state, stepper = self._opened(serving)
+        ahead = self._take_up(state, serving)
+        head = self._log.head if until is None else min(until, self._log.head)
+        target = stepper.next(min([head, *ahead.values()]))
+        if target <= state.sequence:
+            return None
+        generations = {
+            view: about.generation for view, about in serving.items() if view not in ahead
+        }
+        return stepper.step(target, generations)
+
+    def _can_follow(self) -> dict[str, Generation]:
+        """What serves and was built by the code as it is now; why the others are not followed."""
+        serving = self._engine.serving()
+        self.needs_rebuild = {}
+        for name, view in self._known.items():
+            now = serving.get(name)
+            if now is None:
+                self.needs_rebuild[name] = "nothing serves yet"
+            elif now.code_version != view.code_version:
+                self.needs_rebuild[name] = (
+                    f"was built by version {now.code_version} of its code, which is at"
+                    f" {view.code_version} now"
+                )
+            elif now.mapping != self._engine.mapping(name):
+                self.needs_rebuild[name] = "is indexed in another way now"
+        found = {name: serving[name] for name in self._known if name not in self.needs_rebuild}
+        if not found:
+            why = "; ".join(f"{name} {reason}" for name, reason in self.needs_rebuild.items())
+            raise NothingServes(f"no view can be caught up ({why}); run: stet rebuild")
+        return found
+
+    def _opened(self, serving: Mapping[str, Generation]) -> tuple[Kept, Stepper]:
+        """The kept state, made anew when there is none, or none of what serves goes on from it."""
+        if self._kept is None:
+            with kept.reading():
+                self._kept = kept.opened(self._path, self._log, self._references, self._tell)
+        if self._kept is not None and not any(
+            is_followed(self._kept, self._engine, about) for about in serving.values()
+        ):
+            self._close()
+        if self._kept is None:
+            newest = max(about.sequence for about in serving.values())
+            self._tell(f"folding the log as of sequence {newest:,}")
+            self._kept = seeding.seeded(self._path, self._log.at(newest), self._references)
+        if self._stepper is None:
+            self._stepper = Stepper(
+                self._kept, self._log, self._engine, self._known, self._references
+            )
+        return self._kept, self._stepper
+
+    def _take_up(self, state: Kept, serving: Mapping[str, Generation]) -> dict[str, int]:
+        """Take up what the state does not know; returns what is ahead of it, and how far it is."""
+        for view in set(state.followed()) - set(serving):
+            state.follow(view, None)
+        ahead = {}
+        for view, about in serving.items():
+            if is_followed(state, self._engine, about):
+                continue
+            if about.sequence > state.sequence:
+                state.follow(view, None)
+                ahead[view] = about.sequence
+                continue
+            self._tell(f"{view}: comparing generation {about.generation} with the log")
+            with kept.reading():
+                take_up(state, self._known[view], about, self._home, self._engine)
+        return ahead
+
+    def _close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+        self._kept = self._stepper = None
+
+
+def run(
+    home: Path | str,
+    views: Sequence[str] | None = None,
+    engine: Engine | None = None,
+    progress: Tell | None = None,
+    until: int | None = None,
+) -> Result:
+    """Catch up to the log's head as it is now, or to an earlier sequence.
+
+    >>> import tempfile
+    >>> run(tempfile.mkdtemp())
+    Traceback (most recent call last):
+    search.errors.NothingServes: no view can be caught up (articles nothing serves yet; ...
+    """
+    started = time.perf_counter()
+    steps: list[Step] = []
+    with CatchUp.open(home, views, engine, progress) as catch_up:
+        until = catch_up.head if until is None else until
+        while step := catch_up.step(until):
+            steps.append(step)
+            if progress:
+                progress(f"{step.through:,} of {until:,} events")
+        needs_rebuild = catch_up.needs_rebuild
+    return Result(
+        after=steps[0].after if steps else until,
+        through=steps[-1].through if steps else until,
+        events=sum(step.events for step in steps),
+        steps=len(steps),
+        seconds=time.perf_counter() - started,
+        views=summed(steps),
+        needs_rebuild=needs_rebuild,
+    )
+
+
+def summed(steps: Sequence[Step]) -> tuple[Advanced, ...]:
+    """The figures of several steps by view."""
+    total: dict[str, Advanced] = {}
+    for one in (view for step in steps for view in step.views):
+        before = total.get(one.view)
+        total[one.view] = one if before is None else before.plus(one)
+    return tuple(total.values())

@@ -1,0 +1,50 @@
+"""Taking up: letting the kept state know a generation that something else has built or promoted."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+
+from search.engine import Change, Engine, Generation
+from search.stepping import digest
+from views import digests, documents
+from views.kept import Followed
+
+if TYPE_CHECKING:
+    from views import View
+    from views.kept import Kept
+
+
+def as_followed(engine: Engine, about: Generation) -> Followed:
+    """How the kept state notes that a generation has its documents."""
+    return Followed(about.generation, engine.identity, about.code_version)
+
+
+def is_followed(kept: Kept, engine: Engine, about: Generation) -> bool:
+    """Has this generation the documents whose digests are kept, or those of a step begun since?"""
+    if kept.followed().get(about.view) != as_followed(engine, about):
+        return False
+    return kept.sequence <= about.sequence <= (kept.pending or kept.sequence)
+
+
+def take_up(kept: Kept, view: View, about: Generation, home: Path | str, engine: Engine) -> None:
+    """Bring a generation to the sequence of the kept state, and keep its documents' digests.
+
+    One that is at that sequence has the documents: it was compared with its view before it
+    served. Another is compared with the view as of now, and what differs is written.
+    """
+    with (
+        documents.file(view, home, at=kept.sequence) as made,
+        tempfile.TemporaryDirectory(prefix="stet-taking-up-") as folder,
+        kept.transaction(),
+    ):
+        digests.keep(kept, view.name, made, digest(pq.read_schema(made)))
+        if about.sequence != kept.sequence or view.name in kept.followed():
+            found = engine.digests(about.view, about.generation)
+            path = Path(folder) / f"{view.name}.parquet"
+            gone = digests.differing(kept, view.name, made, found, path)
+            engine.advance(kept.sequence, [Change(about.view, about.generation, path, gone)])
+        kept.follow(view.name, as_followed(engine, about))
