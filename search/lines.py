@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -18,24 +19,31 @@ BYTES_AT_ONCE = 4_000_000
 MOST_AT_ONCE = 20_000
 
 
-def in_pieces(path: Path, query: str) -> Iterator[list[tuple[str, ...]]]:
+def opened(path: Path) -> pq.ParquetFile:
+    """A view's documents, whose footer is read once."""
+    return pq.ParquetFile(path, pre_buffer=False)
+
+
+def in_pieces(documents: Path | pq.ParquetFile, query: str) -> Iterator[list[tuple[str, ...]]]:
     """What a query over the table ``documents`` gives, in order, some megabytes a time."""
-    for made in tables(path, query):
+    for made in tables(documents, query):
         yield list(zip(*(column.to_pylist() for column in made.columns), strict=True))
 
 
-def tables(path: Path, query: str) -> Iterator[pa.Table]:
+def tables(documents: Path | pq.ParquetFile, query: str) -> Iterator[pa.Table]:
     """What a query over the table ``documents`` gives, as columns, some megabytes a time.
 
     DuckDB would hold the whole result of one query: so it gets the file piece by piece. While
     one piece is used, the next is made.
     """
+    given = nullcontext(documents) if isinstance(documents, pq.ParquetFile) else opened(documents)
     with (
-        pq.ParquetFile(path, pre_buffer=False) as file,
-        connection() as duck,
+        given as file,
+        _borrowed() as duck,
         ThreadPoolExecutor(1) as pool,
     ):
-        batches = file.iter_batches(_at_once(file.metadata))
+        at_once = _at_once(file.metadata)
+        batches = file.iter_batches(at_once)
 
         def piece() -> pa.Table | None:
             batch = next(batches, None)
@@ -46,10 +54,32 @@ def tables(path: Path, query: str) -> Iterator[pa.Table]:
             duck.unregister("documents")
             return made
 
+        if file.metadata.num_rows <= at_once:  # then a thread would cost more than it saves
+            yield from filter(None, [piece()])
+            return
         coming = pool.submit(piece)
         while (found := coming.result()) is not None:
             coming = pool.submit(piece)
             yield found
+
+
+_idle: list[duckdb.DuckDBPyConnection] = []
+"""Connections that nobody uses now; taking one and giving it back are atomic."""
+
+
+@contextmanager
+def _borrowed() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that was opened before, if there is one; one that failed is not used again."""
+    try:
+        duck = _idle.pop()
+    except IndexError:
+        duck = connection()
+    try:
+        yield duck
+    except BaseException:
+        duck.close()
+        raise
+    _idle.append(duck)
 
 
 def _at_once(metadata: pq.FileMetaData) -> int:
