@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 from search import layout, lines, segments
@@ -117,7 +118,10 @@ class Advancing:
             del self._indexes[key]
 
     def _abandon(self) -> None:
-        """Forget what was written and not committed."""
+        """Let go of all, and of what was written and not committed."""
+        for writer in self._writers.values():
+            with suppress(OSError, ValueError):  # what went wrong is being told
+                writer.close()
         self._writers.clear()
         self._indexes.clear()
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from search.errors import NotIndexed
+
 if TYPE_CHECKING:
     from search.embedded import EmbeddedIndex
 
@@ -19,13 +21,21 @@ MUCH = 1_000
 class Writer:
     """Adds documents to an index and takes them away; nothing is to be seen until ``commit``.
 
-    Raises ``ValueError`` or ``OSError`` when it cannot, as on a full disk or beside another writer.
+    Raises ``ValueError`` or ``OSError`` when it cannot, as on a full disk, and ``NotIndexed``
+    beside another writer.
     """
 
     def __init__(self, index: EmbeddedIndex, documents: int) -> None:
         self.for_much = documents >= MUCH
         heap, threads = (600_000_000, 2) if self.for_much else (15_000_000, 1)
-        self._writer = index.writer(heap, threads)
+        try:
+            self._writer = index.writer(heap, threads)
+        except ValueError as error:
+            if "LockBusy" not in str(error):
+                raise
+            raise NotIndexed(
+                "another process writes this index; wait until it has ended, or end it"
+            ) from error
 
     def add(self, documents: Iterable[tuple[str, ...]]) -> None:
         """Add documents that were not there, each an id and a line of ``search.layout``."""
