@@ -107,7 +107,8 @@ def _lines(sequence: int, change: Change, index: Index) -> Iterator[pa.Table]:
         return
     with lines.opened(change.documents) as documents:
         layout = elastic_layout.query(index.mapping, documents.schema_arrow)
-        written = lines.tables(documents, elastic_load.lines(layout, sequence))
+        query = elastic_load.lines(layout, version="$1::BIGINT")
+        written = lines.tables(documents, query, sequence)
         yield from chain(written, deletions)
 
 
