@@ -102,6 +102,10 @@ class DeadLetters:
         number = "*" if generation is None else f"{generation:06d}"
         return sorted(self.root.glob(f"{view or '*'}-{number}-*.parquet"))
 
+    def of(self, view: str, generation: int) -> bool:
+        """Has a generation any that are kept?"""
+        return bool(self._paths(view, generation))
+
     def letters(self, view: str | None = None, generation: int | None = None) -> list[Letter]:
         """Those of a view and a generation, or of all; the oldest first."""
         import pyarrow.parquet as pq

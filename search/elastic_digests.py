@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 
-from search.elastic_generations import Index
+from search.elastic_index import Index
 from search.elastic_layout import BESIDE, keyword
 from search.elasticsearch import Cluster
 from search.patience import Patience

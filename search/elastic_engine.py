@@ -7,30 +7,27 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from search import elastic_load, elastic_rejects
 from search.asked import Asked
 from search.connection import Connection
 from search.dead_letters import DeadLetters
-from search.elastic_generations import ClusterGenerations, Index
+from search.elastic_generations import ClusterGenerations
+from search.elastic_index import Index
 from search.elastic_rejects import Rejects
 from search.elasticsearch import Cluster, Refusal
-from search.engine import Answer, Generation, Tell
-from search.errors import (
-    DamagedIndex,
-    NothingServes,
-    NotIndexed,
-    UnknownName,
-)
-from search.generations import Generations
-from search.mapping import IndexMapping
+from search.engine import Answer, Change, Generation, Tell
+from search.errors import NothingServes, NotIndexed, UnknownName
+from search.generations import Generations, begun, now
 from search.pace import Pace
 from search.patience import Patience
 from search.query import Query
 from views import VIEWS, View
+
+if TYPE_CHECKING:
+    from search.elastic_steps import Steps
 
 UNFINISHED_FOR = timedelta(days=1)
 """So long another archive may be building a generation before it counts as left behind."""
@@ -54,6 +51,7 @@ class ElasticsearchEngine:
         self._local = Generations(self.folder)
         self._views = VIEWS if views is None else views
         self._loading: dict[Key, Index] = {}
+        self._steps: Steps | None = None
 
     def create(self, view: str, generation: int, sequence: int) -> None:
         """Begin a generation, empty; what an unfinished attempt left of it goes away.
@@ -63,46 +61,32 @@ class ElasticsearchEngine:
         """
         from search import elastic_layout
 
-        mapping = IndexMapping.of(self._views[view])
-        about = Generation(
-            view=view,
-            generation=generation,
-            sequence=sequence,
-            documents=0,
-            bytes=0,
-            code_version=self._views[view].code_version,
-            mapping=f"{elastic_layout.VERSION}:{mapping.digest}",
-            built_at=_now(),
-        )
+        about, mapping = begun(self._views[view], generation, sequence, elastic_layout.VERSION)
         name = self._indexes.name(view, generation)
+        fence = frozenset({self._indexes.new_fence(name)})
         self.letters.forget(view, generation)
-        self._loading[view, generation] = Index(
-            name, about, mapping, frozenset(), False, self._built_in
-        )
+        self._loading[view, generation] = Index(name, about, mapping, fence, False, self._built_in)
 
     def load(self, view: str, generation: int, documents: Path, tell: Tell | None = None) -> int:
         """Add the documents of a Parquet file, and say how many they were.
 
         Waits for a cluster that is away or busy, and goes on where it was.
         """
-        import pyarrow.parquet as pq
-
         from search import elastic_layout, lines
 
         index = self._loading[view, generation]
-        schema = pq.read_schema(documents)
-        pace = Pace(view, pq.read_metadata(documents).num_rows, tell)
-        patience = Patience(self._connection.patience, pace.stands)
-        definition = elastic_layout.definition(index.mapping, schema)
-        patience.tried(lambda: self._indexes.create(index, definition))
-        target = self._indexes.target(view, generation, index.about.sequence)
-        rejects = Rejects(self.letters, index.about)
-        loader = elastic_load.Loader(self._cluster, target, patience, rejects)
-        source = elastic_load.lines(elastic_layout.query(index.mapping, schema))
-        try:
-            return loader.load(lines.tables(documents, source), pace.come)
-        finally:
-            self.letters.keep()
+        with lines.opened(documents) as file:
+            pace = Pace(view, file.metadata.num_rows, tell)
+            patience = Patience(self._connection.patience, pace.stands)
+            definition = elastic_layout.definition(index.mapping, file.schema_arrow)
+            patience.tried(lambda: self._indexes.create(index, definition))
+            rejects = Rejects(self.letters, index.about)
+            loader = elastic_load.Loader(self._cluster, index.fence, patience, rejects)
+            source = elastic_load.lines(elastic_layout.query(index.mapping, file.schema_arrow))
+            try:
+                return loader.load(lines.tables(file, source), pace.come)
+            finally:
+                self.letters.keep()
 
     def rejected(self, view: str, generation: int) -> set[str]:
         """The ids of documents that could not be indexed: they are dead letters."""
@@ -119,9 +103,9 @@ class ElasticsearchEngine:
                 f"generation {generation} of {view} is at a later sequence than its dead letters;"
                 " run: stet rebuild"
             )
-        target = self._indexes.target(view, generation, index.about.sequence)
+        (index,) = self._tried(lambda: self._indexes.fenced([index]))
         rejects = Rejects(self.letters, index.about)
-        loader = elastic_load.Loader(self._cluster, target, self._patience(), rejects)
+        loader = elastic_load.Loader(self._cluster, index.fence, self._patience(), rejects)
         loader.load(iter([elastic_rejects.lines(letters)]), lambda _: None)
         self.letters.forget(view, generation, [letter.key for letter in letters])
         self.letters.keep()
@@ -146,32 +130,22 @@ class ElasticsearchEngine:
         count = self._ask("GET", f"/{index.name}/_count")["count"]
         stats = self._ask("GET", f"/{index.name}/_stats/store")
         size = stats["_all"]["primaries"]["store"]["size_in_bytes"]
-        about = replace(index.about, documents=count, bytes=size, built_at=_now())
+        about = replace(index.about, documents=count, bytes=size, built_at=now())
         self._tried(lambda: self._indexes.note(replace(index, about=about)))
         return about
 
-    def change(
-        self, view: str, generation: int, sequence: int, documents: Path, gone: Sequence[str]
-    ) -> Generation:
-        """Bring a finished generation to a later sequence; doing it again changes nothing.
+    def advance(self, sequence: int, changes: Sequence[Change]) -> dict[str, Generation]:
+        """Bring finished generations to a later sequence, in one step; by view, what they are."""
+        from search.elastic_steps import Steps
 
-        What is written has that sequence for its version, which is above that of all before.
-        """
-        import pyarrow.parquet as pq
+        if self._steps is None:
+            self._steps = Steps(self._cluster, self._indexes, self.letters, self._patience)
+        return self._steps.advance(sequence, changes)
 
-        from search import elastic_layout, lines
-
-        index = self._finished(view, generation)
-        target = self._tried(lambda: self._indexes.move_on(index, sequence))
-        rejects = Rejects(self.letters, replace(index.about, sequence=sequence))
-        loader = elastic_load.Loader(self._cluster, target, self._patience(), rejects)
-        layout = elastic_layout.query(index.mapping, pq.read_schema(documents))
-        written = lines.tables(documents, elastic_load.lines(layout, sequence))
-        try:
-            loader.load(chain(written, [elastic_load.deletions(gone, sequence)]), lambda _: None)
-        finally:
-            self.letters.keep()
-        return self._note(replace(index, about=replace(index.about, sequence=sequence)))
+    def close(self) -> None:
+        """Keep no way open by which it is written."""
+        if self._steps is not None:
+            self._steps.close()
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
         """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
@@ -183,17 +157,9 @@ class ElasticsearchEngine:
     def promote(self, generations: Mapping[str, int]) -> None:
         """Let these generations serve, all from the same moment on; other views stay."""
         for view, generation in generations.items():
-            ready = partial(self._indexes.make_ready, self._finished(view, generation))
-            self._tried(partial(ready, self._connection.replicas))
+            index = self._tried(partial(self._indexes.finished, view, generation))
+            self._tried(partial(self._indexes.make_ready, index, self._connection.replicas))
         self._tried(lambda: self._indexes.move(lambda now: now.promoted(generations)))
-
-    def _finished(self, view: str, generation: int) -> Index:
-        index = self._tried(lambda: self._indexes.index(view, generation))
-        if not index.finished:
-            raise DamagedIndex(
-                f"generation {generation} of {view} is gone or unfinished; run: stet rebuild"
-            )
-        return index
 
     def roll_back(self, to: int | None = None) -> dict[str, Generation]:
         """Let serve what served before the last promotion, or before that, until ``to`` serves.
@@ -239,17 +205,14 @@ class ElasticsearchEngine:
 
     def generations(self) -> list[Generation]:
         """All finished generations, oldest first."""
-        return [index.about for index in self._indexes.all() if index.finished]
+        return self._indexes.counted(i for i in self._indexes.all() if i.finished)
 
     def serving(self) -> dict[str, Generation]:
         """By view, the generation that serves."""
         indexes = self._indexes.all()
         served = self._indexes.pointer(indexes).serving
-        return {
-            index.about.view: index.about
-            for index in indexes
-            if served.get(index.about.view) == index.about.generation
-        }
+        now = [i for i in indexes if served.get(i.about.view) == i.about.generation]
+        return {about.view: about for about in self._indexes.counted(now)} if now else {}
 
     def search(self, query: Query) -> Answer:
         """Answer a query from what serves now."""
@@ -278,7 +241,3 @@ class ElasticsearchEngine:
 
     def _ask(self, method: str, path: str, body: Any = None, **given: Any) -> Any:
         return self._tried(lambda: self._cluster.ask(method, path, body, **given))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

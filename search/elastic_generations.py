@@ -4,61 +4,36 @@
                                       what it was built from, and how it is searched
     stet-articles                     the alias that readers use
     stet-articles-before-1, -2        what served before the last promotion, and before that
-    stet-articles-000042-at-1200      the alias through which it is written as of sequence 1200
+    stet-articles-000042-at-1200      the alias that says to which sequence steps have brought it
+    stet-articles-000042-by-9f8a01c2  the alias through which its one writer writes it: a fence
 
 Nothing of this lies anywhere else: whoever reaches the cluster knows what serves. One ``_aliases``
 call changes what serves for all views at once; it names what it expects to find, so that of two
 promotions at the same moment one finds that it is too late, and is made anew on what it finds.
 
-The alias for writing is a fence. It goes when the generation moves on to another sequence: a late
-write of what was before has no name any more to be sent to. Versions alone would not do, because
-Elasticsearch forgets those of deleted documents after a minute (``index.gc_deletes``).
+The alias for writing has a name that only its writer knows, and it goes when another begins to
+write, and when the generation moves on to another sequence: a late write of what was before has no
+name any more to be sent to. Versions alone would not do, because Elasticsearch forgets those of
+deleted documents after a minute (``index.gc_deletes``).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from search import elastic_index
+from search.elastic_index import Index, told
 from search.elasticsearch import Cluster, Refusal
 from search.engine import Generation
 from search.errors import ClusterRefused, DamagedIndex
 from search.generations import STATES_BEFORE, Pointer
-from search.mapping import IndexMapping
 
-OURS = "stet"
-"""The key of ``_meta`` below which is what Stet says of an index."""
 ABOUT = "*.aliases,*.mappings._meta"
 TRIES = 5
 SECONDS_TO_GREEN = 120.0
-
-
-@dataclass(frozen=True)
-class Index:
-    """One index in the cluster."""
-
-    name: str
-    about: Generation
-    mapping: IndexMapping
-    aliases: frozenset[str]
-    finished: bool
-    built_in: str
-    """The machine and the archive that it is built from."""
-
-    def meta(self) -> dict[str, Any]:
-        """What the index says of itself."""
-        said = {
-            "about": asdict(self.about),
-            "mapping": json.dumps(self.mapping.plain()),  # as text: objects lose their order there
-            "finished": self.finished,
-            "built_in": self.built_in,
-            "built_by": f"stet {version('stet')}",
-        }
-        return {OURS: said}
 
 
 class ClusterGenerations:
@@ -76,9 +51,10 @@ class ClusterGenerations:
         """The name of an index."""
         return f"{self.alias(view)}-{generation:06d}"
 
-    def target(self, view: str, generation: int, sequence: int) -> str:
-        """The name by which an index is written as of a sequence."""
-        return f"{self.name(view, generation)}-at-{sequence}"
+    @staticmethod
+    def new_fence(name: str) -> str:
+        """An alias through which an index is written by who knows it."""
+        return f"{name}-by-{uuid.uuid4().hex[:12]}"
 
     def _states(self, view: str) -> list[str]:
         """The aliases of what serves, and of what served before it."""
@@ -94,7 +70,7 @@ class ClusterGenerations:
             expand_wildcards="open,closed",
             missing={},
         )
-        indexes = [index for name, said in found.items() if (index := _index(name, said))]
+        indexes = [index for name, said in found.items() if (index := told(name, said))]
         return sorted(indexes, key=lambda index: (index.about.generation, index.about.view))
 
     def serving(self, view: str) -> Index | None:
@@ -106,7 +82,7 @@ class ClusterGenerations:
             missing={},
         )
         for name, said in found.items():
-            index = _index(name, said)
+            index = told(name, said)
             if index is None:
                 raise self._foreign(view, name)
             return index
@@ -129,9 +105,27 @@ class ClusterGenerations:
             )
         return index
 
+    def finished(self, view: str, generation: int) -> Index:
+        """One index that is whole; raises ``DamagedIndex`` when it is gone or not finished."""
+        index = self.index(view, generation)
+        if not index.finished:
+            raise DamagedIndex(
+                f"generation {generation} of {view} is gone or unfinished; run: stet rebuild"
+            )
+        return index
+
+    def counted(self, indexes: Iterable[Index]) -> list[Generation]:
+        """What some indexes are, with their documents and bytes as of now."""
+        found = self._cluster.ask(
+            "GET",
+            f"/{self._prefix}-*/_stats/docs,store",
+            filter_path="indices.*.primaries.docs.count,indices.*.primaries.store.size_in_bytes",
+        ).get("indices", {})
+        return [elastic_index.counted(index.about, found.get(index.name)) for index in indexes]
+
     def _found(self, name: str) -> Index | None:
         found = self._cluster.ask("GET", f"/{name}", missing={}, filter_path=ABOUT)
-        return _index(name, found[name]) if name in found else None
+        return told(name, found[name]) if name in found else None
 
     def create(self, index: Index, definition: Mapping[str, Any]) -> None:
         """Make an empty index, in the place of what an unfinished attempt left under its name."""
@@ -145,23 +139,40 @@ class ClusterGenerations:
             )
         self.remove(view, generation)
         mappings = {**definition["mappings"], "_meta": index.meta()}
-        aliases: dict[str, Any] = {self.target(view, generation, index.about.sequence): {}}
+        aliases: dict[str, Any] = {name: {} for name in index.aliases}
         body = {"settings": definition["settings"], "mappings": mappings, "aliases": aliases}
         self._cluster.ask("PUT", f"/{index.name}", body)
 
-    def move_on(self, index: Index, sequence: int) -> str:
-        """Let an index be written as of a later sequence only; returns the name for that.
+    def fenced(self, indexes: Sequence[Index]) -> list[Index]:
+        """Let indexes be written by who calls this only, from now on: one call for all.
 
-        From then on, a late write as of an earlier sequence is refused.
+        What others have not finished writing is refused.
         """
-        target = self.target(index.about.view, index.about.generation, sequence)
-        old = [name for name in index.aliases if name.startswith(f"{index.name}-at-")]
-        actions = [
-            {"remove": {"index": index.name, "alias": name}} for name in old if name != target
-        ]
-        actions.append({"add": {"index": index.name, "alias": target}})
+        return self._realiased(indexes, None, sure=False)
+
+    def reached(self, indexes: Sequence[Index], sequence: int) -> list[Index]:
+        """Say to which sequence indexes were brought, and close the way that was: one call for all.
+
+        They are given back as they can be written next. ``Refusal`` when somebody else has fenced
+        one of them since.
+        """
+        return self._realiased(indexes, sequence, sure=True)
+
+    def _realiased(self, indexes: Sequence[Index], sequence: int | None, sure: bool) -> list[Index]:
+        actions: list[dict[str, Any]] = []
+        moved = []
+        for index in indexes:
+            old = index.fences | index.said
+            said = index.said if sequence is None else {f"{index.name}-at-{sequence}"}
+            new = {self.new_fence(index.name), *said}
+            actions += [
+                {"remove": {"index": index.name, "alias": alias, "must_exist": sure}}
+                for alias in old - new
+            ]
+            actions += [{"add": {"index": index.name, "alias": alias}} for alias in new - old]
+            moved.append(index.with_aliases(index.aliases - old | new))
         self._cluster.ask("POST", "/_aliases", {"actions": actions})
-        return target
+        return moved
 
     def note(self, index: Index) -> None:
         """Write down what an index is."""
@@ -242,18 +253,3 @@ def _of(pointer: Pointer, view: str) -> list[int | None]:
     states = [pointer.serving, *pointer.before]
     states += [{}] * (STATES_BEFORE + 1 - len(states))
     return [state.get(view) for state in states]
-
-
-def _index(name: str, said: Mapping[str, Any]) -> Index | None:
-    """An index as the cluster tells it; none when it is not Stet's."""
-    meta = said.get("mappings", {}).get("_meta", {}).get(OURS)
-    if meta is None:
-        return None
-    return Index(
-        name=name,
-        about=Generation(**meta["about"]),
-        mapping=IndexMapping(**json.loads(meta["mapping"])),
-        aliases=frozenset(said.get("aliases", {})),
-        finished=meta["finished"],
-        built_in=meta["built_in"],
-    )

@@ -43,14 +43,13 @@ Rejected = Callable[[bytes, bytes, str], None]
 """Is told an action line, a document and a reason."""
 
 
-def lines(source: str, version: int | None = None) -> str:
+def lines(source: str, version: str = "sequence") -> str:
     """The query that makes of ``id``, ``sequence`` and ``source`` the lines of a bulk request.
 
-    A document's version is its own sequence, or the one given for all.
+    A document's version is its own sequence, or what else is said in SQL.
     """
-    number = "sequence" if version is None else str(version)
     return (
-        f'SELECT concat(\'{{"index":{{"_id":\', to_json(id), \',"version":\', {number},'
+        f'SELECT concat(\'{{"index":{{"_id":\', to_json(id), \',"version":\', {version},'
         f" ',\"version_type\":\"external\"}}}}\n', source, '\n') AS lines FROM ({source})"
     )
 

@@ -7,7 +7,8 @@ it, is said in ``search.layout``; generations and answers are the work of ``sear
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -22,8 +23,6 @@ from search.mapping import FIELD_WEIGHT, IndexMapping
 from search.query import Limits
 from search.syntax import Clause, Group, Parsed, Phrase, Prefix
 
-WRITER_THREADS = 2
-WRITER_BYTES = 600_000_000
 FACET_VALUES = 100
 FACET_VALUES_READ = 200
 MOST_VALUES = 10_000_000
@@ -73,7 +72,6 @@ class EmbeddedIndex:
         self._index = index
         self._schema = index.schema
         self._mapping = mapping
-        self._writer: tantivy.IndexWriter | None = None
         self._searcher = index.searcher()
 
     @classmethod
@@ -84,26 +82,20 @@ class EmbeddedIndex:
     @classmethod
     def open(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
         """The index in a directory; ``ValueError`` or ``OSError`` when it cannot be read."""
-        return cls(tantivy.Index.open(str(path)), mapping)
+        index = tantivy.Index.open(str(path))
+        index.config_reader("manual")  # else a thread looks for commits twice a second
+        return cls(index, mapping)
 
-    def add(self, documents: Iterable[str], instead_of: Iterable[str] = ()) -> None:
-        """Add documents, each a line of ``search.layout``; those of the given ids go away first."""
-        if self._writer is None:
-            self._writer = self._index.writer(WRITER_BYTES, WRITER_THREADS)
-        for key in instead_of:
-            self._writer.delete_documents_by_term("id", key)
-        for line in documents:
-            self._writer.add_json(line)
+    def writer(self, heap: int, threads: int) -> tantivy.IndexWriter:
+        """What writes to it, with so many bytes of memory; see ``search.writing``."""
+        return self._index.writer(heap, threads)
 
-    def commit(self) -> int:
-        """Make durable and searchable what was added; returns how many documents there are."""
-        writer = self._writer or self._index.writer(WRITER_BYTES, WRITER_THREADS)
-        self._writer = None
-        writer.commit()
-        writer.wait_merging_threads()
-        self._index.reload()
-        self._searcher = self._index.searcher()
-        return self._searcher.num_docs
+    def reloaded(self) -> EmbeddedIndex:
+        """The index as it is now; this one goes on to answer as of when it was opened."""
+        found = copy(self)
+        found._index.reload()
+        found._searcher = found._index.searcher()
+        return found
 
     def documents(self) -> Iterator[tuple[str, bytes]]:
         """Each document's id and stored JSON, in no order."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from search.errors import SearchError
 from search.query import Query
 
-__all__ = ["Answer", "Engine", "Generation", "Hit", "Loading", "SearchError", "Tell"]
+__all__ = ["Answer", "Change", "Engine", "Generation", "Hit", "Loading", "SearchError", "Tell"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,18 @@ class Generation:
     mapping: str
     """The digest of how the view was indexed."""
     built_at: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a step changes in one generation; nothing, if it only comes to a later sequence."""
+
+    view: str
+    generation: int
+    documents: Path | None = None
+    """Parquet of the documents that are new or different, if there are any."""
+    gone: Sequence[str] = ()
+    """The ids of those that ceased."""
 
 
 @dataclass(frozen=True)
@@ -119,15 +131,17 @@ class Engine(Protocol):
     def refresh(self, view: str, generation: int, merge: bool = False) -> Generation:
         """Make all that was loaded durable and searchable, on request merged into one piece."""
 
-    def change(
-        self, view: str, generation: int, sequence: int, documents: Path, gone: Sequence[str]
-    ) -> Generation:
-        """Bring a finished generation to a later sequence.
+    def advance(self, sequence: int, changes: Sequence[Change]) -> dict[str, Generation]:
+        """Bring finished generations to a later sequence, in one step; by view, what they are.
 
-        ``documents`` is a Parquet file of those that are new or different, ``gone`` are the ids of
-        those that ceased. Doing it again changes nothing. A dead letter of an earlier sequence can
-        no longer be replayed.
+        What changed is searchable when this returns. Doing the same step again changes nothing,
+        wherever it was killed before. A dead letter of an earlier sequence can no longer be
+        replayed. ``documents`` and ``bytes`` of what is returned may be those of before: who
+        wants to know them asks ``generations``. What a next step needs stays open: see ``close``.
         """
+
+    def close(self) -> None:
+        """Let go of what steps keep open; the engine can be used, and steps again, as before."""
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
         """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""

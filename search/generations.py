@@ -1,6 +1,7 @@
 """Generations on disk: what each one is, which serve, and which are being built.
 
     index/serving.json           by view the generation that serves, and what served before
+    index/checkpoints.json       how far generations were advanced since they were built
     index/000042/lock            held, shared, by every process that builds generation 42
     index/000042/articles.json   what the index beside it is; it appears when the index is whole
     index/000042/articles/       the engine's files
@@ -16,18 +17,26 @@ import json
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from search import segments
+from search.checkpoints import Checkpoints, Mark, mark
 from search.engine import Generation
 from search.errors import DamagedIndex, NothingServes, NotPromoted, SearchError
 from search.locks import held
 from search.mapping import IndexMapping
 from views.durable import write_json
 
+if TYPE_CHECKING:
+    from views import View
+
 STATES_BEFORE = 2
 """How often one may roll back: with what serves, the last three generations are kept."""
 
 Serving = dict[str, int]
+Begun = tuple[Generation, IndexMapping]
 
 
 @dataclass(frozen=True)
@@ -60,11 +69,36 @@ class Pointer:
         return {pair for state in (self.serving, *self.before) for pair in state.items()}
 
 
+def begun(view: View, generation: int, sequence: int, layout: int) -> Begun:
+    """A generation that is begun, empty, and how it will be searched.
+
+    ``layout`` is the version of the engine's fields and analysis.
+    """
+    mapping = IndexMapping.of(view)
+    about = Generation(
+        view=view.name,
+        generation=generation,
+        sequence=sequence,
+        documents=0,
+        bytes=0,
+        code_version=view.code_version,
+        mapping=f"{layout}:{mapping.digest}",
+        built_at=now(),
+    )
+    return about, mapping
+
+
+def now() -> str:
+    """This moment, to the second, as generations say it."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 class Generations:
     """The generations of one archive, in a folder of it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.checkpoints = Checkpoints(root)
 
     def directory(self, generation: int) -> Path:
         """Where all views of a generation lie."""
@@ -80,11 +114,6 @@ class Generations:
             return []
         return sorted(int(path.name) for path in self.root.iterdir() if path.name.isdigit())
 
-    def files(self, view: str, generation: int) -> dict[str, int]:
-        """The engine's files, and how large they are."""
-        paths = self.index(view, generation).iterdir()
-        return {path.name: path.stat().st_size for path in paths if path.name[0] != "."}
-
     def note(self, about: Generation, mapping: IndexMapping, files: dict[str, int]) -> None:
         """Say that a generation is whole, what it is, and of which files it is made."""
         said = {"about": asdict(about), "mapping": mapping.plain(), "files": files}
@@ -94,7 +123,13 @@ class Generations:
         return self.index(view, generation).with_suffix(".json")
 
     def about(self, view: str, generation: int) -> tuple[Generation, IndexMapping]:
-        """What a finished generation is, and how it is searched."""
+        """What a finished generation is by now, and how it is searched."""
+        about, mapping = self.built(view, generation)
+        checkpoint = self.checkpoints.read().get((view, generation))
+        return checkpoint.of(about) if checkpoint else about, mapping
+
+    def built(self, view: str, generation: int) -> tuple[Generation, IndexMapping]:
+        """What a finished generation was when it was built."""
         path = self._note(view, generation)
         try:
             said = json.loads(path.read_text())
@@ -109,16 +144,17 @@ class Generations:
     def look_over(self, view: str, generation: int) -> None:
         """Are the generation's files as they were written? An engine may not survive others."""
         noted = json.loads(self._note(view, generation).read_text())["files"]
+        if checkpoint := self.checkpoints.read().get((view, generation)):
+            noted |= checkpoint.files
         try:
-            found = self.files(view, generation)
-        except FileNotFoundError:
-            found = {}
-        for name, size in noted.items():
-            if found.get(name) != size:
-                raise DamagedIndex(
-                    f"the index of {view}, generation {generation}, is damaged: {name} is not as it"
-                    " was written; run: stet rebuild"
-                )
+            wrong = segments.damaged(self.index(view, generation), noted)
+        except (OSError, ValueError):
+            wrong = segments.META
+        if wrong is not None:
+            raise DamagedIndex(
+                f"the index of {view}, generation {generation}, is damaged: {wrong} is not as it"
+                " was written; run: stet rebuild"
+            )
 
     def finished(self) -> list[Generation]:
         """All finished generations, oldest first."""
@@ -140,13 +176,9 @@ class Generations:
         except (ValueError, TypeError, KeyError) as error:
             raise DamagedIndex(f"{path} is damaged ({error}); run: stet rebuild") from None
 
-    def pointer_mark(self) -> tuple[int, int, int] | None:
-        """What changes whenever the pointer does."""
-        try:
-            found = (self.root / "serving.json").stat()
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+    def mark(self) -> tuple[Mark, Mark]:
+        """What changes whenever something else serves, or what serves was advanced."""
+        return mark(self.root / "serving.json"), self.checkpoints.mark()
 
     def promote(self, generations: Mapping[str, int]) -> None:
         """Let these generations serve; other views stay as they are."""
@@ -161,7 +193,7 @@ class Generations:
 
     def _whole(self, view: str, generation: int) -> None:
         try:
-            self.about(view, generation)
+            self.built(view, generation)
         except DamagedIndex as error:
             raise NotPromoted(str(error)) from None
 
@@ -188,11 +220,13 @@ class Generations:
                 raise SearchError(
                     f"generation {generation} of {view} serves, or may be rolled back to"
                 )
-            self._remove(view, generation)
+            self.remove(view, generation)
 
-    def _remove(self, view: str, generation: int) -> None:
+    def remove(self, view: str, generation: int) -> None:
+        """Remove one view of a generation, whatever there is of it."""
         index = self.index(view, generation)
         index.with_suffix(".json").unlink(missing_ok=True)
+        self.checkpoints.forget(lambda key: key == (view, generation))
         shutil.rmtree(index, ignore_errors=True)
 
     def clear(self, keep: int | None = None) -> list[int]:
@@ -218,4 +252,6 @@ class Generations:
                 if mine:
                     shutil.rmtree(self.directory(number))
                     removed.append(number)
+        if removed:
+            self.checkpoints.forget(lambda key: key[1] in removed)
         return removed

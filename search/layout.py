@@ -24,7 +24,7 @@ MIDDLE = 2**62
 
 
 def query(mapping: IndexMapping, schema: pa.Schema) -> str:
-    """The query that makes each of the ``documents`` of this schema one line for the index.
+    """The query over ``documents`` of this schema: each one's id, and the line for the index.
 
     Each text is written as JSON once, and then used wherever it goes.
     """
@@ -47,7 +47,8 @@ def query(mapping: IndexMapping, schema: pa.Schema) -> str:
         "document": f"'\"' || base64(encode({document(schema)})) || '\"'",
     }
     said = ", ',', ".join(f"'\"{name}\":', {value}" for name, value in pairs.items())
-    return f"SELECT concat('{{', {said}, '}}') FROM (SELECT *, {', '.join(texts)} FROM documents)"
+    line = f"concat('{{', {said}, '}}')"
+    return f"SELECT id, {line} FROM (SELECT *, {', '.join(texts)} FROM documents)"
 
 
 def _texts(mapping: IndexMapping, schema: pa.Schema, name: str) -> str:

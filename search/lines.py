@@ -6,8 +6,10 @@ a Parquet file is read in pieces of some megabytes, whatever its size.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -16,33 +18,53 @@ import pyarrow.parquet as pq
 
 BYTES_AT_ONCE = 4_000_000
 MOST_AT_ONCE = 20_000
+FEW = 1_000
+KEPT = 16
+"""Connections with a prepared statement: one for each view, of either engine."""
 
 
-def in_pieces(path: Path, query: str) -> Iterator[list[tuple[str, ...]]]:
+def opened(path: Path) -> pq.ParquetFile:
+    """A view's documents, whose footer is read once."""
+    return pq.ParquetFile(path, pre_buffer=False)
+
+
+def in_pieces(
+    documents: Path | pq.ParquetFile, query: str, *given: int
+) -> Iterator[list[tuple[str, ...]]]:
     """What a query over the table ``documents`` gives, in order, some megabytes a time."""
-    for made in tables(path, query):
+    for made in tables(documents, query, *given):
         yield list(zip(*(column.to_pylist() for column in made.columns), strict=True))
 
 
-def tables(path: Path, query: str) -> Iterator[pa.Table]:
+def tables(documents: Path | pq.ParquetFile, query: str, *given: int) -> Iterator[pa.Table]:
     """What a query over the table ``documents`` gives, as columns, some megabytes a time.
 
-    DuckDB would hold the whole result of one query: so it gets the file piece by piece. While
-    one piece is used, the next is made.
+    ``given`` are the query's ``$1`` and so on.
     """
-    with (
-        pq.ParquetFile(path, pre_buffer=False) as file,
-        connection() as duck,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        batches = file.iter_batches(_at_once(file.metadata))
+    opening = nullcontext(documents) if isinstance(documents, pq.ParquetFile) else opened(documents)
+    with opening as file:
+        rows, at_once = file.metadata.num_rows, _at_once(file.metadata)
+        if rows > min(FEW, at_once):
+            yield from _many(file.iter_batches(at_once), query, given)
+        elif rows:
+            yield _few(file.read(), query, given)
+
+
+def _many(
+    batches: Iterator[pa.RecordBatch], query: str, given: Sequence[int]
+) -> Iterator[pa.Table]:
+    """Piece by piece, since DuckDB would hold the whole result of one query.
+
+    While one piece is used, the next is made.
+    """
+    with connection() as duck, ThreadPoolExecutor(1) as pool:
 
         def piece() -> pa.Table | None:
             batch = next(batches, None)
             if batch is None:
                 return None
             duck.register("documents", pa.Table.from_batches([batch]))
-            made = duck.execute(query).to_arrow_table()
+            made = duck.execute(query, given).to_arrow_table()
             duck.unregister("documents")
             return made
 
@@ -50,6 +72,48 @@ def tables(path: Path, query: str) -> Iterator[pa.Table]:
         while (found := coming.result()) is not None:
             coming = pool.submit(piece)
             yield found
+
+
+def _few(documents: pa.Table, query: str, given: Sequence[int]) -> pa.Table:
+    """At once, by a statement that was planned before: planning costs more than a few documents."""
+    with _prepared(query, documents.schema) as duck:
+        duck.register("coming", documents)
+        duck.execute("BEGIN")
+        duck.execute("INSERT INTO documents SELECT * FROM coming")
+        values = f"({', '.join(map(str, given))})" if given else ""
+        made = duck.execute(f"EXECUTE made{values}").to_arrow_table()
+        duck.execute("ROLLBACK")  # so they never take room in the table
+        duck.unregister("coming")
+    return made
+
+
+_idle: dict[str, duckdb.DuckDBPyConnection] = {}
+"""By what they have prepared, connections that nobody uses just now."""
+_idle_lock = threading.Lock()
+
+
+@contextmanager
+def _prepared(query: str, schema: pa.Schema) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with an empty table ``documents``, and the query over it as ``made``."""
+    key = f"{query} {schema.to_string(show_schema_metadata=False)}"
+    with _idle_lock:
+        duck = _idle.pop(key, None)
+    if duck is None:
+        duck = connection()
+        duck.register("coming", schema.empty_table())
+        duck.execute("CREATE TABLE documents AS SELECT * FROM coming")
+        duck.execute(f"PREPARE made AS {query}")
+    try:
+        yield duck
+    except BaseException:
+        duck.close()
+        raise
+    with _idle_lock:
+        unused = [_idle.pop(key)] if key in _idle else []
+        _idle[key] = duck
+        unused += [_idle.pop(next(iter(_idle))) for _ in range(len(_idle) - KEPT)]
+    for other in unused:
+        other.close()
 
 
 def _at_once(metadata: pq.FileMetaData) -> int:

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
-from search import answers
+from search import answers, segments
 from search.embedded import EmbeddedIndex, stems
-from search.engine import Answer, Generation, Tell
-from search.errors import DamagedIndex, NothingServes, UnknownName
-from search.generations import Generations
+from search.engine import Answer, Change, Generation, Tell
+from search.generations import Generations, begun, now
 from search.highlight import Highlighter
 from search.mapping import IndexMapping
 from search.pace import Pace
 from search.query import Limits, Query
+from search.reading import Opened, Readers, damaged
 from search.syntax import parse
+from search.writing import MUCH, Writer
 from views import VIEWS, View
 
+if TYPE_CHECKING:
+    from search.advancing import Advancing
+
 Key = tuple[str, int]
-Opened = tuple[Generation, IndexMapping, EmbeddedIndex]
 
 
 class EmbeddedEngine:
@@ -34,32 +36,32 @@ class EmbeddedEngine:
         self.folder = Path(home) / "index"
         self._generations = Generations(self.folder)
         self._views = VIEWS if views is None else views
-        self._loading: dict[Key, tuple[int, EmbeddedIndex]] = {}
-        self._opened: dict[Key, Opened] = {}
-        self._serving: dict[str, int] = {}
-        self._mark: tuple[int, int, int] | None = None
+        self._readers = Readers(self._generations, self._views)
+        self._loading: dict[Key, tuple[Generation, IndexMapping, Writer]] = {}
+        self._steps: Advancing | None = None
 
     def create(self, view: str, generation: int, sequence: int) -> None:
         """Begin a generation, empty; what an unfinished attempt left of it goes away."""
+        from search import layout  # here, because who searches needs nothing of it
+
+        self._let_go(view, generation)
+        self._generations.remove(view, generation)
         directory = self._generations.index(view, generation)
-        directory.with_suffix(".json").unlink(missing_ok=True)
-        shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        index = EmbeddedIndex.create(directory, IndexMapping.of(self._views[view]))
-        self._loading[view, generation] = (sequence, index)
+        about, mapping = begun(self._views[view], generation, sequence, layout.VERSION)
+        writer = Writer(EmbeddedIndex.create(directory, mapping), MUCH)
+        self._loading[view, generation] = about, mapping, writer
 
     def load(self, view: str, generation: int, documents: Path, tell: Tell | None = None) -> int:
         """Add the documents of a Parquet file, and say how many they were."""
-        import pyarrow.parquet as pq  # here, because who searches needs none of these
-
         from search import layout, lines
 
-        _, index = self._loading[view, generation]
-        mapping = IndexMapping.of(self._views[view])
-        pace = Pace(view, pq.read_metadata(documents).num_rows, tell)
-        for piece in lines.in_pieces(documents, layout.query(mapping, pq.read_schema(documents))):
-            index.add(line for (line,) in piece)
-            pace.come(pace.documents + len(piece))
+        _, mapping, writer = self._loading[view, generation]
+        with lines.opened(documents) as file:
+            pace = Pace(view, file.metadata.num_rows, tell)
+            for piece in lines.in_pieces(file, layout.query(mapping, file.schema_arrow)):
+                writer.add(piece)
+                pace.come(pace.documents + len(piece))
         return pace.documents
 
     def rejected(self, view: str, generation: int) -> set[str]:  # noqa: ARG002
@@ -77,52 +79,39 @@ class EmbeddedEngine:
         merge: bool = False,  # noqa: ARG002 - it is merged in any case
     ) -> Generation:
         """Make all that was loaded durable and searchable."""
-        from search import layout
-
-        sequence, index = self._loading.pop((view, generation))
-        mapping = IndexMapping.of(self._views[view])
-        about = Generation(
-            view=view,
-            generation=generation,
-            sequence=sequence,
-            documents=0,
-            bytes=0,
-            code_version=self._views[view].code_version,
-            mapping=f"{layout.VERSION}:{mapping.digest}",
-            built_at="",
-        )
-        return self._whole(about, mapping, index)
-
-    def _whole(self, about: Generation, mapping: IndexMapping, index: EmbeddedIndex) -> Generation:
-        """Make durable what was added, and write down what that is."""
-        documents = index.commit()
-        files = self._generations.files(about.view, about.generation)
-        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        about = replace(about, documents=documents, bytes=sum(files.values()), built_at=now)
+        about, mapping, writer = self._loading.pop((view, generation))
+        writer.commit()
+        writer.close()
+        directory = self._generations.index(view, generation)
+        found = segments.read(directory)
+        files = found.files(directory)
+        size = sum(files.values())
+        about = replace(about, documents=found.documents, bytes=size, built_at=now())
         self._generations.note(about, mapping, files)
-        self._opened.pop((about.view, about.generation), None)
         return about
 
-    def change(
-        self, view: str, generation: int, sequence: int, documents: Path, gone: Sequence[str]
-    ) -> Generation:
-        """Bring a finished generation to a later sequence; doing it again changes nothing."""
-        import pyarrow.parquet as pq
+    def advance(self, sequence: int, changes: Sequence[Change]) -> dict[str, Generation]:
+        """Bring finished generations to a later sequence, in one step; by view, what they are."""
+        from search.advancing import Advancing
 
-        from search import layout, lines
+        if self._steps is None:
+            self._steps = Advancing(self._generations)
+        return self._steps.advance(sequence, changes)
 
-        about, mapping, index = self._open(view, generation)
-        keys = pq.read_table(documents, columns=["id"]).column("id").to_pylist()
-        index.add((), instead_of=[*keys, *gone])
-        for piece in lines.in_pieces(documents, layout.query(mapping, pq.read_schema(documents))):
-            index.add(line for (line,) in piece)
-        return self._whole(replace(about, sequence=sequence), mapping, index)
+    def close(self) -> None:
+        """Close the writers that steps keep open."""
+        if self._steps is not None:
+            self._steps.let_go()
+
+    def _let_go(self, view: str, generation: int) -> None:
+        if self._steps is not None:
+            self._steps.let_go(lambda key: key != (view, generation))
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
         """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
         from search.comparison import sorted_by_id
 
-        documents = self._open(view, generation)[2].documents()
+        documents = self._readers.opened(view, generation).index.documents()
         return sorted_by_id((key, hashlib.sha256(said).hexdigest()) for key, said in documents)
 
     def promote(self, generations: Mapping[str, int]) -> None:
@@ -140,6 +129,7 @@ class EmbeddedEngine:
     def drop(self, view: str, generation: int) -> None:
         """Remove a generation; refused while it serves, or may be rolled back to."""
         self._generations.drop(view, generation)
+        self._let_go(view, generation)
 
     def clear(self, keep: int | None = None) -> list[int]:
         """Remove generations that neither serve nor may be rolled back to, nor are being built."""
@@ -161,21 +151,16 @@ class EmbeddedEngine:
 
     def search(self, query: Query) -> Answer:
         """Answer a query from what serves now."""
-        about, mapping, index = self._reader(query.view)
-        limits = answers.limits(query, mapping)
+        opened = self._readers.serving(query.view)
+        limits = answers.limits(query, opened.mapping)
         try:
-            return self._answer(query, limits, about, mapping, index)
+            return self._answer(query, limits, opened)
         except (OSError, ValueError) as error:
-            raise _damaged(query.view, about.generation, error) from error
+            raise damaged(opened.about, error) from error
 
     @staticmethod
-    def _answer(
-        query: Query,
-        limits: Limits,
-        about: Generation,
-        mapping: IndexMapping,
-        index: EmbeddedIndex,
-    ) -> Answer:
+    def _answer(query: Query, limits: Limits, opened: Opened) -> Answer:
+        about, mapping, index = opened.about, opened.mapping, opened.index
         parsed = parse(query.text, mapping.text)
         every = parsed.all_may_match and not query.any_word
         page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
@@ -195,43 +180,3 @@ class EmbeddedEngine:
             generation=about.generation,
             sequence=about.sequence,
         )
-
-    def _reader(self, view: str) -> Opened:
-        """What serves a view now; opened once, and again when something else serves."""
-        if view not in self._views:
-            raise UnknownName("view", view, self._views)
-        for attempt in (1, 2):
-            mark = self._generations.pointer_mark()
-            if mark != self._mark:
-                self._serving = self._generations.pointer().serving
-                self._opened = {k: v for k, v in self._opened.items() if k in self._serving.items()}
-                self._mark = mark
-            if view not in self._serving:
-                raise NothingServes(f"nothing to search in {view} yet; run: stet rebuild")
-            try:
-                return self._open(view, self._serving[view])
-            except DamagedIndex:
-                # Readers that were slow may find that two rebuilds have passed them by.
-                if attempt == 2 or mark == self._generations.pointer_mark():
-                    raise
-        raise AssertionError
-
-    def _open(self, view: str, generation: int) -> Opened:
-        opened = self._opened.get((view, generation))
-        if opened is None:
-            about, mapping = self._generations.about(view, generation)
-            path = self._generations.index(view, generation)
-            self._generations.look_over(view, generation)
-            try:
-                opened = about, mapping, EmbeddedIndex.open(path, mapping)
-            except (OSError, ValueError) as error:
-                raise _damaged(view, generation, error) from error
-            self._opened[view, generation] = opened
-        return opened
-
-
-def _damaged(view: str, generation: int, error: Exception) -> DamagedIndex:
-    said = " ".join(str(error).split())
-    return DamagedIndex(
-        f"the index of {view}, generation {generation}, is damaged ({said}); run: stet rebuild"
-    )

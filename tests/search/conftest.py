@@ -136,11 +136,15 @@ class Archive:
         self, documents: Sequence[dict[str, Any]], generation: int = 1, view: str = "articles"
     ) -> Generation:
         """Build a generation from documents, without letting it serve."""
-        schema = STORY if view == "articles" else PERSON
-        path = write(self.home / "documents" / f"{view}-{generation}.parquet", documents, schema)
+        path = self.write(view, documents, str(generation))
         self.engine.create(view, generation, sequence=generation * 10)
         self.engine.load(view, generation, path)
         return self.engine.refresh(view, generation)
+
+    def write(self, view: str, documents: Sequence[dict[str, Any]], name: str) -> Path:
+        """Documents of a view as a Parquet file."""
+        schema = STORY if view == "articles" else PERSON
+        return write(self.home / "documents" / f"{view}-{name}.parquet", documents, schema)
 
     def holds(self, *documents: dict[str, Any]) -> None:
         """Let these articles, and no others, be what is searched."""

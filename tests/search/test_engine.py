@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from search.engine import Change
 from search.errors import InvalidQuery, NothingServes, UnknownName
 from search.query import Query
 
@@ -306,7 +307,9 @@ def test_a_generation_is_brought_to_a_later_sequence(
     after = [story("article/0", "Ship"), *before[2:], story("article/9", "Whale nine")]
     changed = write(archive.home / "changed.parquet", [after[0], after[-1]])
     for _ in range(2):  # a second time changes nothing
-        about = archive.engine.change("articles", 1, 25, changed, ["article/1"])
+        change = Change("articles", 1, changed, ["article/1"])
+        assert archive.engine.advance(25, [change])["articles"].sequence == 25
+        (about,) = archive.engine.generations()
         assert (about.sequence, about.documents) == (25, 6)
     archive.engine.promote({"articles": 1})
     assert archive.ids("ship") == ["article/0"]
