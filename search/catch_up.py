@@ -180,7 +180,7 @@ class CatchUp:
                 state.follow(view, None)
                 ahead[view] = about.sequence
                 continue
-            self._tell(f"{view}: comparing generation {about.generation} with the log")
+            self._tell(f"{view}: taking up generation {about.generation}")
             with kept.reading():
                 take_up(state, self._known[view], about, self._home, self._engine)
         return ahead

@@ -43,6 +43,7 @@ class ElasticsearchEngine:
         self, home: Path | str, connection: Connection, views: Mapping[str, View] | None = None
     ) -> None:
         self.folder = Path(home) / "elasticsearch"
+        self.identity = f"{connection.prefix} on {connection.url}"
         self.letters = DeadLetters(home)
         self._built_in = f"{socket.gethostname()}:{Path(home).absolute()}"
         self._connection = connection
@@ -52,6 +53,12 @@ class ElasticsearchEngine:
         self._views = VIEWS if views is None else views
         self._loading: dict[Key, Index] = {}
         self._steps: Steps | None = None
+
+    def mapping(self, view: str) -> str:
+        """How the view would be indexed now: what ``Generation.mapping`` would say."""
+        from search import elastic_layout
+
+        return begun(self._views[view], 0, 0, elastic_layout.VERSION)[0].mapping
 
     def create(self, view: str, generation: int, sequence: int) -> None:
         """Begin a generation, empty; what an unfinished attempt left of it goes away.

@@ -112,6 +112,11 @@ class Engine(Protocol):
 
     folder: Path
     """Where, in the archive, this engine's generations have their locks and notes."""
+    identity: str
+    """Tells this engine from others with which the same archive may be searched."""
+
+    def mapping(self, view: str) -> str:
+        """How the view would be indexed now: what ``Generation.mapping`` would say."""
 
     def create(self, view: str, generation: int, sequence: int) -> None:
         """Begin a generation, empty; what an unfinished attempt left of it goes away."""

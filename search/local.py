@@ -34,11 +34,18 @@ class EmbeddedEngine:
 
     def __init__(self, home: Path | str, views: Mapping[str, View] | None = None) -> None:
         self.folder = Path(home) / "index"
+        self.identity = "embedded"
         self._generations = Generations(self.folder)
         self._views = VIEWS if views is None else views
         self._readers = Readers(self._generations, self._views)
         self._loading: dict[Key, tuple[Generation, IndexMapping, Writer]] = {}
         self._steps: Advancing | None = None
+
+    def mapping(self, view: str) -> str:
+        """How the view would be indexed now: what ``Generation.mapping`` would say."""
+        from search import layout
+
+        return begun(self._views[view], 0, 0, layout.VERSION)[0].mapping
 
     def create(self, view: str, generation: int, sequence: int) -> None:
         """Begin a generation, empty; what an unfinished attempt left of it goes away."""
