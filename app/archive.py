@@ -39,6 +39,10 @@ def _views(values: list[str] | None) -> list[str]:
     return [_view(value) for value in values or []]
 
 
+Views = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[VIEW...]", callback=_views, help="All views if none is named."),
+]
 Tolerated = Annotated[
     float,
     typer.Option(
@@ -53,10 +57,7 @@ Tolerated = Annotated[
 
 
 def rebuild(
-    views: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[VIEW...]", callback=_views, help="All views if none is named."),
-    ] = None,
+    views: Views = None,
     at: At = None,
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge each index into one piece before it serves.")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app import archive, content, dead_letters, engines, evaluation, keeping, serving
+from app import archive, content, dead_letters, engines, evaluation, freshness, keeping, serving
 
 cli = typer.Typer(
     name="stet",
@@ -53,6 +53,9 @@ for name, command in (
     ("log", content.log_events),
     ("history", content.history),
     ("rebuild", archive.rebuild),
+    ("catch-up", freshness.catch_up),
+    ("follow", freshness.follow),
+    ("preview", freshness.preview),
     ("generations", serving.generations),
     ("promote", serving.promote),
     ("roll-back", serving.roll_back),

@@ -51,16 +51,10 @@ def append(
 
     Example: stet append tag/whales TagDefined --data '{"name": "Whales", "kind": "subject"}'
     """
-    import orjson
-
     from event_log import NewEvent
     from newsroom.rules import say
 
-    try:
-        fields = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(f"not JSON: {error}", param_hint="--data") from None
-    event = NewEvent(stream, type_, fields, event_id, occurred_at, actor)
+    event = NewEvent(stream, type_, parsed(data), event_id, occurred_at, actor)
     with told():
         receipt = say(open_log(home), event, expected_version)
     if as_json:
@@ -72,6 +66,16 @@ def append(
         + (f" to {receipt.last}" if receipt.last != receipt.first else "")
         + f", version {receipt.version} of {stream}, digest {receipt.digest}{known}"
     )
+
+
+def parsed(data: str) -> Any:
+    """What ``--data`` says."""
+    import orjson
+
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise typer.BadParameter(f"not JSON: {error}", param_hint="--data") from None
 
 
 def import_files(

@@ -19,7 +19,7 @@ from search.stepping import Advanced, Step, Stepper
 from search.taking_up import is_followed, take_up
 from views import VIEWS, View, kept, seeding, shelf
 from views.kept import DamagedState, Kept, References
-from views.log import open_log
+from views.log import open_log, the_newsroom
 
 if TYPE_CHECKING:
     from event_log import EventLog
@@ -81,11 +81,8 @@ class CatchUp:
             if name not in known:
                 raise UnknownName("view", name, known)
         wanted = {name: known[name] for name in known if not views or name in views}
-        if references is None:
-            from newsroom.categories import REFERENCES
-
-            references = REFERENCES
-        made = cls(home, engine or open_engine(home), tell or (lambda _: None), wanted, references)
+        engine, tell = engine or open_engine(home), tell or (lambda _: None)
+        made = cls(home, engine, tell, wanted, the_newsroom(references))
         with kept.lock(made._path):
             try:
                 yield made

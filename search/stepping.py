@@ -105,7 +105,9 @@ class Stepper:
             self._advance.step(self._log, until, list(generations)) as step,
         ):
             made = step.made(list(generations), Path(folder))
-            changes = [_change(view, number, made.get(view)) for view, number in generations.items()]
+            changes = [
+                _change(view, number, made.get(view)) for view, number in generations.items()
+            ]
             self._engine.advance(until, changes)
         seconds = time.perf_counter() - started
         views = tuple(_advanced(changed) for changed in made.values())
@@ -115,9 +117,7 @@ class Stepper:
 def _change(view: str, generation: int, changed: Changed | None) -> Change:
     if changed is None:
         return Change(view, generation, None, ())
-    return Change(
-        view, generation, changed.documents if changed.written else None, changed.gone
-    )
+    return Change(view, generation, changed.documents if changed.written else None, changed.gone)
 
 
 def _advanced(changed: Changed) -> Advanced:

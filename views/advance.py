@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,7 @@ class Advance:
     # which documents
 
     def _touch(self, views: Collection[str]) -> None:
-        """Fold, and fill ``touched (view, id, entity)``: documents, and the changed ones in them."""
+        """Fold, and fill ``touched (view, id, entity)``: documents and what changed in them."""
         self._make(
             "touched",
             "SELECT ''::VARCHAR AS view, ''::VARCHAR AS id, ''::VARCHAR AS entity WHERE false",
@@ -118,15 +119,13 @@ class Advance:
     def _look(self, views: Collection[str]) -> None:
         """Add the documents in whose lineage a changed entity is, as the state is now."""
         _, large = neighbourhood.gathered(self._duck, "SELECT '' AS \"group\", id FROM changed")
-        where: Entities = self._whole_happened if large else self._happened
+        where = self._whole_happened if large else self._happened
         if not large:
             self._slice.fill("near", "wanted")
         for name in views:
-            view = self._views[name]
-            pairs = self._sql("lineage", name, where, lambda view=view: _touching(view, where))
-            self._duck.execute(
-                f"INSERT INTO touched SELECT '{name}', id, entity FROM ({pairs})"
-            )
+            made = partial(_touching, self._views[name], where)
+            pairs = self._sql("lineage", name, where, made)
+            self._duck.execute(f"INSERT INTO touched SELECT '{name}', id, entity FROM ({pairs})")
 
     def fan_out(self) -> list[int]:
         """Of the changed entities, at most so many: how many documents each is in."""
@@ -140,9 +139,7 @@ class Advance:
 
     def made(self, names: Collection[str], folder: Path) -> dict[str, Changed]:
         """Make the touched documents of views again; returns what has changed of each view."""
-        self._make(
-            "keyed", "SELECT DISTINCT view, id FROM touched" + _among(names)
-        )
+        self._make("keyed", "SELECT DISTINCT view, id FROM touched" + _among(names))
         self._make("wanted", "SELECT DISTINCT id FROM keyed")
         begin = 'SELECT view AS "group", id FROM keyed'
         for name in names:
@@ -153,7 +150,10 @@ class Advance:
         counts = dict(found)
         return {
             name: self._changed(
-                self._views[name], self._slice if name in small else self._whole, folder, counts[name]
+                self._views[name],
+                self._slice if name in small else self._whole,
+                folder,
+                counts[name],
             )
             for name in names
             if counts.get(name)
@@ -169,12 +169,10 @@ class Advance:
         sql = self._sql("roots", name, self._whole, lambda: roots(self._whole, self._keys()))
         return f" UNION ALL SELECT '{name}', id FROM ({sql})"
 
-    def _changed(self, view: View, where: Entities, folder: Path, touched: int) -> Changed:
+    def _changed(self, view: View, where: Whole, folder: Path, touched: int) -> Changed:
         started = time.perf_counter()
         self._make("keys", f"SELECT id FROM keyed WHERE view = '{view.name}'")
-        sql = self._sql(
-            "documents", view.name, where, lambda: completed(view, where, self._keys())
-        )
+        sql = self._sql("documents", view.name, where, lambda: completed(view, where, self._keys()))
         self._make("made", sql)
         kept, digest = documents_table(view.name), self._digest_of(view.name)
         self._make("said", f"SELECT id, {digest} AS digest FROM made AS documents")
@@ -205,10 +203,8 @@ class Advance:
     def _keys(self) -> ir.Table:
         return self._kept.backend.table("keys")
 
-    def _sql(
-        self, kind: str, view: str, where: Entities, expression: Callable[[], ir.Table]
-    ) -> str:
-        """The SQL of an expression over the kept tables; compiled once, for they keep their names."""
+    def _sql(self, kind: str, view: str, where: Whole, expression: Callable[[], ir.Table]) -> str:
+        """The SQL of an expression over kept tables; compiled once, for they keep their names."""
         name = kind, view, where.name
         if name not in self._compiled:
             self._compiled[name] = self._kept.backend.compile(expression())

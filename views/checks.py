@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from views.denormalize import live, referring
+from views.log import the_newsroom
 
 if TYPE_CHECKING:
     from views.entities import Entities
@@ -30,16 +31,15 @@ def unresolved_references(state: Entities) -> list[Unresolved]:
     return [Unresolved(**line) for line in unresolved(state).to_pyarrow().to_pylist()]
 
 
-def unresolved(state: Entities, references: Mapping[str, Mapping[str, str]] | None = None) -> ir.Table:
+def unresolved(
+    state: Entities, references: Mapping[str, Mapping[str, str]] | None = None
+) -> ir.Table:
     """References of live entities to streams without any event, the most frequent first.
 
     Columns ``category``, ``field``, ``id`` (that is named and not there), and ``count``, how many
     entities name it. ``references`` is the newsroom's ``REFERENCES`` unless others are given.
     """
-    if references is None:
-        from newsroom.categories import REFERENCES
-
-        references = REFERENCES
+    references = the_newsroom(references)
     tables = [
         _missing(state, category, field, target)
         for category, fields in references.items()

@@ -53,8 +53,8 @@ def export(
     ``1851-09-18T05:00:00Z``. Characters that some programs take for the end of a line are escaped.
     """
     wanted = None if keys is None else set(keys)
-    with file(view, home, at, keys, categories) as path, pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH_DOCUMENTS):
+    with file(view, home, at, keys, categories) as path, pq.ParquetFile(path) as parquet:
+        for batch in parquet.iter_batches(BATCH_DOCUMENTS):
             for document in batch.to_pylist():
                 if wanted is None or document["id"] in wanted:
                     yield _line(document)

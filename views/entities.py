@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import ibis
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend
 
-    from event_log import Category
+    from event_log import Registry
 
 
 class Entities(ABC):
@@ -23,7 +22,7 @@ class Entities(ABC):
     """
 
     backend: Backend
-    registry: Mapping[str, Category]
+    registry: Registry
 
     @abstractmethod
     def entities(self, category: str) -> ir.Table:

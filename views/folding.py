@@ -44,7 +44,7 @@ class Folding:
         types = schema(self._kept.registry)
         events = pa.Table.from_batches(log.at(until).scan(after=after), types)
         self.take(events)
-        return events.num_rows
+        return len(events)
 
     def take(self, events: pa.Table, categories: Iterable[str] = ()) -> None:
         """Let these be the events of the step, and tell the entities again that they are about."""
@@ -105,7 +105,9 @@ class Folding:
         )
 
     def _keep_names(self) -> None:
-        naming = {name: self._references[name] for name in self.categories if name in self._references}
+        naming = {
+            name: self._references[name] for name in self.categories if name in self._references
+        }
         now = pairs({name: f"folded_{name}" for name in naming}, self._kept.registry, naming)
         before = "SELECT source, target FROM names SEMI JOIN changed ON source = changed.id"
         self._make("naming", now)

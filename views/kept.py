@@ -96,9 +96,7 @@ def reading() -> Iterator[None]:
 class Kept:
     """An open kept state. Made by ``opened`` or ``views.seeding.seeded``, under ``lock``."""
 
-    def __init__(
-        self, path: Path, registry: Registry, memory_limit: str = MEMORY_LIMIT
-    ) -> None:
+    def __init__(self, path: Path, registry: Registry, memory_limit: str = MEMORY_LIMIT) -> None:
         self.path = path
         self.registry = registry
         spill = path.with_suffix(".spill")
@@ -206,7 +204,8 @@ def pairs(tables: Mapping[str, str], registry: Registry, references: References)
             if pa.types.is_list(registry[category].fields.field(field).type):
                 value = f"unnest({value})"
             found.append(f"SELECT id AS source, {value} AS target FROM {tables[category]}")
-    return f"SELECT DISTINCT source, target FROM ({' UNION ALL '.join(found)}) WHERE target IS NOT NULL"
+    union = " UNION ALL ".join(found)
+    return f"SELECT DISTINCT source, target FROM ({union}) WHERE target IS NOT NULL"
 
 
 def identity(registry: Registry, references: References) -> str:
@@ -242,9 +241,7 @@ def opened(
     return None
 
 
-def _problem(
-    about: Mapping[str, Any], log: EventLog, references: References
-) -> str:
+def _problem(about: Mapping[str, Any], log: EventLog, references: References) -> str:
     if about.get("identity") != identity(log.registry, references):
         return "was made by another version of Stet"
     sequence = about["sequence"]

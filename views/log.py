@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,6 +25,17 @@ def open_log(home: Path | str, categories: Sequence[Category] | None = None) -> 
     if _is_url(home):
         return EventLog(f"{_trimmed(str(home))}/log", categories)
     return EventLog(Path(home) / "log", categories)
+
+
+def the_newsroom(
+    references: Mapping[str, Mapping[str, str]] | None,
+) -> Mapping[str, Mapping[str, str]]:
+    """Which fields name other entities: the newsroom's unless others are given."""
+    if references is not None:
+        return references
+    from newsroom.categories import REFERENCES
+
+    return REFERENCES
 
 
 def derived(home: Path | str) -> Path:

@@ -29,7 +29,9 @@ def gathered(
     entities. Returns the groups whose neighbourhood is in the table, and those for which it would
     be larger than ``most`` entities, which are left out.
     """
-    duck.execute(f'CREATE OR REPLACE TEMP TABLE above AS SELECT DISTINCT "group", id FROM ({begin})')
+    duck.execute(
+        f'CREATE OR REPLACE TEMP TABLE above AS SELECT DISTINCT "group", id FROM ({begin})'
+    )
     duck.execute("CREATE OR REPLACE TEMP TABLE frontier AS FROM above")
     large: set[str] = set()
     for _ in range(MOST_HOPS):

@@ -74,4 +74,3 @@ def _fill(state: State, path: Path, references: References) -> None:
     }
     state.backend.con.execute("INSERT INTO kept.about VALUES (?)", [json.dumps(said)])
     run("DETACH kept")
-

@@ -28,9 +28,11 @@ class Whole(Entities):
         self.registry = kept.registry
 
     def entities(self, category: str) -> ir.Table:
+        """All entities of a category that are kept."""
         return self.backend.table(entity_table(category))
 
     def text(self, category: str, field: str) -> ir.Table:
+        """All long prose that entities have now."""
         return self.backend.table(text_table(category, field))
 
     def events(self, category: str) -> ir.Table:
@@ -48,9 +50,11 @@ class Slice(Whole):
         self._duck = kept.connection
 
     def entities(self, category: str) -> ir.Table:
+        """The entities of a category that are in the neighbourhood."""
         return self.backend.table(f"slice_{entity_table(category)}")
 
     def text(self, category: str, field: str) -> ir.Table:
+        """The long prose of the entities whose documents are wanted."""
         return self.backend.table(f"slice_{text_table(category, field)}")
 
     def fill(self, near: str, wanted: str) -> None:
@@ -77,6 +81,7 @@ class Happened(Slice):
     name = "happened"
 
     def events(self, category: str) -> ir.Table:
+        """The events of this step."""
         return self.backend.table(f"new_{category}")
 
 
@@ -86,4 +91,5 @@ class WholeHappened(Whole):
     name = "whole happened"
 
     def events(self, category: str) -> ir.Table:
+        """The events of this step."""
         return self.backend.table(f"new_{category}")

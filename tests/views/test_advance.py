@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from histories import REGISTRY, histories, slowly, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from histories import REGISTRY, histories, slowly, told
 
-from event_log import EventLog, NewEvent
-from newsroom.categories import CATEGORIES, REFERENCES
+from event_log import EventLog
+from newsroom.categories import REFERENCES
 from views import VIEW_NAMES, VIEWS, digests, seeding
 from views.advance import Advance
 from views.kept import Kept, entity_table

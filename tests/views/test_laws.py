@@ -14,6 +14,7 @@ from views import VIEW_NAMES, VIEWS
 from views.lineage import completed
 from views.state import State
 
+
 def plainly_folded(log: EventLog, until: int) -> dict[str, dict[str, Any]]:
     """Every entity, folded in the most obvious way."""
     entities: dict[str, dict[str, Any]] = {}

@@ -1,0 +1,126 @@
+"""The commands that keep what serves up to date: catch-up, follow, and preview before it."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app import show
+from app.archive import Views
+from app.engines import Search, engine
+from app.options import DEFAULT_HOME, Home, Json, open_log, told
+
+if TYPE_CHECKING:
+    from search.catch_up import Result
+    from search.stepping import Advanced, Step
+
+DOCUMENTS_A_SECOND = 2_000
+"""About what an engine writes on two cores; for an estimate."""
+
+
+def catch_up(
+    views: Views = None, search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False
+) -> None:
+    """Bring what serves to the log's head; only the documents that events changed are written.
+
+    Example: stet catch-up articles bylines
+    """
+    from search import catch_up as job
+
+    with told(), show.progress_bar("catching up", None) as advance:
+        result = job.run(
+            home, views, engine=engine(home, search), progress=lambda said: advance(0, said)
+        )
+    if as_json:
+        typer.echo(show.json_line(asdict(result)))
+    else:
+        _print_result(result)
+
+
+HEADINGS = ("view", "touched", "computed", "written", "unchanged", "deleted", "seconds")
+
+
+def _print_result(result: Result) -> None:
+    if result.views:
+        show.table(HEADINGS, [_line(view) for view in result.views], right=HEADINGS[1:])
+    typer.echo(
+        f"{result.events:,} events folded; what serves is as of sequence {result.through:,} "
+        f"({result.seconds:.1f} s)"
+    )
+    _warn(result.needs_rebuild)
+
+
+def _warn(needs_rebuild: dict[str, str]) -> None:
+    for view, why in needs_rebuild.items():
+        show.note(f"{view} {why}; run: stet rebuild {view}")
+
+
+def _line(view: Advanced) -> tuple[str, ...]:
+    figures = (view.touched, view.computed, view.written, view.unchanged, view.deleted)
+    return (view.view, *(f"{figure:,}" for figure in figures), f"{view.seconds:.2f}")
+
+
+def follow(
+    views: Views = None, search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False
+) -> None:
+    """Catch up as events come, until it is interrupted; a line for each step.
+
+    Example: stet follow
+    """
+    from search.follow import Follow
+
+    with told(), Follow.open(home, views, engine(home, search), tell=show.note) as following:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: following.stop())
+        warned: dict[str, str] = {}
+        for step in following:
+            if following.needs_rebuild != warned:
+                warned = dict(following.needs_rebuild)
+                _warn(warned)
+            typer.echo(show.json_line(asdict(step)) if as_json else _told(step))
+
+
+def _told(step: Step) -> str:
+    written = ", ".join(
+        f"{view.written + view.deleted:,} {view.view}"
+        for view in step.views
+        if view.written + view.deleted
+    )
+    events = "1 event" if step.events == 1 else f"{step.events:,} events"
+    return f"{step.through:>8}  {events}: {written or 'nothing changed'}  ({step.seconds:.2f} s)"
+
+
+def preview(
+    stream: Annotated[str, typer.Argument(help="The entity, such as byline/ana-ruiz.")],
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Such as BylineRevised.")],
+    data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Say how many documents an event would rewrite, and about how long that takes.
+
+    Nothing is appended. Example: stet preview byline/1 BylineRevised --data '{"name": "Ana Ruiz"}'
+    """
+    from app.content import parsed
+    from event_log import NewEvent
+    from newsroom import rules
+    from search.stepping import digest
+    from views.preview import preview as made
+
+    event = NewEvent(stream, type_, parsed(data))
+    with told():
+        log = open_log(home)
+        log.batch().add(event)
+        rules.check(log, rules.entity(log, stream), event)
+        found = made(home, log, event, digest, tell=show.note)
+    seconds = found.seconds + sum(found.documents.values()) / DOCUMENTS_A_SECOND
+    if as_json:
+        typer.echo(show.json_line({**asdict(found), "seconds": round(seconds, 3)}))
+        return
+    counted = ", ".join(f"{count:,} {view}" for view, count in found.documents.items())
+    typer.echo(
+        f"{type_} of {stream} would rewrite {counted or 'no document'}; about {seconds:.1f} s"
+    )
