@@ -183,6 +183,7 @@ class CatchUp:
         return ahead
 
     def _close(self) -> None:
+        self._engine.close()
         if self._kept is not None:
             self._kept.close()
         self._kept = self._stepper = None

@@ -20,6 +20,7 @@ from search import open_engine
 from search.comparison import Differences, compared
 from search.engine import Engine, Tell
 from search.errors import NotIndexed, NotPromoted, UnknownName
+from search.gap import Gap
 from search.generations import Generations
 from search.locks import Hold, held
 from search.promotion import TOLERATED, checked_path, demand_checked, is_equal, note_check
@@ -86,6 +87,9 @@ class Rebuild:
     _known: Mapping[str, View] = field(repr=False)
     tolerated: float = TOLERATED
     """The share of a view's documents that may be dead letters when it is promoted."""
+    as_of: bool = False
+    """Is it as of a point that was asked for? Else it is caught up before it serves."""
+    _home: Path | str = ""
 
     @classmethod
     def begin(
@@ -109,12 +113,26 @@ class Rebuild:
         engine.clear(keep=generation)
         directory = Generations(engine.folder).directory(generation)
         said = json.loads((directory / "rebuild.json").read_text())
-        views = tuple(said["views"])
-        return cls(begun, generation, views, engine, directory, hold, known, tolerated)
+        views, as_of = tuple(said["views"]), at is not None
+        return cls(
+            begun,
+            generation,
+            views,
+            engine,
+            directory,
+            hold,
+            known,
+            tolerated,
+            as_of,
+            home,
+        )
+
+    reached: int = 0
+    """The log's sequence that the generation was at when it was promoted."""
 
     @property
     def sequence(self) -> int:
-        """The log's sequence that all of it is as of."""
+        """The log's sequence that all of it was computed at."""
         return self.build.sequence
 
     def path(self, view: str) -> Path:
@@ -159,11 +177,22 @@ class Rebuild:
         return found
 
     def promote(self) -> None:
-        """Let all views of this rebuild serve, at the same moment; refused if one differs."""
+        """Let all views of this rebuild serve, at the same moment; refused if one differs.
+
+        What the log was told meanwhile is brought into them first.
+        """
         self._still_there()
         for view in self.views:
             demand_checked(self.engine, view, self.generation, self.tolerated)
-        self.engine.promote(dict.fromkeys(self.views, self.generation))
+        gap = Gap(self.build, self.engine, self._known)
+        try:
+            steps = [] if self.as_of else gap.close(self.generation, self.views)
+            self.reached = steps[-1].through if steps else self.sequence
+            self.engine.promote(dict.fromkeys(self.views, self.generation))
+            gap.leave(self._home, self.views)
+        finally:
+            gap.discard()
+            self.engine.close()
 
     def promote_when_complete(self) -> bool:
         """Promote if every view of this rebuild has been checked and is equal; say whether."""
@@ -208,7 +237,7 @@ def run(
     finally:
         rebuild.close()
     seconds = time.perf_counter() - started
-    return Result(rebuild.generation, rebuild.sequence, seconds, rebuilt)
+    return Result(rebuild.generation, rebuild.reached, seconds, rebuilt)
 
 
 def _rebuild(

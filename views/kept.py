@@ -198,8 +198,8 @@ def texts(registry: Registry) -> list[tuple[str, str]]:
 def pairs(tables: Mapping[str, str], registry: Registry, references: References) -> str:
     """The query for who names whom in tables of entities: pairs ``source, target``, each once."""
     found = ["SELECT NULL::VARCHAR AS source, NULL::VARCHAR AS target WHERE false"]
-    for category, fields in references.items():
-        for field in fields:
+    for category in (name for name in references if name in registry):
+        for field in references[category]:
             value = f'"{field}"'
             if pa.types.is_list(registry[category].fields.field(field).type):
                 value = f"unnest({value})"

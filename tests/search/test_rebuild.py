@@ -21,7 +21,7 @@ import pytest
 import search
 from event_log import EventLog, NewEvent
 from newsroom.categories import CATEGORIES
-from search import Query, SearchError
+from search import Query, SearchError, catch_up
 from search.errors import DamagedIndex, NothingServes, NotPromoted, UnknownName
 from search.local import EmbeddedEngine
 from search.rebuild import Rebuild, run
@@ -344,3 +344,26 @@ def test_searching_does_not_load_what_computes_views(home: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert loaded.stdout == "[]\n"
+
+
+def test_what_the_log_is_told_while_a_rebuild_runs_is_searched_when_it_serves(home: Path) -> None:
+    rebuild = Rebuild.begin(home)
+    for view in rebuild.views:
+        rebuild.write(view)
+        rebuild.index(view)
+        rebuild.check(view)
+    tell(home, "tag/late", "TagDefined", name="Latecomers")
+    rebuild.promote()
+    rebuild.close()
+    assert rebuild.reached == rebuild.sequence + 1 == 4
+    assert {about.sequence for about in search.serving(home).values()} == {4}
+    assert search.search(home, Query("latecomers", "topics")).total == 1
+    tell(home, "tag/later", "TagDefined", name="Latercomers")
+    said: list[str] = []
+    assert catch_up.run(home, progress=said.append).through == 5
+    assert not [line for line in said if "folding" in line]  # the rebuild has left its state
+
+
+def test_a_rebuild_as_of_a_point_stays_there(home: Path) -> None:
+    assert run(home, at=2).sequence == 2
+    assert {about.sequence for about in search.serving(home).values()} == {2}
