@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from app import show
+from app import show, visibility
+from app.engines import Search
 from app.options import DEFAULT_HOME, Failure, Home, Json, open_log, told
+from app.visibility import Timeout, Wait
 
 if TYPE_CHECKING:
     from connectors.jsonlines import Imported
-    from event_log import Event, EventLog
+    from event_log import Event, EventLog, Receipt
 
 
 SHOWN = 200
@@ -44,6 +46,9 @@ def append(
         str | None, typer.Option(help="Appending the same id again adds nothing.")
     ] = None,
     occurred_at: Annotated[str | None, typer.Option(help="When it happened, ISO 8601.")] = None,
+    wait: Wait = False,
+    timeout: Timeout = 30.0,
+    search: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -57,11 +62,17 @@ def append(
     event = NewEvent(stream, type_, parsed(data), event_id, occurred_at, actor)
     with told():
         receipt = say(open_log(home), event, expected_version)
-    if as_json:
+    if not as_json:
+        typer.echo(_receipt_line(receipt, stream))
+    elif not wait:
         typer.echo(show.json_line(asdict(receipt)))
-        return
+    if wait:
+        visibility.told_when_searchable(home, search, receipt, timeout, as_json)
+
+
+def _receipt_line(receipt: Receipt, stream: str) -> str:
     known = "" if receipt.added else " (the log had this event id already; nothing was added)"
-    typer.echo(
+    return (
         f"sequence {receipt.first}"
         + (f" to {receipt.last}" if receipt.last != receipt.first else "")
         + f", version {receipt.version} of {stream}, digest {receipt.digest}{known}"

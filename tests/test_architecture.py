@@ -16,7 +16,7 @@ ROOMS = ("app", "pipelines", "connectors", "search", "views", "newsroom", "event
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SOURCES = [
     *MODULES,
-    *sorted((ROOT / "benchmarks").glob("*.py")),
+    *sorted((ROOT / "benchmarks").rglob("*.py")),
     *(ROOT / "examples").rglob("*.py"),
 ]
 LINES_A_MODULE = 300

@@ -69,7 +69,7 @@ def watched(
 ) -> Watched:
     """Run a command to its end; ``behind`` are the pids of servers that work for it."""
     with tempfile.TemporaryFile() as said:
-        before = _processor(behind)
+        before = _cpu_seconds(behind)
         begun = time.perf_counter()
         process = started(command, environment, folder, said)
         memory = Memory([process.pid], behind)
@@ -83,7 +83,7 @@ def watched(
             last = said.read().decode(errors="replace").strip()[-2000:]
             raise Failed(f"{' '.join(map(str, command))} exited with {process.returncode}:\n{last}")
         own = usage.ru_utime + usage.ru_stime
-        return Watched(seconds, own, peak, _processor(behind) - before, peak_behind)
+        return Watched(seconds, own, peak, _cpu_seconds(behind) - before, peak_behind)
 
 
 def started(
@@ -114,7 +114,7 @@ def _descended(pids: Iterable[int], children: Mapping[int, list[int]]) -> Iterab
         yield from _descended(children.get(pid, ()), children)
 
 
-def _processor(pids: Sequence[int]) -> float:
+def _cpu_seconds(pids: Sequence[int]) -> float:
     """Seconds of a processor that servers have had, with those of processes that they ended."""
     ticks = sum(
         sum(_ticks(pid)[: 4 if pid in pids else 2]) for pid in _descended(pids, _children())
