@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from views import neighbourhood
+from views import compiled, neighbourhood
 from views.folding import Folding
 from views.kept import Kept, References, documents_table, reading
 from views.lineage import completed
@@ -65,7 +65,6 @@ class Advance:
         self._duck = kept.connection
         self._views = views
         self._digest = digest
-        self._compiled: dict[tuple[str, str, str], str] = {}
         self._digests: dict[str, str] = {}
         self._folding = Folding(kept, references)
         self._slice, self._happened = Slice(kept), Happened(kept)
@@ -204,11 +203,10 @@ class Advance:
         return self._kept.backend.table("keys")
 
     def _sql(self, kind: str, view: str, where: Whole, expression: Callable[[], ir.Table]) -> str:
-        """The SQL of an expression over kept tables; compiled once, for they keep their names."""
-        name = kind, view, where.name
-        if name not in self._compiled:
-            self._compiled[name] = self._kept.backend.compile(expression())
-        return self._compiled[name]
+        """The SQL of an expression of a view over kept tables."""
+        known = self._views[view]
+        of = kind, where.name, known.documents, known.lineage, known.roots
+        return compiled.sql(self._kept, of, expression)
 
     def _make(self, table: str, query: str) -> None:
         self._duck.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
