@@ -65,6 +65,7 @@ class Advance:
         self._duck = kept.connection
         self._views = views
         self._digest = digest
+        self._references = references
         self._compiled: dict[tuple[str, str, str], str] = {}
         self._digests: dict[str, str] = {}
         self._folding = Folding(kept, references)
@@ -118,9 +119,11 @@ class Advance:
 
     def _look(self, views: Collection[str]) -> None:
         """Add the documents in whose lineage a changed entity is, as the state is now."""
-        _, large = neighbourhood.gathered(self._duck, "SELECT '' AS \"group\", id FROM changed")
-        where = self._whole_happened if large else self._happened
-        if not large:
+        begin = "SELECT '' AS \"group\", id FROM changed"
+        fields = {field for fields in self._references.values() for field in fields}
+        small = neighbourhood.gathered(self._duck, begin, {"": fields})
+        where = self._happened if small else self._whole_happened
+        if small:
             self._slice.fill("near", "wanted")
         for name in views:
             made = partial(_touching, self._views[name], where)
@@ -144,7 +147,8 @@ class Advance:
         begin = 'SELECT view AS "group", id FROM keyed'
         for name in names:
             begin += self._roots(name)
-        small, _ = neighbourhood.gathered(self._duck, begin)
+        along = {name: self._followed(name) for name in names}
+        small = neighbourhood.gathered(self._duck, begin, along)
         self._slice.fill("near", "wanted")
         found = self._duck.execute("SELECT view, count(*) FROM keyed GROUP BY view").fetchall()
         counts = dict(found)
@@ -158,6 +162,15 @@ class Advance:
             for name in names
             if counts.get(name)
         }
+
+    def _followed(self, name: str) -> set[str]:
+        """The references that a view's expressions look at."""
+        view = self._views[name]
+        sql = self._sql(
+            "documents", name, self._slice, lambda: completed(view, self._slice, self._keys())
+        )
+        fields = {field for fields in self._references.values() for field in fields}
+        return {field for field in fields if f'"{field}"' in sql}
 
     def _roots(self, name: str) -> str:
         """For documents that are no entity's own: the entities they begin from."""

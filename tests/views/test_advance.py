@@ -93,7 +93,7 @@ def rebuilt(log: EventLog, at: int) -> tuple[dict[str, Any], dict[str, Any]]:
     return entities, documents
 
 
-@settings(slowly, max_examples=25)
+@settings(slowly, max_examples=6)
 @given(histories(), st.data())
 def test_catching_up_in_any_steps_equals_rebuilding_from_zero(events, data):
     log = told(events)
