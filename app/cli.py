@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app import archive, content, dead_letters, engines, evaluation, keeping, serving
+from app import archive, content, dead_letters, engines, evaluation, keeping, serving, upkeep
 
 cli = typer.Typer(
     name="stet",
@@ -62,6 +62,9 @@ for name, command in (
     ("verify", keeping.verify),
     ("prove", keeping.prove),
     ("subscriptions", keeping.subscriptions),
+    ("compare", upkeep.compare),
+    ("clear", upkeep.clear),
+    ("growth", upkeep.growth),
     ("evaluate", evaluation.evaluate),
 ):
     cli.command(name)(command)
