@@ -20,8 +20,8 @@ from dagster import (
     schedule,
 )
 
-from event_log import EventLogError
 from event_log.sealing import GRACE_SECONDS
+from pipelines.failing import told_apart
 from pipelines.resources import Archive
 
 OPEN_COMMITS = 500
@@ -51,10 +51,8 @@ class Sealing(ConfigurableResource):  # type: ignore[type-arg]
 def seal_commits(context: OpExecutionContext, archive: Archive, sealing: Sealing) -> None:
     """Seal the log; the output's metadata says what became of the files."""
     began = time.monotonic()
-    try:
+    with told_apart():
         sealed = archive.log().seal(sealing.grace_seconds)
-    except EventLogError as error:
-        raise Failure(description=str(error), allow_retries=False) from error
     seconds = round(time.monotonic() - began, 3)
     context.log.info(f"sealed through sequence {sealed.through}")
     context.add_output_metadata({**asdict(sealed), "seconds": seconds})

@@ -19,7 +19,7 @@ from dagster import DagsterInstance, ExecuteInProcessResult
 
 from event_log import EventLog, NewEvent
 from newsroom.categories import CATEGORIES
-from pipelines import assets
+from pipelines import assets, failing
 from pipelines.definitions import definitions
 from search import open_engine
 from search.connection import Connection
@@ -116,11 +116,11 @@ def test_jobs_promote_and_roll_back_by_the_generation_in_the_runs_config(
 def test_a_cluster_that_is_away_is_tried_again_and_anything_else_is_not(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "SECONDS_TO_RETRY", 0)
+    monkeypatch.setattr(failing, "SECONDS_TO_RETRY", 0)
     away = execute(home, "http://127.0.0.1:1", views=["articles"])
     kinds = [event.event_type_value for event in away.all_events if event.step_key]
     assert not away.success
-    assert kinds.count("STEP_UP_FOR_RETRY") == assets.MOST_RETRIES
+    assert kinds.count("STEP_UP_FOR_RETRY") == failing.MOST_RETRIES
     wrong = execute(home, "no address", views=["articles"])
     failures = [event for event in wrong.all_events if event.is_step_failure]
     assert "write it like https://search.example:9200" in str(failures[0].step_failure_data)
