@@ -23,7 +23,7 @@ class Before(Config):
     )
 
 
-@op(name="promote", description="Let a finished and checked generation serve in all its views.")
+@op(description="Let a finished and checked generation serve in all its views.")
 def promote_generation(context: OpExecutionContext, config: Wanted, archive: Archive) -> None:
     """Let a generation serve, in all its views at the same moment."""
     from search import promotion
@@ -34,7 +34,7 @@ def promote_generation(context: OpExecutionContext, config: Wanted, archive: Arc
     context.add_output_metadata({"generation": config.generation, "views": list(views)})
 
 
-@op(name="roll_back", description="Let serve what served before, in all views at the same moment.")
+@op(description="Let serve what served before, in all views at the same moment.")
 def roll_back_generation(context: OpExecutionContext, config: Before, archive: Archive) -> None:
     """Let serve what served before the last promotion, or before that."""
     with told_apart():

@@ -47,7 +47,7 @@ class Sealing(ConfigurableResource):  # type: ignore[type-arg]
         return int(said)
 
 
-@op(name="seal", description="Rewrite the open commits of the log into large files.")
+@op(description="Rewrite the open commits of the log into large files.")
 def seal_commits(context: OpExecutionContext, archive: Archive, sealing: Sealing) -> None:
     """Seal the log; the output's metadata says what became of the files."""
     began = time.monotonic()

@@ -102,13 +102,15 @@ def test_jobs_promote_and_roll_back_by_the_generation_in_the_runs_config(
     assert engine.serving()["articles"].generation == 2
     assert execute(home, used.url, "roll_back").success
     assert engine.search(Query("whale")).total == 20
-    again = {"promote": {"config": {"generation": 2}}}
+    again = {"promote_generation": {"config": {"generation": 2}}}
     assert execute(home, used.url, "promote", again).success
     assert engine.search(Query("whale")).total == 21
-    back = {"roll_back": {"config": {"generation": 1}}}
+    back = {"roll_back_generation": {"config": {"generation": 1}}}
     assert execute(home, used.url, "roll_back", back).success
     assert engine.serving()["articles"].generation == 1
-    failed = execute(home, used.url, "promote", {"promote": {"config": {"generation": 99}}})
+    failed = execute(
+        home, used.url, "promote", {"promote_generation": {"config": {"generation": 99}}}
+    )
     told = next(event for event in failed.all_events if event.is_step_failure)
     assert "there is no generation 99" in str(told.step_failure_data)
 
