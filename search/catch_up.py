@@ -60,7 +60,8 @@ class CatchUp:
         self._path = shelf.shelf(home) / kept.NAME
         self._kept: Kept | None = None
         self._stepper: Stepper | None = None
-        self._broken: dict[str, str] = {}
+        self.broken: dict[str, str] = {}
+        """The views whose expressions cannot be computed, and why."""
         self.needs_rebuild: dict[str, str] = {}
         """The views that cannot be caught up, and why; as of the last step."""
 
@@ -109,7 +110,7 @@ class CatchUp:
         try:
             return self._step(until)
         except BrokenView as error:
-            self._broken[error.view] = str(error)
+            self.broken[error.view] = str(error)
             self._tell(f"{error}; the others go on")
             return self.step(until)
         except DamagedState as error:
@@ -137,8 +138,8 @@ class CatchUp:
         self.needs_rebuild = {}
         for name, view in self._known.items():
             now = serving.get(name)
-            if name in self._broken:
-                self.needs_rebuild[name] = self._broken[name]
+            if name in self.broken:
+                self.needs_rebuild[name] = self.broken[name]
             elif now is None:
                 self.needs_rebuild[name] = "nothing serves yet"
             elif now.code_version != view.code_version:
