@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from app import archive, content, dead_letters, engines, evaluation, freshness, keeping, serving
+from app import (
+    archive,
+    content,
+    dead_letters,
+    engines,
+    evaluation,
+    freshness,
+    keeping,
+    serving,
+    upkeep,
+)
 
 cli = typer.Typer(
     name="stet",
@@ -65,6 +75,9 @@ for name, command in (
     ("verify", keeping.verify),
     ("prove", keeping.prove),
     ("subscriptions", keeping.subscriptions),
+    ("compare", upkeep.compare),
+    ("clear", upkeep.clear),
+    ("growth", upkeep.growth),
     ("evaluate", evaluation.evaluate),
 ):
     cli.command(name)(command)

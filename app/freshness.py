@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +33,7 @@ def catch_up(
     """
     from search import catch_up as job
 
-    with told(), show.progress_bar("catching up", None) as advance:
+    with told(), alerting("catch-up"), show.progress_bar("catching up", None) as advance:
         result = job.run(
             home, views, engine=engine(home, search), progress=lambda said: advance(0, said)
         )
@@ -38,6 +41,18 @@ def catch_up(
         typer.echo(show.json_line(asdict(result)))
     else:
         _print_result(result)
+
+
+@contextlib.contextmanager
+def alerting(job: str) -> Iterator[None]:
+    """Let the operator's ``STET_ALERT_COMMAND`` know when this fails."""
+    try:
+        yield
+    except Exception as error:
+        from search.alert import alert
+
+        alert(job, f"process {os.getpid()}", str(error), job)
+        raise
 
 
 HEADINGS = ("view", "touched", "computed", "written", "unchanged", "deleted", "seconds")
@@ -72,7 +87,11 @@ def follow(
     """
     from search.follow import Follow
 
-    with told(), Follow.open(home, views, engine(home, search), tell=show.note) as following:
+    with (
+        told(),
+        alerting("follow"),
+        Follow.open(home, views, engine(home, search), tell=show.note) as following,
+    ):
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: following.stop())
         warned: dict[str, str] = {}

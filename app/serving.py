@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -119,29 +118,21 @@ def standing(log: EventLog, served: Mapping[str, Generation]) -> dict[str, Any]:
 
     The lag in seconds is how long the oldest event that is not yet in the view has waited.
     """
-    head = log.head
-    waited: dict[int, float] = {}
+    from views.lag import lag
+
+    checkpoints = {name: now.sequence for name, now in served.items()}
+    lags = {checkpoint: lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
     views = []
     for name in VIEW_NAMES:
-        now = served.get(name)
-        checkpoint = now.sequence if now else 0
-        if checkpoint not in waited:
-            waited[checkpoint] = _waited(log, checkpoint)
+        now, checkpoint = served.get(name), checkpoints.get(name, 0)
         views.append(
             {
                 "view": name,
                 "checkpoint": checkpoint,
-                "lag_events": head - checkpoint,
-                "lag_seconds": waited[checkpoint],
+                "lag_events": lags[checkpoint].events,
+                "lag_seconds": lags[checkpoint].seconds,
                 "documents": now.documents if now else None,
                 "generation": now.generation if now else None,
             }
         )
     return {**keeping.standing(log), "views": views}
-
-
-def _waited(log: EventLog, checkpoint: int) -> float:
-    for batch in log.scan(columns=["recorded_at"], after=checkpoint):
-        recorded_at: datetime = batch.column("recorded_at")[0].as_py()
-        return round((datetime.now(UTC) - recorded_at).total_seconds(), 3)
-    return 0.0

@@ -5,7 +5,7 @@ Annotations are not postponed in this module: Dagster reads those of ``context``
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from dagster import (
@@ -19,16 +19,16 @@ from dagster import (
     AssetsDefinition,
     BetaWarning,
     DataVersion,
-    Failure,
+    FreshnessPolicy,
     MaterializeResult,
     ObserveResult,
-    RetryRequested,
     asset,
     asset_check,
     observable_source_asset,
 )
 
-from pipelines import metadata
+from pipelines import metadata, plots
+from pipelines.failing import told_apart
 from pipelines.resources import Archive
 from search.comparison import Differences
 from search.engine import Loading
@@ -41,9 +41,10 @@ VIEWS_GROUP = "views"
 INDEX_GROUP = "index"
 EQUAL = "documents_equal_view"
 EQUALS = "Each document of the index equals the view's, key by key."
-MOST_RETRIES = 3
-SECONDS_TO_RETRY = 60
-"""After a load has waited in vain for a cluster (ten minutes unless ``STET_SEARCH_PATIENCE``)."""
+FRESH = FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
+)
+"""An index is rebuilt, caught up, or seen at the head at least daily; two hours late is late."""
 
 
 @observable_source_asset(name="log", group_name="log", description="The immutable log of events.")
@@ -76,21 +77,16 @@ def view_asset(name: str) -> AssetsDefinition:
             return
         with told_apart():
             rebuild = archive.rebuild(context.run.run_id)
-        written = rebuild.write(name)
+            written = rebuild.write(name)
         told: dict[str, Any] = metadata.figures(
             rebuild.sequence, written.documents, written.seconds, written.bytes
         )
         told["sample"] = metadata.sample(rebuild.path(name))
         if name == "articles":
-            told["articles a year"] = metadata.articles_per_year(rebuild.path(name))
+            told["articles a year"] = plots.articles_per_year(rebuild.path(name))
         yield MaterializeResult(metadata=told, data_version=DataVersion(str(rebuild.sequence)))
 
     return documents
-
-
-def _equal_spec(name: str) -> AssetCheckSpec:
-    described = "Each document of the index equals the view's, key by key."
-    return AssetCheckSpec(EQUAL, asset=[INDEX_GROUP, name], description=described)
 
 
 def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
@@ -106,6 +102,7 @@ def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
         deps=[documents],
         output_required=False,
         kinds={"tantivy", "elasticsearch"},
+        freshness_policy=FRESH,
         pool=f"{INDEX_GROUP}_{name}",  # of two rebuilds one waits, and does not load the same view
         check_specs=[AssetCheckSpec(EQUAL, asset=[INDEX_GROUP, name], description=EQUALS)],
         description=f"The search index over the view {name!r}.",
@@ -134,19 +131,6 @@ def _tell(context: AssetExecutionContext, loading: Loading) -> None:
     """How far a load is: a line in the run's log, and metadata of the asset while it runs."""
     context.log.info(str(loading))
     context.log_event(AssetObservation(context.asset_key, metadata=metadata.progress(loading)))
-
-
-@contextmanager
-def told_apart() -> Iterator[None]:
-    """What may pass by itself is tried again; what cannot fails at once, in one line."""
-    from search.errors import ClusterAway, SearchError
-
-    try:
-        yield
-    except ClusterAway as error:
-        raise RetryRequested(MOST_RETRIES, SECONDS_TO_RETRY) from error
-    except SearchError as error:
-        raise Failure(description=str(error), allow_retries=False) from error
 
 
 def _equal(differences: Differences) -> AssetCheckResult:

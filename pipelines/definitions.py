@@ -22,13 +22,21 @@ from pipelines.assets import (
     VIEWS_GROUP,
     log,
 )
+from pipelines.catching_up import catch_up
+from pipelines.failing import alert_on_failure
+from pipelines.growth import backfill, growth
+from pipelines.lag import Limits, lag_checks, observe_lag
+from pipelines.new_events import new_events
 from pipelines.operations import promote, roll_back
 from pipelines.resources import Archive
+from pipelines.retention import clear, daily_clear
 from pipelines.sealing import Sealing, hourly_seal, seal
+from pipelines.verifying import digests_hold, serves_what_the_log_says, verify, weekly_verify
 
 rebuild = define_asset_job(
     "rebuild",
-    selection=AssetSelection.groups(VIEWS_GROUP, INDEX_GROUP),
+    selection=AssetSelection.groups(VIEWS_GROUP, INDEX_GROUP)
+    - AssetSelection.checks(lag_checks, serves_what_the_log_says),
     description="Replay the log into the views, index them, check, and promote all together. "
     "Choose views and the point in time under resources: archive: config.",
     executor_def=in_process_executor,  # steps share two cores and the folded state on disk
@@ -48,10 +56,29 @@ nightly = ScheduleDefinition(
     default_status=DefaultScheduleStatus.STOPPED,
 )
 
+check_lag = define_asset_job(
+    "check_lag",
+    selection=AssetSelection.checks(lag_checks),
+    description="Check how far each index is behind the log. It changes nothing.",
+    executor_def=in_process_executor,
+)
+
 definitions = Definitions(
-    assets=[log, *VIEW_ASSETS.values(), *INDEX_ASSETS.values()],
-    asset_checks=[REFERENCES_CHECK],
-    jobs=[rebuild, observe_log, promote, roll_back, seal],
-    schedules=[nightly, hourly_seal],
-    resources={"archive": Archive(), "sealing": Sealing()},
+    assets=[log, *VIEW_ASSETS.values(), *INDEX_ASSETS.values(), growth],
+    asset_checks=[REFERENCES_CHECK, lag_checks, digests_hold, serves_what_the_log_says],
+    jobs=[
+        rebuild,
+        catch_up,
+        backfill,
+        verify,
+        check_lag,
+        observe_log,
+        promote,
+        roll_back,
+        seal,
+        clear,
+    ],
+    schedules=[nightly, hourly_seal, weekly_verify, daily_clear],
+    sensors=[new_events, observe_lag, alert_on_failure],
+    resources={"archive": Archive(), "sealing": Sealing(), "limits": Limits()},
 )

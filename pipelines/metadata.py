@@ -1,9 +1,10 @@
-"""What a person looks at beside a materialization: figures, sample documents, a plot."""
+"""What a person looks at beside a materialization: figures, tables, sample documents."""
 
 from __future__ import annotations
 
-import base64
-import io
+import resource
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ def figures(sequence: int, documents: int, seconds: float, size: int) -> dict[st
         "sequence": sequence,
         "documents": documents,
         "seconds": round(seconds, 3),
-        "documents a second": _rate(documents / seconds) if seconds else documents,
+        "documents a second": rate(documents, seconds),
         "bytes": size,
         "dagster/row_count": documents,
     }
@@ -35,12 +36,12 @@ def _rate(documents: float) -> float:
 
 def progress(loading: Loading) -> dict[str, Any]:
     """How far a load is: documents of how many, documents a second, and seconds that are left."""
-    rate = loading.rate
+    pace = loading.rate
     told = {
         "documents": loading.documents,
         "of": loading.of,
-        "documents a second": _rate(rate),
-        "seconds left": round((loading.of - loading.documents) / rate) if rate else None,
+        "documents a second": _rate(pace),
+        "seconds left": round((loading.of - loading.documents) / pace) if pace else None,
     }
     return {**told, "waiting for": loading.note} if loading.note else told
 
@@ -53,37 +54,32 @@ def sample(path: Path) -> MarkdownMetadataValue:
     if batch is None:
         return MetadataValue.md("There are no documents.")
     names = batch.schema.names[:COLUMNS]
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    lines += [
-        "| " + " | ".join(_cell(document[name]) for name in names) + " |"
-        for document in batch.to_pylist()
-    ]
-    return MetadataValue.md("\n".join(lines))
+    return table(names, ([document[name] for name in names] for document in batch.to_pylist()))
+
+
+def table(headings: Sequence[str], lines: Iterable[Sequence[Any]]) -> MarkdownMetadataValue:
+    """A Markdown table; what stands in its cells is text, and numbers have thousands' commas."""
+    drawn = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    drawn += ["| " + " | ".join(_cell(value) for value in line) + " |" for line in lines]
+    return MetadataValue.md("\n".join(drawn))
+
+
+def peak_memory() -> float:
+    """The most memory that this process has had so far, in MB (10^6 bytes)."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+
+
+def rate(number: int, seconds: float) -> float:
+    """So many a second; the number itself when it took no time."""
+    return _rate(number / seconds) if seconds else number
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     text = " ".join(str("" if value is None else value).split())
     text = text if len(text) <= CELL else text[: CELL - 1] + "…"
     for character in "\\|<>`*_[]!":
         text = text.replace(character, f"&#{ord(character)};")
     return text
-
-
-def articles_per_year(path: Path) -> MarkdownMetadataValue:
-    """A plot of how many of the articles were published in each year."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-    from matplotlib.figure import Figure
-
-    published = pq.read_table(path, columns=["published_at"]).column("published_at")
-    counts = pc.value_counts(pc.year(published)).to_pylist()
-    figure = Figure(figsize=(7, 2.4), layout="constrained")
-    axes = figure.add_subplot()
-    axes.bar([c["values"] for c in counts], [c["counts"] for c in counts], width=0.9)
-    axes.set_xlabel("year (UTC)")
-    axes.set_ylabel("articles")
-    axes.spines[["top", "right"]].set_visible(False)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=100)
-    encoded = base64.b64encode(drawn.getvalue()).decode()
-    return MetadataValue.md(f"![articles a year](data:image/png;base64,{encoded})")

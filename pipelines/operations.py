@@ -1,8 +1,9 @@
 """What an operator does by hand: let a generation serve, or go back to what served before."""
 
-from dagster import Config, Failure, MetadataValue, OpExecutionContext, job, op
+from dagster import Config, MetadataValue, OpExecutionContext, job, op
 from pydantic import Field
 
+from pipelines.failing import told_apart
 from pipelines.resources import Archive
 
 
@@ -22,28 +23,22 @@ class Before(Config):
     )
 
 
-@op(name="promote", description="Let a finished and checked generation serve in all its views.")
+@op(description="Let a finished and checked generation serve in all its views.")
 def promote_generation(context: OpExecutionContext, config: Wanted, archive: Archive) -> None:
     """Let a generation serve, in all its views at the same moment."""
-    from search import SearchError, promotion
+    from search import promotion
 
-    try:
+    with told_apart():
         views = promotion.promote(archive.engine(), config.generation, archive.tolerated)
-    except SearchError as error:
-        raise Failure(description=str(error), allow_retries=False) from error
     context.log.info(f"generation {config.generation} serves {', '.join(views)}")
     context.add_output_metadata({"generation": config.generation, "views": list(views)})
 
 
-@op(name="roll_back", description="Let serve what served before, in all views at the same moment.")
+@op(description="Let serve what served before, in all views at the same moment.")
 def roll_back_generation(context: OpExecutionContext, config: Before, archive: Archive) -> None:
     """Let serve what served before the last promotion, or before that."""
-    from search import SearchError
-
-    try:
+    with told_apart():
         serving = archive.engine().roll_back(config.generation or None)
-    except SearchError as error:
-        raise Failure(description=str(error), allow_retries=False) from error
     for view, about in serving.items():
         context.log.info(f"{view}: generation {about.generation} serves")
     numbers = {view: about.generation for view, about in serving.items()}

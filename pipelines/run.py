@@ -9,6 +9,8 @@ from typing import Any
 
 from dagster import DagsterInstance, EventLogEntry
 
+from pipelines.failing import what_failed
+
 Told = Callable[[str, dict[str, Any]], None]
 """Is told a step's asset (``views/articles``) and its metadata, when the step is done."""
 
@@ -40,10 +42,9 @@ def rebuild(home: str, told: Told, at: str = "") -> None:
             raise_on_error=False,
         )
         if not result.success:
-            failed = next(e for e in result.all_events if e.is_step_failure)
-            error = failed.step_failure_data.error
-            reason = (error.cause or error).message if error else "no reason given"
-            raise RunFailed(f"step {failed.step_key}: {reason.strip()}")
+            failed = [event for event in result.all_events if event.is_step_failure]
+            what, where = what_failed(failed, "no reason given")
+            raise RunFailed(f"step {where}: {what}")
 
 
 def _tell(entry: EventLogEntry, told: Told) -> None:

@@ -20,8 +20,8 @@ from dagster import (
     schedule,
 )
 
-from event_log import EventLogError
 from event_log.sealing import GRACE_SECONDS
+from pipelines.failing import told_apart
 from pipelines.resources import Archive
 
 OPEN_COMMITS = 500
@@ -47,14 +47,12 @@ class Sealing(ConfigurableResource):  # type: ignore[type-arg]
         return int(said)
 
 
-@op(name="seal", description="Rewrite the open commits of the log into large files.")
+@op(description="Rewrite the open commits of the log into large files.")
 def seal_commits(context: OpExecutionContext, archive: Archive, sealing: Sealing) -> None:
     """Seal the log; the output's metadata says what became of the files."""
     began = time.monotonic()
-    try:
+    with told_apart():
         sealed = archive.log().seal(sealing.grace_seconds)
-    except EventLogError as error:
-        raise Failure(description=str(error), allow_retries=False) from error
     seconds = round(time.monotonic() - began, 3)
     context.log.info(f"sealed through sequence {sealed.through}")
     context.add_output_metadata({**asdict(sealed), "seconds": seconds})

@@ -15,7 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from views import compiled, neighbourhood
+from views.errors import BrokenView
 from views.folding import Folding
 from views.kept import Kept, References, documents_table, reading
 from views.lineage import completed
@@ -65,6 +68,7 @@ class Advance:
         self._duck = kept.connection
         self._views = views
         self._digest = digest
+        self._references = references
         self._digests: dict[str, str] = {}
         self._folding = Folding(kept, references)
         self._slice, self._happened = Slice(kept), Happened(kept)
@@ -117,14 +121,19 @@ class Advance:
 
     def _look(self, views: Collection[str]) -> None:
         """Add the documents in whose lineage a changed entity is, as the state is now."""
-        _, large = neighbourhood.gathered(self._duck, "SELECT '' AS \"group\", id FROM changed")
-        where = self._whole_happened if large else self._happened
-        if not large:
+        begin = "SELECT '' AS \"group\", id FROM changed"
+        fields = {field for fields in self._references.values() for field in fields}
+        small = neighbourhood.gathered(self._duck, begin, {"": fields})
+        where = self._happened if small else self._whole_happened
+        if small:
             self._slice.fill("near", "wanted")
         for name in views:
-            made = partial(_touching, self._views[name], where)
-            pairs = self._sql("lineage", name, where, made)
-            self._duck.execute(f"INSERT INTO touched SELECT '{name}', id, entity FROM ({pairs})")
+            with _told_of(name):
+                made = partial(_touching, self._views[name], where)
+                pairs = self._sql("lineage", name, where, made)
+                self._duck.execute(
+                    f"INSERT INTO touched SELECT '{name}', id, entity FROM ({pairs})"
+                )
 
     def fan_out(self) -> list[int]:
         """Of the changed entities, at most so many: how many documents each is in."""
@@ -140,23 +149,30 @@ class Advance:
         """Make the touched documents of views again; returns what has changed of each view."""
         self._make("keyed", "SELECT DISTINCT view, id FROM touched" + _among(names))
         self._make("wanted", "SELECT DISTINCT id FROM keyed")
-        begin = 'SELECT view AS "group", id FROM keyed'
-        for name in names:
-            begin += self._roots(name)
-        small, _ = neighbourhood.gathered(self._duck, begin)
-        self._slice.fill("near", "wanted")
         found = self._duck.execute("SELECT view, count(*) FROM keyed GROUP BY view").fetchall()
         counts = dict(found)
-        return {
-            name: self._changed(
-                self._views[name],
-                self._slice if name in small else self._whole,
-                folder,
-                counts[name],
-            )
-            for name in names
-            if counts.get(name)
-        }
+        begin, along = 'SELECT view AS "group", id FROM keyed', {}
+        for name in counts:
+            with _told_of(name):
+                begin += self._roots(name)
+                along[name] = self._followed(name)
+        small = neighbourhood.gathered(self._duck, begin, along)
+        self._slice.fill("near", "wanted")
+        made = {}
+        for name, touched in counts.items():
+            where = self._slice if name in small else self._whole
+            with _told_of(name):
+                made[name] = self._changed(self._views[name], where, folder, touched)
+        return made
+
+    def _followed(self, name: str) -> set[str]:
+        """The references that a view's expressions look at."""
+        view = self._views[name]
+        sql = self._sql(
+            "documents", name, self._slice, lambda: completed(view, self._slice, self._keys())
+        )
+        fields = {field for fields in self._references.values() for field in fields}
+        return {field for field in fields if f'"{field}"' in sql}
 
     def _roots(self, name: str) -> str:
         """For documents that are no entity's own: the entities they begin from."""
@@ -210,6 +226,19 @@ class Advance:
 
     def _make(self, table: str, query: str) -> None:
         self._duck.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
+
+
+@contextmanager
+def _told_of(view: str) -> Iterator[None]:
+    """What is wrong with the expressions of a view, and not with the file or the machine."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException,
+            duckdb.InternalException, duckdb.SerializationException,
+            duckdb.InterruptException, OSError):  # fmt: skip
+        raise
+    except Exception as error:
+        raise BrokenView(view, " ".join(str(error).split())) from error
 
 
 def _touching(view: View, where: Entities) -> ir.Table:

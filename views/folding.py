@@ -109,12 +109,13 @@ class Folding:
             name: self._references[name] for name in self.categories if name in self._references
         }
         now = pairs({name: f"folded_{name}" for name in naming}, self._kept.registry, naming)
-        before = "SELECT source, target FROM names SEMI JOIN changed ON source = changed.id"
+        before = "SELECT source, target, field FROM names SEMI JOIN changed ON source = changed.id"
         self._make("naming", now)
         self._make("named", before)
         for table in ("names", "named_by"):
             self._duck.execute(
-                f"DELETE FROM {table} WHERE (source, target) IN (FROM named EXCEPT FROM naming)"
+                f"DELETE FROM {table} WHERE (source, target, field) IN"
+                " (FROM named EXCEPT FROM naming)"
             )
             self._duck.execute(f"INSERT INTO {table} BY NAME (FROM naming EXCEPT FROM named)")
 

@@ -37,7 +37,7 @@ from views.state import MEMORY_LIMIT, THREADS
 if TYPE_CHECKING:
     from event_log import EventLog, Registry
 
-FORMAT = 1
+FORMAT = 2
 """Raise with every change of the tables, or of the fold."""
 NAME = "state.duckdb"
 References = Mapping[str, Mapping[str, str]]
@@ -196,16 +196,17 @@ def texts(registry: Registry) -> list[tuple[str, str]]:
 
 
 def pairs(tables: Mapping[str, str], registry: Registry, references: References) -> str:
-    """The query for who names whom in tables of entities: pairs ``source, target``, each once."""
-    found = ["SELECT NULL::VARCHAR AS source, NULL::VARCHAR AS target WHERE false"]
+    """The query for who names whom in tables of entities: ``source, target, field``, each once."""
+    found = ["SELECT '' AS source, '' AS target, '' AS field WHERE false"]
     for category in (name for name in references if name in registry):
         for field in references[category]:
             value = f'"{field}"'
             if pa.types.is_list(registry[category].fields.field(field).type):
                 value = f"unnest({value})"
-            found.append(f"SELECT id AS source, {value} AS target FROM {tables[category]}")
+            pair = f"id AS source, {value} AS target, '{field}' AS field"
+            found.append(f"SELECT {pair} FROM {tables[category]}")
     union = " UNION ALL ".join(found)
-    return f"SELECT DISTINCT source, target FROM ({union}) WHERE target IS NOT NULL"
+    return f"SELECT DISTINCT source, target, field FROM ({union}) WHERE target IS NOT NULL"
 
 
 def identity(registry: Registry, references: References) -> str:

@@ -9,6 +9,7 @@ made from the neighbourhood is a law that the tests hold.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,50 +22,50 @@ MOST_ENTITIES = 20_000
 
 
 def gathered(
-    duck: DuckDBPyConnection, begin: str, most: int = MOST_ENTITIES
-) -> tuple[set[str], set[str]]:
+    duck: DuckDBPyConnection,
+    begin: str,
+    along: Mapping[str, Collection[str]],
+    most: int = MOST_ENTITIES,
+) -> set[str]:
     """Fill the temporary table ``near (id)`` with the neighbourhoods of some entities.
 
     ``begin`` is a query for pairs ``group, id``: what is gathered for each group, from which
-    entities. Returns the groups whose neighbourhood is in the table, and those for which it would
-    be larger than ``most`` entities, which are left out.
+    entities; ``along`` has for each group the fields that are followed. Returns the groups whose
+    neighbourhood is in the table; one that would be larger than ``most`` entities is left out.
     """
+    pairs = [(group, field) for group, fields in along.items() for field in fields]
+    groups, fields = [group for group, _ in pairs], [field for _, field in pairs]
     duck.execute(
-        f'CREATE OR REPLACE TEMP TABLE above AS SELECT DISTINCT "group", id FROM ({begin})'
+        'CREATE OR REPLACE TEMP TABLE along AS SELECT unnest(?) AS "group", unnest(?) AS field',
+        [groups or [""], fields or [""]],
     )
-    duck.execute("CREATE OR REPLACE TEMP TABLE frontier AS FROM above")
-    large: set[str] = set()
-    for _ in range(MOST_HOPS):
-        large |= _without_large(duck, most)
-        (count,) = duck.execute("SELECT count(*) FROM frontier").fetchone() or (0,)
-        if not count:
-            break
-        duck.execute(
-            "CREATE OR REPLACE TEMP TABLE frontier AS "
-            'SELECT DISTINCT f."group", n.source AS id FROM named_by n JOIN frontier f'
-            ' ON n.target = f.id ANTI JOIN above a ON a."group" = f."group" AND a.id = n.source'
-        )
-        duck.execute("INSERT INTO above FROM frontier")
-    groups = {group for (group,) in duck.execute('SELECT DISTINCT "group" FROM above').fetchall()}
-    duck.execute("CREATE OR REPLACE TEMP TABLE near AS SELECT DISTINCT id FROM above")
-    duck.execute("CREATE OR REPLACE TEMP TABLE frontier AS FROM near")
-    for _ in range(MOST_HOPS):
-        duck.execute(
-            "CREATE OR REPLACE TEMP TABLE frontier AS "
-            "SELECT DISTINCT n.target AS id FROM names n JOIN frontier f ON n.source = f.id"
-            " ANTI JOIN near ON near.id = n.target"
-        )
-        (count,) = duck.execute("INSERT INTO near FROM frontier").fetchone() or (0,)
-        if not count:
-            break
-    return groups, large
+    duck.execute(
+        f'CREATE OR REPLACE TEMP TABLE around AS SELECT DISTINCT "group", id FROM ({begin})'
+    )
+    for reference, known, found in (
+        ("named_by", "target", "source"),
+        ("names", "source", "target"),
+    ):
+        duck.execute("CREATE OR REPLACE TEMP TABLE frontier AS FROM around")
+        for _ in range(MOST_HOPS):
+            _leave_out_large(duck, most)
+            duck.execute(
+                "CREATE OR REPLACE TEMP TABLE frontier AS "
+                f'SELECT DISTINCT f."group", n.{found} AS id FROM {reference} n JOIN frontier f'
+                f' ON n.{known} = f.id SEMI JOIN along l ON l."group" = f."group"'
+                f' AND l.field = n.field ANTI JOIN around a ON a."group" = f."group"'
+                f" AND a.id = n.{found}"
+            )
+            (count,) = duck.execute("INSERT INTO around FROM frontier").fetchone() or (0,)
+            if not count:
+                break
+    duck.execute("CREATE OR REPLACE TEMP TABLE near AS SELECT DISTINCT id FROM around")
+    return {group for (group,) in duck.execute('SELECT DISTINCT "group" FROM around').fetchall()}
 
 
-def _without_large(duck: DuckDBPyConnection, most: int) -> set[str]:
-    """Take out the groups that have become too large, and say which."""
-    counted = 'SELECT "group" FROM above GROUP BY "group" HAVING count(*) > ?'
-    found = {group for (group,) in duck.execute(counted, [most]).fetchall()}
-    for group in found:
-        for table in ("above", "frontier"):
+def _leave_out_large(duck: DuckDBPyConnection, most: int) -> None:
+    """Take out the groups that have become too large."""
+    counted = 'SELECT "group" FROM around GROUP BY "group" HAVING count(*) > ?'
+    for (group,) in duck.execute(counted, [most]).fetchall():
+        for table in ("around", "frontier"):
             duck.execute(f'DELETE FROM {table} WHERE "group" = ?', [group])
-    return found

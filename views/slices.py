@@ -63,7 +63,8 @@ class Slice(Whole):
             table = entity_table(category)
             self._duck.execute(
                 f"CREATE OR REPLACE TEMP TABLE slice_{table} AS"
-                f" FROM {table} SEMI JOIN {near} USING (id)"
+                f" FROM {table} WHERE rowid IN"
+                f" (SELECT e.rowid FROM {table} e SEMI JOIN {near} USING (id))"
             )
         for category, field in texts(self.registry):
             table = text_table(category, field)

@@ -19,7 +19,7 @@ from dagster import DagsterInstance, ExecuteInProcessResult
 
 from event_log import EventLog, NewEvent
 from newsroom.categories import CATEGORIES
-from pipelines import assets
+from pipelines import assets, failing
 from pipelines.definitions import definitions
 from search import open_engine
 from search.connection import Connection
@@ -102,13 +102,15 @@ def test_jobs_promote_and_roll_back_by_the_generation_in_the_runs_config(
     assert engine.serving()["articles"].generation == 2
     assert execute(home, used.url, "roll_back").success
     assert engine.search(Query("whale")).total == 20
-    again = {"promote": {"config": {"generation": 2}}}
+    again = {"promote_generation": {"config": {"generation": 2}}}
     assert execute(home, used.url, "promote", again).success
     assert engine.search(Query("whale")).total == 21
-    back = {"roll_back": {"config": {"generation": 1}}}
+    back = {"roll_back_generation": {"config": {"generation": 1}}}
     assert execute(home, used.url, "roll_back", back).success
     assert engine.serving()["articles"].generation == 1
-    failed = execute(home, used.url, "promote", {"promote": {"config": {"generation": 99}}})
+    failed = execute(
+        home, used.url, "promote", {"promote_generation": {"config": {"generation": 99}}}
+    )
     told = next(event for event in failed.all_events if event.is_step_failure)
     assert "there is no generation 99" in str(told.step_failure_data)
 
@@ -116,11 +118,11 @@ def test_jobs_promote_and_roll_back_by_the_generation_in_the_runs_config(
 def test_a_cluster_that_is_away_is_tried_again_and_anything_else_is_not(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "SECONDS_TO_RETRY", 0)
+    monkeypatch.setattr(failing, "SECONDS_TO_RETRY", 0)
     away = execute(home, "http://127.0.0.1:1", views=["articles"])
     kinds = [event.event_type_value for event in away.all_events if event.step_key]
     assert not away.success
-    assert kinds.count("STEP_UP_FOR_RETRY") == assets.MOST_RETRIES
+    assert kinds.count("STEP_UP_FOR_RETRY") == failing.MOST_RETRIES
     wrong = execute(home, "no address", views=["articles"])
     failures = [event for event in wrong.all_events if event.is_step_failure]
     assert "write it like https://search.example:9200" in str(failures[0].step_failure_data)

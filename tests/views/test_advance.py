@@ -35,7 +35,7 @@ def is_rebuilt(stepped: Stepped, log: EventLog) -> None:
     assert stepped.digests() == {name: set(documents[name]) for name in VIEW_NAMES}
 
 
-@settings(slowly, max_examples=25)
+@settings(slowly, max_examples=6)
 @given(histories(), st.data())
 def test_catching_up_in_any_steps_equals_rebuilding_from_zero(events, data):
     """Steps of any size, some after a restart, some that the engine has twice."""

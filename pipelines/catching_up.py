@@ -1,0 +1,149 @@
+"""Catching up: what serves is brought from its checkpoint to the head of the log.
+
+Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    Failure,
+    OpExecutionContext,
+    in_process_executor,
+    job,
+    op,
+)
+
+from pipelines import metadata, plots
+from pipelines.assets import INDEX_GROUP
+from pipelines.failing import told_apart
+from pipelines.resources import Archive
+
+if TYPE_CHECKING:
+    from search.stepping import Step
+
+COUNTED = ("touched", "computed", "written", "unchanged", "deleted")
+
+
+@dataclass
+class Done:
+    """What a run has done so far."""
+
+    steps: list["Step"] = field(default_factory=list)
+    reached: list[tuple[datetime, int]] = field(default_factory=list)
+    """Which sequence was searchable from which instant on."""
+    behind: dict[str, str] = field(default_factory=dict)
+    """The views that need a rebuild, and why."""
+    broken: dict[str, str] = field(default_factory=dict)
+    """Of these, those whose expressions cannot be computed."""
+
+
+@op(
+    pool="catch_up",
+    description="Fold the new events, and write the documents that differ because of them.",
+)
+def catch_up_views(context: OpExecutionContext, archive: Archive) -> None:
+    """Bring what serves to the head that the log has now, step by step; all views together.
+
+    A view that cannot be computed is left where it is, and the others go on; then the run fails,
+    and names it.
+    """
+    done = Done()
+    with told_apart():
+        _catch_up(context, archive, done)
+    _show(context, archive, done)
+    if done.broken:
+        raise Failure(description="; ".join(done.broken.values()), allow_retries=False)
+
+
+def _catch_up(context: OpExecutionContext, archive: Archive, done: Done) -> None:
+    from search.catch_up import CatchUp
+
+    opened = CatchUp.open(archive.folder(), archive.views, archive.engine(), context.log.info)
+    with opened as running:
+        head = running.head
+        while (step := running.step(head)) is not None:
+            done.steps.append(step)
+            done.reached.append((datetime.now(UTC), step.through))
+            context.log.info(
+                f"{step.after:,} → {step.through:,}: {step.events:,} events, {step.written:,}"
+                f" documents written or deleted in {step.seconds:.2f} s"
+            )
+        done.behind, done.broken = running.needs_rebuild, running.broken
+        for view, why in done.behind.items():
+            context.log.warning(f"{view} {why}; it needs a rebuild")
+
+
+def _show(context: OpExecutionContext, archive: Archive, done: Done) -> None:
+    """What a person looks at: for each view that moved on, and for all of them together."""
+    together, views = _together(archive, done), _by_view(archive, done)
+    for view, figures in views.items():
+        context.log_event(
+            AssetMaterialization(
+                AssetKey([INDEX_GROUP, view]),
+                description=f"caught up to {figures['sequence']:,}",
+                metadata={**figures, **together},
+                tags={"dagster/data_version": str(figures["sequence"])},
+            )
+        )
+    lines = [(view, *(of[f"documents {name}"] for name in COUNTED)) for view, of in views.items()]
+    together["views"] = metadata.table(["view", *COUNTED], lines)
+    if done.behind:
+        together["need a rebuild"] = metadata.table(["view", "why"], list(done.behind.items()))
+    context.add_output_metadata(together)
+
+
+def _together(archive: Archive, done: Done) -> dict[str, Any]:
+    from views.lag import recorded
+
+    steps = done.steps
+    seconds = sum(step.seconds for step in steps)
+    events = sum({(step.after, step.through): step.events for step in steps}.values())
+    told: dict[str, Any] = {
+        "events folded": events,
+        "steps": len(steps),
+        "seconds": round(seconds, 3),
+        "events a second": metadata.rate(events, seconds),
+        "peak memory (MB)": metadata.peak_memory(),
+    }
+    if steps:
+        after, through = steps[0].after, max(step.through for step in steps)
+        told["fan-out"] = plots.fan_out([number for step in steps for number in step.fan_out])
+        times = recorded(archive.log(), after, through)
+        told["lag over time"] = plots.lag_over_time(times, after, done.reached)
+    return told
+
+
+def _by_view(archive: Archive, done: Done) -> dict[str, dict[str, Any]]:
+    """The figures of each view that moved on, summed over the steps."""
+    if not done.steps:
+        return {}
+    found: dict[str, dict[str, Any]] = {}
+    for view, now in archive.engine().serving().items():
+        if not archive.wants(view) or view in done.behind:
+            continue
+        parts = [part for step in done.steps for part in step.views if part.view == view]
+        seconds = sum(part.seconds for part in parts)
+        counts = {f"documents {n}": sum(getattr(part, n) for part in parts) for n in COUNTED}
+        found[view] = {
+            "sequence": now.sequence,
+            "generation": now.generation,
+            "dagster/row_count": now.documents,
+            **counts,
+            "seconds of this view": round(seconds, 3),
+            "documents a second": metadata.rate(counts["documents computed"], seconds),
+        }
+    return found
+
+
+@job(
+    description="Bring what serves from its checkpoint to the head of the log, all views together. "
+    "Killed anywhere and started again, it comes to the same.",
+    executor_def=in_process_executor,
+)
+def catch_up() -> None:
+    """Catch up."""
+    catch_up_views()

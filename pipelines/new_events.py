@@ -1,0 +1,96 @@
+"""New events start a catch-up: a sensor whose cursor is the head.
+
+Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
+"""
+
+from dagster import (
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunRequest,
+    RunsFilter,
+    SensorEvaluationContext,
+    SensorResult,
+    sensor,
+)
+
+from pipelines.catching_up import catch_up
+from pipelines.resources import Archive
+
+FOLLOW = "follow"
+"""The subscription that ``stet follow`` holds."""
+UNFINISHED = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.MANAGED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+
+
+@sensor(
+    job_name=catch_up.name,
+    minimum_interval_seconds=5,
+    default_status=DefaultSensorStatus.STOPPED,
+    description="Start the job catch_up when the log has new events; never a second one while one "
+    "is queued or running. Stands back while stet follow runs.",
+)
+def new_events(context: SensorEvaluationContext, archive: Archive) -> SensorResult:
+    """Start a catch-up for the events since the last look, or say why not."""
+    from event_log import EventLogError
+    from search.errors import SearchError
+
+    try:
+        head = archive.log().head
+        waits = _followed(archive) or _running(context) or _nothing_to_do(context, archive, head)
+    except (SearchError, EventLogError, OSError) as error:
+        return SensorResult(skip_reason=f"cannot look, tries again: {error}")
+    if waits is None:
+        said = f"{context.cursor or 'the beginning'} → {head}"
+        context.log.info(f"new events ({said}): catch_up starts")
+        return SensorResult(run_requests=[RunRequest()], cursor=str(head))
+    reason, seen = waits
+    return SensorResult(skip_reason=reason, cursor=str(head) if seen else context.cursor)
+
+
+Waits = tuple[str, bool]
+"""Why no run starts, and whether the head counts as seen: then only later events start one."""
+
+
+def _followed(archive: Archive) -> Waits | None:
+    from event_log.holding import SUFFIX, holder
+    from event_log.subscribers import FOLDER
+
+    held_by = holder(archive.log().path / FOLDER / f"{FOLLOW}{SUFFIX}")
+    if held_by is None:
+        return None
+    who = f"process {held_by.process} on {held_by.host} since {held_by.since}"
+    return f"stands back: stet follow brings the views up ({who})", False
+
+
+def _running(context: SensorEvaluationContext) -> Waits | None:
+    """A run that is queued or running reads these events too, or the next look starts another."""
+    wanted = RunsFilter(job_name=catch_up.name, statuses=UNFINISHED)
+    runs = context.instance.get_runs(wanted, limit=1)
+    if not runs:
+        return None
+    return f"catch_up {runs[0].run_id[:8]} is {runs[0].status.value.lower()} already", False
+
+
+def _nothing_to_do(context: SensorEvaluationContext, archive: Archive, head: int) -> Waits | None:
+    if not head:
+        return f"the log of {archive.folder()} is empty", False
+    serving = archive.engine().serving()
+    wanted = [now for view, now in serving.items() if archive.wants(view)]
+    if not wanted:
+        return "nothing serves yet: launch rebuild first", False
+    behind = min(now.sequence for now in wanted)
+    if behind == head:
+        return f"everything that serves is at the head, {head:,}", True
+    if context.cursor != str(head):
+        return None
+    return (
+        f"no new events since head {head:,}, for which catch_up ran; what serves is at "
+        f"{behind:,}: look at that run, or launch catch_up or rebuild",
+        True,
+    )
