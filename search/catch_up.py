@@ -18,6 +18,7 @@ from search.errors import NothingServes, UnknownName
 from search.stepping import Advanced, Step, Stepper
 from search.taking_up import is_followed, take_up
 from views import VIEWS, View, kept, seeding, shelf
+from views.errors import BrokenView
 from views.kept import DamagedState, Kept, References
 from views.log import open_log, the_newsroom
 
@@ -59,6 +60,7 @@ class CatchUp:
         self._path = shelf.shelf(home) / kept.NAME
         self._kept: Kept | None = None
         self._stepper: Stepper | None = None
+        self._broken: dict[str, str] = {}
         self.needs_rebuild: dict[str, str] = {}
         """The views that cannot be caught up, and why; as of the last step."""
 
@@ -106,6 +108,10 @@ class CatchUp:
         """
         try:
             return self._step(until)
+        except BrokenView as error:
+            self._broken[error.view] = str(error)
+            self._tell(f"{error}; the others go on")
+            return self.step(until)
         except DamagedState as error:
             self._close()
             aside = kept.set_aside(self._path)
@@ -131,7 +137,9 @@ class CatchUp:
         self.needs_rebuild = {}
         for name, view in self._known.items():
             now = serving.get(name)
-            if now is None:
+            if name in self._broken:
+                self.needs_rebuild[name] = self._broken[name]
+            elif now is None:
                 self.needs_rebuild[name] = "nothing serves yet"
             elif now.code_version != view.code_version:
                 self.needs_rebuild[name] = (

@@ -33,8 +33,9 @@ def is_followed(kept: Kept, engine: Engine, about: Generation) -> bool:
 def take_up(kept: Kept, view: View, about: Generation, home: Path | str, engine: Engine) -> None:
     """Bring a generation to the sequence of the kept state, and keep its documents' digests.
 
-    One that is at that sequence has the documents: it was compared with its view before it
-    served. Another is compared with the view as of now, and what differs is written.
+    One that was built at that sequence has the documents: it was compared with its view before
+    it served. Another, or one that lags behind what was written to it, is compared with the view
+    as of now, and what differs is written.
     """
     with (
         documents.file(view, home, at=kept.sequence) as made,
@@ -42,7 +43,8 @@ def take_up(kept: Kept, view: View, about: Generation, home: Path | str, engine:
         kept.transaction(),
     ):
         digests.keep(kept, view.name, made, digest(pq.read_schema(made)))
-        if about.sequence != kept.sequence or view.name in kept.followed():
+        known = kept.followed().get(view.name) == as_followed(engine, about)
+        if about.sequence != kept.sequence or known:
             found = engine.digests(about.view, about.generation)
             path = Path(folder) / f"{view.name}.parquet"
             gone = digests.differing(kept, view.name, made, found, path)

@@ -15,7 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from views import neighbourhood
+from views.errors import BrokenView
 from views.folding import Folding
 from views.kept import Kept, References, documents_table, reading
 from views.lineage import completed
@@ -126,9 +129,12 @@ class Advance:
         if small:
             self._slice.fill("near", "wanted")
         for name in views:
-            made = partial(_touching, self._views[name], where)
-            pairs = self._sql("lineage", name, where, made)
-            self._duck.execute(f"INSERT INTO touched SELECT '{name}', id, entity FROM ({pairs})")
+            with _told_of(name):
+                made = partial(_touching, self._views[name], where)
+                pairs = self._sql("lineage", name, where, made)
+                self._duck.execute(
+                    f"INSERT INTO touched SELECT '{name}', id, entity FROM ({pairs})"
+                )
 
     def fan_out(self) -> list[int]:
         """Of the changed entities, at most so many: how many documents each is in."""
@@ -144,24 +150,21 @@ class Advance:
         """Make the touched documents of views again; returns what has changed of each view."""
         self._make("keyed", "SELECT DISTINCT view, id FROM touched" + _among(names))
         self._make("wanted", "SELECT DISTINCT id FROM keyed")
-        begin = 'SELECT view AS "group", id FROM keyed'
-        for name in names:
-            begin += self._roots(name)
-        along = {name: self._followed(name) for name in names}
-        small = neighbourhood.gathered(self._duck, begin, along)
-        self._slice.fill("near", "wanted")
         found = self._duck.execute("SELECT view, count(*) FROM keyed GROUP BY view").fetchall()
         counts = dict(found)
-        return {
-            name: self._changed(
-                self._views[name],
-                self._slice if name in small else self._whole,
-                folder,
-                counts[name],
-            )
-            for name in names
-            if counts.get(name)
-        }
+        begin, along = 'SELECT view AS "group", id FROM keyed', {}
+        for name in counts:
+            with _told_of(name):
+                begin += self._roots(name)
+                along[name] = self._followed(name)
+        small = neighbourhood.gathered(self._duck, begin, along)
+        self._slice.fill("near", "wanted")
+        made = {}
+        for name, touched in counts.items():
+            where = self._slice if name in small else self._whole
+            with _told_of(name):
+                made[name] = self._changed(self._views[name], where, folder, touched)
+        return made
 
     def _followed(self, name: str) -> set[str]:
         """The references that a view's expressions look at."""
@@ -225,6 +228,19 @@ class Advance:
 
     def _make(self, table: str, query: str) -> None:
         self._duck.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
+
+
+@contextmanager
+def _told_of(view: str) -> Iterator[None]:
+    """What is wrong with the expressions of a view, and not with the file or the machine."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException,
+            duckdb.InternalException, duckdb.SerializationException,
+            duckdb.InterruptException, OSError):  # fmt: skip
+        raise
+    except Exception as error:
+        raise BrokenView(view, " ".join(str(error).split())) from error
 
 
 def _touching(view: View, where: Entities) -> ir.Table:

@@ -38,9 +38,9 @@ def differing(
     coming = iter(found)
     while some := list(islice(coming, PAIRS_AT_ONCE)):
         ids, digests = zip(*some, strict=True)
-        duck.register("some", pa.table({"id": list(ids), "digest": list(digests)}))
-        duck.execute("INSERT INTO indexed SELECT id, digest FROM some")
-        duck.unregister("some")
+        duck.register("coming", pa.table({"id": list(ids), "digest": list(digests)}))
+        duck.execute("INSERT INTO indexed SELECT id, digest FROM coming")
+        duck.unregister("coming")
     table = documents_table(view)
     duck.execute(f"CREATE OR REPLACE TEMP TABLE differing AS FROM {table} EXCEPT FROM indexed")
     duck.execute(

@@ -7,5 +7,13 @@ class ViewError(Exception):
     """The base of every error of the views."""
 
 
+class BrokenView(ViewError):
+    """The expressions of a view cannot be computed; ``view`` says of which."""
+
+    def __init__(self, view: str, reason: str) -> None:
+        super().__init__(f"{view} cannot be computed: {reason}")
+        self.view = view
+
+
 class NotWritten(ViewError):
     """Documents or state could not be written; what was there before is as it was."""
