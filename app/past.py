@@ -16,6 +16,7 @@ def answer(home: str, query: Query, at: str, engine: Engine) -> Answer:
     """Answer as of a point, with a progress bar while its index is built."""
     from search import past
 
+    open_log(home)  # says it when that is no folder
     with show.progress_bar("looking back", None) as advance:
         return past.search(home, query, at, engine, tell=lambda said: advance(0, said))
 

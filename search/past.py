@@ -27,6 +27,7 @@ from search.errors import DamagedIndex, NothingServes, NotIndexed, SearchError, 
 from search.local import EmbeddedEngine
 from search.locks import Hold, held
 from search.query import Query
+from search.standing import needs_rebuild
 from views import VIEWS, documents
 from views.log import derived, open_log
 
@@ -76,9 +77,7 @@ def _now(query: Query, sequence: int, engine: Engine) -> Answer | None:
     serving = engine.serving().get(query.view)
     if serving is None or serving.sequence != sequence:
         return None
-    if serving.code_version != VIEWS[query.view].code_version:
-        return None
-    if serving.mapping != engine.mapping(query.view):
+    if needs_rebuild(engine, {query.view: serving}, {query.view: VIEWS[query.view]}):
         return None
     answer = engine.search(query)
     return answer if answer.sequence == sequence else None  # it may have been caught up meanwhile
