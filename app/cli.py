@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from app import archive, content, dead_letters, engines, evaluation, freshness, keeping, serving
+from app import (
+    archive,
+    content,
+    dead_letters,
+    engines,
+    evaluation,
+    explaining,
+    freshness,
+    keeping,
+    serving,
+)
 
 cli = typer.Typer(
     name="stet",
@@ -52,6 +62,7 @@ for name, command in (
     ("generate", content.generate),
     ("log", content.log_events),
     ("history", content.history),
+    ("explain", explaining.explain),
     ("rebuild", archive.rebuild),
     ("catch-up", freshness.catch_up),
     ("follow", freshness.follow),
