@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from views import neighbourhood
+from views import compiled, neighbourhood
 from views.errors import BrokenView
 from views.folding import Folding
 from views.kept import Kept, References, documents_table, reading
@@ -69,7 +69,6 @@ class Advance:
         self._views = views
         self._digest = digest
         self._references = references
-        self._compiled: dict[tuple[str, str, str], str] = {}
         self._digests: dict[str, str] = {}
         self._folding = Folding(kept, references)
         self._slice, self._happened = Slice(kept), Happened(kept)
@@ -220,11 +219,10 @@ class Advance:
         return self._kept.backend.table("keys")
 
     def _sql(self, kind: str, view: str, where: Whole, expression: Callable[[], ir.Table]) -> str:
-        """The SQL of an expression over kept tables; compiled once, for they keep their names."""
-        name = kind, view, where.name
-        if name not in self._compiled:
-            self._compiled[name] = self._kept.backend.compile(expression())
-        return self._compiled[name]
+        """The SQL of an expression of a view over kept tables."""
+        known = self._views[view]
+        of = kind, where.name, known.documents, known.lineage, known.roots
+        return compiled.sql(self._kept, of, expression)
 
     def _make(self, table: str, query: str) -> None:
         self._duck.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from event_log.category import ENVELOPE, Category, Effect
 from event_log.reading import schema
+from views import compiled
 from views.fold import fold, wide
 from views.kept import Kept, References, entity_table, pairs, text_table
 
@@ -36,7 +37,6 @@ class Folding:
         self._kept = kept
         self._duck = kept.connection
         self._references = references
-        self._folds: dict[str, str] = {}
         self.take(schema(kept.registry).empty_table(), kept.registry)
 
     def read(self, log: EventLog, after: int, until: int) -> int:
@@ -87,10 +87,10 @@ class Folding:
         self._keep_names()
 
     def _folded(self, category: Category) -> str:
-        if category.name not in self._folds:
-            events = self._kept.backend.table(f"events_{category.name}")
-            self._folds[category.name] = self._kept.backend.compile(fold(events, category))
-        return self._folds[category.name]
+        events = f"events_{category.name}"
+        return compiled.sql(
+            self._kept, events, lambda: fold(self._kept.backend.table(events), category)
+        )
 
     def _keep_text(self, category: Category, field: str) -> None:
         """Keep the texts that entities have now, and no others."""

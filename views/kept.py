@@ -213,7 +213,8 @@ def pairs(tables: Mapping[str, str], registry: Registry, references: References)
 def identity(registry: Registry, references: References) -> str:
     """Tells the code and the library that made a kept state from others."""
     said = [FORMAT, duckdb.__version__, {k: dict(v) for k, v in references.items()}]
-    said += [[name, str(category.struct)] for name, category in registry.items()]
+    for name, category in registry.items():
+        said.append([name, str(category.struct), [[t.name, t.effect] for t in category.types]])
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 

@@ -20,6 +20,7 @@ from search.elastic_engine import ElasticsearchEngine
 from search.engine import Answer, Engine, Generation
 from search.local import EmbeddedEngine
 from search.query import Query
+from views import VIEWS as NEWSROOM
 from views import View
 
 NAMED = pa.struct([("id", pa.string()), ("name", pa.string())])
@@ -164,6 +165,14 @@ class Archive:
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Archive]:
     with ENGINES[request.param](tmp_path, VIEWS) as engine:
         yield Archive(engine, tmp_path)
+
+
+@pytest.fixture(params=list(ENGINES))
+def engine_of(
+    request: pytest.FixtureRequest,
+) -> Callable[[Path], AbstractContextManager[Engine]]:
+    """Makes the engine under contract for an archive of the newsroom's views."""
+    return lambda home: ENGINES[request.param](home, NEWSROOM)
 
 
 @pytest.fixture(name="story")
