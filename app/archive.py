@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import show
+from app import past, show
 from app.engines import Search, engine
 from app.options import DEFAULT_HOME, At, Home, Json, told
 from views import VIEW_NAMES
@@ -194,11 +194,14 @@ def search(
     facets: Facets = None,
     page: Annotated[int, typer.Option(min=1, help="From 1.")] = 1,
     size: Annotated[int, typer.Option(min=1, max=1000, help="Hits on a page.")] = 10,
+    at: At = None,
     at_cluster: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Search a view; hits are shown with what matched.
+
+    With --at, what it would have found then: stet search titanic --at 250
 
     Example: stet search '"south pole" -scott' --filter section=Science --facet year
     """
@@ -209,13 +212,16 @@ def search(
         name, _, value = item.partition("=")
         chosen.setdefault(name, []).append(value)
     with told():
-        answer = engine(home, at_cluster).search(
-            Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size)
-        )
+        used = engine(home, at_cluster)
+        query = Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size)
+        answer = used.search(query) if at is None else past.answer(home, query, at, used)
+        as_of = None if at is None else past.as_of(home, answer, used.serving().get(view))
     if as_json:
-        typer.echo(show.json_line(asdict(answer)))
-    else:
-        print_answer(answer, page, size)
+        typer.echo(show.json_line(asdict(answer) | ({"as_of": as_of} if as_of else {})))
+        return
+    if as_of:
+        past.tell(as_of)
+    print_answer(answer, page, size)
 
 
 def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:

@@ -65,10 +65,13 @@ def _print_result(result: Result) -> None:
         f"{result.events:,} events folded; what serves is as of sequence {result.through:,} "
         f"({result.seconds:.1f} s)"
     )
-    _warn(result.needs_rebuild)
+    if result.rebuild_is_quicker:
+        show.note("for so large a part of the log a rebuild is as quick: stet rebuild")
+    warn(result.needs_rebuild)
 
 
-def _warn(needs_rebuild: dict[str, str]) -> None:
+def warn(needs_rebuild: dict[str, str]) -> None:
+    """Say on stderr which views no catching up brings forward, why, and what does."""
     for view, why in needs_rebuild.items():
         show.note(f"{view} {why}; run: stet rebuild {view}")
 
@@ -98,7 +101,7 @@ def follow(
         for step in following:
             if following.needs_rebuild != warned:
                 warned = dict(following.needs_rebuild)
-                _warn(warned)
+                warn(warned)
             typer.echo(show.json_line(asdict(step)) if as_json else _told(step))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import keeping, show
+from app import freshness, keeping, show
 from app.engines import Search, engine
 from app.options import DEFAULT_HOME, Home, Json, open_log, told
 from views import VIEW_NAMES
@@ -87,8 +87,14 @@ def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fal
 
     Example: stet status --json
     """
+    from search.standing import needs_rebuild
+
     with told():
-        found = standing(open_log(home), engine(home, search).serving())
+        log = open_log(home)
+        used = engine(home, search)
+        serving = used.serving()
+        stuck = needs_rebuild(used, serving)
+        found = standing(log, serving, stuck)
     if as_json:
         typer.echo(show.json_line(found))
         return
@@ -111,12 +117,16 @@ def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fal
         ],
         right=headings[1:],
     )  # fmt: skip
+    freshness.warn({name: why for name, why in stuck.items() if name in serving})
 
 
-def standing(log: EventLog, served: Mapping[str, Generation]) -> dict[str, Any]:
+def standing(
+    log: EventLog, served: Mapping[str, Generation], stuck: Mapping[str, str]
+) -> dict[str, Any]:
     """The log's head and each view's checkpoint, lag, documents and serving generation.
 
-    The lag in seconds is how long the oldest event that is not yet in the view has waited.
+    The lag in seconds is how long the oldest event that is not yet in the view has waited. What is
+    ``stuck`` needs a rebuild; catching up does not bring it forward.
     """
     from views.lag import lag
 
@@ -133,6 +143,7 @@ def standing(log: EventLog, served: Mapping[str, Generation]) -> dict[str, Any]:
                 "lag_seconds": lags[checkpoint].seconds,
                 "documents": now.documents if now else None,
                 "generation": now.generation if now else None,
+                "needs_rebuild": stuck.get(name),
             }
         )
     return {**keeping.standing(log), "views": views}

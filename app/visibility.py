@@ -31,13 +31,14 @@ def told_when_searchable(
     home: str, url: str | None, receipt: Receipt, timeout: float, as_json: bool
 ) -> None:
     """Wait until what a receipt is for can be searched, and print when; exit code 1 if not."""
-    from search.waiting import NotVisible, needs_rebuild, wait
+    from search.standing import needs_rebuild
+    from search.waiting import NotVisible, wait
 
     problem = ""
     late: dict[str, int] = {}
     with told():
         used = engine(home, url)
-        stuck = needs_rebuild(used)
+        stuck = needs_rebuild(used, used.serving())
         try:
             seen = wait(home, receipt.last, timeout, used)
         except NotVisible as error:
@@ -51,7 +52,7 @@ def told_when_searchable(
         times = ", ".join(f"{view} after {seconds:.2f} s" for view, seconds in seen.items())
         typer.echo(f"searchable: {times}")
     for view, why in stuck.items() if seen or late else ():
-        show.note(f"{view} needs a rebuild ({why}); not waited for")
+        show.note(f"{view} {why}; not waited for; run: stet rebuild {view}")
     if problem:
         show.note(problem if as_json else f"appended, but {problem}")
         raise typer.Exit(1)

@@ -188,7 +188,8 @@ def observe_lag(context: SensorEvaluationContext, archive: Archive, limits: Limi
 
 def _mark(judged: Judged) -> str:
     """What is new when it differs: a lag that grows by the second is none."""
-    return f"{judged.told['checkpoint']} {judged.severity and judged.severity.value}"
+    checkpoint = judged.serving.sequence if judged.serving else 0
+    return f"{checkpoint} {judged.severity and judged.severity.value}"
 
 
 def _remembered(cursor: str | None) -> Mapping[str, Any]:

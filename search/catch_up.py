@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from search import open_engine
 from search.errors import NothingServes, UnknownName
+from search.standing import needs_rebuild
 from search.stepping import Advanced, Step, Stepper
 from search.taking_up import is_followed, take_up
 from views import VIEWS, View, kept, seeding, shelf
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from search.engine import Engine, Generation
 
 Tell = Callable[[str], None]
+REBUILD_SHARE = 0.1
+"""From about this share of the log on, a rebuild is as quick as catching up (README, measured)."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ class Result:
     views: tuple[Advanced, ...]
     needs_rebuild: dict[str, str] = field(default_factory=dict)
     """The views that cannot be caught up, and why."""
+
+    @property
+    def rebuild_is_quicker(self) -> bool:
+        """Were there so many events that a rebuild would have been as quick?"""
+        return self.events > REBUILD_SHARE * self.through
 
 
 class CatchUp:
@@ -138,20 +146,8 @@ class CatchUp:
     def _can_follow(self) -> dict[str, Generation]:
         """What serves and was built by the code as it is now; why the others are not followed."""
         serving = self._engine.serving()
-        self.needs_rebuild = {}
-        for name, view in self._known.items():
-            now = serving.get(name)
-            if name in self.broken:
-                self.needs_rebuild[name] = self.broken[name]
-            elif now is None:
-                self.needs_rebuild[name] = "nothing serves yet"
-            elif now.code_version != view.code_version:
-                self.needs_rebuild[name] = (
-                    f"was built by version {now.code_version} of its code, which is at"
-                    f" {view.code_version} now"
-                )
-            elif now.mapping != self._engine.mapping(name):
-                self.needs_rebuild[name] = "is indexed in another way now"
+        stuck = needs_rebuild(self._engine, serving, self._known) | self.broken
+        self.needs_rebuild = {name: stuck[name] for name in self._known if name in stuck}
         found = {name: serving[name] for name in self._known if name not in self.needs_rebuild}
         if not found:
             why = "; ".join(f"{name} {reason}" for name, reason in self.needs_rebuild.items())
@@ -221,7 +217,7 @@ def run(
             steps.append(step)
             if progress:
                 progress(f"{step.through:,} of {until:,} events")
-        needs_rebuild = catch_up.needs_rebuild
+        stuck = catch_up.needs_rebuild
     return Result(
         after=steps[0].after if steps else until,
         through=steps[-1].through if steps else until,
@@ -229,7 +225,7 @@ def run(
         steps=len(steps),
         seconds=time.perf_counter() - started,
         views=summed(steps),
-        needs_rebuild=needs_rebuild,
+        needs_rebuild=stuck,
     )
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from search import open_engine
 from search.errors import SearchError
+from search.standing import wanted, why
 from views import VIEWS, View
 
 if TYPE_CHECKING:
-    from search.engine import Engine, Generation
+    from search.engine import Engine
 
 EVERY = 0.05
 """Seconds between two looks: a few small files, or one request to a cluster."""
@@ -28,20 +29,6 @@ class NotVisible(SearchError):
         self.late = dict(late)
 
 
-def needs_rebuild(engine: Engine, known: Mapping[str, View] = VIEWS) -> dict[str, str]:
-    """The views that no catching up brings forward, and in a few words why."""
-    serving = engine.serving()
-    return {name: why for name in known if (why := _stuck(known[name], serving.get(name)))}
-
-
-def _stuck(view: View, serving: Generation | None) -> str:
-    if serving is None:
-        return "nothing serves yet"
-    if serving.code_version != view.code_version:
-        return f"code version {serving.code_version} serves, the code is {view.code_version}"
-    return ""
-
-
 def wait(
     home: Path | str,
     sequence: int,
@@ -52,7 +39,7 @@ def wait(
     """Wait until every view serves this sequence; by view, the seconds after which it did.
 
     Somebody else must catch up: ``stet follow``, or ``stet catch-up``. Views that need a rebuild
-    (``needs_rebuild``) are not waited for, and not in the answer. Raises ``NotVisible`` when some
+    (``search.standing``) are not waited for, and not in the answer. Raises ``NotVisible`` when some
     view is not there after ``timeout`` seconds.
 
     >>> import tempfile
@@ -60,6 +47,7 @@ def wait(
     {}
     """
     engine = engine or open_engine(home)
+    as_now = wanted(engine, known)
     started = time.monotonic()
     seen: dict[str, float] = {}
     while True:
@@ -68,7 +56,7 @@ def wait(
         late = {}
         for name in known:
             now = serving.get(name)
-            if name in seen or now is None or _stuck(known[name], now):
+            if name in seen or now is None or why(as_now[name], now):
                 continue
             if now.sequence >= sequence:
                 seen[name] = round(passed, 3)

@@ -14,7 +14,7 @@ from event_log import Category, EventLog, Point
 from views import shelf, storage
 from views.lineage import completed
 from views.log import open_log
-from views.state import MEMORY_LIMIT, THREADS, State
+from views.state import THREADS, State
 from views.view import View
 
 
@@ -43,7 +43,7 @@ class Build:
     sequence: int
     created_at: str
     threads: int = THREADS
-    memory_limit: str = MEMORY_LIMIT
+    memory_limit: str | None = None
 
     @property
     def number(self) -> int:
@@ -101,7 +101,7 @@ def begin(
     categories: Sequence[Category] | None = None,
     *,
     threads: int = THREADS,
-    memory_limit: str = MEMORY_LIMIT,
+    memory_limit: str | None = None,
 ) -> Build:
     """A new build of the log in ``home`` as of a point, or the one begun before as ``build_id``.
 

@@ -17,3 +17,7 @@ class BrokenView(ViewError):
 
 class NotWritten(ViewError):
     """Documents or state could not be written; what was there before is as it was."""
+
+
+class NoDocument(ViewError):
+    """A view has no such document at that point."""

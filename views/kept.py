@@ -31,9 +31,10 @@ import ibis
 import pyarrow as pa
 
 from event_log.holding import Hold, SubscriptionHeld
+from views import memory
 from views.errors import NotWritten, ViewError
 from views.fold import wide
-from views.state import MEMORY_LIMIT, THREADS
+from views.state import THREADS
 
 if TYPE_CHECKING:
     from event_log import EventLog, Registry
@@ -107,7 +108,7 @@ def reading() -> Iterator[None]:
 class Kept:
     """An open kept state. Made by ``opened`` or ``views.seeding.seeded``, under ``lock``."""
 
-    def __init__(self, path: Path, registry: Registry, memory_limit: str = MEMORY_LIMIT) -> None:
+    def __init__(self, path: Path, registry: Registry, memory_limit: str | None = None) -> None:
         self.path = path
         self.registry = registry
         spill = path.with_suffix(".spill")
@@ -116,7 +117,7 @@ class Kept:
                 str(path),
                 config={
                     "threads": THREADS,
-                    "memory_limit": memory_limit,
+                    "memory_limit": memory_limit or memory.limit(),
                     "temp_directory": str(spill),
                     "preserve_insertion_order": False,
                 },
@@ -233,7 +234,7 @@ def opened(
     log: EventLog,
     references: References,
     tell: Tell,
-    memory_limit: str = MEMORY_LIMIT,
+    memory_limit: str | None = None,
 ) -> Kept | None:
     """The kept state of a log; none when there is none that fits: that is set aside, and told."""
     if not path.exists():

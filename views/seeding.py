@@ -12,7 +12,7 @@ from views import kept, shelf
 from views.durable import durably_rename
 from views.errors import NotWritten
 from views.kept import Kept, References
-from views.state import MEMORY_LIMIT, State
+from views.state import State
 
 if TYPE_CHECKING:
     from event_log import Snapshot
@@ -22,7 +22,7 @@ def seeded(
     path: Path,
     snapshot: Snapshot,
     references: References,
-    memory_limit: str = MEMORY_LIMIT,
+    memory_limit: str | None = None,
 ) -> Kept:
     """The kept state as of a snapshot, made from the log, in the place of what is at ``path``.
 

@@ -15,12 +15,11 @@ import pyarrow.parquet as pq
 
 from event_log import Snapshot
 from event_log.reading import schema
-from views import storage
+from views import memory, storage
 from views.entities import Entities
 from views.fold import fold
 
 THREADS = 2
-MEMORY_LIMIT = "2GB"
 
 
 class State(Entities):
@@ -47,7 +46,7 @@ class State(Entities):
         directory: Path | None = None,
         *,
         threads: int = THREADS,
-        memory_limit: str = MEMORY_LIMIT,
+        memory_limit: str | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.registry = snapshot.registry
@@ -59,7 +58,7 @@ class State(Entities):
         self.directory = directory or self._spill
         self.backend = ibis.duckdb.connect(
             threads=threads,
-            memory_limit=memory_limit,
+            memory_limit=memory_limit or memory.limit(),
             temp_directory=str(self._spill),
             preserve_insertion_order=False,
         )

@@ -16,7 +16,7 @@ from app.cli import cli
 
 COMMANDS = (
     "append", "import", "generate", "log", "history", "rebuild", "export", "search", "status",
-    "verify", "evaluate",
+    "verify", "evaluate", "explain", "diff",
 )  # fmt: skip
 PUBLISHED = {"headline": "The whale returns", "published_at": "1851-10-18T12:00:00Z"}
 Run = Callable[..., Result]

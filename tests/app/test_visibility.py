@@ -73,8 +73,27 @@ def test_a_view_of_other_code_is_named_and_not_waited_for(served):
         wait(served, 2, timeout=0)
     assert "topics" not in error.value.late
     result = append(served, "tag/2", "--wait", "--timeout", "0")
-    assert "topics needs a rebuild" in result.stderr
+    assert "topics was built by version 2 of its code" in result.stderr
+    assert "not waited for; run: stet rebuild topics\n" in result.stderr
 
 
 def test_what_is_there_already_is_not_waited_for(served):
     assert set(wait(served, 1, timeout=0)) >= {"articles", "history"}
+
+
+def test_status_names_a_view_that_only_a_rebuild_brings_forward(served):
+    note = next(served.glob("index/*/topics.json"))
+    said = json.loads(note.read_text())
+    said["about"]["mapping"] = "of another layout"
+    note.write_text(json.dumps(said))
+    result = stet(served, "status")
+    assert result.exit_code == 0
+    assert result.stderr == "topics is indexed in another way now; run: stet rebuild topics\n"
+    views = {v["view"]: v for v in json.loads(stet(served, "status", "--json").stdout)["views"]}
+    assert views["topics"]["needs_rebuild"] == "is indexed in another way now"
+    assert views["articles"]["needs_rebuild"] is None
+
+
+def test_status_of_an_archive_without_generations_says_nothing_on_stderr(tmp_path):
+    result = stet(tmp_path, "status")
+    assert (result.exit_code, result.stderr) == (0, "")

@@ -1,0 +1,1 @@
+"""How soon a change is searched, and what it costs."""

@@ -1,0 +1,60 @@
+"""Rename bylines with more and more articles, and catch up after each; prints JSON.
+
+python -m benchmarks.freshness.renames HOME
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+
+from event_log import NewEvent
+from search.catch_up import CatchUp
+from views import kept, shelf
+from views.log import open_log
+
+ARTICLES = (1, 10, 100, 1_000, 10_000)
+TIMES = 5
+
+
+def bylines(home: Path) -> list[tuple[str, int]]:
+    """For each wanted number of articles the byline that comes nearest, if one comes near."""
+    with duckdb.connect(str(shelf.shelf(home) / kept.NAME), read_only=True) as state:
+        query = (
+            "SELECT target, count(*) AS articles FROM named_by WHERE field = 'byline_ids'"
+            " GROUP BY target ORDER BY abs(articles - ?), target LIMIT 1"
+        )
+        found = [state.execute(query, [wanted]).fetchone() for wanted in ARTICLES]
+    near = zip(ARTICLES, found, strict=True)
+    return [each for wanted, each in near if each and 0.6 * wanted <= each[1] <= 1.6 * wanted]
+
+
+def main() -> None:
+    """Time each rename: the fastest of a few, when everything is compiled."""
+    home = Path(sys.argv[1])
+    with CatchUp.open(home) as catch_up:
+        while catch_up.step():
+            pass
+    chosen, log = bylines(home), open_log(home)
+    lines = []
+    with CatchUp.open(home) as catch_up:
+        for byline, articles in [chosen[0], *chosen]:
+            took = []
+            for number in range(TIMES if articles < 1_000 else 2):
+                name = f"{byline} named {time.time_ns()} {number}"
+                log.append([NewEvent(byline, "BylineRevised", {"name": name})])
+                step = catch_up.step()
+                assert step
+                took.append(step.seconds)
+            touched = sum(view.touched for view in step.views)
+            line = {"articles": articles, "documents": touched, "written": step.written}
+            lines.append({**line, "seconds": min(took)})
+    print(json.dumps(lines[1:]))
+
+
+if __name__ == "__main__":
+    main()

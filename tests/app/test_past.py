@@ -1,0 +1,57 @@
+"""Looking back on the command line: ``stet search --at``, as a person and a program use it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from app.cli import cli
+
+
+def stet(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, [*arguments, "--home", str(home)])
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    define = ("append", "tag/sea", "TagDefined", "--data", '{"name": "Sea", "kind": "subject"}')
+    assert stet(tmp_path, *define).exit_code == 0
+    revise = ("append", "tag/sea", "TagRevised", "--data", '{"name": "Ocean"}')
+    assert stet(tmp_path, *revise).exit_code == 0
+    return tmp_path
+
+
+def test_a_search_as_of_a_sequence_says_which_point_it_is_for_and_what_serves(home):
+    stet(home, "rebuild", "topics")
+    result = stet(home, "search", "sea", "--view", "topics", "--at", "1", "--facet", "kind")
+    assert result.exit_code == 0, result.output
+    assert "1. [Sea]  (tag/sea)" in result.stdout
+    assert "kind: subject 1" in result.stdout
+    assert result.stderr.startswith("as of sequence 1, recorded 20")
+    assert result.stderr.endswith("what serves is at 2\n")
+
+
+def test_the_json_says_it_as_well(home):
+    result = stet(home, "search", "sea", "--view", "topics", "--at", "1", "--json")
+    said = json.loads(result.stdout)
+    assert said["total"] == 1
+    assert said["as_of"]["sequence"] == said["sequence"] == 1
+    assert said["as_of"]["recorded_at"].endswith("Z")
+    assert said["as_of"]["serving"] is None
+
+
+def test_an_instant_is_the_log_as_it_had_been_recorded_then(home):
+    first = json.loads(stet(home, "log", "--json", "--limit", "1").stdout)["recorded_at"]
+    result = stet(home, "search", "sea", "--view", "topics", "--at", first)
+    assert result.stdout.startswith("1 found")
+    assert result.stderr == f"as of sequence 1, recorded {first}; nothing serves now\n"
+
+
+def test_a_point_that_there_is_not_is_one_line(home):
+    result = stet(home, "search", "sea", "--at", "9")
+    assert result.exit_code == 1
+    assert result.stderr == "error: there is no sequence 9; the log's head is 2\n"
