@@ -36,6 +36,8 @@ class Writer:
             raise NotIndexed(
                 "another process writes this index; wait until it has ended, or end it"
             ) from error
+        # What a commit that was killed has left would be in the way of the same one.
+        self._writer.garbage_collect_files()
 
     def add(self, documents: Iterable[tuple[str, ...]]) -> None:
         """Add documents that were not there, each an id and a line of ``search.layout``."""

@@ -44,6 +44,13 @@ FORMAT = 2
 NAME = "state.duckdb"
 REFUSED = re.compile(r"(?i)could not (write|fsync|truncate)|no space left|file too large")
 """How DuckDB says that the disk refuses."""
+DAMAGES = (
+    duckdb.IOException,
+    duckdb.SerializationException,
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.CatalogException,
+)
 References = Mapping[str, Mapping[str, str]]
 """By category, the fields that name other entities, and the category that each names."""
 Tell = Callable[[str], None]
@@ -95,13 +102,12 @@ def reading() -> Iterator[None]:
         yield
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise
-    except (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException,
-            duckdb.InternalException, duckdb.CatalogException) as error:  # fmt: skip
+    except duckdb.Error as error:
         said = " ".join(str(error).split())
         if REFUSED.search(said):
-            raise NotWritten(
-                f"cannot write the kept state: {said}. Make room and repeat"
-            ) from error
+            raise NotWritten(f"cannot keep the state: {said}. Make room and repeat") from error
+        if not isinstance(error, DAMAGES):
+            raise
         raise DamagedState(said) from error
 
 

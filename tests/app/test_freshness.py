@@ -126,7 +126,7 @@ def test_catch_up_says_what_it_did_to_a_person_and_to_a_program(home: Home) -> N
     assert lines[0].split() == [
         "view", "touched", "computed", "written", "unchanged", "deleted", "seconds"
     ]  # fmt: skip
-    assert lines[1].split()[:6] == ["articles", "4", "4", "4", "0", "0"]
+    assert ["articles", "4", "4", "4", "0", "0"] in [line.split()[:6] for line in lines]
     assert "1 events folded; what serves is as of sequence 8" in lines[-1]
     home.rename("C")
     said = home.json("catch-up")
@@ -252,6 +252,15 @@ def test_killed_at_any_moment_and_started_again_it_converges(home: Home, command
     home.is_right()
 
 
+def test_little_memory_is_enough(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit into it goes to disk."""
+    monkeypatch.setenv("STET_MEMORY", "100MB")
+    home.rename("B")
+    code, _, told = home.run("catch-up")
+    assert code == 0, told
+    home.is_right()
+
+
 def test_of_two_that_catch_up_at_once_one_does_it_and_the_other_says_who(home: Home) -> None:
     home.rename("B")
     both = [home.start("catch-up") for _ in range(2)]
@@ -285,7 +294,9 @@ PREVIEW = ("preview", "byline/ana", "BylineRevised", "--data", '{"name": "P"}')
 def test_preview_says_how_much_an_event_would_rewrite_and_appends_nothing(home: Home) -> None:
     code, printed, told = home.run(*PREVIEW)
     assert code == 0, told
-    assert printed.startswith("BylineRevised of byline/ana would rewrite 4 articles, 1 bylines")
+    assert printed.startswith("BylineRevised of byline/ana would rewrite ")
+    assert "4 articles" in printed
+    assert "1 bylines" in printed
     said = home.json(*PREVIEW)
     assert said["documents"]["articles"] == 4
     assert said["sequence"] == 7

@@ -339,27 +339,3 @@ def test_who_comes_second_is_told_who_has_the_state(archive: Archive) -> None:
         other.join()
         assert f"process {os.getpid()} on " in told
         assert "\n" not in told
-
-
-def test_little_memory_is_enough(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """100 MB, of which DuckDB needs most for its threads; what does not fit spills."""
-    with kept.lock(archive.state):
-        state = kept.opened(
-            archive.state, EventLog(archive.home / "log", CATEGORIES), _references(), print, "100MB"
-        )
-        assert state is not None
-        limit = state.connection.execute("SELECT current_setting('memory_limit')").fetchone()
-        state.close()
-    assert limit is not None
-    assert limit[0].startswith("95")
-    opened = kept.opened
-    monkeypatch.setattr(kept, "opened", lambda *given: opened(*given[:4], "100MB"))
-    archive.rename("B")
-    archive.catch_up()
-    archive.is_right()
-
-
-def _references() -> Any:
-    from newsroom.categories import REFERENCES
-
-    return REFERENCES
