@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-log bench-pgsync bench-ranking dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
+.PHONY: help setup demo test lint format bench bench-log bench-freshness bench-pgsync bench-ranking dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -50,6 +50,9 @@ bench-pgsync: setup elasticsearch  ## measure PGSync beside Stet (needs PostgreS
 
 bench-ranking: setup  ## compare ways of asking Elasticsearch on judged queries (it must run)
 	@$(BIN)/python -m benchmarks.ranking
+
+bench-freshness: setup elasticsearch  ## measure how soon a change is searched, and what it costs
+	@ELASTICSEARCH_URL=$${ELASTICSEARCH_URL:-http://127.0.0.1:9200} $(BIN)/python -m benchmarks.freshness
 
 bench-elasticsearch: setup elasticsearch  ## measure loading an Elasticsearch beside other ways
 	@$(BIN)/python -m benchmarks.elasticsearch

@@ -65,6 +65,8 @@ def _print_result(result: Result) -> None:
         f"{result.events:,} events folded; what serves is as of sequence {result.through:,} "
         f"({result.seconds:.1f} s)"
     )
+    if result.rebuild_is_quicker:
+        show.note("for so large a part of the log a rebuild is as quick: stet rebuild")
     warn(result.needs_rebuild)
 
 

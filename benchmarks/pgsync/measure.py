@@ -154,23 +154,29 @@ class Both:
         return Renamed("PGSync", index.newly_written(before, after), first, last)
 
     def _renamed_in_log(self, byline: str, articles: int) -> Renamed:
-        """As long as Stet has nothing smaller, a changed name is a rebuild of the view."""
-        before = index.written(self.client, index.STET)
-        begun = time.perf_counter()
-        said: list[str | Path] = ["BylineRevised", "--data", json.dumps({"name": NAME})]
-        watched([STET, "append", byline, *said, "--home", self.home], {}, self.home)
+        """``stet follow`` runs before and after, as PGSync's daemon does."""
+        follow: list[str | Path] = [STET, "follow", "articles", "--home", self.home]
         with tempfile.TemporaryFile() as output:
-            process = started(self._rebuild, self._searching, self.home, output)
+            process = started(follow, self._searching, self.home, output)
 
             def check() -> None:
-                if process.poll():
-                    raise Failed(f"stet rebuild exited with {process.returncode}")
+                if process.poll() is not None:
+                    raise Failed(f"stet follow exited with {process.returncode}")
 
+            self._append("tag/warm", "TagDefined", {"name": "Warm"}, "--wait", "--timeout", "600")
+            before = index.written(self.client, index.STET)
+            begun = time.perf_counter()
+            self._append(byline, "BylineRevised", {"name": NAME})
             moments = index.until_found(self.client, index.STET, NAME, articles, check)
+            after = index.settled(self.client, index.STET)
+            process.terminate()
             process.wait()
-        after = index.written(self.client, index.STET)
         first, last = (moment - begun for moment in moments)
         return Renamed("Stet", index.newly_written(before, after), first, last)
+
+    def _append(self, stream: str, kind: str, data: dict[str, str], *more: str) -> None:
+        said = [stream, kind, "--data", json.dumps(data), *more, "--home", self.home]
+        watched([STET, "append", *said], self._searching, self.home)
 
     @property
     def _searching(self) -> dict[str, str]:
