@@ -123,22 +123,25 @@ class CatchUp:
             return self.step(until)
         except DamagedState as error:
             self._close()
+            if not self._path.exists():
+                raise
             aside = kept.set_aside(self._path)
             self._tell(f"{self._path} is damaged ({error}); it is set aside as {aside.name}")
             return self._step(until)
 
     def _step(self, until: int | None) -> Step | None:
         serving = self._can_follow()
-        state, stepper = self._opened(serving)
-        ahead = self._take_up(state, serving)
-        head = self._log.head if until is None else min(until, self._log.head)
-        target = stepper.next(min([head, *ahead.values()]))
-        if target <= state.sequence:
-            return None
-        generations = {
-            view: about.generation for view, about in serving.items() if view not in ahead
-        }
-        return stepper.step(target, generations)
+        with kept.reading():
+            state, stepper = self._opened(serving)
+            ahead = self._take_up(state, serving)
+            head = self._log.head if until is None else min(until, self._log.head)
+            target = stepper.next(min([head, *ahead.values()]))
+            if target <= state.sequence:
+                return None
+            generations = {
+                view: about.generation for view, about in serving.items() if view not in ahead
+            }
+            return stepper.step(target, generations)
 
     def _can_follow(self) -> dict[str, Generation]:
         """What serves and was built by the code as it is now; why the others are not followed."""
@@ -154,8 +157,7 @@ class CatchUp:
     def _opened(self, serving: Mapping[str, Generation]) -> tuple[Kept, Stepper]:
         """The kept state, made anew when there is none, or none of what serves goes on from it."""
         if self._kept is None:
-            with kept.reading():
-                self._kept = kept.opened(self._path, self._log, self._references, self._tell)
+            self._kept = kept.opened(self._path, self._log, self._references, self._tell)
         if self._kept is not None and not any(
             is_followed(self._kept, self._engine, about) for about in serving.values()
         ):
@@ -183,8 +185,7 @@ class CatchUp:
                 ahead[view] = about.sequence
                 continue
             self._tell(f"{view}: taking up generation {about.generation}")
-            with kept.reading():
-                take_up(state, self._known[view], about, self._home, self._engine)
+            take_up(state, self._known[view], about, self._home, self._engine)
         return ahead
 
     def _close(self) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ import pyarrow as pa
 
 from event_log.holding import Hold, SubscriptionHeld
 from views import memory
-from views.errors import ViewError
+from views.errors import NotWritten, ViewError
 from views.fold import wide
 from views.state import THREADS
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 FORMAT = 2
 """Raise with every change of the tables, or of the fold."""
 NAME = "state.duckdb"
+REFUSED = re.compile(r"(?i)could not (write|fsync|truncate)|no space left|file too large")
+"""How DuckDB says that the disk refuses."""
 References = Mapping[str, Mapping[str, str]]
 """By category, the fields that name other entities, and the category that each names."""
 Tell = Callable[[str], None]
@@ -84,14 +87,22 @@ def lock(path: Path) -> Iterator[None]:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """What DuckDB says of a file that it cannot make sense of is ``DamagedState``."""
+    """What DuckDB says of a file that it cannot make sense of is ``DamagedState``.
+
+    Where the disk refuses it is ``NotWritten``: the file is whole, and what was begun is not done.
+    """
     try:
         yield
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise
     except (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException,
             duckdb.InternalException, duckdb.CatalogException) as error:  # fmt: skip
-        raise DamagedState(" ".join(str(error).split())) from error
+        said = " ".join(str(error).split())
+        if REFUSED.search(said):
+            raise NotWritten(
+                f"cannot write the kept state: {said}. Make room and repeat"
+            ) from error
+        raise DamagedState(said) from error
 
 
 class Kept:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from histories import REGISTRY
 
@@ -165,9 +166,9 @@ class Rebuilds:
             name: backend.compile(completed(VIEWS[name], self._state)) for name in VIEW_NAMES
         }
 
-    def of(self, log: EventLog) -> tuple[Entities, Documents]:
-        """All entities and documents of a log that has one commit, as of its head."""
-        self._take(log)
+    def of(self, log: EventLog, at: int | None = None) -> tuple[Entities, Documents]:
+        """All entities and documents of a log, as of its head or before."""
+        self._take(log, at)
         run = self._state.backend.con.execute
         entities = {
             name: run(f"FROM '{self._state.directory / name}.parquet' ORDER BY id")
@@ -193,9 +194,9 @@ class Rebuilds:
             self._state.backend.con.execute(f"COPY ({ordered}) TO '{paths[name]}' (FORMAT parquet)")
         return paths
 
-    def _take(self, log: EventLog) -> None:
-        (file,) = log.at().files()
-        shutil.copy(file, self._place.path)
+    def _take(self, log: EventLog, at: int | None = None) -> None:
+        events = pa.Table.from_batches(log.at(at).scan(), schema(REGISTRY))
+        pq.write_table(events, self._place.path)
         for name, sql in self._folds.items():
             path = self._state.directory / f"{name}.parquet"
             self._state.backend.con.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
