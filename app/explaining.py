@@ -97,6 +97,11 @@ def _serves(
     }
 
 
+def _version(found: Explanation, about: dict[str, Any]) -> str:
+    served, now = about["generation_code_version"], found.code_version
+    return str(served) if served == now else f"{served} (the code is at {now} now)"
+
+
 def _print(found: Explanation, about: dict[str, Any]) -> None:
     typer.secho(f"{found.document} in {found.view}, as of sequence {found.sequence:,}", bold=True)
     if about["generation"] is None:
@@ -105,7 +110,7 @@ def _print(found: Explanation, about: dict[str, Any]) -> None:
         typer.echo(
             f"generation {about['generation']}"
             + (" serves it" if about["serves"] else " does not have it: it is hidden")
-            + f"; code version {about['generation_code_version']}, built {about['built_at']}"
+            + f"; code version {_version(found, about)}, built {about['built_at']}"
         )
     typer.echo(
         f"last written by sequence {about['last_written']:,}, recorded {about['recorded_at']}"

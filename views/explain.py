@@ -99,16 +99,9 @@ def explain(
         latest = found.slice(max(0, found.num_rows - most)) if most is not None else found
         shown = sorted(set(latest.column("stream").to_pylist()))
         how = _how(state, known, document, entities, shown, the_newsroom(references))
-        causes = tuple(Cause(**event, how=how[event["stream"]]) for event in latest.to_pylist())
-    return Explanation(
-        document,
-        known.name,
-        known.code_version,
-        snapshot.sequence,
-        len(entities),
-        found.num_rows,
-        causes,
-    )
+    causes = tuple(Cause(**event, how=how[event["stream"]]) for event in latest.to_pylist())
+    made_by = known.name, known.code_version, snapshot.sequence
+    return Explanation(document, *made_by, len(entities), found.num_rows, causes)
 
 
 @contextmanager

@@ -130,6 +130,9 @@ class Kept:
             )
             self.connection.execute("SET TimeZone = 'UTC'")
         self.backend = ibis.duckdb.from_connection(self.connection)
+        self.connection.execute(
+            "SET enable_progress_bar = false"
+        )  # it would be in what programs read
 
     # what it is as of
 

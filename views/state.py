@@ -62,6 +62,7 @@ class State(Entities):
             temp_directory=str(self._spill),
             preserve_insertion_order=False,
         )
+        self.backend.raw_sql("SET enable_progress_bar = false")  # it would be in what programs read
         self._kept: dict[str, ir.Table] = {}
         self._log = self._open_log()
 

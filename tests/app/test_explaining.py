@@ -73,6 +73,12 @@ def test_what_is_hidden_is_said_to_be(home):
     assert "does not have it: it is hidden" in stet(home, "explain", "tag/sea").stdout
 
 
+def test_where_other_code_built_what_serves_that_is_said(home):
+    note = next(home.glob("index/*/topics.json"))
+    note.write_text(note.read_text().replace('"code_version": 1', '"code_version": 9'))
+    assert "code version 9 (the code is at 1 now)" in stet(home, "explain", "tag/sea").stdout
+
+
 @pytest.mark.parametrize(
     ("document", "view"),
     [

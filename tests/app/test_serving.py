@@ -68,6 +68,21 @@ def test_one_goes_back_and_forth_between_generations(run: Run) -> None:
     assert total(run) == 1
 
 
+def test_a_search_answers_from_the_past_whichever_engine_serves(run: Run) -> None:
+    found = json.loads(run("search", "whale", "--at", "1", "--json").stdout)
+    assert (found["total"], found["sequence"]) == (1, 1)
+    assert found["as_of"]["serving"] == 2
+    now = json.loads(run("search", "whale", "--at", "2", "--json").stdout)
+    assert (now["total"], now["generation"]) == (2, 2)
+
+
+def test_a_document_is_explained_with_what_serves_it(run: Run) -> None:
+    said = json.loads(run("explain", "article/2", "--json").stdout)
+    assert (said["generation"], said["sequence"], said["serves"]) == (2, 2, True)
+    assert run("roll-back").exit_code == 0
+    assert "no article/2 in articles as of sequence 1" in run("explain", "article/2").stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
