@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from event_log.supposing import supposed
 from views import VIEWS, kept, seeding, shelf
 from views.advance import Advance, Digest
-from views.kept import Kept, References, StateHeld
+from views.kept import DamagedState, Kept, References, StateHeld
 from views.log import the_newsroom
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def preview(
     """
     references = the_newsroom(references)
     events = supposed(log, [event])
-    with _state(home, log, references, tell or (lambda _: None)) as state:
+    with _telling_damage(), _state(home, log, references, tell or (lambda _: None)) as state:
         views = [name for name in known if state.has_digests(name)]
         advance = Advance(state, known, references, digest)
         with advance.supposing(events, views) as step, tempfile.TemporaryDirectory() as folder:
@@ -62,6 +62,18 @@ def preview(
         counts = {name: changed.written + len(changed.gone) for name, changed in made.items()}
         found = {name: count for name, count in counts.items() if count}
         return Preview(state.sequence, found, seconds)
+
+
+@contextmanager
+def _telling_damage() -> Iterator[None]:
+    """A kept state that is damaged where it was not looked at before is for catching up to mend."""
+    try:
+        with kept.reading():
+            yield
+    except DamagedState as error:
+        raise DamagedState(
+            f"the kept state is damaged ({error}); stet catch-up makes it anew"
+        ) from error
 
 
 @contextmanager

@@ -341,6 +341,8 @@ def test_a_damaged_state_is_told_in_a_line_and_the_result_is_right(home: Home) -
     state = home.path / "views" / "state.duckdb"
     os.truncate(state, state.stat().st_size // 2)
     home.rename("B")
+    _, _, told = home.run(*PREVIEW)
+    assert "Traceback" not in told, told
     code, _, told = home.run("catch-up")
     assert code == 0, told
     assert "Traceback" not in told
