@@ -155,4 +155,5 @@ VIEW = View(
         "source": "source",
     },
     date="published_at",
+    documents_a_gigabyte=50_000,
 )

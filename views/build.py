@@ -11,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from event_log import Category, EventLog, Point
-from views import shelf, storage
-from views.lineage import completed
+from views import making, shelf
 from views.log import open_log
 from views.state import THREADS, State
 from views.view import View
@@ -64,9 +63,7 @@ class Build:
         """Make the documents of a view, and say what that came to."""
         started = time.perf_counter()
         path = self.path(view.name)
-        documents = storage.write(
-            self.state.backend, completed(view, self.state), path, order_by="id"
-        )
+        documents = making.write(view, self.state, path)
         seconds = time.perf_counter() - started
         written = Written(view.name, documents, seconds, path.stat().st_size)
         shelf.note_view(self.directory, view, written)

@@ -12,8 +12,7 @@ import orjson
 import pyarrow.parquet as pq
 
 from event_log import Category, Point, Snapshot
-from views import VIEWS, shelf, storage
-from views.lineage import completed
+from views import VIEWS, making, shelf
 from views.log import open_log
 from views.state import State
 from views.view import View
@@ -91,5 +90,5 @@ def _made(view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] |
     with State(snapshot, directory / "state") as state:
         wanted = None if keys is None else state.keys(keys)
         path = directory / f"{view.name}.parquet"
-        storage.write(state.backend, completed(view, state, wanted), path, order_by="id")
+        making.write(view, state, path, wanted)
     return path

@@ -9,11 +9,26 @@ from views.errors import ViewError
 
 VARIABLE = "STET_MEMORY"
 DEFAULT = "2GB"
-SIZE = re.compile(r"\d+(\.\d+)? ?(MB|GB|MiB|GiB)")
+SIZE = re.compile(r"(\d+(\.\d+)?) ?(MB|GB|MiB|GiB)")
 
 
 class InvalidMemory(ViewError, ValueError):
     """``STET_MEMORY`` does not say an amount of memory."""
+
+
+UNITS = {"MB": 1e-3, "GB": 1.0, "MiB": 1.048576e-3, "GiB": 1.073741824}
+
+
+def gigabytes(said: str) -> float:
+    """An amount of memory in gigabytes.
+
+    >>> gigabytes("500 MB")
+    0.5
+    """
+    found = SIZE.fullmatch(said)
+    if not found:
+        raise InvalidMemory(f"{said!r} is no amount of memory; give one such as 1GB")
+    return float(found[1]) * UNITS[found[3]]
 
 
 def limit() -> str:

@@ -79,7 +79,8 @@ def place(views: Path, build_id: str | None, snapshot: Snapshot, created_at: str
         break
     first = find(views, identity) or directory
     if first != directory:
-        shutil.rmtree(directory)
+        directory.rename(prepared)  # at once: an emptied directory would be taken by a rename
+        shutil.rmtree(prepared)
     return first
 
 

@@ -56,12 +56,14 @@ class State(Entities):
         self._temporary = tempfile.TemporaryDirectory(prefix=prefix, dir=directory)
         self._spill = Path(self._temporary.name)
         self.directory = directory or self._spill
+        self.memory_limit = memory_limit or memory.limit()
         self.backend = ibis.duckdb.connect(
             threads=threads,
-            memory_limit=memory_limit or memory.limit(),
+            memory_limit=self.memory_limit,
             temp_directory=str(self._spill),
             preserve_insertion_order=False,
         )
+        self.backend.raw_sql("SET TimeZone = 'UTC'")
         self.backend.raw_sql("SET enable_progress_bar = false")  # it would be in what programs read
         self._kept: dict[str, ir.Table] = {}
         self._log = self._open_log()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow.parquet as pq
 
 from views.durable import durably_rename
 from views.errors import NotWritten
@@ -27,14 +30,40 @@ def write(backend: Backend, table: ir.Table, path: Path, order_by: str | None = 
     or memory do not suffice.
     """
     ordered = table.order_by(order_by) if order_by else table
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    target = str(unfinished).replace("'", "''")
-    try:
+    with _appearing(path) as unfinished:
+        target = str(unfinished).replace("'", "''")
         copied = backend.raw_sql(
             f"COPY ({backend.compile(ordered)}) TO '{target}' "
             f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {GROUP_LINES})"
         ).fetchone()
+    return int(copied[0]) if copied else 0
+
+
+def write_parts(backend: Backend, parts: Iterable[ir.Table], path: Path) -> int:
+    """Write tables of the same columns, one after the other, to one Parquet file, as ``write``."""
+    with _appearing(path) as unfinished, ExitStack() as opened:
+        writer: pq.ParquetWriter | None = None
+        written = 0
+        for part in parts:
+            found = backend.raw_sql(backend.compile(part)).to_arrow_reader(GROUP_LINES)
+            if writer is None:
+                made = pq.ParquetWriter(
+                    unfinished, found.schema, compression="zstd", compression_level=1
+                )
+                writer = opened.enter_context(made)
+            for batch in found:
+                writer.write_batch(batch, row_group_size=GROUP_LINES)
+                written += len(batch)
+    return written
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    """A name to write to; what is there at the end appears as ``path``, and is on disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        yield unfinished
         durably_rename(unfinished, path)
     except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
         unfinished.unlink(missing_ok=True)
@@ -42,4 +71,3 @@ def write(backend: Backend, table: ir.Table, path: Path, order_by: str | None = 
         raise NotWritten(
             f"cannot write {path}: {said}. Make room and repeat; nothing that serves has changed."
         ) from error
-    return int(copied[0]) if copied else 0

@@ -33,6 +33,9 @@ class View:
     of these keys begin from: a table with one column ``id``. From there all else that they are made
     from must be found along references; see ``views.neighbourhood``.
 
+    One whose documents are long says with ``documents_a_gigabyte`` how many of them are made at a
+    time, for each gigabyte of memory that DuckDB may take.
+
     Raise ``code_version`` with every change of what the documents say.
     """
 
@@ -45,3 +48,4 @@ class View:
     filters: Mapping[str, str] = field(default_factory=dict)
     date: str | None = None
     roots: Callable[[Entities, ir.Table], ir.Table] | None = None
+    documents_a_gigabyte: int | None = None

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
@@ -11,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import views
-from views import VIEW_NAMES, VIEWS, documents, shelf
+from search.comparison import digests
+from views import VIEW_NAMES, VIEWS, documents, making, shelf
 from views.build import begin
 from views.errors import NotWritten
 from views.state import State
@@ -264,3 +266,14 @@ def test_a_view_declares_paths_that_its_documents_have(home):
                 assert kind.is_string(), path
             assert view.title in [p for ps in view.text.values() for p in ps]
             assert view.date is None or table[view.date].type().is_temporal()
+
+
+def test_documents_made_in_parts_are_those_made_at_once(newsroom, article, tmp_path):
+    newsroom.tell(*(article(f"{number:03}", body=f"Text {number}") for number in range(25)))
+    state, whole = newsroom.state(), tmp_path / "whole.parquet"
+    assert making.write(VIEWS["articles"], state, whole) == 25
+    few = replace(VIEWS["articles"], documents_a_gigabyte=3)
+    parts = tmp_path / "parts.parquet"
+    assert making.write(few, state, parts) == 25
+    assert pq.read_table(parts).to_pylist() == pq.read_table(whole).to_pylist()
+    assert list(digests(parts)) == list(digests(whole))
