@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.freshness.following import published
 from event_log import NewEvent
 from search import catch_up, rebuild
 from views.log import open_log
@@ -22,13 +23,7 @@ def main() -> None:
     home = Path(sys.argv[1])
     log = open_log(home)
     catch_up.run(home)
-    articles = log.at().scan(["stream", "type"], categories=["article"])
-    names = [
-        stream
-        for batch in articles
-        for stream, kind in zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        if kind == "ArticlePublished"
-    ]
+    names = published(log)
     lines = []
     for share in SHARES:
         some = names[:: int(1 / share)]

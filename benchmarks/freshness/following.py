@@ -51,18 +51,18 @@ def latency(home: Path, samples: int) -> list[dict[str, Any]]:
     """Publish, revise or retract an article, and ask until a search finds that it is so."""
     log, engine = open_log(home), open_engine(home)
     chance = random.Random(1)  # noqa: S311 - it must be repeatable, not secret
-    known = [f"article/{number}" for number in chance.sample(range(1, 20_000), samples)]
-    found = []
+    known = published(log)
+    chance.shuffle(known)
+    found: list[dict[str, Any]] = []
     with followed(home):
-        for number, article in enumerate(known):
+        while len(found) < samples:
+            number = len(found)
             word = f"quagga{number}x{time.time_ns()}"
             kind = ("publish", "revise", "retract")[number % 3]
-            event = _event(log, kind, article, word)
-            if event is None:
-                continue
+            event = _event(kind, known, word)
             log.append([event])
             began = time.perf_counter()
-            query = Query(word) if kind != "retract" else Query("", filters={"id": [article]})
+            query = Query(word) if kind != "retract" else Query("", filters={"id": [event.stream]})
             while (engine.search(query).total == 0) != (kind == "retract"):
                 time.sleep(POLL)
             found.append({"kind": kind, "ms": (time.perf_counter() - began) * 1000})
@@ -70,17 +70,32 @@ def latency(home: Path, samples: int) -> list[dict[str, Any]]:
     return found
 
 
-def _event(log: EventLog, kind: str, article: str, word: str) -> NewEvent | None:
+def published(log: EventLog) -> list[str]:
+    """The articles that were published and not retracted, in the order of the log."""
+    live: dict[str, None] = {}
+    for batch in log.at().scan(["stream", "type"], categories=["article"]):
+        columns = (column.to_pylist() for column in batch.columns)
+        for stream, kind in zip(*columns, strict=True):
+            if kind == "ArticlePublished":
+                live[stream] = None
+            elif kind == "ArticleRetracted":
+                live.pop(stream, None)
+    return list(live)
+
+
+def _event(kind: str, known: list[str], word: str) -> NewEvent:
+    """An event of this kind; takes an article that is changed from those that are known."""
     if kind == "publish":
-        said = {"headline": word, "published_at": "2026-01-02T03:04:05Z", "body": "New."}
+        said: dict[str, Any] = {
+            "headline": word,
+            "published_at": "2026-01-02T03:04:05Z",
+            "body": "New.",
+        }
         said |= {"section_id": "section/world", "byline_ids": ["byline/9"]}
         return NewEvent(f"article/{word}", "ArticlePublished", said)
-    history = list(log.stream(article))
-    if not history or history[-1].type == "ArticleRetracted":
-        return None
     if kind == "revise":
-        return NewEvent(article, "ArticleRevised", {"headline": word})
-    return NewEvent(article, "ArticleRetracted", {})
+        return NewEvent(known.pop(), "ArticleRevised", {"headline": word})
+    return NewEvent(known.pop(), "ArticleRetracted", {})
 
 
 def sustained(home: Path, seconds: float) -> list[dict[str, float]]:
@@ -89,22 +104,26 @@ def sustained(home: Path, seconds: float) -> list[dict[str, float]]:
     chance = random.Random(2)  # noqa: S311 - it must be repeatable, not secret
     seen = []
     with followed(home) as process:
-        began = looked = time.monotonic()
-        sent = 0
+        first, began = log.head + 1, time.monotonic()
+        looked, sent = began, 0
+        moments: list[float] = []  # when each append returned
         while (now := time.monotonic()) - began < seconds:
             if sent / A_SECOND > now - began:
                 time.sleep(sent / A_SECOND - (now - began))
             log.append([_some(chance, sent + n) for n in range(AT_ONCE)])
             sent += AT_ONCE
+            moments.append(time.monotonic())
             if now - looked >= 1:
                 looked = now
                 at = min(about.sequence for about in engine.serving().values())
-                lag = log.head - at
-                line = {"second": now - began, "lag": lag, "rss": _rss(process)}
-                seen.append({**line, "sent": sent})
+                waits = max(0, at + 1 - first) // AT_ONCE  # the append that is not there yet
+                late = time.monotonic() - moments[waits] if waits < len(moments) else 0.0
+                line = {"second": now - began, "lag": log.head - at, "late": late}
+                seen.append({**line, "rss": _rss(process), "sent": sent})
         ended = time.monotonic()
         wait(home, log.head, timeout=600)
-        seen.append({"second": ended - began, "lag": 0, "rss": _rss(process), "sent": sent})
+        line = {"second": ended - began, "lag": 0, "late": 0.0}
+        seen.append({**line, "rss": _rss(process), "sent": sent})
         seen[-1]["drained"] = time.monotonic() - ended
     return seen
 
@@ -112,7 +131,10 @@ def sustained(home: Path, seconds: float) -> list[dict[str, float]]:
 def _some(chance: random.Random, number: int) -> NewEvent:
     """One of what a newsroom says most: an article, its revision, a picture."""
     if number % 5 < 2:
-        said = {"headline": f"News {number}", "published_at": "2026-01-02T03:04:05Z"}
+        said: dict[str, Any] = {
+            "headline": f"News {number}",
+            "published_at": "2026-01-02T03:04:05Z",
+        }
         said |= {"body": "It happened. " * 100, "section_id": "section/world"}
         said |= {"byline_ids": [f"byline/{chance.randint(1, 200)}"]}
         said |= {"tag_ids": [f"tag/{chance.randint(1, 60)}"]}

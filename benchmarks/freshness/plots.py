@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 
@@ -20,27 +20,25 @@ def renames(found: Mapping[int, Sequence[Mapping[str, float]]], to: Path) -> Non
     axes.set_xlabel("documents that a rename touches")
     axes.set_ylabel("seconds until searchable")
     axes.legend(frameon=False)
-    _save(figure, axes, to)
+    _save(figure, [axes], to)
 
 
 def sustained(seen: Sequence[Mapping[str, float]], to: Path) -> None:
-    """Lag and the follower's memory while events keep coming."""
-    figure = Figure(figsize=(6, 3.2), layout="constrained")
-    axes = figure.add_subplot()
+    """Lag in events and in seconds, and the follower's memory, while events keep coming."""
+    figure = Figure(figsize=(6, 4.4), layout="constrained")
+    parts = {"lag": "events behind", "late": "seconds behind", "rss": "follower's MB"}
     seconds = [each["second"] for each in seen]
-    axes.plot(seconds, [each["lag"] for each in seen], color="tab:blue")
-    axes.set_xlabel("seconds")
-    axes.set_ylabel("events behind", color="tab:blue")
-    axes.set_ylim(bottom=0)
-    other = axes.twinx()
-    other.plot(seconds, [each["rss"] for each in seen], color="tab:orange")
-    other.set_ylabel("memory of the follower (MB)", color="tab:orange")
-    other.set_ylim(bottom=0)
-    other.spines["top"].set_visible(False)
-    _save(figure, axes, to)
+    drawn = figure.subplots(len(parts), sharex=True)
+    for axes, (name, label) in zip(drawn, parts.items(), strict=True):
+        axes.plot(seconds, [each[name] for each in seen])
+        axes.set_ylabel(label)
+        axes.set_ylim(bottom=0)
+    drawn[-1].set_xlabel("seconds of 500 events each")
+    _save(figure, drawn, to)
 
 
-def _save(figure: Figure, axes: Any, to: Path) -> None:
-    axes.spines[["top"]].set_visible(False)
+def _save(figure: Figure, drawn: Sequence[Axes], to: Path) -> None:
+    for axes in drawn:
+        axes.spines[["top", "right"]].set_visible(False)
     to.parent.mkdir(exist_ok=True)
     figure.savefig(to, dpi=100)

@@ -175,8 +175,8 @@ class Both:
         return Renamed("Stet", index.newly_written(before, after), first, last)
 
     def _append(self, stream: str, kind: str, data: dict[str, str], *more: str) -> None:
-        said = [stream, kind, "--data", json.dumps(data), *more, "--home", self.home]
-        watched([STET, "append", *said], self._searching, self.home)
+        said: list[str | Path] = [stream, kind, "--data", json.dumps(data), *more]
+        watched([STET, "append", *said, "--home", self.home], self._searching, self.home)
 
     @property
     def _searching(self) -> dict[str, str]:
