@@ -155,5 +155,5 @@ VIEW = View(
         "source": "source",
     },
     date="published_at",
-    documents_a_gigabyte=50_000,
+    documents_a_gigabyte=25_000,
 )
