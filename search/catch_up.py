@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Tell = Callable[[str], None]
 REBUILD_SHARE = 0.1
-"""From about this share of the log on, a rebuild is as quick as catching up (README, measured)."""
+"""From about this share of the log on, a rebuild is as quick as catching up: an estimate."""
 
 
 @dataclass(frozen=True)
