@@ -16,8 +16,6 @@ from dagster import (
 from pipelines.catching_up import catch_up
 from pipelines.resources import Archive
 
-FOLLOW = "follow"
-"""The subscription that ``stet follow`` holds."""
 UNFINISHED = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
@@ -60,8 +58,9 @@ Waits = tuple[str, bool]
 def _followed(archive: Archive) -> Waits | None:
     from event_log.holding import SUFFIX, holder
     from event_log.subscribers import FOLDER
+    from search.follow import NAME
 
-    held_by = holder(archive.log().path / FOLDER / f"{FOLLOW}{SUFFIX}")
+    held_by = holder(archive.log().path / FOLDER / f"{NAME}{SUFFIX}")
     if held_by is None:
         return None
     who = f"process {held_by.process} on {held_by.host} since {held_by.since}"

@@ -17,7 +17,7 @@ from search import open_engine
 from search.errors import NothingServes, UnknownName
 from search.standing import needs_rebuild
 from search.stepping import Advanced, Step, Stepper
-from search.taking_up import is_followed, take_up
+from search.taking_up import followed, take_up
 from views import VIEWS, View, kept, seeding, shelf
 from views.errors import BrokenView
 from views.kept import DamagedState, Kept, References
@@ -158,9 +158,7 @@ class CatchUp:
         """The kept state, made anew when there is none, or none of what serves goes on from it."""
         if self._kept is None:
             self._kept = kept.opened(self._path, self._log, self._references, self._tell)
-        if self._kept is not None and not any(
-            is_followed(self._kept, self._engine, about) for about in serving.values()
-        ):
+        if self._kept is not None and not followed(self._kept, self._engine, serving):
             self._close()
         if self._kept is None:
             newest = max(about.sequence for about in serving.values())
@@ -176,9 +174,9 @@ class CatchUp:
         """Take up what the state does not know; returns what is ahead of it, and how far it is."""
         for view in set(state.followed()) - set(serving):
             state.follow(view, None)
-        ahead = {}
+        ahead, known = {}, followed(state, self._engine, serving)
         for view, about in serving.items():
-            if is_followed(state, self._engine, about):
+            if view in known:
                 continue
             if about.sequence > state.sequence:
                 state.follow(view, None)

@@ -41,7 +41,11 @@ class Gap:
         references = the_newsroom(None)
         self._path.unlink(missing_ok=True)
         state = seeding.seeded(
-            self._path, log.at(self._build.sequence), references, self._build.memory_limit
+            self._path,
+            log.at(self._build.sequence),
+            references,
+            self._build.memory_limit,
+            views=self._build.directory.parent,
         )
         self._state = state
         for view in views:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,15 @@ def as_followed(engine: Engine, about: Generation) -> Followed:
     return Followed(about.generation, engine.identity, about.code_version)
 
 
-def is_followed(kept: Kept, engine: Engine, about: Generation) -> bool:
-    """Has this generation the documents whose digests are kept, or those of a step begun since?"""
-    if kept.followed().get(about.view) != as_followed(engine, about):
-        return False
-    return kept.sequence <= about.sequence <= (kept.pending or kept.sequence)
+def followed(kept: Kept, engine: Engine, serving: Mapping[str, Generation]) -> set[str]:
+    """The views whose generation has what is kept, or what a step begun since has written."""
+    known, sequence = kept.followed(), kept.sequence
+    last = kept.pending or sequence
+    return {
+        view
+        for view, about in serving.items()
+        if known.get(view) == as_followed(engine, about) and sequence <= about.sequence <= last
+    }
 
 
 def take_up(kept: Kept, view: View, about: Generation, home: Path | str, engine: Engine) -> None:

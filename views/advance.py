@@ -23,6 +23,7 @@ from views.folding import Folding
 from views.kept import Kept, References, documents_table, reading
 from views.lineage import completed
 from views.slices import Happened, Slice, Whole, WholeHappened
+from views.storage import quoted
 from views.view import View
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Advance:
         self._duck = kept.connection
         self._views = views
         self._digest = digest
-        self._references = references
+        self._fields = {field for fields in references.values() for field in fields}
         self._digests: dict[str, str] = {}
         self._folding = Folding(kept, references)
         self._slice, self._happened = Slice(kept), Happened(kept)
@@ -122,8 +123,7 @@ class Advance:
     def _look(self, views: Collection[str]) -> None:
         """Add the documents in whose lineage a changed entity is, as the state is now."""
         begin = "SELECT '' AS \"group\", id FROM changed"
-        fields = {field for fields in self._references.values() for field in fields}
-        small = neighbourhood.gathered(self._duck, begin, {"": fields})
+        small = neighbourhood.gathered(self._duck, begin, {"": self._fields})
         where = self._happened if small else self._whole_happened
         if small:
             self._slice.fill("near", "wanted")
@@ -171,8 +171,7 @@ class Advance:
         sql = self._sql(
             "documents", name, self._slice, lambda: completed(view, self._slice, self._keys())
         )
-        fields = {field for fields in self._references.values() for field in fields}
-        return {field for field in fields if f'"{field}"' in sql}
+        return {field for field in self._fields if f'"{field}"' in sql}
 
     def _roots(self, name: str) -> str:
         """For documents that are no entity's own: the entities they begin from."""
@@ -195,9 +194,8 @@ class Advance:
         self._make("differing", "FROM said EXCEPT FROM before")
         self._make("ceased", "SELECT id FROM before ANTI JOIN said USING (id)")
         path = folder / f"{view.name}.parquet"
-        quoted = str(path).replace("'", "''")
         written = self._duck.execute(
-            f"COPY (FROM made SEMI JOIN differing USING (id)) TO '{quoted}' (FORMAT parquet)"
+            f"COPY (FROM made SEMI JOIN differing USING (id)) TO '{quoted(path)}' (FORMAT parquet)"
         ).fetchone()
         gone = [key for (key,) in self._duck.execute("FROM ceased").fetchall()]
         for table in ("differing", "ceased"):

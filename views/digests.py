@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from views.kept import documents_table
+from views.storage import quoted
 
 if TYPE_CHECKING:
     from views.kept import Kept
@@ -21,7 +22,7 @@ def keep(kept: Kept, view: str, documents: Path, digest: str) -> None:
     """Keep the digest of each document of a Parquet file; ``digest`` is its SQL expression."""
     kept.connection.execute(
         f"CREATE OR REPLACE TABLE {documents_table(view)} AS SELECT id, {digest} AS digest"
-        f" FROM read_parquet('{_quoted(documents)}') AS documents ORDER BY id"
+        f" FROM read_parquet('{quoted(documents)}') AS documents ORDER BY id"
     )
 
 
@@ -44,13 +45,9 @@ def differing(
     table = documents_table(view)
     duck.execute(f"CREATE OR REPLACE TEMP TABLE differing AS FROM {table} EXCEPT FROM indexed")
     duck.execute(
-        f"COPY (FROM read_parquet('{_quoted(documents)}') SEMI JOIN differing USING (id))"
-        f" TO '{_quoted(to)}' (FORMAT parquet)"
+        f"COPY (FROM read_parquet('{quoted(documents)}') SEMI JOIN differing USING (id))"
+        f" TO '{quoted(to)}' (FORMAT parquet)"
     )
     gone = duck.execute(f"SELECT id FROM indexed ANTI JOIN {table} USING (id)").fetchall()
     duck.execute("DROP TABLE indexed")
     return [key for (key,) in gone]
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,9 +80,8 @@ def file(
     if built:
         yield built
         return
-    shelf.shelf(home).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".reading-", dir=shelf.shelf(home)) as directory:
-        yield _made(known, snapshot, Path(directory), keys)
+    with shelf.scratch(shelf.shelf(home)) as directory:
+        yield _made(known, snapshot, directory, keys)
 
 
 def _made(view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] | None) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,6 +80,7 @@ def explain(
     A kept build of that sequence has the entities ready; else they are folded from the log, and
     ``tell`` is told. Raises ``NoDocument`` when no event has to do with such a document.
 
+    >>> import tempfile
     >>> from event_log import NewEvent
     >>> home = tempfile.mkdtemp()
     >>> _ = open_log(home).append([NewEvent("tag/sea", "TagDefined", {"name": "Sea"})])
@@ -107,17 +107,9 @@ def explain(
 @contextmanager
 def _state(home: Path | str, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
     place = shelf.shelf(home)
-    kept = shelf.folded(place, snapshot)
-    if kept is not None:
-        with State(snapshot, kept) as state:
-            yield state
-        return
-    tell(f"no build of sequence {snapshot.sequence:,} is kept: folding the log up to there")
-    place.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=".reading-", dir=place) as folder,
-        State(snapshot, Path(folder) / "state") as state,
-    ):
+    if shelf.folded(place, snapshot) is None:
+        tell(f"no build of sequence {snapshot.sequence:,} is kept: folding the log up to there")
+    with shelf.state_folder(place, snapshot) as folder, State(snapshot, folder) as state:
         yield state
 
 

@@ -88,12 +88,10 @@ def _state(home: Path | str, log: EventLog, references: References, tell: Tell) 
         except StateHeld as error:
             tell(f"{error}; so this is made from the log")
         if found is None:
-            shelf.shelf(home).mkdir(parents=True, exist_ok=True)
-            folder = held.enter_context(
-                tempfile.TemporaryDirectory(prefix=".reading-", dir=shelf.shelf(home))
-            )
+            views = shelf.shelf(home)
+            folder = held.enter_context(shelf.scratch(views))
             tell(f"folding {log.head:,} events")
-            found = seeding.seeded(Path(folder) / kept.NAME, log.at(), references)
+            found = seeding.seeded(folder / kept.NAME, log.at(), references, views=views)
             for name in VIEWS:
                 found.connection.execute(
                     f"CREATE TABLE {kept.documents_table(name)} (id VARCHAR, digest VARCHAR)"

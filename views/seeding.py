@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from views import kept, shelf
+from views import kept, shelf, storage
 from views.durable import durably_rename
 from views.errors import NotWritten
 from views.kept import Kept, References
@@ -23,19 +22,21 @@ def seeded(
     snapshot: Snapshot,
     references: References,
     memory_limit: str | None = None,
+    views: Path | None = None,
 ) -> Kept:
     """The kept state as of a snapshot, made from the log, in the place of what is at ``path``.
 
-    The entities that a build of the same snapshot has folded are used again. The file appears
-    when it is whole.
+    The entities that a build of the same snapshot has folded are used again; the builds lie in
+    ``views``, or beside the file. The file appears when it is whole.
     """
     unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix=".reading-", dir=path.parent) as directory:
-            folded = shelf.folded(path.parent, snapshot) or Path(directory) / "state"
-            with State(snapshot, folded, memory_limit=memory_limit) as state:
-                _fill(state, unfinished, references)
+        with (
+            shelf.state_folder(views or path.parent, snapshot) as folder,
+            State(snapshot, folder, memory_limit=memory_limit) as state,
+        ):
+            _fill(state, unfinished, references)
         durably_rename(unfinished, path)
     except OSError as error:
         raise NotWritten(f"cannot write {path}: {error}. Make room and repeat") from error
@@ -46,8 +47,7 @@ def seeded(
 
 def _fill(state: State, path: Path, references: References) -> None:
     run = state.backend.raw_sql
-    quoted = str(path).replace("'", "''")
-    run(f"ATTACH '{quoted}' AS kept (STORAGE_VERSION 'latest')")
+    run(f"ATTACH '{storage.quoted(path)}' AS kept (STORAGE_VERSION 'latest')")
     for name in state.registry:
         made = state.backend.compile(state.entities(name).order_by("id"))
         run(f"CREATE TABLE kept.{kept.entity_table(name)} AS {made}")

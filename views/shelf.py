@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,27 +117,47 @@ def kept(views: Path, view: View, snapshot: Snapshot) -> Path | None:
     The digest tells a snapshot from one of another log that had as many events; that of the
     upcasters, from one whose old events were read otherwise.
     """
-    wanted = (snapshot.sequence, snapshot.digest, snapshot.upcast_digest)
-    for directory in reversed(builds(views)):
+    for directory in _of(views, snapshot):
         note, documents = directory / f"{view.name}.json", directory / f"{view.name}.parquet"
-        built = about(directory)
-        said = tuple(built.get(name) for name in ("sequence", "digest", "upcast"))
-        if said != wanted or not documents.exists():
+        if not documents.exists() or not note.exists():
             continue
-        if note.exists() and json.loads(note.read_text())["code_version"] == view.code_version:
+        if json.loads(note.read_text())["code_version"] == view.code_version:
             return documents
     return None
 
 
 def folded(views: Path, snapshot: Snapshot) -> Path | None:
     """The folder of the folded entities that a build of this snapshot has kept, if there is one."""
+    folders = (directory / "state" for directory in _of(views, snapshot))
+    return next((folder for folder in folders if folder.exists()), None)
+
+
+def _of(views: Path, snapshot: Snapshot) -> Iterator[Path]:
+    """The builds of a snapshot, the newest first."""
     wanted = (snapshot.sequence, snapshot.digest, snapshot.upcast_digest)
     for directory in reversed(builds(views)):
         built = about(directory)
-        said = tuple(built.get(name) for name in ("sequence", "digest", "upcast"))
-        if said == wanted and (directory / "state").exists():
-            return directory / "state"
-    return None
+        if tuple(built.get(name) for name in ("sequence", "digest", "upcast")) == wanted:
+            yield directory
+
+
+@contextmanager
+def scratch(views: Path) -> Iterator[Path]:
+    """A folder for what is needed for a moment; ``clear`` removes those of who was killed."""
+    views.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".reading-", dir=views) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def state_folder(views: Path, snapshot: Snapshot) -> Iterator[Path]:
+    """A folder for a ``State`` of a snapshot: that of a kept build, else one for the moment."""
+    kept = folded(views, snapshot)
+    if kept is not None:
+        yield kept
+        return
+    with scratch(views) as folder:
+        yield folder / "state"
 
 
 def clear(views: Path) -> None:

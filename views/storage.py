@@ -31,9 +31,8 @@ def write(backend: Backend, table: ir.Table, path: Path, order_by: str | None = 
     """
     ordered = table.order_by(order_by) if order_by else table
     with _appearing(path) as unfinished:
-        target = str(unfinished).replace("'", "''")
         copied = backend.raw_sql(
-            f"COPY ({backend.compile(ordered)}) TO '{target}' "
+            f"COPY ({backend.compile(ordered)}) TO '{quoted(unfinished)}' "
             f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {GROUP_LINES})"
         ).fetchone()
     return int(copied[0]) if copied else 0
@@ -55,6 +54,15 @@ def write_parts(backend: Backend, parts: Iterable[ir.Table], path: Path) -> int:
                 writer.write_batch(batch, row_group_size=GROUP_LINES)
                 written += len(batch)
     return written
+
+
+def quoted(path: Path) -> str:
+    """A path as it stands between the quotes of an SQL text.
+
+    >>> quoted(Path("ana's"))
+    "ana''s"
+    """
+    return str(path).replace("'", "''")
 
 
 @contextmanager
