@@ -7,10 +7,11 @@ writers stay open for the next step, as long as their generations serve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from search import layout, lines, segments
 from search.checkpoints import Checkpoint, Key
@@ -21,6 +22,11 @@ from search.generations import Generations
 from search.mapping import IndexMapping
 from search.writing import MUCH, Writer
 
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+SIDE_BY_SIDE = 8
+"""How many indexes are written at the same time: the most of it is waiting for the disk."""
+
 
 class Advancing:
     """The writers of one engine; one step at a time."""
@@ -30,21 +36,24 @@ class Advancing:
         self._indexes: dict[Key, tuple[IndexMapping, EmbeddedIndex]] = {}
         self._writers: dict[Key, Writer] = {}
 
-    def advance(self, sequence: int, changes: Sequence[Change]) -> dict[str, Generation]:
+    def advance(
+        self, sequence: int, generations: Mapping[str, int], changes: Iterable[Change]
+    ) -> dict[str, Generation]:
         """Bring finished generations to a later sequence; doing it again changes nothing.
 
         Raises ``NotIndexed`` when that cannot be written; then the step is to be done again.
         """
-        built = {x.view: self._generations.built(x.view, x.generation)[0] for x in changes}
-        written = [change for change in changes if change.documents or change.gone]
+        built = {
+            view: self._generations.built(view, number)[0] for view, number in generations.items()
+        }
         try:
-            self._all(self._put, written)
+            written = set(self._all(self._put, changes))
             with self._generations.checkpoints.moving():
-                self._all(lambda change: self._writers[_key(change)].commit(), written)
+                self._all(lambda key: self._writers[key].commit(), written)
                 there = self._generations.checkpoints.read()
                 moved = [
-                    self._checkpoint(change, sequence, there.get(_key(change)))
-                    for change in changes
+                    self._checkpoint(key, sequence, None if key in written else there.get(key))
+                    for key in generations.items()
                 ]
                 self._generations.checkpoints.move(moved)
         except (OSError, ValueError) as error:
@@ -60,27 +69,27 @@ class Advancing:
         self.let_go(lambda key: key in served)
         return {point.view: point.of(built[point.view]) for point in moved}
 
-    def _all(self, act: Callable[[Change], object], changes: Sequence[Change]) -> None:
-        """Do it for each, side by side; all have ended when this returns or raises."""
-        if changes:
-            with ThreadPoolExecutor(len(changes)) as pool:
-                for future in [pool.submit(act, change) for change in changes]:
-                    future.result()
+    def _all(self, act: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
+        """Do it for each as it comes, side by side; all have ended when this returns or raises."""
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            begun = [pool.submit(act, item) for item in items]
+        return [each.result() for each in begun]
 
-    def _put(self, change: Change) -> None:
+    def _put(self, change: Change) -> Key:
+        key = change.view, change.generation
         if change.documents is None:
-            self._writer(change, 0).take(change.gone)
-            return
+            self._writer(key, 0).take(change.gone)
+            return key
         with lines.opened(change.documents) as documents:
-            writer = self._writer(change, documents.metadata.num_rows)
+            writer = self._writer(key, documents.metadata.num_rows)
             writer.take(change.gone)
-            query = layout.query(self._indexes[_key(change)][0], documents.schema_arrow)
+            query = layout.query(self._indexes[key][0], documents.schema_arrow)
             for piece in lines.in_pieces(documents, query):
                 writer.put(piece)
+        return key
 
-    def _writer(self, change: Change, documents: int) -> Writer:
+    def _writer(self, key: Key, documents: int) -> Writer:
         """The open writer of a generation, or one that is opened now."""
-        key = _key(change)
         writer = self._writers.get(key)
         if writer and documents >= MUCH and not writer.for_much:
             self._writers.pop(key).close()
@@ -94,14 +103,14 @@ class Advancing:
             writer = self._writers[key] = Writer(self._indexes[key][1], documents)
         return writer
 
-    def _checkpoint(self, change: Change, sequence: int, before: Checkpoint | None) -> Checkpoint:
-        if before is not None and not change.documents and not change.gone:
-            return replace(before, sequence=sequence)
-        directory = self._generations.index(change.view, change.generation)
+    def _checkpoint(self, key: Key, sequence: int, unchanged: Checkpoint | None) -> Checkpoint:
+        if unchanged is not None:
+            return replace(unchanged, sequence=sequence)
+        (view, generation), directory = key, self._generations.index(*key)
         found = segments.read(directory)
         return Checkpoint(
-            view=change.view,
-            generation=change.generation,
+            view=view,
+            generation=generation,
             sequence=sequence,
             commit=found.commit,
             documents=found.documents,
@@ -124,7 +133,3 @@ class Advancing:
                 writer.close()
         self._writers.clear()
         self._indexes.clear()
-
-
-def _key(change: Change) -> Key:
-    return change.view, change.generation

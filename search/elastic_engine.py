@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -141,13 +141,15 @@ class ElasticsearchEngine:
         self._tried(lambda: self._indexes.note(replace(index, about=about)))
         return about
 
-    def advance(self, sequence: int, changes: Sequence[Change]) -> dict[str, Generation]:
+    def advance(
+        self, sequence: int, generations: Mapping[str, int], changes: Iterable[Change]
+    ) -> dict[str, Generation]:
         """Bring finished generations to a later sequence, in one step; by view, what they are."""
         from search.elastic_steps import Steps
 
         if self._steps is None:
             self._steps = Steps(self._cluster, self._indexes, self.letters, self._patience)
-        return self._steps.advance(sequence, changes)
+        return self._steps.advance(sequence, generations, changes)
 
     def close(self) -> None:
         """Keep no way open by which it is written."""

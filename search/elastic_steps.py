@@ -8,7 +8,7 @@ the cluster's state, and a late write of an earlier one has no name any more to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -45,15 +45,23 @@ class Steps:
         self._patience = patience
         self._ready: dict[Key, Index] = {}
 
-    def advance(self, sequence: int, changes: Sequence[Change]) -> dict[str, Generation]:
+    def advance(
+        self, sequence: int, generations: Mapping[str, int], changes: Iterable[Change]
+    ) -> dict[str, Generation]:
         """Bring finished generations to a later sequence; doing it again changes nothing.
 
         What is written has that sequence for its version, which is above that of all before.
         """
-        keys = [(change.view, change.generation) for change in changes]
+        keys, taken = list(generations.items()), []
+
+        def coming() -> Iterator[Change]:
+            for change in changes:
+                taken.append(change)
+                yield change
+
         if all(key in self._ready for key in keys):
             try:
-                return self._advance(sequence, changes, [self._ready.pop(key) for key in keys])
+                return self._advance(sequence, coming(), [self._ready.pop(key) for key in keys])
             except Refusal as refusal:
                 if refusal.kind not in FENCE_GONE:
                     raise
@@ -62,37 +70,43 @@ class Steps:
             self._ready.pop(key, None)
         tried = self._patience().tried
         found = [tried(partial(self._indexes.finished, *key)) for key in keys]
-        return self._advance(sequence, changes, tried(partial(self._indexes.fenced, found)))
+        indexes = tried(partial(self._indexes.fenced, found))
+        return self._advance(sequence, chain(taken.copy(), coming()), indexes)
 
     def close(self) -> None:
         """Keep no fence: the next step begins with new ones."""
         self._ready.clear()
 
     def _advance(
-        self, sequence: int, changes: Sequence[Change], indexes: Sequence[Index]
+        self, sequence: int, changes: Iterable[Change], indexes: Sequence[Index]
     ) -> dict[str, Generation]:
-        pairs = list(zip(changes, indexes, strict=True))
-        written = [(change, index) for change, index in pairs if change.documents or change.gone]
+        written = self._write_all(sequence, changes, {x.about.view: x for x in indexes})
         if written:
-            self._write_all(sequence, written)
+            names = ",".join(index.name for index in indexes if index.about.view in written)
+            self._patience().tried(lambda: self._cluster.ask("POST", f"/{names}/_refresh"))
         reached = self._patience().tried(lambda: self._indexes.reached(indexes, sequence))
         self._ready |= {(index.about.view, index.about.generation): index for index in reached}
         return {index.about.view: index.about for index in reached}
 
-    def _write_all(self, sequence: int, written: Sequence[tuple[Change, Index]]) -> None:
-        """Write what changed side by side, and let it be searched."""
+    def _write_all(
+        self, sequence: int, changes: Iterable[Change], indexes: Mapping[str, Index]
+    ) -> set[str]:
+        """Write what changed as it comes, side by side; returns the views that were written."""
+        written = []
         try:
-            with ThreadPoolExecutor(len(written)) as pool:
-                sent = [pool.submit(self._write, sequence, *pair) for pair in written]
+            with ThreadPoolExecutor(len(indexes)) as pool:
+                sent = []
+                for change in changes:
+                    written.append(change)
+                    sent.append(pool.submit(self._write, sequence, change, indexes[change.view]))
             for future in sent:
                 future.result()
-            for change, _ in written:
+            for change in written:
                 if self._letters.of(change.view, change.generation):
                     self._letters.forget(change.view, change.generation, _touched(change))
         finally:
             self._letters.keep()
-        names = ",".join(index.name for _, index in written)
-        self._patience().tried(lambda: self._cluster.ask("POST", f"/{names}/_refresh"))
+        return {change.view for change in written}
 
     def _write(self, sequence: int, change: Change, index: Index) -> None:
         rejects = Rejects(self._letters, replace(index.about, sequence=sequence))

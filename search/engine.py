@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,7 +30,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class Change:
-    """What a step changes in one generation; nothing, if it only comes to a later sequence."""
+    """What a step changes in one generation."""
 
     view: str
     generation: int
@@ -136,8 +136,13 @@ class Engine(Protocol):
     def refresh(self, view: str, generation: int, merge: bool = False) -> Generation:
         """Make all that was loaded durable and searchable, on request merged into one piece."""
 
-    def advance(self, sequence: int, changes: Sequence[Change]) -> dict[str, Generation]:
+    def advance(
+        self, sequence: int, generations: Mapping[str, int], changes: Iterable[Change]
+    ) -> dict[str, Generation]:
         """Bring finished generations to a later sequence, in one step; by view, what they are.
+
+        ``changes`` are of some of these views and not empty. They are taken one by one: each is
+        written while the next is made; when making one fails, so does the step.
 
         What changed is searchable when this returns. Doing the same step again changes nothing,
         wherever it was killed before. A dead letter of an earlier sequence can no longer be

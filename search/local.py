@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,13 +97,15 @@ class EmbeddedEngine:
         self._generations.note(about, mapping, files)
         return about
 
-    def advance(self, sequence: int, changes: Sequence[Change]) -> dict[str, Generation]:
+    def advance(
+        self, sequence: int, generations: Mapping[str, int], changes: Iterable[Change]
+    ) -> dict[str, Generation]:
         """Bring finished generations to a later sequence, in one step; by view, what they are."""
         from search.advancing import Advancing
 
         if self._steps is None:
             self._steps = Advancing(self._generations)
-        return self._steps.advance(sequence, changes)
+        return self._steps.advance(sequence, generations, changes)
 
     def close(self) -> None:
         """Close the writers that steps keep open."""

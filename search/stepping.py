@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,20 +104,23 @@ class Stepper:
             tempfile.TemporaryDirectory(prefix="stet-step-") as folder,
             self._advance.step(self._log, until, list(generations)) as step,
         ):
-            made = step.made(list(generations), Path(folder))
-            changes = [
-                _change(view, number, made.get(view)) for view, number in generations.items()
-            ]
-            self._engine.advance(until, changes)
+            made: list[Changed] = []
+            coming = step.made(list(generations), Path(folder))
+            self._engine.advance(until, generations, _changes(coming, generations, made))
         seconds = time.perf_counter() - started
-        views = tuple(_advanced(changed) for changed in made.values())
+        views = tuple(_advanced(changed) for changed in made)
         return Step(after, until, step.events, seconds, views, tuple(step.fan_out))
 
 
-def _change(view: str, generation: int, changed: Changed | None) -> Change:
-    if changed is None:
-        return Change(view, generation, None, ())
-    return Change(view, generation, changed.documents if changed.written else None, changed.gone)
+def _changes(
+    coming: Iterable[Changed], generations: Mapping[str, int], made: list[Changed]
+) -> Iterator[Change]:
+    """What an engine is told of what is made, as it is; all of it is put down in ``made``."""
+    for changed in coming:
+        made.append(changed)
+        if changed.written or changed.gone:
+            documents = changed.documents if changed.written else None
+            yield Change(changed.view, generations[changed.view], documents, changed.gone)
 
 
 def _advanced(changed: Changed) -> Advanced:

@@ -53,5 +53,6 @@ def take_up(kept: Kept, view: View, about: Generation, home: Path | str, engine:
             found = engine.digests(about.view, about.generation)
             path = Path(folder) / f"{view.name}.parquet"
             gone = digests.differing(kept, view.name, made, found, path)
-            engine.advance(kept.sequence, [Change(about.view, about.generation, path, gone)])
+            change = Change(about.view, about.generation, path, gone)
+            engine.advance(kept.sequence, {about.view: about.generation}, [change])
         kept.follow(view.name, as_followed(engine, about))

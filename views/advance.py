@@ -24,6 +24,7 @@ from views.kept import Kept, References, documents_table, reading
 from views.lineage import completed
 from views.slices import Happened, Slice, Whole, WholeHappened
 from views.storage import quoted
+from views.tables import temporary
 from views.view import View
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 Digest = Callable[["pa.Schema"], str]
 """Makes, for documents with such columns, the SQL expression of a document's digest."""
+DIGEST = '"digest of the document"'
+"""A column beside the fields of a document, named as no field is."""
 FAN_OUT = 1_000
 """Of so many changed entities it is told how many documents each is in."""
 
@@ -45,7 +48,7 @@ class Changed:
 
     view: str
     documents: Path
-    """The documents that are new or different, as Parquet."""
+    """The documents that are new or different, as Parquet; no file when there are none."""
     gone: list[str]
     """The ids of those that ceased."""
     touched: int
@@ -77,7 +80,8 @@ class Advance:
         self._make("near", "SELECT ''::VARCHAR AS id WHERE false")
         self._make("wanted", "FROM near")
         self._make("keys", "FROM near")
-        self._slice.fill("near", "wanted")
+        self._slice.fill("near")
+        self._slice.fill_texts("wanted")
 
     @contextmanager
     def step(self, log: EventLog, until: int, views: Collection[str]) -> Iterator[Step]:
@@ -116,17 +120,20 @@ class Advance:
             "touched",
             "SELECT ''::VARCHAR AS view, ''::VARCHAR AS id, ''::VARCHAR AS entity WHERE false",
         )
-        self._look(views)
         self._folding.fold()
-        self._look(views)
-
-    def _look(self, views: Collection[str]) -> None:
-        """Add the documents in whose lineage a changed entity is, as the state is now."""
         begin = "SELECT '' AS \"group\", id FROM changed"
         small = neighbourhood.gathered(self._duck, begin, {"": self._fields})
         where = self._happened if small else self._whole_happened
         if small:
-            self._slice.fill("near", "wanted")
+            self._slice.fill("near")
+        self._look(views, where)
+        self._folding.keep()
+        if small:
+            self._slice.renew(self._folding.categories)
+        self._look(views, where)
+
+    def _look(self, views: Collection[str], where: Whole) -> None:
+        """Add the documents in whose lineage a changed entity is, as the state is now."""
         for name in views:
             with _told_of(name):
                 made = partial(_touching, self._views[name], where)
@@ -145,8 +152,8 @@ class Advance:
 
     # their content
 
-    def made(self, names: Collection[str], folder: Path) -> dict[str, Changed]:
-        """Make the touched documents of views again; returns what has changed of each view."""
+    def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
+        """Make the touched documents of views again; gives what has changed, view by view."""
         self._make("keyed", "SELECT DISTINCT view, id FROM touched" + _among(names))
         self._make("wanted", "SELECT DISTINCT id FROM keyed")
         found = self._duck.execute("SELECT view, count(*) FROM keyed GROUP BY view").fetchall()
@@ -157,13 +164,14 @@ class Advance:
                 begin += self._roots(name)
                 along[name] = self._followed(name)
         small = neighbourhood.gathered(self._duck, begin, along)
-        self._slice.fill("near", "wanted")
-        made = {}
-        for name, touched in counts.items():
+        self._slice.fill("near")
+        self._slice.fill_texts("wanted")
+        # What takes longest comes first: an engine writes it while the others are made.
+        for name in sorted(counts, key=lambda name: (name in small, -counts[name])):
             where = self._slice if name in small else self._whole
             with _told_of(name):
-                made[name] = self._changed(self._views[name], where, folder, touched)
-        return made
+                changed = self._changed(self._views[name], where, folder, counts[name])
+            yield changed
 
     def _followed(self, name: str) -> set[str]:
         """The references that a view's expressions look at."""
@@ -185,29 +193,39 @@ class Advance:
 
     def _changed(self, view: View, where: Whole, folder: Path, touched: int) -> Changed:
         started = time.perf_counter()
+        kept, path = documents_table(view.name), folder / f"{view.name}.parquet"
         self._make("keys", f"SELECT id FROM keyed WHERE view = '{view.name}'")
         sql = self._sql("documents", view.name, where, lambda: completed(view, where, self._keys()))
-        self._make("made", sql)
-        kept, digest = documents_table(view.name), self._digest_of(view.name)
-        self._make("said", f"SELECT id, {digest} AS digest FROM made AS documents")
-        self._make("before", f"FROM {kept} SEMI JOIN keys USING (id)")
-        self._make("differing", "FROM said EXCEPT FROM before")
-        self._make("ceased", "SELECT id FROM before ANTI JOIN said USING (id)")
-        path = folder / f"{view.name}.parquet"
-        written = self._duck.execute(
-            f"COPY (FROM made SEMI JOIN differing USING (id)) TO '{quoted(path)}' (FORMAT parquet)"
-        ).fetchone()
-        gone = [key for (key,) in self._duck.execute("FROM ceased").fetchall()]
-        for table in ("differing", "ceased"):
-            self._duck.execute(f"DELETE FROM {kept} WHERE id IN (SELECT id FROM {table})")
-        self._duck.execute(f"INSERT INTO {kept} FROM differing")
-        (computed,) = self._duck.execute("SELECT count(*) FROM said").fetchone() or (0,)
-        seconds = time.perf_counter() - started
-        return Changed(view.name, path, gone, touched, computed, written[0], seconds)  # type: ignore[index]
+        digest = self._digest_of(view.name, sql)
+        computed = self._make(
+            "made", f"SELECT documents.*, {digest} AS {DIGEST} FROM ({sql}) AS documents"
+        )
+        self._make(
+            "before",
+            f"SELECT d.rowid AS line, d.id, d.digest FROM {kept} d"
+            " SEMI JOIN keys k ON d.key = hash(k.id) AND d.id = k.id",
+        )
+        same = f"ON before.id = made.id AND before.digest = made.{DIGEST}"
+        written = self._make("differing", f"SELECT made.id FROM made ANTI JOIN before {same}")
+        gone = self._duck.execute("SELECT id FROM before ANTI JOIN made USING (id)").fetchall()
+        if written:
+            self._duck.execute(
+                f"COPY (SELECT * EXCLUDE {DIGEST} FROM made SEMI JOIN differing USING (id))"
+                f" TO '{quoted(path)}' (FORMAT parquet)"
+            )
+        self._duck.execute(
+            f"DELETE FROM {kept} WHERE rowid IN (SELECT line FROM before ANTI JOIN made {same})"
+        )
+        self._duck.execute(
+            f"INSERT INTO {kept} SELECT hash(id) AS key, id, {DIGEST}"
+            " FROM made SEMI JOIN differing USING (id)"
+        )
+        ceased, seconds = [key for (key,) in gone], time.perf_counter() - started
+        return Changed(view.name, path, ceased, touched, computed, written, seconds)
 
-    def _digest_of(self, name: str) -> str:
+    def _digest_of(self, name: str, sql: str) -> str:
         if name not in self._digests:
-            made = self._duck.execute("FROM made LIMIT 0").to_arrow_table().schema
+            made = self._duck.execute(f"FROM ({sql}) LIMIT 0").to_arrow_table().schema
             self._digests[name] = self._digest(made)
         return self._digests[name]
 
@@ -222,8 +240,8 @@ class Advance:
         of = kind, where.name, known.documents, known.lineage, known.roots
         return compiled.sql(self._kept, of, expression)
 
-    def _make(self, table: str, query: str) -> None:
-        self._duck.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
+    def _make(self, table: str, query: str) -> int:
+        return temporary(self._duck, table, query)
 
 
 @contextmanager
@@ -241,7 +259,7 @@ def _told_of(view: str) -> Iterator[None]:
 
 def _touching(view: View, where: Entities) -> ir.Table:
     changed = where.backend.table("changed").select("entity")
-    return view.lineage(where).semi_join(changed, "entity").distinct()
+    return view.lineage(where, None).semi_join(changed, "entity").distinct()
 
 
 def _among(names: Collection[str]) -> str:
@@ -256,6 +274,6 @@ class Step:
     events: int
     fan_out: list[int]
 
-    def made(self, names: Collection[str], folder: Path) -> dict[str, Changed]:
-        """Make the touched documents of views again; returns what has changed of each view."""
+    def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
+        """Make the touched documents of views again; gives what has changed, view by view."""
         return self._advance.made(names, folder)

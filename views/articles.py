@@ -8,6 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from views.denormalize import (
+    chosen,
     in_position,
     itself,
     mentions,
@@ -109,10 +110,10 @@ def words(text: ir.Value) -> ir.Value:
     )
 
 
-def lineage(state: Entities) -> ir.Table:
+def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The article; its section, bylines, images, tags; the section's parent; photographers."""
-    articles, sections = state.entities("article"), state.entities("section")
-    images = state.entities("image")
+    articles = chosen(state.entities("article"), keys)
+    sections, images = state.entities("section"), state.entities("image")
     shown = referring(articles, "image_ids")
     photographers = referring(images, "photographer_id")
     parents = referring(sections, "parent_id")

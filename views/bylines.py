@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live byline; ``coauthors`` may be removed bylines, by their last name."""
-    articles, people = live(state.entities("article")), state.entities("byline")
+    people = state.entities("byline")
+    articles = live(state.naming("article", "byline_ids", keys))
     signed = mentioned_once(articles, "byline_ids")
     written = chosen(signed.select("article", id=signed.other), keys)
     dated = with_cards(written, articles)
@@ -67,9 +68,9 @@ def _together(written: ir.Table, signed: ir.Table) -> ir.Table:
     return pairs.filter(pairs.id != pairs.other).select("id", "other", "article")
 
 
-def lineage(state: Entities) -> ir.Table:
+def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The byline; the articles that name it; of the live ones the sections and co-authors."""
-    articles = state.entities("article")
+    articles = state.naming("article", "byline_ids", keys)
     written = naming(live(articles), "byline_ids")
     signed = mentioned_once(live(articles), "byline_ids")
     return ibis.union(

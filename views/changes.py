@@ -20,8 +20,13 @@ MARK = "="
 HASH_DIGITS = 20
 
 
-def changes(events: ir.Table, category: Category) -> ir.Table:
-    """The events with ``changes``, ``labels`` (the fields, in words), and ``title`` as of then."""
+def told(events: ir.Table, category: Category) -> ir.Table:
+    """The events of a category with what ``changes`` and ``titles`` are shown from.
+
+    ``told`` is the list of changes with their texts still marked, and ``title`` what the entity
+    was called then, marked too. Both are shown when the categories are together: a query that did
+    it for each of them would take longer to plan than to run.
+    """
     names = category.fields.names
     marked = events.select(
         *(name for name in events.columns if name not in {*names, "cleared"}),
@@ -34,20 +39,25 @@ def changes(events: ir.Table, category: Category) -> ir.Table:
             for name in names
         }
     )
-    told = compared.mutate(told=_told(compared, category))
-    return told.mutate(
-        changes=told.told.map(
-            lambda change: ibis.struct(
-                {
-                    "field": change["field"],
-                    "old": _shown(change["old"], change["skipped"]),
-                    "new": _shown(change["new"], change["skipped"]),
-                }
-            )
-        ),
-        labels=told.told.map(lambda change: change["label"]),
-        title=_title(told, category),
+    return compared.mutate(told=_told(compared, category), title=_title(compared, category))
+
+
+def changes(told: ir.Value) -> ir.Value:
+    """The list of changes as people read it: ``field``, ``old``, ``new``."""
+    return told.map(
+        lambda change: ibis.struct(
+            {
+                "field": change["field"],
+                "old": _shown(change["old"], change["skipped"]),
+                "new": _shown(change["new"], change["skipped"]),
+            }
+        )
     )
+
+
+def titles(told: ir.Table) -> ir.Value:
+    """What the entities were called then, or their streams."""
+    return ibis.coalesce(_shown(told.title, len(MARK)), told.stream)
 
 
 def label(field: str) -> str:
@@ -78,13 +88,12 @@ def _change(events: ir.Table, category: Category, name: str) -> ir.Value:
 
 
 def _title(events: ir.Table, category: Category) -> ir.Value:
-    """What the entity is called: the first string that its creating type requires."""
+    """What the entity is called, marked: the first string that its creating type requires."""
     creating = [t for t in category.types if t.effect is Effect.CREATES]
     for name in (name for event_type in creating for name in event_type.required):
         if category.fields.field(name).type == "string":
-            current = ibis.coalesce(events[f"{name}_new"], events[f"{name}_old"])
-            return ibis.coalesce(_shown(current, len(MARK)), events.stream)
-    return events.stream
+            return ibis.coalesce(events[f"{name}_new"], events[f"{name}_old"])
+    return ibis.null("string")
 
 
 def _written(events: ir.Table, category: Category, name: str) -> ir.Value:

@@ -21,8 +21,15 @@ PAIRS_AT_ONCE = 50_000
 def keep(kept: Kept, view: str, documents: Path, digest: str) -> None:
     """Keep the digest of each document of a Parquet file; ``digest`` is its SQL expression."""
     kept.connection.execute(
-        f"CREATE OR REPLACE TABLE {documents_table(view)} AS SELECT id, {digest} AS digest"
-        f" FROM read_parquet('{quoted(documents)}') AS documents ORDER BY id"
+        f"CREATE OR REPLACE TABLE {documents_table(view)} AS SELECT hash(id) AS key, id,"
+        f" {digest} AS digest FROM read_parquet('{quoted(documents)}') AS documents ORDER BY key"
+    )
+
+
+def keep_none(kept: Kept, view: str) -> None:
+    """Keep that a view has no documents."""
+    kept.connection.execute(
+        f"CREATE TABLE {documents_table(view)} (key UBIGINT, id VARCHAR, digest VARCHAR)"
     )
 
 
@@ -43,7 +50,10 @@ def differing(
         duck.execute("INSERT INTO indexed SELECT id, digest FROM coming")
         duck.unregister("coming")
     table = documents_table(view)
-    duck.execute(f"CREATE OR REPLACE TEMP TABLE differing AS FROM {table} EXCEPT FROM indexed")
+    duck.execute(
+        "CREATE OR REPLACE TEMP TABLE differing AS"
+        f" SELECT id, digest FROM {table} EXCEPT FROM indexed"
+    )
     duck.execute(
         f"COPY (FROM read_parquet('{quoted(documents)}') SEMI JOIN differing USING (id))"
         f" TO '{quoted(to)}' (FORMAT parquet)"

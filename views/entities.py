@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from views.denormalize import referring
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend
@@ -23,6 +25,8 @@ class Entities(ABC):
 
     backend: Backend
     registry: Registry
+    few = False
+    """Are these only some? Then leaving out more of them is not worth a query's while."""
 
     @abstractmethod
     def entities(self, category: str) -> ir.Table:
@@ -39,6 +43,19 @@ class Entities(ABC):
         Joined by ``<field>_sequence`` it is fetched once, however often views use the entity. Only
         an entity's own document may show its text.
         """
+
+    def naming(self, category: str, field: str, keys: ir.Table | None) -> ir.Table:
+        """The entities of a category that name one of the keys in a field, at least.
+
+        For a few pages it spares most of the archive. All entities when there are no keys.
+        """
+        entities = self.entities(category)
+        if keys is None or self.few:
+            return entities
+        if not entities[field].type().is_array():
+            return entities.semi_join(keys, entities[field] == keys.id)
+        pairs = referring(entities, field)
+        return entities.semi_join(pairs.semi_join(keys, pairs.entity == keys.id), "id")
 
     def sequences(self) -> ir.Table:
         """Every entity of every category with the sequence of its last event."""

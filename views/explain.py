@@ -118,7 +118,7 @@ def _entities(state: State, view: View, document: str) -> list[str]:
     event = OF_AN_EVENT.fullmatch(document)
     if view.name == "history":
         return [event["stream"]] if event else []
-    pairs = view.lineage(state)
+    pairs = view.lineage(state, None)
     found = pairs.filter(pairs.id == document).select("entity").distinct().to_pyarrow()
     return [entity for entity in found.column("entity").to_pylist() if entity is not None]
 

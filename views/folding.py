@@ -16,7 +16,7 @@ from event_log.category import ENVELOPE, Category, Effect
 from event_log.reading import schema
 from views import compiled
 from views.fold import fold, wide
-from views.kept import Kept, References, entity_table, pairs, text_table
+from views.kept import SIDES, Kept, References, entity_table, pairs, text_table
 
 if TYPE_CHECKING:
     from event_log import EventLog
@@ -76,15 +76,42 @@ class Folding:
         self.take(schema(self._kept.registry).empty_table(), self.categories)
 
     def fold(self) -> None:
-        """Fold the events of the step onto the entities, and keep who names whom."""
+        """Fold the events of the step onto the entities: in ``folded_<category>`` they are as new.
+
+        Kept are the old ones still; but who names whom now is known already, beside who did.
+        """
+        for name in self.categories:
+            self._make(f"folded_{name}", self._folded(self._kept.registry[name]))
+        naming = {
+            name: self._references[name] for name in self.categories if name in self._references
+        }
+        folded = {name: f"folded_{name}" for name in naming}
+        self._make("naming", pairs(folded, self._kept.registry, naming))
+        self._make(
+            "named",
+            "SELECT n.source, n.target, n.field FROM names n"
+            " SEMI JOIN changed c ON n.key = hash(c.id) AND n.source = c.id",
+        )
+        for table, known in SIDES.items():
+            self._duck.execute(
+                f"INSERT INTO {table} BY NAME SELECT *, hash({known}) AS key"
+                " FROM (FROM naming EXCEPT FROM named)"
+            )
+
+    def keep(self) -> None:
+        """Keep the entities as they are now, in the place of what they were."""
         for name in self.categories:
             category, table = self._kept.registry[name], entity_table(name)
-            self._make(f"folded_{name}", self._folded(category))
             for field in wide(category):
                 self._keep_text(category, field)
             self._duck.execute(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
             self._duck.execute(f"INSERT INTO {table} BY NAME FROM folded_{name}")
-        self._keep_names()
+        self._make("unnamed", "FROM named EXCEPT FROM naming")
+        for table, known in SIDES.items():
+            self._duck.execute(
+                f"DELETE FROM {table} WHERE key IN (SELECT hash({known}) FROM unnamed)"
+                " AND (source, target, field) IN (FROM unnamed)"
+            )
 
     def _folded(self, category: Category) -> str:
         events = f"events_{category.name}"
@@ -103,21 +130,6 @@ class Folding:
             f'INSERT INTO {table} SELECT n.sequence, n."{field}" FROM new_{category.name} n'
             f" SEMI JOIN folded_{category.name} f ON n.sequence = f.{last}"
         )
-
-    def _keep_names(self) -> None:
-        naming = {
-            name: self._references[name] for name in self.categories if name in self._references
-        }
-        now = pairs({name: f"folded_{name}" for name in naming}, self._kept.registry, naming)
-        before = "SELECT source, target, field FROM names SEMI JOIN changed ON source = changed.id"
-        self._make("naming", now)
-        self._make("named", before)
-        for table in ("names", "named_by"):
-            self._duck.execute(
-                f"DELETE FROM {table} WHERE (source, target, field) IN"
-                " (FROM named EXCEPT FROM naming)"
-            )
-            self._duck.execute(f"INSERT INTO {table} BY NAME (FROM naming EXCEPT FROM named)")
 
     def _make(self, table: str, query: str) -> None:
         self._duck.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")

@@ -8,9 +8,9 @@ import ibis
 import ibis.expr.types as ir
 
 from event_log.category import Category
-from views.changes import changes
+from views.changes import changes, titles, told
 from views.denormalize import chosen
-from views.sentences import summary
+from views.sentences import done, summary
 from views.view import View
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ ENVELOPE = [
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per event; its id is the stream and the version, ``article/1@3``."""
     categories = state.registry.values()
-    return ibis.union(*(_told(state, category, keys) for category in categories))
+    events = ibis.union(*(_told(state, category, keys) for category in categories))
+    said = summary(events, titles(events))
+    return events.select("id", *ENVELOPE, changes=changes(events.told), summary=said)
 
 
 def _told(state: Entities, category: Category, keys: ir.Table | None) -> ir.Table:
@@ -39,17 +41,16 @@ def _told(state: Entities, category: Category, keys: ir.Table | None) -> ir.Tabl
     if keys is not None:
         streams = keys.select(stream=keys.id.re_replace("@[0-9]+$", "")).distinct()
         events = events.semi_join(streams, "stream")
-    told = changes(events, category)
-    return chosen(
-        told.select(_id(told), *ENVELOPE, changes=told.changes, summary=summary(told, category)),
-        keys,
-    )
+    events = told(events, category)
+    events = events.select(_id(events), *ENVELOPE, "told", "title", **done(events, category))
+    return chosen(events, keys)
 
 
-def lineage(state: Entities) -> ir.Table:
+def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The stream that the event belongs to."""
     tables = [state.events(name) for name in state.registry]
-    return ibis.union(*(events.select(_id(events), entity=events.stream) for events in tables))
+    pairs = (events.select(_id(events), entity=events.stream) for events in tables)
+    return chosen(ibis.union(*pairs), keys)
 
 
 def _id(events: ir.Table) -> ir.Value:

@@ -51,13 +51,13 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     )
 
 
-def lineage(state: Entities) -> ir.Table:
+def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The image, its photographer, and the articles that name it."""
-    images = state.entities("image")
+    images = chosen(state.entities("image"), keys)
     return ibis.union(
         itself(images),
         referring(images, "photographer_id"),
-        naming(state.entities("article"), "image_ids"),
+        chosen(naming(state.entities("article"), "image_ids"), keys),
     )
 
 

@@ -9,8 +9,8 @@ searches meanwhile reads the log, or the index.
 
     entity_<category>            the fold of the category, as ``views.fold.fold`` gives it
     text_<category>_<field>      long prose by the sequence of the event that gave it
-    named_by, names              which entity names which, sorted by either side
-    document_<view>              by document its digest, as of the state's sequence
+    named_by, names              which entity names which, sorted by the hash of either side
+    document_<view>              by document its digest, as of the state's sequence, sorted by hash
     about, followed              what all of it is as of, and which generations hold the documents
 """
 
@@ -39,7 +39,7 @@ from views.state import THREADS
 if TYPE_CHECKING:
     from event_log import EventLog, Registry
 
-FORMAT = 2
+FORMAT = 3
 """Raise with every change of the tables, or of the fold."""
 NAME = "state.duckdb"
 REFUSED = re.compile(r"(?i)could not (write|fsync|truncate)|no space left|file too large")
@@ -51,6 +51,8 @@ DAMAGES = (
     duckdb.InternalException,
     duckdb.CatalogException,
 )
+SIDES = {"named_by": "target", "names": "source"}
+"""The side that each of the two tables of references is asked for; ``key`` is its hash."""
 References = Mapping[str, Mapping[str, str]]
 """By category, the fields that name other entities, and the category that each names."""
 Tell = Callable[[str], None]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from views.denormalize import chosen
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -19,9 +21,7 @@ def completed(view: View, state: Entities, keys: ir.Table | None = None) -> ir.T
     documents = view.documents(state, keys)
     if "sequence" in documents.columns:
         return documents
-    pairs = view.lineage(state)
-    if keys is not None:
-        pairs = pairs.semi_join(keys, "id")
+    pairs = chosen(view.lineage(state, keys), keys)
     entities = state.sequences()
     made_from = pairs.join(entities.select("sequence", entity=entities.id), "entity")
     last = made_from.group_by(document=made_from.id).agg(sequence=made_from.sequence.max())

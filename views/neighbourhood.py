@@ -12,6 +12,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from views.kept import SIDES
+from views.tables import temporary
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -39,33 +42,30 @@ def gathered(
         'CREATE OR REPLACE TEMP TABLE along AS SELECT unnest(?) AS "group", unnest(?) AS field',
         [groups or [""], fields or [""]],
     )
-    duck.execute(
-        f'CREATE OR REPLACE TEMP TABLE around AS SELECT DISTINCT "group", id FROM ({begin})'
-    )
-    for reference, known, found in (
-        ("named_by", "target", "source"),
-        ("names", "source", "target"),
-    ):
-        duck.execute("CREATE OR REPLACE TEMP TABLE frontier AS FROM around")
-        for _ in range(MOST_HOPS):
-            _leave_out_large(duck, most)
-            duck.execute(
-                "CREATE OR REPLACE TEMP TABLE frontier AS "
-                f'SELECT DISTINCT f."group", n.{found} AS id FROM {reference} n JOIN frontier f'
-                f' ON n.{known} = f.id SEMI JOIN along l ON l."group" = f."group"'
-                f' AND l.field = n.field ANTI JOIN around a ON a."group" = f."group"'
-                f" AND a.id = n.{found}"
-            )
-            (count,) = duck.execute("INSERT INTO around FROM frontier").fetchone() or (0,)
-            if not count:
+    held = temporary(duck, "around", f'SELECT DISTINCT "group", id, 0 AS hops FROM ({begin})')
+    for reference, known in SIDES.items():
+        found, last = "source" if known == "target" else "target", 0
+        duck.execute("UPDATE around SET hops = 0")
+        while held and last < MOST_HOPS:
+            if held > most:
+                held = _without_large(duck, most)
+            more = duck.execute(
+                f'INSERT INTO around SELECT DISTINCT f."group", n.{found}, f.hops + 1'
+                f" FROM {reference} n JOIN around f ON n.key = hash(f.id) AND n.{known} = f.id"
+                ' SEMI JOIN along l ON l."group" = f."group" AND l.field = n.field'
+                f' ANTI JOIN around a ON a."group" = f."group" AND a.id = n.{found}'
+                f" WHERE f.hops = {last}"
+            ).fetchone()
+            if not more or not more[0]:
                 break
-    duck.execute("CREATE OR REPLACE TEMP TABLE near AS SELECT DISTINCT id FROM around")
+            held, last = held + more[0], last + 1
+    temporary(duck, "near", "SELECT DISTINCT id FROM around")
     return {group for (group,) in duck.execute('SELECT DISTINCT "group" FROM around').fetchall()}
 
 
-def _leave_out_large(duck: DuckDBPyConnection, most: int) -> None:
-    """Take out the groups that have become too large."""
-    counted = 'SELECT "group" FROM around GROUP BY "group" HAVING count(*) > ?'
-    for (group,) in duck.execute(counted, [most]).fetchall():
-        for table in ("around", "frontier"):
-            duck.execute(f'DELETE FROM {table} WHERE "group" = ?', [group])
+def _without_large(duck: DuckDBPyConnection, most: int) -> int:
+    """Take out the groups that have become too large, and say how many lines are left."""
+    large = 'SELECT "group" FROM around GROUP BY "group" HAVING count(*) > ?'
+    duck.execute(f'DELETE FROM around WHERE "group" IN ({large})', [most])
+    (left,) = duck.execute("SELECT count(*) FROM around").fetchone() or (0,)
+    return int(left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from event_log.supposing import supposed
-from views import VIEWS, kept, seeding, shelf
+from views import VIEWS, digests, kept, seeding, shelf
 from views.advance import Advance, Digest
 from views.kept import DamagedState, Kept, References, StateHeld
 from views.log import the_newsroom
@@ -55,11 +56,11 @@ def preview(
         views = [name for name in known if state.has_digests(name)]
         advance = Advance(state, known, references, digest)
         with advance.supposing(events, views) as step, tempfile.TemporaryDirectory() as folder:
-            made = step.made(views, Path(folder))
+            made = list(step.made(views, Path(folder)))
             started = time.perf_counter()  # from here on, as if it had been done before
-            step.made(views, Path(folder))
+            deque(step.made(views, Path(folder)), maxlen=0)
         seconds = time.perf_counter() - started
-        counts = {name: changed.written + len(changed.gone) for name, changed in made.items()}
+        counts = {changed.view: changed.written + len(changed.gone) for changed in made}
         found = {name: count for name, count in counts.items() if count}
         return Preview(state.sequence, found, seconds)
 
@@ -93,8 +94,6 @@ def _state(home: Path | str, log: EventLog, references: References, tell: Tell) 
             tell(f"folding {log.head:,} events")
             found = seeding.seeded(folder / kept.NAME, log.at(), references, views=views)
             for name in VIEWS:
-                found.connection.execute(
-                    f"CREATE TABLE {kept.documents_table(name)} (id VARCHAR, digest VARCHAR)"
-                )
+                digests.keep_none(found, name)
         held.callback(found.close)
         yield found

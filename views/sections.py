@@ -39,8 +39,10 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     Its articles are its own and those of all its sub-sections, ``DEPTH`` levels down. A closed
     sub-section is no child any more, but articles that still name it count further up.
     """
-    articles, everything = live(state.entities("article")), state.entities("section")
-    held = _held(chosen(_below(everything), keys), articles)
+    everything = state.entities("section")
+    below = _below(everything, keys)
+    articles = live(_filed(state, below, keys))
+    held = _held(below, articles)
     signed = mentioned_once(articles, "byline_ids")
     counts = held.group_by("id").agg(article_count=held.count())
     sections = visible(state, "section", keys)
@@ -61,9 +63,9 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     )
 
 
-def _below(sections: ir.Table) -> ir.Table:
-    """Pairs ``id, entity`` of each section and itself and what lies below it, each once."""
-    level = itself(sections)
+def _below(sections: ir.Table, keys: ir.Table | None) -> ir.Table:
+    """Pairs ``id, entity`` of a section and itself and what lies below it, each once."""
+    level = itself(chosen(sections, keys))
     levels = [level]
     parents = sections.select(entity=sections.parent_id, child=sections.id)
     for _ in range(DEPTH):
@@ -71,6 +73,12 @@ def _below(sections: ir.Table) -> ir.Table:
         level = down.select("id", entity=down.child)
         levels.append(level)
     return ibis.union(*levels, distinct=True)
+
+
+def _filed(state: Entities, below: ir.Table, keys: ir.Table | None) -> ir.Table:
+    """The articles of the sections below these keys; all articles when there are no keys."""
+    sections = None if keys is None else below.select(id=below.entity)
+    return state.naming("article", "section_id", sections)
 
 
 def _held(below: ir.Table, articles: ir.Table) -> ir.Table:
@@ -84,10 +92,11 @@ def _children(sections: ir.Table) -> ir.Table:
     return gathered(pairs.filter(pairs.id.notnull()), "children", NAMED, ["other"])
 
 
-def lineage(state: Entities) -> ir.Table:
+def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The section, its parent, all below it, their articles, and who signed the live ones."""
-    articles, sections = state.entities("article"), state.entities("section")
-    below = _below(sections)
+    sections = state.entities("section")
+    below = _below(sections, keys)
+    articles = _filed(state, below, keys)
     filed = articles.select(id=articles.section_id, entity=articles.id)
     signed = referring(live(articles), "byline_ids")
     return ibis.union(

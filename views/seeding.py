@@ -58,8 +58,9 @@ def _fill(state: State, path: Path, references: References) -> None:
         run(f"CREATE TABLE kept.{table} AS {state.backend.compile(text)}")
     tables = {name: f"kept.{kept.entity_table(name)}" for name in state.registry}
     pairs = kept.pairs(tables, state.registry, references)
-    run(f"CREATE TABLE kept.named_by AS SELECT target, source, field FROM ({pairs}) ORDER BY ALL")
-    run(f"CREATE TABLE kept.names AS SELECT source, target, field FROM ({pairs}) ORDER BY ALL")
+    for table, known in kept.SIDES.items():
+        keyed = f"SELECT hash({known}) AS key, source, target, field FROM ({pairs})"
+        run(f"CREATE TABLE kept.{table} AS {keyed} ORDER BY ALL")
     run(
         "CREATE TABLE kept.followed"
         " (view VARCHAR, generation BIGINT, engine VARCHAR, code_version BIGINT)"

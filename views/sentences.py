@@ -10,25 +10,31 @@ import ibis.expr.types as ir
 from event_log.category import Category, Effect, EventType
 
 
-def summary(events: ir.Table, category: Category) -> ir.Value:
-    """The sentence for each event that ``views.changes.changes`` has told.
+def done(events: ir.Table, category: Category) -> dict[str, ir.Value]:
+    """What an event's type says: its ``verb``, and whether it is ``creating``, ``revising``."""
+    creating, revising = (
+        events.type.isin(category.types_that(effect)) for effect in (Effect.CREATES, Effect.REVISES)
+    )
+    verbs = ibis.cases(*((events.type == t.name, verb(t, category)) for t in category.types))
+    return {"verb": verbs, "creating": creating, "revising": revising}
+
+
+def summary(told: ir.Table, title: ir.Value) -> ir.Value:
+    """The sentence for each event, from its ``told`` changes and what was ``done``.
 
     ``Published “A Whale Is Seen”``, or when it is known who: ``ana revised headline and body of
     “A Whale Is Seen”``.
     """
-    quoted = ibis.literal(" “") + events.title + ibis.literal("”")
-    creating, revising = (
-        events.type.isin(category.types_that(effect)) for effect in (Effect.CREATES, Effect.REVISES)
-    )
+    quoted = ibis.literal(" “") + title + ibis.literal("”")
+    labels = told.told.map(lambda change: change["label"])
     fields = ibis.ifelse(
-        revising & (events.labels.length() > 0),
-        ibis.literal(" ") + _enumerated(events.labels) + ibis.literal(" of"),
+        told.revising & (labels.length() > 0),
+        ibis.literal(" ") + _enumerated(labels) + ibis.literal(" of"),
         "",
     )
-    again = ibis.ifelse(creating & (events.version > 1), " again", "")
-    verbs = [verb(event_type, category) for event_type in category.types]
-    anonymous = _by_type(events, category, [word[:1].upper() + word[1:] for word in verbs])
-    by_someone = events.actor + ibis.literal(" ") + _by_type(events, category, verbs)
+    again = ibis.ifelse(told.creating & (told.version > 1), " again", "")
+    anonymous = told.verb.left(1).upper() + told.verb.substr(1)
+    by_someone = told.actor + ibis.literal(" ") + told.verb
     return ibis.coalesce(by_someone, anonymous) + fields + quoted + again
 
 
@@ -38,11 +44,6 @@ def verb(event_type: EventType, category: Category) -> str:
     if len(words) > 1 and words[0].lower() == category.name:
         words = words[1:]
     return " ".join(words).lower()
-
-
-def _by_type(events: ir.Table, category: Category, words: list[str]) -> ir.Value:
-    pairs = zip(category.types, words, strict=True)
-    return ibis.cases(*((events.type == kind.name, word) for kind, word in pairs))
 
 
 def _enumerated(labels: ir.Value) -> ir.Value:

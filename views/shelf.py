@@ -8,13 +8,14 @@ A directory holds ``build.json`` from its first moment on, and for each view tha
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from views.view import View
 
 ABOUT = "build.json"
+TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
+"""How it is said that another has a name already, who may have left it since."""
 KEPT = 3
 """Finished builds that are kept: the last ones."""
 QUIET_SECONDS = 600
@@ -74,8 +77,8 @@ def place(views: Path, build_id: str | None, snapshot: Snapshot, created_at: str
         directory = views / f"{number:06d}"
         try:
             prepared.rename(directory)
-        except OSError:
-            if not directory.exists():
+        except OSError as error:
+            if error.errno not in TAKEN:
                 raise
             number += 1
             continue
@@ -89,8 +92,15 @@ def place(views: Path, build_id: str | None, snapshot: Snapshot, created_at: str
 
 def find(views: Path, build_id: str) -> Path | None:
     """The first directory that was begun with this id, if there is one."""
-    matching = (path for path in builds(views) if about(path)["build_id"] == build_id)
+    matching = (path for path, said in _told(builds(views)) if said["build_id"] == build_id)
     return next(matching, None)
+
+
+def _told(directories: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The builds with what they say; without those that were given up since they were seen."""
+    for directory in directories:
+        with suppress(FileNotFoundError):
+            yield directory, about(directory)
 
 
 def about(directory: Path) -> dict[str, Any]:
@@ -135,8 +145,7 @@ def folded(views: Path, snapshot: Snapshot) -> Path | None:
 def _of(views: Path, snapshot: Snapshot) -> Iterator[Path]:
     """The builds of a snapshot, the newest first."""
     wanted = (snapshot.sequence, snapshot.digest, snapshot.upcast_digest)
-    for directory in reversed(builds(views)):
-        built = about(directory)
+    for directory, built in _told(reversed(builds(views))):
         if tuple(built.get(name) for name in ("sequence", "digest", "upcast")) == wanted:
             yield directory
 

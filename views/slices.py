@@ -6,6 +6,7 @@ hold changes: so an expression is compiled once for all steps.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import ibis.expr.types as ir
@@ -44,6 +45,7 @@ class Slice(Whole):
     """The entities of a neighbourhood, and the texts of those whose documents are wanted."""
 
     name = "slice"
+    few = True
 
     def __init__(self, kept: Kept) -> None:
         super().__init__(kept)
@@ -57,8 +59,8 @@ class Slice(Whole):
         """The long prose of the entities whose documents are wanted."""
         return self.backend.table(f"slice_{text_table(category, field)}")
 
-    def fill(self, near: str, wanted: str) -> None:
-        """Hold the entities of the table ``near``, and the texts of the table ``wanted``, by id."""
+    def fill(self, near: str) -> None:
+        """Hold the entities of the table ``near``, by id."""
         for category in self.registry:
             table = entity_table(category)
             self._duck.execute(
@@ -66,6 +68,16 @@ class Slice(Whole):
                 f" FROM {table} WHERE rowid IN"
                 f" (SELECT e.rowid FROM {table} e SEMI JOIN {near} USING (id))"
             )
+
+    def renew(self, categories: Collection[str]) -> None:
+        """Hold the entities that changed as the step has folded them."""
+        for category in categories:
+            table = f"slice_{entity_table(category)}"
+            self._duck.execute(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
+            self._duck.execute(f"INSERT INTO {table} BY NAME FROM folded_{category}")
+
+    def fill_texts(self, wanted: str) -> None:
+        """Hold the texts of the entities of the table ``wanted`` that are held, by id."""
         for category, field in texts(self.registry):
             table = text_table(category, field)
             self._duck.execute(

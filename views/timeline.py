@@ -61,11 +61,11 @@ def _dated(articles: ir.Table) -> ir.Table:
     )
 
 
-def lineage(state: Entities) -> ir.Table:
+def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The articles that are dated on the day, and the sections of the live ones."""
     articles = state.entities("article")
-    dated = _dated(articles)
-    shown = _dated(live(articles))
+    dated = chosen(_dated(articles), keys)
+    shown = chosen(_dated(live(articles)), keys)
     return ibis.union(
         dated.select("id", entity=dated.article),
         through(shown.select("id", entity=shown.article), referring(live(articles), "section_id")),
@@ -75,8 +75,10 @@ def lineage(state: Entities) -> ir.Table:
 def roots(state: Entities, keys: ir.Table) -> ir.Table:
     """The articles that are dated on these days."""
     articles = state.entities("article")
-    days = keys.select(day=keys.id.cast("date"))
-    return articles.semi_join(days, articles.published_at.date() == days.day).select("id")
+    days = keys.select(begins=keys.id.cast("timestamp('UTC')"))
+    days = days.mutate(ends=days.begins + ibis.interval(days=1))
+    dated = [articles.published_at >= days.begins, articles.published_at < days.ends]
+    return articles.join(days, dated).select("id")
 
 
 VIEW = View(

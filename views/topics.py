@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live tag; ``related`` leaves out tags that were removed."""
-    articles, tags = live(state.entities("article")), state.entities("tag")
+    tags = state.entities("tag")
+    articles = live(state.naming("article", "tag_ids", keys))
     tagged = mentioned_once(articles, "tag_ids")
     about = chosen(tagged.select("article", id=tagged.other), keys)
     removed = tags.filter(~tags.live).select(other=tags.id)
@@ -44,9 +45,9 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     return topics.select("id", "name", "kind", "article_count", "latest", "related")
 
 
-def lineage(state: Entities) -> ir.Table:
+def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The tag; the articles that name it; the tags beside it in the live ones."""
-    articles = state.entities("article")
+    articles = state.naming("article", "tag_ids", keys)
     tagged = mentioned_once(live(articles), "tag_ids")
     beside = tagged.select(id=tagged.article, entity=tagged.other)
     return ibis.union(

@@ -17,8 +17,9 @@ class View:
     """One denormalized reading of the log.
 
     ``documents(state, keys)`` gives one line per document: ``id`` first, then the view's fields.
-    ``keys`` is ``None`` for all documents, or a table with one column ``id``. ``lineage(state)``
-    gives the pairs ``(id, entity)``: the document's id, and a stream that it was made from.
+    ``keys`` is ``None`` for all documents, or a table with one column ``id``. ``lineage(state,
+    keys)`` gives the pairs ``(id, entity)`` of these documents at least: the document's id, and a
+    stream that it was made from.
 
     The rest declares how the documents are found, by paths into them (``bylines.name`` is the
     ``name`` of each of the structs in ``bylines``):
@@ -42,7 +43,7 @@ class View:
     name: str
     code_version: int
     documents: Callable[[Entities, ir.Table | None], ir.Table]
-    lineage: Callable[[Entities], ir.Table]
+    lineage: Callable[[Entities, ir.Table | None], ir.Table]
     title: str
     text: Mapping[str, tuple[str, ...]]
     filters: Mapping[str, str] = field(default_factory=dict)

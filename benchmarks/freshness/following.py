@@ -25,7 +25,7 @@ from search import Query, open_engine
 from search.waiting import wait
 from views.log import open_log
 
-POLL = 0.005
+POLL = 0.03
 A_SECOND = 500
 AT_ONCE = 20
 """Events of one append: a feed comes in small batches."""

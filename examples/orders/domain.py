@@ -28,9 +28,11 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     return orders.filter(orders.live).select("id", "item", "quantity")
 
 
-def lineage(state: Entities) -> ir.Table:
+def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """An order's document is made from that order alone."""
     orders = state.entities("order")
+    if keys is not None:
+        orders = orders.semi_join(keys, "id")
     return orders.select("id", entity="id")
 
 

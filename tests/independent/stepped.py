@@ -53,9 +53,13 @@ class Stepped:
     def step(self, until: int, fail: bool = False) -> None:
         """One step; one that fails does so when the engine has it, and it is to be repeated."""
         with self.advance.step(self.log, until, VIEW_NAMES) as step:
-            self.made = step.made(VIEW_NAMES, self.folder)
-            for name, changed in self.made.items():
-                documents = pq.read_table(changed.documents).to_pylist()
+            self.made = {}
+            for changed in step.made(VIEW_NAMES, self.folder):
+                name = changed.view
+                self.made[name] = changed
+                documents = []
+                if changed.written:
+                    documents = pq.read_table(changed.documents).to_pylist()
                 assert len(documents) == changed.written
                 assert changed.touched >= changed.computed
                 self.documents[name].update({d["id"]: d for d in documents})

@@ -97,6 +97,14 @@ def newsroom(stepped: Stepped) -> Stepped:
     return stepped
 
 
+def advanced(engine: Any, sequence: int, changes: Sequence[Change]) -> dict[str, Any]:
+    """One step of the generations of these changes."""
+    generations = {change.view: change.generation for change in changes}
+    written = [change for change in changes if change.documents or change.gone]
+    moved: dict[str, Any] = engine.advance(sequence, generations, iter(written))
+    return moved
+
+
 def both(newsroom: Stepped) -> list[Change]:
     return [
         newsroom.change("articles", [newsroom.story("article/1", "Ship")], ["article/2"]),
@@ -106,36 +114,36 @@ def both(newsroom: Stepped) -> list[Change]:
 
 def test_one_step_brings_several_views_to_a_later_sequence(newsroom: Stepped) -> None:
     changes = both(newsroom)
-    moved = newsroom.engine.advance(25, changes)
+    moved = advanced(newsroom.engine, 25, changes)
     assert {view: moved[view].sequence for view in moved} == dict.fromkeys(BOTH, 25)
     newsroom.is_at(25)
     assert newsroom.archive.ids("ship") == ["article/1"]
     assert newsroom.archive.ids("bo", view="bylines") == ["byline/1"]
-    newsroom.engine.advance(25, changes)  # a second time changes nothing
+    advanced(newsroom.engine, 25, changes)  # a second time changes nothing
     newsroom.is_at(25)
 
 
 def test_a_step_that_changes_nothing_says_that_it_was_made(newsroom: Stepped) -> None:
     for sequence in (11, 12):
-        newsroom.engine.advance(sequence, [Change(view, 1) for view in BOTH])
+        advanced(newsroom.engine, sequence, [Change(view, 1) for view in BOTH])
         newsroom.is_at(sequence)
-    newsroom.engine.advance(
-        13, [newsroom.change("articles", gone=["article/0"]), Change("bylines", 1)]
+    advanced(
+        newsroom.engine, 13, [newsroom.change("articles", gone=["article/0"]), Change("bylines", 1)]
     )
     newsroom.is_at(13)
 
 
 def test_a_view_that_is_not_in_a_step_stays(newsroom: Stepped) -> None:
-    newsroom.engine.advance(25, [newsroom.change("articles", [newsroom.story("article/7")])])
+    advanced(newsroom.engine, 25, [newsroom.change("articles", [newsroom.story("article/7")])])
     served = newsroom.engine.serving()
     assert {view: served[view].sequence for view in BOTH} == {"articles": 25, "bylines": 10}
 
 
 def test_many_documents_are_a_step_like_few(newsroom: Stepped) -> None:
     many = [newsroom.story(f"article/{n}", f"Ship {n}") for n in range(2 * MUCH)]
-    newsroom.engine.advance(20, both(newsroom))
-    newsroom.engine.advance(30, [newsroom.change("articles", many), Change("bylines", 1)])
-    newsroom.engine.advance(40, both(newsroom))
+    advanced(newsroom.engine, 20, both(newsroom))
+    advanced(newsroom.engine, 30, [newsroom.change("articles", many), Change("bylines", 1)])
+    advanced(newsroom.engine, 40, both(newsroom))
     served = newsroom.engine.serving()["articles"]
     assert (served.sequence, served.documents) == (40, len(newsroom.held["articles"]))
     whole = newsroom.archive.write("articles", list(newsroom.held["articles"].values()), "whole")
@@ -144,32 +152,32 @@ def test_many_documents_are_a_step_like_few(newsroom: Stepped) -> None:
 
 def test_a_generation_that_is_not_there_takes_no_step(newsroom: Stepped) -> None:
     with pytest.raises(DamagedIndex, match="generation 7 of bylines is gone or unfinished"):
-        newsroom.engine.advance(25, [Change("articles", 1), Change("bylines", 7)])
+        advanced(newsroom.engine, 25, [Change("articles", 1), Change("bylines", 7)])
     newsroom.is_at(10)
 
 
 def test_rolling_back_leads_to_a_generation_at_its_own_sequence(newsroom: Stepped) -> None:
-    newsroom.engine.advance(25, both(newsroom))
+    advanced(newsroom.engine, 25, both(newsroom))
     newsroom.archive.build([newsroom.story("article/new")], generation=3)
     newsroom.engine.promote({"articles": 3})
-    newsroom.engine.advance(40, [Change("articles", 3), Change("bylines", 1)])
+    advanced(newsroom.engine, 40, [Change("articles", 3), Change("bylines", 1)])
     assert newsroom.engine.serving()["articles"].sequence == 40
     newsroom.engine.roll_back()
     served = newsroom.engine.serving()
     assert {view: served[view].sequence for view in BOTH} == {"articles": 25, "bylines": 40}
     assert newsroom.archive.ids("ship") == ["article/1"]
-    newsroom.engine.advance(
-        41, [newsroom.change("articles", gone=["article/0"]), Change("bylines", 1)]
+    advanced(
+        newsroom.engine, 41, [newsroom.change("articles", gone=["article/0"]), Change("bylines", 1)]
     )
     newsroom.is_at(41)
 
 
 def test_steps_go_on_after_the_engine_was_closed(newsroom: Stepped) -> None:
-    newsroom.engine.advance(25, both(newsroom))
+    advanced(newsroom.engine, 25, both(newsroom))
     newsroom.engine.close()
     newsroom.engine.close()
-    newsroom.engine.advance(
-        26, [newsroom.change("articles", gone=["article/0"]), Change("bylines", 1)]
+    advanced(
+        newsroom.engine, 26, [newsroom.change("articles", gone=["article/0"]), Change("bylines", 1)]
     )
     newsroom.is_at(26)
 
@@ -209,7 +217,7 @@ def test_any_steps_give_what_was_built_at_once(stepped: Stepped, steps: list[Any
             )
         ]
         for _ in range(2 if step["again"] else 1):
-            stepped.engine.advance(sequence, changes)
+            advanced(stepped.engine, sequence, changes)
         if step["closed"]:
             stepped.engine.close()
     stepped.is_at(first + len(steps))
@@ -240,7 +248,9 @@ CHILD = """
             return real(*given, **named)
         setattr(owner, name, dying)
     for sequence, changes in json.loads(Path(steps).read_text()):
-        engine.advance(sequence, [Change(v, n, p and Path(p), gone) for v, n, p, gone in changes])
+        changes = [Change(v, n, p and Path(p), gone) for v, n, p, gone in changes]
+        generations = {change.view: change.generation for change in changes}
+        engine.advance(sequence, generations, [c for c in changes if c.documents or c.gone])
         print(sequence, flush=True)
 """
 
@@ -301,7 +311,7 @@ def test_a_step_that_is_killed_anywhere_is_made_by_making_it_again(
         assert killed.returncode == -9, where
         newsroom.archive.ask("whale")  # who reads goes on
         assert newsroom.engine.serving()["articles"].sequence == sequence - 1
-        newsroom.engine.advance(sequence, changes)
+        advanced(newsroom.engine, sequence, changes)
         newsroom.is_at(sequence)
         newsroom.engine.close()
 
@@ -372,24 +382,24 @@ def test_who_searches_never_writes_and_who_closed_lets_others_write(
     another = EmbeddedEngine(tmp_path, views)
     change = newsroom.change("articles", [newsroom.story("article/1", "Ship")])
     another.search(Query("whale"))
-    newsroom.engine.advance(11, [change])
+    advanced(newsroom.engine, 11, [change])
     another.search(Query("whale"))
     with pytest.raises(NotIndexed, match="another process writes"):
-        another.advance(12, [change])
+        advanced(another, 12, [change])
     assert another.serving()["articles"].sequence == 11
     newsroom.engine.close()
-    another.advance(12, [change])
+    advanced(another, 12, [change])
     assert another.search(Query("ship")).sequence == 12
 
 
 @only_embedded
 def test_writers_go_with_the_generations_that_they_write(newsroom: Stepped) -> None:
-    newsroom.engine.advance(11, both(newsroom))
+    advanced(newsroom.engine, 11, both(newsroom))
     newsroom.archive.build([newsroom.story("article/1")], generation=2)
     newsroom.engine.promote({"articles": 2})
-    newsroom.engine.advance(12, [Change("articles", 2), Change("bylines", 1)])
+    advanced(newsroom.engine, 12, [Change("articles", 2), Change("bylines", 1)])
     assert set(newsroom.engine._steps._writers) == {("bylines", 1)}
-    newsroom.engine.advance(13, [Change("articles", 2, gone=["article/1"])])
+    advanced(newsroom.engine, 13, [Change("articles", 2, gone=["article/1"])])
     assert set(newsroom.engine._steps._writers) == {("bylines", 1), ("articles", 2)}
 
 
@@ -412,7 +422,7 @@ def test_merges_in_the_background_are_no_damage(newsroom: Stepped, tmp_path: Pat
         reader = pool.submit(read)
         for sequence in range(11, 71):
             story = newsroom.story("article/1", f"At {sequence}")
-            newsroom.engine.advance(sequence, [newsroom.change("articles", [story])])
+            advanced(newsroom.engine, sequence, [newsroom.change("articles", [story])])
             merged = merged or len(segments.read(folder).deletions) < min(8, sequence - 10)
         stop.set()
     opened = reader.result()
@@ -426,7 +436,7 @@ def test_merges_in_the_background_are_no_damage(newsroom: Stepped, tmp_path: Pat
 def test_a_damaged_index_is_told_after_steps_too(
     newsroom: Stepped, tmp_path: Path, damage: str
 ) -> None:
-    newsroom.engine.advance(11, both(newsroom))
+    advanced(newsroom.engine, 11, both(newsroom))
     newsroom.engine.close()
     index = tmp_path / "index"
     paths = [*index.glob(damage), *(index / "000001" / "articles").glob(damage)]
@@ -452,10 +462,10 @@ def test_a_step_that_cannot_be_written_changes_nothing(
     with monkeypatch.context() as patched:
         patched.setattr("search.writing.Writer.commit", full)
         with pytest.raises(NotIndexed, match=r"No space left on device\. Make room, and repeat"):
-            newsroom.engine.advance(11, changes)
+            advanced(newsroom.engine, 11, changes)
     assert newsroom.archive.ids("ship") == []
     assert newsroom.engine.serving()["articles"].sequence == 10
-    newsroom.engine.advance(11, changes)
+    advanced(newsroom.engine, 11, changes)
     newsroom.is_at(11)
 
 
@@ -463,7 +473,7 @@ def test_a_step_that_cannot_be_written_changes_nothing(
 def test_checkpoints_of_generations_that_are_gone_are_forgotten(
     newsroom: Stepped, tmp_path: Path
 ) -> None:
-    newsroom.engine.advance(11, both(newsroom))
+    advanced(newsroom.engine, 11, both(newsroom))
     for generation in range(2, 6):
         for view in BOTH:
             newsroom.archive.build([], generation, view)
@@ -479,7 +489,7 @@ def test_checkpoints_of_generations_that_are_gone_are_forgotten(
 def test_a_step_that_was_made_and_not_heard_is_made_once(
     newsroom: Stepped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newsroom.engine.advance(11, both(newsroom))
+    advanced(newsroom.engine, 11, both(newsroom))
     ask = Cluster.ask
     unheard: list[str] = []
 
@@ -492,7 +502,7 @@ def test_a_step_that_was_made_and_not_heard_is_made_once(
 
     monkeypatch.setattr(Cluster, "ask", deaf)
     changes = [newsroom.change("articles", gone=["article/4"]), Change("bylines", 1)]
-    newsroom.engine.advance(12, changes)
+    advanced(newsroom.engine, 12, changes)
     assert unheard
     newsroom.is_at(12)
 
@@ -504,11 +514,11 @@ def test_a_step_goes_on_after_a_replay_took_its_way_to_write(
     bad = {**story("article/bad"), "section": {"id": "section/1", "name": "x" * 40_000}}
     changes = [newsroom.change("articles", [bad]), Change("bylines", 1)]
     for _ in range(2):
-        newsroom.engine.advance(11, changes)
+        advanced(newsroom.engine, 11, changes)
     assert newsroom.engine.rejected("articles", 1) == {"article/bad"}
     assert len(newsroom.engine.letters.letters("articles", 1)) == 1
     another = ElasticsearchEngine(newsroom.archive.home, newsroom.engine._connection)
     another.replay("articles", 1)
-    newsroom.engine.advance(12, [newsroom.change("articles", [story("article/bad", "Good")])])
+    advanced(newsroom.engine, 12, [newsroom.change("articles", [story("article/bad", "Good")])])
     assert newsroom.engine.rejected("articles", 1) == set()
     assert newsroom.archive.ids("good") == ["article/bad"]

@@ -256,7 +256,7 @@ def test_a_replay_later_than_versions_are_remembered_resurrects_nothing(
     name = f"{newsroom.prefix}-articles-000001"
     cluster.ask("PUT", f"/{name}/_settings", {"index": {"gc_deletes": "1s"}})
     before = written_by(cluster, name)
-    newsroom.engine.advance(20, [Change("articles", 1, gone=["article/1"])])
+    newsroom.engine.advance(20, {"articles": 1}, [Change("articles", 1, gone=["article/1"])])
     late = {"index": {"_id": "article/1", "version": 5, "version_type": "external"}}
     was = {"id": "article/1", "headline": "Back from the dead"}
     at_once = bulk(cluster, written_by(cluster, name), late, was)

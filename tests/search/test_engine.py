@@ -308,7 +308,7 @@ def test_a_generation_is_brought_to_a_later_sequence(
     changed = write(archive.home / "changed.parquet", [after[0], after[-1]])
     for _ in range(2):  # a second time changes nothing
         change = Change("articles", 1, changed, ["article/1"])
-        assert archive.engine.advance(25, [change])["articles"].sequence == 25
+        assert archive.engine.advance(25, {"articles": 1}, [change])["articles"].sequence == 25
         (about,) = archive.engine.generations()
         assert (about.sequence, about.documents) == (25, 6)
     archive.engine.promote({"articles": 1})

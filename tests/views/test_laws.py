@@ -167,7 +167,7 @@ def test_the_lineage_names_only_entities_and_covers_every_document(events):
     with State(log.at()) as state:
         known = set(plainly_folded(log, len(events)))
         for view in VIEW_NAMES:
-            pairs = VIEWS[view].lineage(state).to_pyarrow().to_pylist()
+            pairs = VIEWS[view].lineage(state, None).to_pyarrow().to_pylist()
             covered = {pair["id"] for pair in pairs if pair["entity"] in known}
             assert set(documents(state, view)) <= covered
 
@@ -178,5 +178,5 @@ def test_a_view_is_an_expression_that_spark_could_run_too(view, newsroom):
     import ibis
 
     state = newsroom.state()
-    for table in (VIEWS[view].documents(state, None), VIEWS[view].lineage(state)):
+    for table in (VIEWS[view].documents(state, None), VIEWS[view].lineage(state, None)):
         assert "SELECT" in ibis.to_sql(table, dialect="pyspark")
