@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,6 +109,12 @@ class CatchUp:
     def sequence(self) -> int:
         """The sequence through which everything is caught up; 0 before the first step."""
         return self._kept.sequence if self._kept else 0
+
+    def prepare(self) -> None:
+        """After a step: do at once what a later one would have to do when it comes."""
+        if self._stepper is not None:
+            with suppress(DamagedState), kept.reading():  # a step says it
+                self._stepper.prepare([x for x in self._known if x not in self.needs_rebuild])
 
     def step(self, until: int | None = None) -> Step | None:
         """One step towards a sequence, or the head; none when all is there already.

@@ -69,6 +69,8 @@ class Follow:
 
     def __iter__(self) -> Iterator[Step]:
         """The steps, as they are done; ends when it is stopped."""
+        yield from self._steps()
+        self._catch_up.prepare()
         while not self._stopped:
             yield from self._steps()
             self._subscription.reset(self._catch_up.sequence + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +93,10 @@ class Stepper:
     def next(self, until: int) -> int:
         """The sequence that the next step goes to; a step that was begun is repeated exactly."""
         return self._kept.pending or min(until, self._kept.sequence + MOST_EVENTS)
+
+    def prepare(self, views: Collection[str]) -> None:
+        """Do what the first step of these views would have to do once."""
+        self._advance.prepare(views)
 
     def step(self, until: int, generations: Mapping[str, int]) -> Step:
         """Fold the events up to a sequence, and write what that changes into the generations.

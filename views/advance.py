@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -136,10 +136,9 @@ class Advance:
         """Add the documents in whose lineage a changed entity is, as the state is now."""
         for name in views:
             with _told_of(name):
-                made = partial(_touching, self._views[name], where)
-                pairs = self._sql("lineage", name, where, made)
                 self._duck.execute(
-                    f"INSERT INTO touched SELECT '{name}', id, entity FROM ({pairs})"
+                    f"INSERT INTO touched SELECT '{name}', id, entity"
+                    f" FROM ({self._lineage(name, where)})"
                 )
 
     def fan_out(self) -> list[int]:
@@ -175,18 +174,14 @@ class Advance:
 
     def _followed(self, name: str) -> set[str]:
         """The references that a view's expressions look at."""
-        view = self._views[name]
-        sql = self._sql(
-            "documents", name, self._slice, lambda: completed(view, self._slice, self._keys())
-        )
+        sql = self._documents(name, self._slice)
         return {field for field in self._fields if f'"{field}"' in sql}
 
     def _roots(self, name: str) -> str:
         """For documents that are no entity's own: the entities they begin from."""
-        view = self._views[name]
-        if view.roots is None:
+        roots = self._views[name].roots
+        if roots is None:
             return ""
-        roots = view.roots
         self._make("keys", f"SELECT id FROM keyed WHERE view = '{name}'")
         sql = self._sql("roots", name, self._whole, lambda: roots(self._whole, self._keys()))
         return f" UNION ALL SELECT '{name}', id FROM ({sql})"
@@ -195,7 +190,7 @@ class Advance:
         started = time.perf_counter()
         kept, path = documents_table(view.name), folder / f"{view.name}.parquet"
         self._make("keys", f"SELECT id FROM keyed WHERE view = '{view.name}'")
-        sql = self._sql("documents", view.name, where, lambda: completed(view, where, self._keys()))
+        sql = self._documents(view.name, where)
         digest = self._digest_of(view.name, sql)
         computed = self._make(
             "made", f"SELECT documents.*, {digest} AS {DIGEST} FROM ({sql}) AS documents"
@@ -230,6 +225,23 @@ class Advance:
         return self._digests[name]
 
     # helpers
+
+    def prepare(self, views: Collection[str]) -> None:
+        """Compile what steps of these views run, so that the first one does not wait for it."""
+        self._folding.prepare()
+        for name in views:
+            with suppress(BrokenView), _told_of(name):  # a step says it
+                self._lineage(name, self._happened)
+                self._lineage(name, self._whole_happened)
+                for where in (self._slice, self._whole):
+                    self._digest_of(name, self._documents(name, where))
+
+    def _lineage(self, name: str, where: Whole) -> str:
+        return self._sql("lineage", name, where, partial(_touching, self._views[name], where))
+
+    def _documents(self, name: str, where: Whole) -> str:
+        view = self._views[name]
+        return self._sql("documents", name, where, lambda: completed(view, where, self._keys()))
 
     def _keys(self) -> ir.Table:
         return self._kept.backend.table("keys")

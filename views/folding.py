@@ -113,6 +113,11 @@ class Folding:
                 " AND (source, target, field) IN (FROM unnamed)"
             )
 
+    def prepare(self) -> None:
+        """Compile the folds."""
+        for category in self._kept.registry.values():
+            self._folded(category)
+
     def _folded(self, category: Category) -> str:
         events = f"events_{category.name}"
         return compiled.sql(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_HOPS = 12
 """More than any chain of references that a view follows."""
-MOST_ENTITIES = 20_000
+MOST_ENTITIES = 2_000
 """A larger neighbourhood is not gathered: then reading all entities is as quick."""
 
 

@@ -98,25 +98,39 @@ def report(folder: Path, docs: Path, sizes: list[int], seconds: float) -> str:
     """All tables; ``sizes`` ascend. The plots go to ``docs``."""
     found, homes = {}, {}
     lines: list[str] = []
+    for line in _measured(folder, docs, sizes, seconds, found, homes):
+        print(line, file=sys.stderr, flush=True)
+        lines.append(line)
+    head = [f"{machine()}; archives of {', '.join(f'{n:,}' for n in sizes)} articles:", ""]
+    head += ["| what | target | measured |", "|---|---|---|", *lines, ""]
+    return "\n".join([*head, *renamed(found)]) + "\n"
+
+
+def _measured(
+    folder: Path,
+    docs: Path,
+    sizes: list[int],
+    seconds: float,
+    found: dict[int, list[dict[str, float]]],
+    homes: dict[int, Path],
+) -> Iterator[str]:
+    """The lines of the first table, one by one; the renames are put into ``found``."""
     for articles in sizes:
         homes[articles], rebuilt = archive(folder, articles)
         found[articles] = asked("renames", homes[articles])
     small, large = sizes[0], sizes[-1]
     plots.renames(found, docs / "freshness-renames.png")
-    lines += latencies("embedded", asked("following", "latency", homes[large], SAMPLES))
-    lines += on_elasticsearch(homes[sizes[(len(sizes) - 1) // 2]])
-    lines.append(smallest(found))
+    yield from latencies("embedded", asked("following", "latency", homes[large], SAMPLES))
+    yield from on_elasticsearch(homes[sizes[(len(sizes) - 1) // 2]])
+    yield smallest(found)
     seen = asked("following", "sustained", homes[large], seconds)
     plots.sustained(seen, docs / "freshness-sustained.png")
-    lines.append(kept_up(seen))
-    lines.append(crossed(asked("crossing", homes[small])))
-    lines += [line for name in CORPORA if (line := real(folder, name))]
+    yield kept_up(seen)
+    yield crossed(asked("crossing", homes[small]))
+    yield from (line for name in CORPORA if (line := real(folder, name)))
     what = f"peak memory of a rebuild of {large:,} articles"
-    lines.append(f"| {what} | under 4 GB | {rebuilt.peak:,.0f} MB ({rebuilt.seconds:.0f} s) |")
-    lines.append(tight(homes[large]))
-    head = [f"{machine()}; archives of {', '.join(f'{n:,}' for n in sizes)} articles:", ""]
-    head += ["| what | target | measured |", "|---|---|---|", *lines, ""]
-    return "\n".join([*head, *renamed(found)]) + "\n"
+    yield f"| {what} | under 4 GB | {rebuilt.peak:,.0f} MB ({rebuilt.seconds:.0f} s) |"
+    yield tight(homes[large])
 
 
 def tight(home: Path) -> str:

@@ -15,7 +15,7 @@ from event_log import NewEvent
 from search import catch_up, rebuild
 from views.log import open_log
 
-SHARES = (0.01, 0.03, 0.1, 0.3)
+SHARES = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,12 @@ from search.waiting import wait
 from views.log import open_log
 
 POLL = 0.03
+"""Seconds between two questions: asking takes from what answers."""
+GIVEN_UP = 60
 A_SECOND = 500
+A_DAY = 1_000
+"""Events that are dated within a day: four hundred of them are articles."""
+LATER = datetime(2026, 1, 2, tzinfo=UTC)
 AT_ONCE = 20
 """Events of one append: a feed comes in small batches."""
 
@@ -65,6 +71,10 @@ def latency(home: Path, samples: int) -> list[dict[str, Any]]:
             query = Query(word) if kind != "retract" else Query("", filters={"id": [event.stream]})
             while (engine.search(query).total == 0) != (kind == "retract"):
                 time.sleep(POLL)
+                if time.perf_counter() - began > GIVEN_UP:
+                    raise SystemExit(
+                        f"{event} is not found {GIVEN_UP} seconds after it was appended"
+                    )
             found.append({"kind": kind, "ms": (time.perf_counter() - began) * 1000})
             time.sleep(0.1)
     return found
@@ -102,7 +112,7 @@ def sustained(home: Path, seconds: float) -> list[dict[str, float]]:
     """Append so many events a second, and look at the lag and at the follower's memory."""
     log, engine = open_log(home), open_engine(home)
     chance = random.Random(2)  # noqa: S311 - it must be repeatable, not secret
-    seen = []
+    known, seen = published(log), []
     with followed(home) as process:
         first, began = log.head + 1, time.monotonic()
         looked, sent = began, 0
@@ -110,7 +120,7 @@ def sustained(home: Path, seconds: float) -> list[dict[str, float]]:
         while (now := time.monotonic()) - began < seconds:
             if sent / A_SECOND > now - began:
                 time.sleep(sent / A_SECOND - (now - began))
-            log.append([_some(chance, sent + n) for n in range(AT_ONCE)])
+            log.append([_some(chance, known, sent + n) for n in range(AT_ONCE)])
             sent += AT_ONCE
             moments.append(time.monotonic())
             if now - looked >= 1:
@@ -128,20 +138,18 @@ def sustained(home: Path, seconds: float) -> list[dict[str, float]]:
     return seen
 
 
-def _some(chance: random.Random, number: int) -> NewEvent:
+def _some(chance: random.Random, known: list[str], number: int) -> NewEvent:
     """One of what a newsroom says most: an article, its revision, a picture."""
     if number % 5 < 2:
-        said: dict[str, Any] = {
-            "headline": f"News {number}",
-            "published_at": "2026-01-02T03:04:05Z",
-        }
+        published = LATER + timedelta(days=number / A_DAY)
+        said: dict[str, Any] = {"headline": f"News {number}", "published_at": published}
         said |= {"body": "It happened. " * 100, "section_id": "section/world"}
         said |= {"byline_ids": [f"byline/{chance.randint(1, 200)}"]}
         said |= {"tag_ids": [f"tag/{chance.randint(1, 60)}"]}
         return NewEvent(f"article/s{time.time_ns()}-{number}", "ArticlePublished", said)
     if number % 5 < 4:
-        article = f"article/{chance.randint(1, 20_000)}"
-        return NewEvent(article, "ArticleRevised", {"kicker": f"Update {number}"})
+        revised = {"kicker": f"Update {number}"}
+        return NewEvent(chance.choice(known), "ArticleRevised", revised)
     said = {"url": f"https://example.org/{number}.jpg", "caption": f"Picture {number}"}
     return NewEvent(f"image/s{time.time_ns()}-{number}", "ImageAdded", said)
 
