@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from search.engine import Engine, Generation
 
 Tell = Callable[[str], None]
-REBUILD_SHARE = 0.1
-"""From about this share of the log on, a rebuild is as quick as catching up: an estimate."""
+REBUILD_SHARE = 0.4
+"""From about this share of the log on, a rebuild is as quick as catching up.
+
+Measured on 30,000 articles (README, "Freshness"): 0.8 ms for an event that is caught up, 0.35 ms
+for one that is rebuilt.
+"""
 
 
 @dataclass(frozen=True)

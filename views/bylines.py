@@ -17,7 +17,6 @@ from views.denormalize import (
     naming,
     through,
     visible,
-    with_cards,
     with_lists,
 )
 from views.view import View
@@ -30,21 +29,20 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live byline; ``coauthors`` may be removed bylines, by their last name."""
     people = state.entities("byline")
     articles = live(state.naming("article", "byline_ids", keys))
-    signed = mentioned_once(articles, "byline_ids")
-    written = chosen(signed.select("article", id=signed.other), keys)
-    dated = with_cards(written, articles)
-    totals = dated.group_by("id").agg(
-        article_count=dated.count(),
-        first_published_at=dated.published_at.min(),
-        last_published_at=dated.published_at.max(),
+    signed = mentioned_once(articles, "byline_ids", "published_at", "section_id")
+    written = chosen(signed.select("article", "published_at", "section_id", id=signed.other), keys)
+    totals = written.group_by("id").agg(
+        article_count=written.count(),
+        first_published_at=written.published_at.min(),
+        last_published_at=written.published_at.max(),
     )
-    filed = written.join(articles.select(article=articles.id, other=articles.section_id), "article")
+    filed = written.filter(written.section_id.notnull()).select("id", other="section_id")
     bylines = visible(state, "byline", keys).left_join(totals, "id")
     bylines = bylines.mutate(article_count=bylines.article_count.fill_null(0))
     bylines = with_lists(
         bylines,
         latest(written, articles),
-        counted(filed.filter(filed.other.notnull()), state.entities("section"), "sections"),
+        counted(filed, state.entities("section"), "sections"),
         counted(_together(written, signed), people, "coauthors"),
     )
     return bylines.select(
@@ -64,7 +62,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
 
 def _together(written: ir.Table, signed: ir.Table) -> ir.Table:
     """Who signed the articles that someone else has written, once for each article."""
-    pairs = written.join(signed, "article")
+    pairs = written.select("id", "article").join(signed.select("article", "other"), "article")
     return pairs.filter(pairs.id != pairs.other).select("id", "other", "article")
 
 

@@ -50,10 +50,12 @@ def mentions(entities: ir.Table, field: str) -> ir.Table:
     return pairs.select("id", other=pairs.pair["other"], position=pairs.pair["position"])
 
 
-def mentioned_once(entities: ir.Table, field: str) -> ir.Table:
-    """The distinct pairs ``article``, ``other`` of a list field, for counting."""
-    pairs = entities.select(article=entities.id, other=entities[field].unnest())
-    return pairs.distinct()
+def mentioned_once(entities: ir.Table, field: str, *more: str) -> ir.Table:
+    """The distinct pairs ``article``, ``other`` of a list field, with more of the article's fields.
+
+    Each list names its own once, so that the pairs need not be compared with each other.
+    """
+    return entities.select(*more, article=entities.id, other=entities[field].unique().unnest())
 
 
 def named(table: ir.Table, entities: ir.Table, *fields: str) -> ir.Table:
@@ -100,13 +102,10 @@ def in_position(placed: ir.Table, name: str, fields: Mapping[str, str]) -> ir.Ta
 
 
 def latest(pairs: ir.Table, articles: ir.Table) -> ir.Table:
-    """For each ``id`` its ``latest`` ten articles, newest first; pairs are ``id, article``."""
-    dated = pairs.select("id", "article").join(
-        articles.select("published_at", article=articles.id), "article"
-    )
+    """For each ``id`` its ``latest`` articles, newest first; pairs are dated: ``published_at``."""
     # Sorting whole cards is what costs most here, so nearly all are left out by their instant.
     rank = ibis.rank().over(group_by="id", order_by=ibis.desc("published_at"))
-    newest = dated.mutate(rank=rank).filter(lambda ranked: ranked.rank < LATEST)
+    newest = pairs.select("id", "article", rank=rank).filter(lambda ranked: ranked.rank < LATEST)
     return gathered(with_cards(newest, articles), "latest", CARD, newest_first(), LATEST)
 
 

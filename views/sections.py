@@ -16,7 +16,6 @@ from views.denormalize import (
     itself,
     latest,
     live,
-    mentioned_once,
     named,
     reference,
     referring,
@@ -43,7 +42,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     below = _below(everything, keys)
     articles = live(_filed(state, below, keys))
     held = _held(below, articles)
-    signed = mentioned_once(articles, "byline_ids")
+    signed = held.select("id", other=held.byline_ids.unique().unnest())
     counts = held.group_by("id").agg(article_count=held.count())
     sections = visible(state, "section", keys)
     sections = named(sections.mutate(other=sections.parent_id), everything, "name")
@@ -52,7 +51,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
         sections.mutate(article_count=sections.article_count.fill_null(0)),
         _children(live(everything)),
         latest(held, articles),
-        counted(held.join(signed, "article"), state.entities("byline"), "bylines", LATEST),
+        counted(signed, state.entities("byline"), "bylines", LATEST),
     )
     return sections.select(
         "id",
@@ -82,8 +81,8 @@ def _filed(state: Entities, below: ir.Table, keys: ir.Table | None) -> ir.Table:
 
 
 def _held(below: ir.Table, articles: ir.Table) -> ir.Table:
-    filed = articles.select(article=articles.id, entity=articles.section_id)
-    return below.join(filed, "entity").select("id", "article")
+    filed = articles.select("published_at", "byline_ids", article="id", entity="section_id")
+    return below.join(filed, "entity")
 
 
 def _children(sections: ir.Table) -> ir.Table:

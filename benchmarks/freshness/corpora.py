@@ -1,6 +1,6 @@
 """Catch up a real history in steps; prints how many touched documents needed no write, as JSON.
 
-python -m benchmarks.freshness.corpora HOME STEPS
+python -m benchmarks.freshness.corpora SOURCE HOME STEPS
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ import sys
 import time
 from pathlib import Path
 
+from connectors.jsonlines import import_events
 from search import rebuild
 from search.catch_up import CatchUp, summed
 from views.log import open_log
 
 
 def main() -> None:
-    """Rebuild as of the first part of the log, and catch up part by part."""
-    home, parts = Path(sys.argv[1]), int(sys.argv[2])
-    head = open_log(home).head
+    """Import what can be, rebuild as of its first part, and catch up part by part."""
+    source, home, parts = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    log = open_log(home)
+    import_events(log, source, on_error="reject")
+    head = log.head
     rebuild.run(home, at=head // parts)
     steps = []
     began = time.perf_counter()

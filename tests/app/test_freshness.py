@@ -64,9 +64,11 @@ class Home:
         assert code == 0, told
         return json.loads(printed)
 
+    def append(self, stream: str, kind: str, data: dict[str, Any]) -> None:
+        assert self.run("append", stream, kind, "--data", json.dumps(data))[0] == 0
+
     def rename(self, name: str) -> None:
-        data = json.dumps({"name": name})
-        assert self.run("append", "byline/ana", "BylineRevised", "--data", data)[0] == 0
+        self.append("byline/ana", "BylineRevised", {"name": name})
 
     @property
     def head(self) -> int:
@@ -106,7 +108,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rebuilt, and caught up once."""
     home = Home(tmp_path_factory.mktemp("fresh") / "home")
     for stream, kind, data in TOLD:
-        assert home.run("append", stream, kind, "--data", json.dumps(data))[0] == 0
+        home.append(stream, kind, data)
     rebuild.run(home.path, engine=EmbeddedEngine(home.path))
     home.rename("Ana Ruiz-Paz")
     assert home.run("catch-up")[0] == 0
@@ -136,6 +138,15 @@ def test_catch_up_says_what_it_did_to_a_person_and_to_a_program(home: Home) -> N
     found = home.json("search", "byline:c")
     assert found["total"] == 4
     home.is_right()
+
+
+def test_catch_up_says_so_when_there_was_so_much_that_a_rebuild_is_as_quick(home: Home) -> None:
+    home.rename("B")
+    assert "as quick" not in home.run("catch-up")[2]
+    home.append("tag/whales", "TagDefined", {"name": "Whales"})
+    for number in range(8):
+        home.append("tag/whales", "TagRevised", {"name": f"Whales {number}"})
+    assert "a rebuild is as quick: stet rebuild" in home.run("catch-up")[2]
 
 
 def test_catch_up_before_a_rebuild_is_a_line_that_says_what_to_do(tmp_path: Path) -> None:

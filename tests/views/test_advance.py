@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from unittest.mock import patch
 
 from histories import REGISTRY, histories, slowly, told
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from stepped import Entities, Rebuilds, Stepped, Template, begun, naming
 
 from event_log import EventLog
-from views import VIEW_NAMES, VIEWS
+from views import VIEW_NAMES, VIEWS, neighbourhood
 from views.lineage import completed
 from views.state import State
 
@@ -38,17 +39,22 @@ def is_rebuilt(stepped: Stepped, log: EventLog) -> None:
 @settings(slowly, max_examples=6)
 @given(histories(), st.data())
 def test_catching_up_in_any_steps_equals_rebuilding_from_zero(events, data):
-    """Steps of any size, some after a restart, some that the engine has twice."""
+    """Steps of any size, some after a restart, some that the engine has twice.
+
+    Over neighbourhoods, over all entities, and some so and some so.
+    """
     log = told(events)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(events)), max_size=5)) | {len(events)})
+    most = data.draw(st.sampled_from([0, 4, neighbourhood.MOST_ENTITIES]))
     stepped = template().stepped(log)
-    for cut in cuts:
-        if data.draw(st.booleans()):
-            stepped.restart()
-        if data.draw(st.booleans()):
-            stepped.twice(cut)
-        else:
-            stepped.step(cut)
+    with patch.object(neighbourhood, "MOST_ENTITIES", most):
+        for cut in cuts:
+            if data.draw(st.booleans()):
+                stepped.restart()
+            if data.draw(st.booleans()):
+                stepped.twice(cut)
+            else:
+                stepped.step(cut)
     is_rebuilt(stepped, log)
     stepped.kept.close()
 

@@ -172,6 +172,25 @@ def test_the_lineage_names_only_entities_and_covers_every_document(events):
             assert set(documents(state, view)) <= covered
 
 
+@settings(slowly, max_examples=4)
+@given(histories(), st.data())
+def test_some_documents_and_their_lineage_are_made_as_they_are_among_all(events, data):
+    log = told(events)
+    with State(log.at()) as state:
+        for view in VIEW_NAMES:
+            whole = documents(state, view)
+            some = data.draw(st.sets(st.sampled_from([*whole, "tag/none"]), min_size=1, max_size=3))
+            keys = state.keys(some)
+            found = completed(VIEWS[view], state, keys).to_pyarrow().to_pylist()
+            assert {d["id"]: d for d in found} == {k: d for k, d in whole.items() if k in some}
+            pairs, of_some = (
+                {(pair["id"], pair["entity"]) for pair in table.to_pyarrow().to_pylist()}
+                for table in (VIEWS[view].lineage(state, None), VIEWS[view].lineage(state, keys))
+            )
+            wanted = {(key, entity) for key, entity in pairs if key in some}
+            assert wanted == {(key, entity) for key, entity in of_some if key in some}
+
+
 @pytest.mark.parametrize("view", VIEW_NAMES)
 def test_a_view_is_an_expression_that_spark_could_run_too(view, newsroom):
     """Compiled only: every operation is one that Ibis knows on Spark."""
