@@ -38,6 +38,10 @@ Digest = Callable[["pa.Schema"], str]
 """Makes, for documents with such columns, the SQL expression of a document's digest."""
 DIGEST = '"digest of the document"'
 """A column beside the fields of a document, named as no field is."""
+MOST_LOOKED_AT = 20_000
+"""A larger neighbourhood is not copied to ask what is touched: asking all entities is as quick."""
+MOST_MADE_FROM = 2_000
+"""Nor to make documents: over all entities, expressions leave out themselves what they need not."""
 FAN_OUT = 1_000
 """Of so many changed entities it is told how many documents each is in."""
 
@@ -122,7 +126,8 @@ class Advance:
         )
         self._folding.fold()
         begin = "SELECT '' AS \"group\", id FROM changed"
-        small = neighbourhood.gathered(self._duck, begin, {"": self._fields})
+        along = {"": self._fields}
+        small = neighbourhood.gathered(self._duck, begin, along, MOST_LOOKED_AT)
         where = self._happened if small else self._whole_happened
         if small:
             self._slice.fill("near")
@@ -162,7 +167,7 @@ class Advance:
             with _told_of(name):
                 begin += self._roots(name)
                 along[name] = self._followed(name)
-        small = neighbourhood.gathered(self._duck, begin, along)
+        small = neighbourhood.gathered(self._duck, begin, along, MOST_MADE_FROM)
         self._slice.fill("near")
         self._slice.fill_texts("wanted")
         # What takes longest comes first: an engine writes it while the others are made.

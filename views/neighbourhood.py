@@ -20,18 +20,16 @@ if TYPE_CHECKING:
 
 MOST_HOPS = 12
 """More than any chain of references that a view follows."""
-MOST_ENTITIES = 2_000
-"""A larger neighbourhood is not gathered: then reading all entities is as quick (measured)."""
 
 
 def gathered(
-    duck: DuckDBPyConnection, begin: str, along: Mapping[str, Collection[str]]
+    duck: DuckDBPyConnection, begin: str, along: Mapping[str, Collection[str]], most: int
 ) -> set[str]:
     """Fill the temporary table ``near (id)`` with the neighbourhoods of some entities.
 
     ``begin`` is a query for pairs ``group, id``: what is gathered for each group, from which
     entities; ``along`` has for each group the fields that are followed. Returns the groups whose
-    neighbourhood is in the table; one larger than ``MOST_ENTITIES`` is left out.
+    neighbourhood is in the table; one of more than ``most`` entities is left out.
     """
     pairs = [(group, field) for group, fields in along.items() for field in fields]
     groups, fields = [group for group, _ in pairs], [field for _, field in pairs]
@@ -44,8 +42,8 @@ def gathered(
         found, last = "source" if known == "target" else "target", 0
         duck.execute("UPDATE around SET hops = 0")
         while held and last < MOST_HOPS:
-            if held > MOST_ENTITIES:
-                held = _without_large(duck)
+            if held > most:
+                held = _without_large(duck, most)
             more = duck.execute(
                 f'INSERT INTO around SELECT DISTINCT f."group", n.{found}, f.hops + 1'
                 f" FROM {reference} n JOIN around f ON n.key = hash(f.id) AND n.{known} = f.id"
@@ -60,9 +58,9 @@ def gathered(
     return {group for (group,) in duck.execute('SELECT DISTINCT "group" FROM around').fetchall()}
 
 
-def _without_large(duck: DuckDBPyConnection) -> int:
+def _without_large(duck: DuckDBPyConnection, most: int) -> int:
     """Take out the groups that have become too large, and say how many lines are left."""
     large = 'SELECT "group" FROM around GROUP BY "group" HAVING count(*) > ?'
-    duck.execute(f'DELETE FROM around WHERE "group" IN ({large})', [MOST_ENTITIES])
+    duck.execute(f'DELETE FROM around WHERE "group" IN ({large})', [most])
     (left,) = duck.execute("SELECT count(*) FROM around").fetchone() or (0,)
     return int(left)
