@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -58,7 +57,7 @@ def preview(
         with advance.supposing(events, views) as step, tempfile.TemporaryDirectory() as folder:
             made = list(step.made(views, Path(folder)))
             started = time.perf_counter()  # from here on, as if it had been done before
-            deque(step.made(views, Path(folder)), maxlen=0)
+            list(step.made(views, Path(folder)))
         seconds = time.perf_counter() - started
         counts = {changed.view: changed.written + len(changed.gone) for changed in made}
         found = {name: count for name, count in counts.items() if count}

@@ -96,9 +96,9 @@ def smallest(found: dict[int, list[dict[str, float]]]) -> str:
 
 def report(folder: Path, docs: Path, sizes: list[int], seconds: float) -> str:
     """All tables; ``sizes`` ascend. The plots go to ``docs``."""
-    found, homes = {}, {}
+    found: dict[int, list[dict[str, float]]] = {}
     lines: list[str] = []
-    for line in _measured(folder, docs, sizes, seconds, found, homes):
+    for line in _measured(folder, docs, sizes, seconds, found):
         print(line, file=sys.stderr, flush=True)
         lines.append(line)
     head = [f"{machine()}; archives of {', '.join(f'{n:,}' for n in sizes)} articles:", ""]
@@ -112,9 +112,9 @@ def _measured(
     sizes: list[int],
     seconds: float,
     found: dict[int, list[dict[str, float]]],
-    homes: dict[int, Path],
 ) -> Iterator[str]:
     """The lines of the first table, one by one; the renames are put into ``found``."""
+    homes: dict[int, Path] = {}
     for articles in sizes:
         homes[articles], rebuilt = archive(folder, articles)
         found[articles] = asked("renames", homes[articles])
