@@ -38,7 +38,10 @@ def run(*command: str | Path, stdin: Path | None = None, stdout: Path | None = N
 
 
 def ended(process: subprocess.Popen[bytes], begun: float, printed: str = "") -> Measured:
-    """What a process took that comes to its end."""
+    """What a process took that comes to its end.
+
+    Linux counts into its peak memory what this process had when it began: keep that small.
+    """
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds, cpu = time.perf_counter() - begun, usage.ru_utime + usage.ru_stime

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from search import lines
 from search.engine import Change, Engine
-from views.advance import Advance, Changed
+from views.advance import Advance
+from views.remaking import Changed
 
 if TYPE_CHECKING:
     from event_log import EventLog

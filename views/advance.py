@@ -7,63 +7,33 @@ from the one kept are what an engine has to be told.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-
-from views import compiled, neighbourhood
+from views import neighbourhood
 from views.errors import BrokenView
+from views.expressions import Expressions, told_of
 from views.folding import Folding
-from views.kept import Kept, References, documents_table, reading
-from views.lineage import completed
-from views.slices import Happened, Slice, Whole, WholeHappened
-from views.storage import quoted
-from views.tables import temporary
-from views.view import View
+from views.kept import Kept, References, reading
+from views.remaking import Changed, Digest, Remaking
+from views.slices import Happened, WholeHappened
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     import pyarrow as pa
 
     from event_log import EventLog
-    from views.entities import Entities
+    from views.slices import Whole
+    from views.view import View
 
-Digest = Callable[["pa.Schema"], str]
-"""Makes, for documents with such columns, the SQL expression of a document's digest."""
-DIGEST = '"digest of the document"'
-"""A column beside the fields of a document, named as no field is."""
 MOST_LOOKED_AT = 20_000
 """A larger neighbourhood is not copied to ask what is touched: asking all entities is as quick."""
-MOST_MADE_FROM = 2_000
-"""Nor to make documents: over all entities, expressions leave out themselves what they need not."""
+FEW_EVENTS = 500
+"""Up to so many, planning the queries of a step takes longer than it spares: plans are kept."""
 FAN_OUT = 1_000
 """Of so many changed entities it is told how many documents each is in."""
-
-
-@dataclass(frozen=True)
-class Changed:
-    """What a step makes of one view."""
-
-    view: str
-    documents: Path
-    """The documents that are new or different, as Parquet; no file when there are none."""
-    gone: list[str]
-    """The ids of those that ceased."""
-    touched: int
-    computed: int
-    written: int
-    seconds: float
-
-    @property
-    def unchanged(self) -> int:
-        """How many were made again and are what they were."""
-        return self.computed - self.written
 
 
 class Advance:
@@ -73,19 +43,15 @@ class Advance:
         self, kept: Kept, views: Mapping[str, View], references: References, digest: Digest
     ) -> None:
         self._kept = kept
-        self._duck = kept.connection
-        self._views = views
-        self._digest = digest
+        self._tables = kept.tables
+        self._expressions = Expressions(kept, views)
         self._fields = {field for fields in references.values() for field in fields}
-        self._digests: dict[str, str] = {}
         self._folding = Folding(kept, references)
-        self._slice, self._happened = Slice(kept), Happened(kept)
-        self._whole, self._whole_happened = Whole(kept), WholeHappened(kept)
-        self._make("near", "SELECT ''::VARCHAR AS id WHERE false")
-        self._make("wanted", "FROM near")
-        self._make("keys", "FROM near")
-        self._slice.fill("near")
-        self._slice.fill_texts("wanted")
+        self._near, self._whole = Happened(kept), WholeHappened(kept)
+        self._tables.fill("near", "SELECT ''::VARCHAR AS id WHERE false")
+        self._tables.fill("keys", "SELECT id, 0::BIGINT AS sequence FROM near")
+        self._near.fill("near")
+        self._remaking = Remaking(kept, self._expressions, self._fields, digest)
 
     @contextmanager
     def step(self, log: EventLog, until: int, views: Collection[str]) -> Iterator[Step]:
@@ -97,200 +63,84 @@ class Advance:
         with reading(), kept.transaction():
             kept.say(pending=until)
         with reading(), kept.transaction():
+            self._tables.few = until - kept.sequence <= FEW_EVENTS
             events = self._folding.read(log, kept.sequence, until)
             self._touch(views)
-            yield Step(self, events, self.fan_out())
+            yield Step(self._remaking, events, self.fan_out())
             there = log.at(until)
             kept.say(sequence=until, digest=there.digest, upcast=there.upcast_digest, pending=None)
-        self._folding.clear()
+            self._tables.clear()
 
     @contextmanager
     def supposing(self, events: pa.Table, views: Collection[str]) -> Iterator[Step]:
         """What a step with these events would come to; at the end all is as it was."""
-        self._duck.begin()
+        self._kept.connection.begin()
         try:
             self._folding.take(events)
             self._touch(views)
-            yield Step(self, events.num_rows, self.fan_out())
+            yield Step(self._remaking, events.num_rows, self.fan_out())
         finally:
-            self._duck.rollback()
-            self._folding.clear()
-
-    # which documents
+            self._kept.rollback()
 
     def _touch(self, views: Collection[str]) -> None:
-        """Fold, and fill ``touched (view, id, entity)``: documents and what changed in them."""
-        self._make(
+        """Fold, and fill ``touched``: the documents, and the entities that changed in them.
+
+        Its ``sequence`` is the entity's, or null where the document was made from it only before.
+        """
+        self._tables.fill(
             "touched",
-            "SELECT ''::VARCHAR AS view, ''::VARCHAR AS id, ''::VARCHAR AS entity WHERE false",
+            "SELECT ''::VARCHAR AS view, ''::VARCHAR AS id, ''::VARCHAR AS entity,"
+            " 0::BIGINT AS sequence WHERE false",
         )
         self._folding.fold()
-        begin = "SELECT '' AS \"group\", id FROM changed"
-        along = {"": self._fields}
-        small = neighbourhood.gathered(self._duck, begin, along, MOST_LOOKED_AT)
-        where = self._happened if small else self._whole_happened
+        self._tables.fill("begun", "SELECT '' AS \"group\", id FROM changed")
+        small = neighbourhood.gathered(self._tables, {"": self._fields}, MOST_LOOKED_AT)
+        where = self._near if small else self._whole
         if small:
-            self._slice.fill("near")
+            self._near.fill("near")
         self._look(views, where)
         self._folding.keep()
         if small:
-            self._slice.renew(self._folding.categories)
+            self._near.renew(self._folding.categories)
         self._look(views, where)
 
     def _look(self, views: Collection[str], where: Whole) -> None:
         """Add the documents in whose lineage a changed entity is, as the state is now."""
         for name in views:
-            with _told_of(name):
-                self._duck.execute(
-                    f"INSERT INTO touched SELECT '{name}', id, entity"
-                    f" FROM ({self._lineage(name, where)})"
+            with told_of(name):
+                pairs = self._expressions.touching(name, where)
+                self._tables.add(
+                    "touched",
+                    f"SELECT '{name}', l.id, l.entity, f.sequence FROM ({pairs}) l"
+                    " LEFT JOIN folded f ON f.id = l.entity",
                 )
 
     def fan_out(self) -> list[int]:
         """Of the changed entities, at most so many: how many documents each is in."""
-        found = self._duck.execute(
+        found = self._tables.run(
             "SELECT count(DISTINCT (view, id)) FROM touched GROUP BY entity"
             f" ORDER BY ALL DESC LIMIT {FAN_OUT}"
         )
         return [count for (count,) in found.fetchall()]
 
-    # their content
-
-    def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
-        """Make the touched documents of views again; gives what has changed, view by view."""
-        self._make("keyed", "SELECT DISTINCT view, id FROM touched" + _among(names))
-        self._make("wanted", "SELECT DISTINCT id FROM keyed")
-        found = self._duck.execute("SELECT view, count(*) FROM keyed GROUP BY view").fetchall()
-        counts = dict(found)
-        begin, along = 'SELECT view AS "group", id FROM keyed', {}
-        for name in counts:
-            with _told_of(name):
-                begin += self._roots(name)
-                along[name] = self._followed(name)
-        small = neighbourhood.gathered(self._duck, begin, along, MOST_MADE_FROM)
-        self._slice.fill("near")
-        self._slice.fill_texts("wanted")
-        # What takes longest comes first: an engine writes it while the others are made.
-        for name in sorted(counts, key=lambda name: (name in small, -counts[name])):
-            where = self._slice if name in small else self._whole
-            with _told_of(name):
-                changed = self._changed(self._views[name], where, folder, counts[name])
-            yield changed
-
-    def _followed(self, name: str) -> set[str]:
-        """The references that a view's expressions look at."""
-        sql = self._documents(name, self._slice)
-        return {field for field in self._fields if f'"{field}"' in sql}
-
-    def _roots(self, name: str) -> str:
-        """For documents that are no entity's own: the entities they begin from."""
-        roots = self._views[name].roots
-        if roots is None:
-            return ""
-        self._make("keys", f"SELECT id FROM keyed WHERE view = '{name}'")
-        sql = self._sql("roots", name, self._whole, lambda: roots(self._whole, self._keys()))
-        return f" UNION ALL SELECT '{name}', id FROM ({sql})"
-
-    def _changed(self, view: View, where: Whole, folder: Path, touched: int) -> Changed:
-        started = time.perf_counter()
-        kept, path = documents_table(view.name), folder / f"{view.name}.parquet"
-        self._make("keys", f"SELECT id FROM keyed WHERE view = '{view.name}'")
-        sql = self._documents(view.name, where)
-        digest = self._digest_of(view.name, sql)
-        computed = self._make(
-            "made", f"SELECT documents.*, {digest} AS {DIGEST} FROM ({sql}) AS documents"
-        )
-        self._make(
-            "before",
-            f"SELECT d.rowid AS line, d.id, d.digest FROM {kept} d"
-            " SEMI JOIN keys k ON d.key = hash(k.id) AND d.id = k.id",
-        )
-        same = f"ON before.id = made.id AND before.digest = made.{DIGEST}"
-        written = self._make("differing", f"SELECT made.id FROM made ANTI JOIN before {same}")
-        gone = self._duck.execute("SELECT id FROM before ANTI JOIN made USING (id)").fetchall()
-        if written:
-            self._duck.execute(
-                f"COPY (SELECT * EXCLUDE {DIGEST} FROM made SEMI JOIN differing USING (id))"
-                f" TO '{quoted(path)}' (FORMAT parquet)"
-            )
-        self._duck.execute(
-            f"DELETE FROM {kept} WHERE rowid IN (SELECT line FROM before ANTI JOIN made {same})"
-        )
-        self._duck.execute(
-            f"INSERT INTO {kept} SELECT hash(id) AS key, id, {DIGEST}"
-            " FROM made SEMI JOIN differing USING (id)"
-        )
-        ceased, seconds = [key for (key,) in gone], time.perf_counter() - started
-        return Changed(view.name, path, ceased, touched, computed, written, seconds)
-
-    def _digest_of(self, name: str, sql: str) -> str:
-        if name not in self._digests:
-            made = self._duck.execute(f"FROM ({sql}) LIMIT 0").to_arrow_table().schema
-            self._digests[name] = self._digest(made)
-        return self._digests[name]
-
-    # helpers
-
     def prepare(self, views: Collection[str]) -> None:
         """Compile what steps of these views run, so that the first one does not wait for it."""
         self._folding.prepare()
         for name in views:
-            with suppress(BrokenView), _told_of(name):  # a step says it
-                self._lineage(name, self._happened)
-                self._lineage(name, self._whole_happened)
-                for where in (self._slice, self._whole):
-                    self._digest_of(name, self._documents(name, where))
-
-    def _lineage(self, name: str, where: Whole) -> str:
-        return self._sql("lineage", name, where, partial(_touching, self._views[name], where))
-
-    def _documents(self, name: str, where: Whole) -> str:
-        view = self._views[name]
-        return self._sql("documents", name, where, lambda: completed(view, where, self._keys()))
-
-    def _keys(self) -> ir.Table:
-        return self._kept.backend.table("keys")
-
-    def _sql(self, kind: str, view: str, where: Whole, expression: Callable[[], ir.Table]) -> str:
-        """The SQL of an expression of a view over kept tables."""
-        known = self._views[view]
-        of = kind, where.name, known.documents, known.lineage, known.roots
-        return compiled.sql(self._kept, of, expression)
-
-    def _make(self, table: str, query: str) -> int:
-        return temporary(self._duck, table, query)
-
-
-@contextmanager
-def _told_of(view: str) -> Iterator[None]:
-    """What is wrong with the expressions of a view, and not with the file or the machine."""
-    try:
-        yield
-    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException,
-            duckdb.InternalException, duckdb.SerializationException,
-            duckdb.InterruptException, OSError):  # fmt: skip
-        raise
-    except Exception as error:
-        raise BrokenView(view, " ".join(str(error).split())) from error
-
-
-def _touching(view: View, where: Entities) -> ir.Table:
-    changed = where.backend.table("changed").select("entity")
-    return view.lineage(where, None).semi_join(changed, "entity").distinct()
-
-
-def _among(names: Collection[str]) -> str:
-    return " WHERE view IN ({})".format(", ".join(f"'{name}'" for name in names) or "NULL")
+            with suppress(BrokenView), told_of(name):  # a step says it
+                self._expressions.touching(name, self._near)
+                self._expressions.touching(name, self._whole)
+                self._remaking.prepare(name)
 
 
 @dataclass(frozen=True)
 class Step:
     """A step within its transaction."""
 
-    _advance: Advance
+    _remaking: Remaking
     events: int
     fan_out: list[int]
 
     def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
         """Make the touched documents of views again; gives what has changed, view by view."""
-        return self._advance.made(names, folder)
+        return self._remaking.made(names, folder)

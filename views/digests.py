@@ -24,6 +24,7 @@ def keep(kept: Kept, view: str, documents: Path, digest: str) -> None:
         f"CREATE OR REPLACE TABLE {documents_table(view)} AS SELECT hash(id) AS key, id,"
         f" {digest} AS digest FROM read_parquet('{quoted(documents)}') AS documents ORDER BY key"
     )
+    kept.tables.forget()
 
 
 def keep_none(kept: Kept, view: str) -> None:

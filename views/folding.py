@@ -28,14 +28,15 @@ NEITHER = ""
 class Folding:
     """The events of a step, and their fold onto the entities of a kept state.
 
-    In temporary tables: ``changed`` (the entities that the step is about, as ``id`` and as
-    ``entity``), and by category ``new_<category>`` (its events), ``old_<category>`` (the entities
-    as they were), ``events_<category>`` (the entities told again, and the new events).
+    In tables: ``arrived`` (those events), ``changed`` (the entities that they are about, as ``id``
+    and as ``entity``), ``folded`` (their sequences, once they are kept as new), and by category
+    ``new_<category>`` (its events), ``old_<category>`` (the entities as they were),
+    ``events_<category>`` (the entities told again, and the new events).
     """
 
     def __init__(self, kept: Kept, references: References) -> None:
         self._kept = kept
-        self._duck = kept.connection
+        self._tables = kept.tables
         self._references = references
         self.take(schema(kept.registry).empty_table(), kept.registry)
 
@@ -48,14 +49,13 @@ class Folding:
 
     def take(self, events: pa.Table, categories: Iterable[str] = ()) -> None:
         """Let these be the events of the step, and tell the entities again that they are about."""
-        self._duck.register("arrived", events)
-        self._make("arrived_events", "FROM arrived")
-        self._duck.unregister("arrived")
-        self._make(
+        self._tables.take("arrived", events)
+        self._tables.fill(
             "changed",
-            "SELECT DISTINCT stream AS id, stream AS entity, category FROM arrived_events",
+            "SELECT DISTINCT stream AS id, stream AS entity, category FROM arrived",
         )
-        found = self._duck.execute("SELECT DISTINCT category FROM changed").fetchall()
+        self._tables.fill("folded", "SELECT ''::VARCHAR AS id, 0::BIGINT AS sequence WHERE false")
+        found = self._tables.run("SELECT DISTINCT category FROM changed").fetchall()
         self.categories = [name for (name,) in found]
         for name in {*self.categories, *categories}:
             self._tell(self._kept.registry[name])
@@ -63,17 +63,13 @@ class Folding:
     def _tell(self, category: Category) -> None:
         name, table = category.name, entity_table(category.name)
         columns = [*ENVELOPE.names, *(f'"{name}"."{f.name}"' for f in category.struct)]
-        self._make(
+        self._tables.fill(
             f"new_{name}",
-            f"SELECT {', '.join(columns)} FROM arrived_events WHERE category = '{name}'",
+            f"SELECT {', '.join(columns)} FROM arrived WHERE category = '{name}'",
         )
-        self._make(f"old_{name}", f"FROM {table} SEMI JOIN changed USING (id)")
+        self._tables.fill(f"old_{name}", f"FROM {table} SEMI JOIN changed USING (id)")
         told = [f"FROM new_{name}", *_told_again(category)]
-        self._make(f"events_{name}", " UNION ALL BY NAME ".join(told))
-
-    def clear(self) -> None:
-        """Forget the events of the step, so that a later one begins with none."""
-        self.take(schema(self._kept.registry).empty_table(), self.categories)
+        self._tables.fill(f"events_{name}", " UNION ALL BY NAME ".join(told))
 
     def fold(self) -> None:
         """Fold the events of the step onto the entities: in ``folded_<category>`` they are as new.
@@ -81,19 +77,19 @@ class Folding:
         Kept are the old ones still; but who names whom now is known already, beside who did.
         """
         for name in self.categories:
-            self._make(f"folded_{name}", self._folded(self._kept.registry[name]))
+            self._tables.fill(f"folded_{name}", self._folded(self._kept.registry[name]))
         naming = {
             name: self._references[name] for name in self.categories if name in self._references
         }
         folded = {name: f"folded_{name}" for name in naming}
-        self._make("naming", pairs(folded, self._kept.registry, naming))
-        self._make(
+        self._tables.fill("naming", pairs(folded, self._kept.registry, naming))
+        self._tables.fill(
             "named",
             "SELECT n.source, n.target, n.field FROM names n"
             " SEMI JOIN changed c ON n.key = hash(c.id) AND n.source = c.id",
         )
         for table, known in SIDES.items():
-            self._duck.execute(
+            self._tables.run(
                 f"INSERT INTO {table} BY NAME SELECT *, hash({known}) AS key"
                 " FROM (FROM naming EXCEPT FROM named)"
             )
@@ -104,19 +100,20 @@ class Folding:
             category, table = self._kept.registry[name], entity_table(name)
             for field in wide(category):
                 self._keep_text(category, field)
-            self._duck.execute(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
-            self._duck.execute(f"INSERT INTO {table} BY NAME FROM folded_{name}")
-        self._make("unnamed", "FROM named EXCEPT FROM naming")
+            self._tables.run(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
+            self._tables.run(f"INSERT INTO {table} BY NAME FROM folded_{name}")
+            self._tables.add("folded", f"SELECT id, sequence FROM folded_{name}")
+        self._tables.fill("unnamed", "FROM named EXCEPT FROM naming")
         for table, known in SIDES.items():
-            self._duck.execute(
+            self._tables.run(
                 f"DELETE FROM {table} WHERE key IN (SELECT hash({known}) FROM unnamed)"
                 " AND (source, target, field) IN (FROM unnamed)"
             )
 
     def prepare(self) -> None:
         """Compile the folds."""
-        for category in self._kept.registry.values():
-            self._folded(category)
+        for name, category in self._kept.registry.items():
+            self._tables.fill(f"folded_{name}", self._folded(category))
 
     def _folded(self, category: Category) -> str:
         events = f"events_{category.name}"
@@ -127,17 +124,14 @@ class Folding:
     def _keep_text(self, category: Category, field: str) -> None:
         """Keep the texts that entities have now, and no others."""
         table, last = text_table(category.name, field), f"{field}_sequence"
-        self._duck.execute(
+        self._tables.run(
             f"DELETE FROM {table} WHERE sequence IN (SELECT {last} FROM old_{category.name}"
             f" EXCEPT SELECT {last} FROM folded_{category.name})"
         )
-        self._duck.execute(
+        self._tables.run(
             f'INSERT INTO {table} SELECT n.sequence, n."{field}" FROM new_{category.name} n'
             f" SEMI JOIN folded_{category.name} f ON n.sequence = f.{last}"
         )
-
-    def _make(self, table: str, query: str) -> None:
-        self._duck.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
 
 
 def _told_again(category: Category) -> list[str]:

@@ -35,6 +35,7 @@ from views import memory
 from views.errors import NotWritten, ViewError
 from views.fold import wide
 from views.state import THREADS
+from views.tables import Tables
 
 if TYPE_CHECKING:
     from event_log import EventLog, Registry
@@ -132,6 +133,7 @@ class Kept:
             )
             self.connection.execute("SET TimeZone = 'UTC'")
         self.backend = ibis.duckdb.from_connection(self.connection)
+        self.tables = Tables(self.connection)
         self.connection.execute(
             "SET enable_progress_bar = false"
         )  # it would be in what programs read
@@ -174,6 +176,7 @@ class Kept:
             )
         else:
             self.connection.execute(f"DROP TABLE IF EXISTS {documents_table(view)}")
+            self.tables.forget()
 
     def has_digests(self, view: str) -> bool:
         """Are the digests of a view's documents kept?"""
@@ -189,9 +192,14 @@ class Kept:
         try:
             yield
         except BaseException:
-            self.connection.rollback()
+            self.rollback()
             raise
         self.connection.commit()
+
+    def rollback(self) -> None:
+        """Undo what was done since the transaction began."""
+        self.connection.rollback()
+        self.tables.forget()
 
     def close(self) -> None:
         """Let go of the file."""

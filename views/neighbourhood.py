@@ -13,54 +13,49 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from views.kept import SIDES
-from views.tables import temporary
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from views.tables import Tables
 
 MOST_HOPS = 12
 """More than any chain of references that a view follows."""
 
 
-def gathered(
-    duck: DuckDBPyConnection, begin: str, along: Mapping[str, Collection[str]], most: int
-) -> set[str]:
-    """Fill the temporary table ``near (id)`` with the neighbourhoods of some entities.
+def gathered(tables: Tables, along: Mapping[str, Collection[str]], most: int) -> set[str]:
+    """Fill the table ``near (id)`` with the neighbourhoods of the entities in ``begun``.
 
-    ``begin`` is a query for pairs ``group, id``: what is gathered for each group, from which
-    entities; ``along`` has for each group the fields that are followed. Returns the groups whose
+    ``begun`` has pairs ``group, id``: what is gathered for each group, from which entities;
+    ``along`` has for each group the fields that are followed. Returns the groups whose
     neighbourhood is in the table; one of more than ``most`` entities is left out.
     """
     pairs = [(group, field) for group, fields in along.items() for field in fields]
     groups, fields = [group for group, _ in pairs], [field for _, field in pairs]
-    duck.execute(
-        'CREATE OR REPLACE TEMP TABLE along AS SELECT unnest(?) AS "group", unnest(?) AS field',
-        [groups or [""], fields or [""]],
-    )
-    held = temporary(duck, "around", f'SELECT DISTINCT "group", id, 0 AS hops FROM ({begin})')
+    tables.fill("along", "SELECT '' AS \"group\", '' AS field WHERE false")
+    tables.add("along", "SELECT unnest(?), unnest(?)", [groups or [""], fields or [""]])
+    held = tables.fill("around", 'SELECT DISTINCT "group", id, 0 AS hops FROM begun')
     for reference, known in SIDES.items():
         found, last = "source" if known == "target" else "target", 0
-        duck.execute("UPDATE around SET hops = 0")
+        tables.run("UPDATE around SET hops = 0 WHERE hops > 0")
         while held and last < MOST_HOPS:
             if held > most:
-                held = _without_large(duck, most)
-            more = duck.execute(
-                f'INSERT INTO around SELECT DISTINCT f."group", n.{found}, f.hops + 1'
+                held = _without_large(tables, most)
+            more = tables.add(
+                "around",
+                f'SELECT DISTINCT f."group", n.{found}, f.hops + 1'
                 f" FROM {reference} n JOIN around f ON n.key = hash(f.id) AND n.{known} = f.id"
                 ' SEMI JOIN along l ON l."group" = f."group" AND l.field = n.field'
                 f' ANTI JOIN around a ON a."group" = f."group" AND a.id = n.{found}'
-                f" WHERE f.hops = {last}"
-            ).fetchone()
-            if not more or not more[0]:
+                f" WHERE f.hops = {last}",
+            )
+            if not more:
                 break
-            held, last = held + more[0], last + 1
-    temporary(duck, "near", "SELECT DISTINCT id FROM around")
-    return {group for (group,) in duck.execute('SELECT DISTINCT "group" FROM around').fetchall()}
+            held, last = held + more, last + 1
+    tables.fill("near", "SELECT DISTINCT id FROM around")
+    return {group for (group,) in tables.run('SELECT DISTINCT "group" FROM around').fetchall()}
 
 
-def _without_large(duck: DuckDBPyConnection, most: int) -> int:
+def _without_large(tables: Tables, most: int) -> int:
     """Take out the groups that have become too large, and say how many lines are left."""
-    large = 'SELECT "group" FROM around GROUP BY "group" HAVING count(*) > ?'
-    duck.execute(f'DELETE FROM around WHERE "group" IN ({large})', [most])
-    (left,) = duck.execute("SELECT count(*) FROM around").fetchone() or (0,)
-    return int(left)
+    large = f'SELECT "group" FROM around GROUP BY "group" HAVING count(*) > {most}'
+    tables.run(f'DELETE FROM around WHERE "group" IN ({large})')
+    return tables.count("FROM around")

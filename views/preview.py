@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from event_log.supposing import supposed
 from views import VIEWS, digests, kept, seeding, shelf
-from views.advance import Advance, Digest
+from views.advance import Advance
 from views.kept import DamagedState, Kept, References, StateHeld
 from views.log import the_newsroom
+from views.remaking import Digest
 
 if TYPE_CHECKING:
     from event_log import EventLog, NewEvent

@@ -49,7 +49,7 @@ class Slice(Whole):
 
     def __init__(self, kept: Kept) -> None:
         super().__init__(kept)
-        self._duck = kept.connection
+        self._tables = kept.tables
 
     def entities(self, category: str) -> ir.Table:
         """The entities of a category that are in the neighbourhood."""
@@ -63,28 +63,29 @@ class Slice(Whole):
         """Hold the entities of the table ``near``, by id."""
         for category in self.registry:
             table = entity_table(category)
-            self._duck.execute(
-                f"CREATE OR REPLACE TEMP TABLE slice_{table} AS"
-                f" FROM {table} WHERE rowid IN"
-                f" (SELECT e.rowid FROM {table} e SEMI JOIN {near} USING (id))"
+            self._tables.fill(
+                f"slice_{table}",
+                f"FROM {table} WHERE rowid IN"
+                f" (SELECT e.rowid FROM {table} e SEMI JOIN {near} USING (id))",
             )
 
     def renew(self, categories: Collection[str]) -> None:
         """Hold the entities that changed as the step has folded them."""
         for category in categories:
             table = f"slice_{entity_table(category)}"
-            self._duck.execute(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
-            self._duck.execute(f"INSERT INTO {table} BY NAME FROM folded_{category}")
+            self._tables.run(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
+            self._tables.add(table, f"BY NAME FROM folded_{category}")
 
     def fill_texts(self, wanted: str) -> None:
         """Hold the texts of the entities of the table ``wanted`` that are held, by id."""
         for category, field in texts(self.registry):
             table = text_table(category, field)
-            self._duck.execute(
-                f"CREATE OR REPLACE TEMP TABLE slice_{table} AS FROM {table} WHERE rowid IN"
+            self._tables.fill(
+                f"slice_{table}",
+                f"FROM {table} WHERE rowid IN"
                 f" (SELECT t.rowid FROM {table} t SEMI JOIN (SELECT {field}_sequence AS sequence"
                 f" FROM slice_{entity_table(category)} SEMI JOIN {wanted} USING (id))"
-                " USING (sequence))"
+                " USING (sequence))",
             )
 
 

@@ -22,10 +22,11 @@ from event_log.reading import schema
 from newsroom.categories import CATEGORIES, REFERENCES
 from search.stepping import digest
 from views import VIEW_NAMES, VIEWS, digests, seeding
-from views.advance import Advance, Changed
+from views.advance import Advance
 from views.fold import fold
 from views.kept import Kept, entity_table, text_table, texts
 from views.lineage import completed
+from views.remaking import Changed
 from views.state import State
 
 Entities = dict[str, list[dict[str, Any]]]

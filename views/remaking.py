@@ -1,0 +1,176 @@
+"""Making touched documents again, and finding those that have changed by it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from views import neighbourhood
+from views.expressions import Expressions, told_of
+from views.kept import documents_table
+from views.slices import Slice, Whole
+from views.storage import quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from views.kept import Kept
+
+Digest = Callable[["pa.Schema"], str]
+"""Makes, for documents with such columns, the SQL expression of a document's digest."""
+DIGEST = '"digest of the document"'
+"""A column beside the fields of a document, named as no field is."""
+MOST_MADE_FROM = 2_000
+"""A larger neighbourhood is not copied: over all entities, expressions leave out much."""
+FEW_DOCUMENTS = 5_000
+"""Up to so many, planning queries takes longer than it spares: plans are kept."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a step makes of one view."""
+
+    view: str
+    documents: Path
+    """The documents that are new or different, as Parquet; no file when there are none."""
+    gone: list[str]
+    """The ids of those that ceased."""
+    touched: int
+    computed: int
+    written: int
+    seconds: float
+
+    @property
+    def unchanged(self) -> int:
+        """How many were made again and are what they were."""
+        return self.computed - self.written
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """How many documents of a view are to be made again."""
+
+    touched: int
+    dated: int
+    """Those whose ``sequence`` is known: they are made from what has just changed."""
+
+
+class Remaking:
+    """Makes what the table ``touched`` names; ``views.advance`` fills it."""
+
+    def __init__(
+        self, kept: Kept, expressions: Expressions, fields: Set[str], digest: Digest
+    ) -> None:
+        self._kept = kept
+        self._tables = kept.tables
+        self._expressions = expressions
+        self._fields = fields
+        self._digest = digest
+        self._digests: dict[str, str] = {}
+        self._slice, self._whole = Slice(kept), Whole(kept)
+        self._tables.fill("wanted", "FROM near")
+        self._slice.fill_texts("wanted")
+
+    def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
+        """Make the touched documents of views again; gives what has changed, view by view."""
+        self._tables.fill(
+            "keyed",
+            "SELECT view, id, max(sequence) AS sequence FROM touched"
+            f"{_among(names)} GROUP BY view, id",
+        )
+        self._tables.fill("wanted", "SELECT DISTINCT id FROM keyed")
+        counted = "SELECT view, count(*), count(sequence) FROM keyed GROUP BY view"
+        keyed = {name: Keyed(*counts) for name, *counts in self._tables.run(counted).fetchall()}
+        documents = sum(each.touched for each in keyed.values())
+        self._tables.few = self._tables.few and documents <= FEW_DOCUMENTS
+        self._tables.fill("begun", 'SELECT view AS "group", id FROM keyed')
+        along: dict[str, set[str]] = {}
+        for name in keyed:
+            with told_of(name):
+                self._begin_from_roots(name)
+                along[name] = self._followed(name)
+        small = neighbourhood.gathered(self._tables, along, MOST_MADE_FROM)
+        self._slice.fill("near")
+        self._slice.fill_texts("wanted")
+        # What takes longest comes first: an engine writes it while the others are made.
+        for name in sorted(keyed, key=lambda name: (name in small, -keyed[name].touched)):
+            where = self._slice if name in small else self._whole
+            with told_of(name):
+                changed = self._changed(name, where, folder, keyed[name])
+            yield changed
+
+    def _followed(self, name: str) -> set[str]:
+        """The references that a view's expressions look at."""
+        sql = self._expressions.documents(name, self._slice)
+        return {field for field in self._fields if f'"{field}"' in sql}
+
+    def _begin_from_roots(self, name: str) -> None:
+        """For documents that are no entity's own: the entities they begin from."""
+        if roots := self._expressions.roots(name, self._whole):
+            self._tables.fill("keys", f"SELECT id, sequence FROM keyed WHERE view = '{name}'")
+            self._tables.add("begun", f"SELECT '{name}', id FROM ({roots})")
+
+    def _changed(self, name: str, where: Whole, folder: Path, keyed: Keyed) -> Changed:
+        started = time.perf_counter()
+        kept, path = documents_table(name), folder / f"{name}.parquet"
+        made = f"made_{name}"
+        computed = self._remade(name, made, where, keyed)
+        self._tables.fill(
+            "compared",
+            f"SELECT k.id, d.line, d.digest AS before, m.{DIGEST} AS now FROM keys k"
+            f" LEFT JOIN {made} m ON m.id = k.id LEFT JOIN (SELECT rowid AS line, id, digest"
+            f" FROM {kept} SEMI JOIN keys ON {kept}.key = hash(keys.id)) d ON d.id = k.id",
+        )
+        gone = self._tables.run(
+            "SELECT id FROM compared WHERE before IS NOT NULL AND now IS NULL"
+        ).fetchall()
+        self._tables.run("DELETE FROM compared WHERE before IS NOT DISTINCT FROM now")
+        self._tables.run(f"DELETE FROM {kept} WHERE rowid IN (SELECT line FROM compared)")
+        written = self._tables.changed(
+            f"INSERT INTO {kept} SELECT hash(id) AS key, id, now FROM compared"
+            " WHERE now IS NOT NULL"
+        )
+        if written:
+            self._kept.connection.execute(
+                f"COPY (SELECT * EXCLUDE {DIGEST} FROM {made} SEMI JOIN compared USING (id))"
+                f" TO '{quoted(path)}' (FORMAT parquet)"
+            )
+        ceased, seconds = [key for (key,) in gone], time.perf_counter() - started
+        return Changed(name, path, ceased, keyed.touched, computed, written, seconds)
+
+    def _remade(self, name: str, made: str, where: Whole, keyed: Keyed) -> int:
+        """Fill a table with the touched documents of a view, and ``keys`` with all their ids."""
+        lines = f"SELECT id, sequence FROM keyed WHERE view = '{name}'"
+        computed, put = 0, self._tables.fill
+        if keyed.dated:
+            self._tables.fill("keys", f"{lines} AND sequence IS NOT NULL")
+            computed = put(made, self._with_digest(name, self._expressions.newest(name, where)))
+            put = self._tables.add
+        if keyed.touched > keyed.dated:
+            self._tables.fill("keys", f"{lines} AND sequence IS NULL")
+            computed += put(made, self._with_digest(name, self._expressions.documents(name, where)))
+            self._tables.fill("keys", lines)
+        return computed
+
+    def _with_digest(self, name: str, sql: str) -> str:
+        digest = self._digest_of(name, sql)
+        return f"SELECT documents.*, {digest} AS {DIGEST} FROM ({sql}) AS documents"
+
+    def _digest_of(self, name: str, sql: str) -> str:
+        if name not in self._digests:
+            made = self._kept.connection.execute(f"FROM ({sql}) LIMIT 0").to_arrow_table().schema
+            self._digests[name] = self._digest(made)
+        return self._digests[name]
+
+    def prepare(self, name: str) -> None:
+        """Compile what makes the documents of a view."""
+        for where in (self._slice, self._whole):
+            self._digest_of(name, self._expressions.documents(name, where))
+            self._expressions.newest(name, where)
+
+
+def _among(names: Collection[str]) -> str:
+    return " WHERE view IN ({})".format(", ".join(f"'{name}'" for name in names) or "NULL")
