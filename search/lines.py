@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from views.tables import LEFT_OUT
+from views.tables import prepare
 
 BYTES_AT_ONCE = 4_000_000
 MOST_AT_ONCE = 20_000
@@ -104,8 +104,7 @@ def _prepared(query: str, schema: pa.Schema) -> Iterator[duckdb.DuckDBPyConnecti
         duck = connection()
         duck.register("coming", schema.empty_table())
         duck.execute("CREATE TABLE documents AS SELECT * FROM coming")
-        duck.execute(f"SET disabled_optimizers = '{LEFT_OUT}'")  # what it concludes from no lines
-        duck.execute(f"PREPARE made AS {query}")
+        prepare(duck, "made", query)
     try:
         yield duck
     except BaseException:

@@ -111,7 +111,7 @@ class Folding:
             )
 
     def prepare(self) -> None:
-        """Compile the folds."""
+        """Compile the folds, and make the tables for them."""
         for name, category in self._kept.registry.items():
             self._tables.fill(f"folded_{name}", self._folded(category))
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from views.kept import SIDES
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_HOPS = 12
 """More than any chain of references that a view follows."""
+ALONG = pa.schema({"group": pa.string(), "field": pa.string()})
 
 
 def gathered(tables: Tables, along: Mapping[str, Collection[str]], most: int) -> set[str]:
@@ -28,10 +31,10 @@ def gathered(tables: Tables, along: Mapping[str, Collection[str]], most: int) ->
     ``along`` has for each group the fields that are followed. Returns the groups whose
     neighbourhood is in the table; one of more than ``most`` entities is left out.
     """
-    pairs = [(group, field) for group, fields in along.items() for field in fields]
-    groups, fields = [group for group, _ in pairs], [field for _, field in pairs]
-    tables.fill("along", "SELECT '' AS \"group\", '' AS field WHERE false")
-    tables.add("along", "SELECT unnest(?), unnest(?)", [groups or [""], fields or [""]])
+    pairs = [
+        {"group": group, "field": field} for group, fields in along.items() for field in fields
+    ]
+    tables.take("along", pa.Table.from_pylist(pairs, ALONG))
     held = tables.fill("around", 'SELECT DISTINCT "group", id, 0 AS hops FROM begun')
     for reference, known in SIDES.items():
         found, last = "source" if known == "target" else "target", 0

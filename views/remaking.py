@@ -110,7 +110,7 @@ class Remaking:
     def _begin_from_roots(self, name: str) -> None:
         """For documents that are no entity's own: the entities they begin from."""
         if roots := self._expressions.roots(name, self._whole):
-            self._tables.fill("keys", f"SELECT id, sequence FROM keyed WHERE view = '{name}'")
+            self._tables.fill("keys", _keyed(name))
             self._tables.add("begun", f"SELECT '{name}', id FROM ({roots})")
 
     def _changed(self, name: str, where: Whole, folder: Path, keyed: Keyed) -> Changed:
@@ -143,7 +143,7 @@ class Remaking:
 
     def _remade(self, name: str, made: str, where: Whole, keyed: Keyed) -> int:
         """Fill a table with the touched documents of a view, and ``keys`` with all their ids."""
-        lines = f"SELECT id, sequence FROM keyed WHERE view = '{name}'"
+        lines = _keyed(name)
         computed, put = 0, self._tables.fill
         if keyed.dated:
             self._tables.fill("keys", f"{lines} AND sequence IS NOT NULL")
@@ -174,3 +174,7 @@ class Remaking:
 
 def _among(names: Collection[str]) -> str:
     return " WHERE view IN ({})".format(", ".join(f"'{name}'" for name in names) or "NULL")
+
+
+def _keyed(name: str) -> str:
+    return f"SELECT id, sequence FROM keyed WHERE view = '{name}'"

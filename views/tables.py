@@ -6,12 +6,9 @@ table is made or dropped: so these tables are made once, and are empty again whe
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
@@ -21,6 +18,15 @@ LEFT_OUT = "statistics_propagation, compressed_materialization"
 It leaves the first out by itself where it is newer: https://github.com/duckdb/duckdb/pull/24696.
 """
 MOST_PLANS = 2_000
+
+
+def prepare(duck: DuckDBPyConnection, name: str, query: str) -> None:
+    """Plan a query for ``EXECUTE``, so that the plan is right whatever the tables hold by then."""
+    duck.execute(f"SET disabled_optimizers = '{LEFT_OUT}'")
+    try:
+        duck.execute(f"PREPARE {name} AS {query}")
+    finally:
+        duck.execute("RESET disabled_optimizers")
 
 
 class Tables:
@@ -68,14 +74,9 @@ class Tables:
         self._duck.from_arrow(lines).insert_into(table)
         self._filled.add(table)
 
-    def add(self, table: str, query: str, parameters: list[object] | None = None) -> int:
+    def add(self, table: str, query: str) -> int:
         """Let a table that was filled hold what a query gives as well; says how much that is."""
-        statement = f"INSERT INTO {table} {query}"
-        if parameters is None:
-            added = self.changed(statement)
-        else:
-            found = self._duck.execute(statement, parameters).fetchone()
-            added = int(found[0]) if found else 0
+        added = self.changed(f"INSERT INTO {table} {query}")
         if added:
             self._filled.add(table)
         return added
@@ -104,7 +105,7 @@ class Tables:
         self._settled = True
 
     def forget(self) -> None:
-        """What is known of the tables may be wrong: a transaction was rolled back."""
+        """Make tables and plans anew: a transaction was rolled back, or another table was made."""
         self._known.clear()
         self._filled.clear()
         self._drop_plans()
@@ -119,17 +120,8 @@ class Tables:
             self._drop_plans()
         self._numbered += 1
         name = f"plan_{self._numbered}"
-        with self._without_statistics():
-            self._duck.execute(f"PREPARE {name} AS {query}")
+        prepare(self._duck, name, query)
         return name
-
-    @contextmanager
-    def _without_statistics(self) -> Iterator[None]:
-        self._duck.execute(f"SET disabled_optimizers = '{LEFT_OUT}'")
-        try:
-            yield
-        finally:
-            self._duck.execute("RESET disabled_optimizers")
 
     def _drop_plans(self) -> None:
         for name in self._plans.values():
