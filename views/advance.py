@@ -45,13 +45,11 @@ class Advance:
         self._kept = kept
         self._tables = kept.tables
         self._expressions = Expressions(kept, views)
-        self._fields = {field for fields in references.values() for field in fields}
         self._folding = Folding(kept, references)
         self._near, self._whole = Happened(kept), WholeHappened(kept)
         self._tables.fill("near", "SELECT ''::VARCHAR AS id WHERE false")
-        self._tables.fill("keys", "SELECT id, 0::BIGINT AS sequence FROM near")
         self._near.fill("near")
-        self._remaking = Remaking(kept, self._expressions, self._fields, digest)
+        self._remaking = Remaking(kept, self._expressions, digest)
 
     @contextmanager
     def step(self, log: EventLog, until: int, views: Collection[str]) -> Iterator[Step]:
@@ -93,8 +91,7 @@ class Advance:
             " 0::BIGINT AS sequence WHERE false",
         )
         self._folding.fold()
-        self._tables.fill("begun", "SELECT '' AS \"group\", id FROM changed")
-        small = neighbourhood.gathered(self._tables, {"": self._fields}, MOST_LOOKED_AT)
+        small = neighbourhood.gathered(self._tables, MOST_LOOKED_AT)
         where = self._near if small else self._whole
         if small:
             self._near.fill("near")

@@ -25,8 +25,6 @@ class Entities(ABC):
 
     backend: Backend
     registry: Registry
-    few = False
-    """Are these only some? Then leaving out more of them is not worth a query's while."""
 
     @abstractmethod
     def entities(self, category: str) -> ir.Table:
@@ -50,7 +48,7 @@ class Entities(ABC):
         For a few pages it spares most of the archive. All entities when there are no keys.
         """
         entities = self.entities(category)
-        if keys is None or self.few:
+        if keys is None:
             return entities
         if not entities[field].type().is_array():
             return entities.semi_join(keys, entities[field] == keys.id)

@@ -39,31 +39,22 @@ class Expressions:
 
     def documents(self, name: str, where: Whole) -> str:
         """A view's documents."""
-        keys = self._keys().select("id")
+        view = self._views[name]
         return self._sql(
-            "documents", name, where, lambda: completed(self._views[name], where, keys)
+            "documents", name, where, lambda: completed(view, where, self._keys().select("id"))
         )
 
     def newest(self, name: str, where: Whole) -> str:
         """A view's documents whose sequences are known: they stand beside the keys."""
-        return self._sql(
-            "newest", name, where, lambda: newest(self._views[name], where, self._keys())
-        )
-
-    def roots(self, name: str, where: Whole) -> str | None:
-        """The entities that documents begin from which are no entity's own."""
-        roots = self._views[name].roots
-        if roots is None:
-            return None
-        keys = self._keys().select("id")
-        return self._sql("roots", name, where, lambda: roots(where, keys))
+        view = self._views[name]
+        return self._sql("newest", name, where, lambda: newest(view, where, self._keys()))
 
     def _keys(self) -> ir.Table:
         return self._kept.backend.table("keys")
 
     def _sql(self, kind: str, view: str, where: Whole, expression: Callable[[], ir.Table]) -> str:
         known = self._views[view]
-        of = kind, where.name, known.documents, known.lineage, known.roots
+        of = kind, where.name, known.documents, known.lineage
         return compiled.sql(self._kept, of, expression)
 
 

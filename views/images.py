@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live image; a photographer who was removed keeps the last name."""
-    articles = live(state.entities("article"))
+    articles = live(state.naming("article", "image_ids", keys))
     shown = mentioned_once(articles, "image_ids")
     uses = with_cards(chosen(shown.select("article", id=shown.other), keys), articles)
     images = visible(state, "image", keys)
@@ -57,7 +57,7 @@ def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     return ibis.union(
         itself(images),
         referring(images, "photographer_id"),
-        chosen(naming(state.entities("article"), "image_ids"), keys),
+        chosen(naming(state.naming("article", "image_ids", keys), "image_ids"), keys),
     )
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Set
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from views import neighbourhood
 from views.expressions import Expressions, told_of
 from views.kept import documents_table
-from views.slices import Slice, Whole
+from views.slices import Few, Whole
 from views.storage import quoted
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ Digest = Callable[["pa.Schema"], str]
 """Makes, for documents with such columns, the SQL expression of a document's digest."""
 DIGEST = '"digest of the document"'
 """A column beside the fields of a document, named as no field is."""
-MOST_MADE_FROM = 2_000
-"""A larger neighbourhood is not copied: over all entities, expressions leave out much."""
 FEW_DOCUMENTS = 5_000
 """Up to so many, planning queries takes longer than it spares: plans are kept."""
 
@@ -61,18 +58,15 @@ class Keyed:
 class Remaking:
     """Makes what the table ``touched`` names; ``views.advance`` fills it."""
 
-    def __init__(
-        self, kept: Kept, expressions: Expressions, fields: Set[str], digest: Digest
-    ) -> None:
+    def __init__(self, kept: Kept, expressions: Expressions, digest: Digest) -> None:
         self._kept = kept
         self._tables = kept.tables
         self._expressions = expressions
-        self._fields = fields
         self._digest = digest
         self._digests: dict[str, str] = {}
-        self._slice, self._whole = Slice(kept), Whole(kept)
-        self._tables.fill("wanted", "FROM near")
-        self._slice.fill_texts("wanted")
+        self._whole, self._few = Whole(kept), Few(kept)
+        self._tables.fill("keys", "SELECT ''::VARCHAR AS id, 0::BIGINT AS sequence WHERE false")
+        self._few.fill("keys")
 
     def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
         """Make the touched documents of views again; gives what has changed, view by view."""
@@ -81,37 +75,19 @@ class Remaking:
             "SELECT view, id, max(sequence) AS sequence FROM touched"
             f"{_among(names)} GROUP BY view, id",
         )
-        self._tables.fill("wanted", "SELECT DISTINCT id FROM keyed")
         counted = "SELECT view, count(*), count(sequence) FROM keyed GROUP BY view"
         keyed = {name: Keyed(*counts) for name, *counts in self._tables.run(counted).fetchall()}
-        documents = sum(each.touched for each in keyed.values())
-        self._tables.few = self._tables.few and documents <= FEW_DOCUMENTS
-        self._tables.fill("begun", 'SELECT view AS "group", id FROM keyed')
-        along: dict[str, set[str]] = {}
-        for name in keyed:
-            with told_of(name):
-                self._begin_from_roots(name)
-                along[name] = self._followed(name)
-        small = neighbourhood.gathered(self._tables, along, MOST_MADE_FROM)
-        self._slice.fill("near")
-        self._slice.fill_texts("wanted")
+        few = sum(each.touched for each in keyed.values()) <= FEW_DOCUMENTS
+        self._tables.few = self._tables.few and few
+        if few:
+            self._few.fill("keyed")
         # What takes longest comes first: an engine writes it while the others are made.
-        for name in sorted(keyed, key=lambda name: (name in small, -keyed[name].touched)):
-            where = self._slice if name in small else self._whole
+        for name in sorted(keyed, key=lambda name: -keyed[name].touched):
             with told_of(name):
-                changed = self._changed(name, where, folder, keyed[name])
+                changed = self._changed(
+                    name, self._few if few else self._whole, folder, keyed[name]
+                )
             yield changed
-
-    def _followed(self, name: str) -> set[str]:
-        """The references that a view's expressions look at."""
-        sql = self._expressions.documents(name, self._slice)
-        return {field for field in self._fields if f'"{field}"' in sql}
-
-    def _begin_from_roots(self, name: str) -> None:
-        """For documents that are no entity's own: the entities they begin from."""
-        if roots := self._expressions.roots(name, self._whole):
-            self._tables.fill("keys", _keyed(name))
-            self._tables.add("begun", f"SELECT '{name}', id FROM ({roots})")
 
     def _changed(self, name: str, where: Whole, folder: Path, keyed: Keyed) -> Changed:
         started = time.perf_counter()
@@ -167,7 +143,7 @@ class Remaking:
 
     def prepare(self, name: str) -> None:
         """Compile what makes the documents of a view."""
-        for where in (self._slice, self._whole):
+        for where in (self._whole, self._few):
             self._digest_of(name, self._expressions.documents(name, where))
             self._expressions.newest(name, where)
 

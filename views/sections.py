@@ -12,6 +12,7 @@ from views.denormalize import (
     NAMED,
     chosen,
     counted,
+    each_once,
     gathered,
     itself,
     latest,
@@ -42,7 +43,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     below = _below(everything, keys)
     articles = live(_filed(state, below, keys))
     held = _held(below, articles)
-    signed = held.select("id", other=held.byline_ids.unique().unnest())
+    signed = held.select("id", other=each_once(held.byline_ids).unnest())
     counts = held.group_by("id").agg(article_count=held.count())
     sections = visible(state, "section", keys)
     sections = named(sections.mutate(other=sections.parent_id), everything, "name")

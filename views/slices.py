@@ -6,9 +6,11 @@ hold changes: so an expression is compiled once for all steps.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from views.entities import Entities
@@ -16,6 +18,16 @@ from views.kept import entity_table, text_table, texts
 
 if TYPE_CHECKING:
     from views.kept import Kept
+
+
+def _declared(value):  # type: ignore[no-untyped-def]  # its types are the signature
+    """Declared for Ibis; DuckDB has the body."""
+
+
+hashed: Callable[..., ir.Value] = ibis.udf.scalar.builtin(
+    _declared, name="hash", signature=((dt.string,), dt.uint64)
+)
+"""The hash that references are sorted by; see ``views.kept``."""
 
 
 class Whole(Entities):
@@ -40,63 +52,40 @@ class Whole(Entities):
         """The events of this step, each entity's own before it as one."""
         return self.backend.table(f"events_{category}")
 
+    def naming(self, category: str, field: str, keys: ir.Table | None) -> ir.Table:
+        """The same, by the references that are kept where the field is a list."""
+        entities = self.entities(category)
+        if keys is None or not entities[field].type().is_array():
+            return super().naming(category, field, keys)
+        references = self.backend.table("named_by").filter(lambda known: known.field == field)
+        wanted = keys.select(target=keys.id, key=hashed(keys.id))
+        sources = references.semi_join(wanted, ["key", "target"])
+        return entities.semi_join(sources.select(id=sources.source), "id")
 
-class Slice(Whole):
-    """The entities of a neighbourhood, and the texts of those whose documents are wanted."""
 
-    name = "slice"
-    few = True
+class Few(Whole):
+    """All kept entities, and of the long prose only what a few documents show."""
+
+    name = "few"
 
     def __init__(self, kept: Kept) -> None:
         super().__init__(kept)
         self._tables = kept.tables
 
-    def entities(self, category: str) -> ir.Table:
-        """The entities of a category that are in the neighbourhood."""
-        return self.backend.table(f"slice_{entity_table(category)}")
-
     def text(self, category: str, field: str) -> ir.Table:
-        """The long prose of the entities whose documents are wanted."""
-        return self.backend.table(f"slice_{text_table(category, field)}")
+        """The long prose that was copied: a join would read most of what there is."""
+        return self.backend.table(f"few_{text_table(category, field)}")
 
-    def fill(self, near: str) -> None:
-        """Hold the entities of the table ``near``, by id."""
-        for category in self.registry:
-            table = entity_table(category)
-            self._tables.fill(
-                f"slice_{table}",
-                f"FROM {table} WHERE rowid IN"
-                f" (SELECT e.rowid FROM {table} e SEMI JOIN {near} USING (id))",
-            )
-
-    def renew(self, categories: Collection[str]) -> None:
-        """Hold the entities that changed as the step has folded them."""
-        for category in categories:
-            table = f"slice_{entity_table(category)}"
-            self._tables.run(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
-            self._tables.add(table, f"BY NAME FROM folded_{category}")
-
-    def fill_texts(self, wanted: str) -> None:
-        """Hold the texts of the entities of the table ``wanted`` that are held, by id."""
+    def fill(self, keyed: str) -> None:
+        """Copy the texts of the entities that the table ``keyed`` names, by id."""
         for category, field in texts(self.registry):
             table = text_table(category, field)
             self._tables.fill(
-                f"slice_{table}",
-                f"FROM {table} WHERE rowid IN"
-                f" (SELECT t.rowid FROM {table} t SEMI JOIN (SELECT {field}_sequence AS sequence"
-                f" FROM slice_{entity_table(category)} SEMI JOIN {wanted} USING (id))"
-                " USING (sequence))",
+                f"few_{table}",
+                f"FROM {table} WHERE rowid IN (SELECT t.rowid FROM {table} t"
+                f" SEMI JOIN (SELECT {field}_sequence AS sequence FROM {entity_table(category)}"
+                f" WHERE id IN (SELECT id FROM {keyed})) USING (sequence))",
             )
-
-
-class Happened(Slice):
-    """The same, for lineage: of the events only those of this step, for the others are old."""
-
-    name = "happened"
-
-    def events(self, category: str) -> ir.Table:
-        """The events of this step."""
-        return self.backend.table(f"new_{category}")
 
 
 class WholeHappened(Whole):
@@ -105,5 +94,36 @@ class WholeHappened(Whole):
     name = "whole happened"
 
     def events(self, category: str) -> ir.Table:
-        """The events of this step."""
+        """The events of this step; the others are old."""
         return self.backend.table(f"new_{category}")
+
+
+class Happened(WholeHappened):
+    """The same, and of the entities only a neighbourhood."""
+
+    name = "happened"
+
+    def __init__(self, kept: Kept) -> None:
+        super().__init__(kept)
+        self._tables = kept.tables
+
+    def entities(self, category: str) -> ir.Table:
+        """The entities of a category that are in the neighbourhood."""
+        return self.backend.table(f"near_{entity_table(category)}")
+
+    def fill(self, near: str) -> None:
+        """Hold the entities of the table ``near``, by id."""
+        for category in self.registry:
+            table = entity_table(category)
+            self._tables.fill(
+                f"near_{table}",
+                f"FROM {table} WHERE rowid IN"
+                f" (SELECT e.rowid FROM {table} e SEMI JOIN {near} USING (id))",
+            )
+
+    def renew(self, categories: Collection[str]) -> None:
+        """Hold the entities that changed as the step has folded them."""
+        for category in categories:
+            table = f"near_{entity_table(category)}"
+            self._tables.run(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
+            self._tables.add(table, f"BY NAME FROM folded_{category}")

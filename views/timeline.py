@@ -33,7 +33,7 @@ HEADLINE = {"id": "article", "headline": "headline", "url": "url", "section": "s
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per day on which live articles were published."""
     sections = state.entities("section")
-    articles = chosen(_dated(live(state.entities("article"))), keys)
+    articles = chosen(_dated(live(_of_days(state, keys))), keys)
     days = articles.group_by("id", "date").agg(article_count=articles.count())
     filed = articles.filter(articles.other.notnull())
     shown = named(articles, sections, "name")
@@ -63,22 +63,28 @@ def _dated(articles: ir.Table) -> ir.Table:
 
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The articles that are dated on the day, and the sections of the live ones."""
-    articles = state.entities("article")
-    dated = chosen(_dated(articles), keys)
-    shown = chosen(_dated(live(articles)), keys)
+    articles = _of_days(state, keys)
+    dated, shown = chosen(_dated(articles), keys), chosen(_dated(live(articles)), keys)
     return ibis.union(
         dated.select("id", entity=dated.article),
         through(shown.select("id", entity=shown.article), referring(live(articles), "section_id")),
     )
 
 
-def roots(state: Entities, keys: ir.Table) -> ir.Table:
-    """The articles that are dated on these days."""
+def _of_days(state: Entities, keys: ir.Table | None) -> ir.Table:
+    """The articles that are dated on these days; all articles when there are no keys."""
     articles = state.entities("article")
-    days = keys.select(begins=keys.id.cast("timestamp('UTC')"))
+    if keys is None:
+        return articles
+    days = keys.select(begins=keys.id.try_cast("timestamp('UTC')"))
     days = days.mutate(ends=days.begins + ibis.interval(days=1))
     dated = [articles.published_at >= days.begins, articles.published_at < days.ends]
-    return articles.join(days, dated).select("id")
+    return articles.join(days, dated).drop("begins", "ends")
+
+
+def roots(state: Entities, keys: ir.Table) -> ir.Table:
+    """The articles that are dated on these days."""
+    return _of_days(state, keys).select("id")
 
 
 VIEW = View(
