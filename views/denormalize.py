@@ -7,7 +7,7 @@ means the same on every engine that Ibis knows; ``collect(order_by=...)`` does n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -112,23 +112,31 @@ def in_position(placed: ir.Table, name: str, fields: Mapping[str, str]) -> ir.Ta
 
 def latest(pairs: ir.Table, articles: ir.Table) -> ir.Table:
     """For each ``id`` its ``latest`` articles, newest first; pairs are dated: ``published_at``."""
-    # Sorting is what costs most here, so nearly all are left out by their instant.
-    place = _row_number().over(group_by="id", order_by=ibis.desc("published_at"))
-    newest = pairs.select("id", "published_at", place=place)
-    newest = (
-        newest.filter(newest.place <= LATEST)
-        .group_by(of="id")
-        .agg(since=lambda those: those.published_at.min())
-    )
-    pairs = pairs.join(newest, [pairs.id == newest.of, pairs.published_at >= newest.since])
-    return gathered(with_cards(pairs, articles), "latest", CARD, newest_first(), LATEST)
+    newest = foremost(pairs, "published_at", LATEST)
+    position = ibis.row_number().over(group_by="id", order_by=newest_first())
+    placed = newest.select("id", "article", position=position)
+    placed = placed.filter(placed.position < LATEST)
+    return in_position(with_cards(placed, articles), "latest", CARD)
+
+
+def foremost(table: ir.Table, by: str, count: int) -> ir.Table:
+    """Of each ``id`` the lines with the greatest values of a column, so many; more where equal.
+
+    Sorting is what costs most in a list of the first few. This leaves out nearly all before it.
+    """
+    place = _row_number().over(group_by="id", order_by=ibis.desc(by))
+    first = table.select("id", by, place=place)
+    first = first.filter(first.place <= count)
+    least = first.group_by("id").agg(least=first[by].min())
+    beside = table.join(least, "id")
+    return beside.filter(beside[by] >= beside.least).drop("least")
 
 
 def _declared():  # type: ignore[no-untyped-def]  # its types are the signature
     """Declared for Ibis; the engine has the body."""
 
 
-_row_number: Callable[[], ir.Value] = ibis.udf.agg.builtin(
+_row_number: Callable[[], Any] = ibis.udf.agg.builtin(
     _declared, name="row_number", signature=((), dt.int64)
 )
 """As SQL has it. Ibis' own begins with 0, by a subtraction that hides from DuckDB's optimizer that
@@ -143,12 +151,14 @@ def newest_first() -> list[ir.Deferred | str]:
 def with_cards(pairs: ir.Table, articles: ir.Table) -> ir.Table:
     """The pairs ``id, article`` with what a list of articles shows of each."""
     cards = articles.select("headline", "url", "published_at", article=articles.id)
-    return pairs.select("id", "article").join(cards, "article")
+    return pairs.join(cards, "article")
 
 
 def counted(pairs: ir.Table, entities: ir.Table, name: str, limit: int | None = None) -> ir.Table:
     """For each ``id`` a list of ``{id, name, count}`` of how often ``other`` is beside it."""
     counts = pairs.group_by("id", "other").agg(count=pairs.count())
+    if limit is not None:
+        counts = foremost(counts, "count", limit)
     return gathered(
         named(counts, entities, "name"), name, COUNTED, [ibis.desc("count"), "other"], limit
     )

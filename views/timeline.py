@@ -72,19 +72,28 @@ def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
 
 
 def _of_days(state: Entities, keys: ir.Table | None) -> ir.Table:
-    """The articles that are dated on these days; all articles when there are no keys."""
+    """The articles of these days, and some others; all articles when there are no keys.
+
+    To compare whole seconds takes a quarter of the time that dates take. An engine may round them,
+    so the last half second is looked for a day later, too.
+    """
     articles = state.entities("article")
     if keys is None:
         return articles
-    days = keys.select(begins=keys.id.try_cast("timestamp('UTC')"))
-    days = days.mutate(ends=days.begins + ibis.interval(days=1))
-    dated = [articles.published_at >= days.begins, articles.published_at < days.ends]
-    return articles.join(days, dated).drop("begins", "ends")
+    days = keys.select(day=_whole_days(keys.id.try_cast("timestamp('UTC')")))
+    days = ibis.union(days, days.select(day=days.day + 1))
+    dated = articles.mutate(day=_whole_days(articles.published_at))
+    return dated.semi_join(days, "day").drop("day")
+
+
+def _whole_days(instant: ir.TimestampValue) -> ir.IntegerValue:
+    return instant.epoch_seconds() // 86_400
 
 
 def roots(state: Entities, keys: ir.Table) -> ir.Table:
     """The articles that are dated on these days."""
-    return _of_days(state, keys).select("id")
+    dated = chosen(_dated(_of_days(state, keys)), keys)
+    return dated.select(id=dated.article)
 
 
 VIEW = View(

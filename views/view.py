@@ -31,8 +31,8 @@ class View:
     - ``date``: the path of the instant or day that date ranges and sorting by date use.
 
     All that a document is made from must be found along references; see ``views.neighbourhood``. A
-    view whose ids are not entities' says with ``roots(state, keys)`` which entities the documents of
-    these keys begin from, a table with one column ``id``: ``explain`` tells it.
+    view whose ids are not entities' says with ``roots(state, keys)`` which entities its documents
+    begin from, a table with one column ``id``: ``explain`` tells it.
 
     One whose documents are long says with ``documents_a_gigabyte`` how many of them are made at a
     time, for each gigabyte of memory that DuckDB may take.

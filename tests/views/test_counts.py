@@ -404,3 +404,16 @@ def test_documents_of_some_keys_are_those_among_all(newsroom, article, view):
     key = sorted(every)[0]
     assert len(every) == 2
     assert newsroom.documents(view, keys=[key, "none/such"]) == {key: every[key]}
+
+
+@pytest.mark.parametrize("second", ["1851-09-18T00:00:00Z", "1851-09-18T23:59:59.999999Z"])
+def test_a_day_that_is_asked_for_has_all_its_articles_to_the_last_instant(
+    newsroom, article, second
+):
+    newsroom.tell(
+        article("1", published_at=second), article("2", published_at="1851-09-19T00:00:00Z")
+    )
+    found = newsroom.documents("timeline", keys=["1851-09-18"])
+    assert {key: ids(day["headlines"]) for key, day in found.items()} == {
+        "1851-09-18": ["article/1"]
+    }
