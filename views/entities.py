@@ -55,6 +55,17 @@ class Entities(ABC):
         pairs = referring(entities, field)
         return entities.semi_join(pairs.semi_join(keys, pairs.entity == keys.id), "id")
 
+    def dated(self, category: str, field: str, days: ir.Table | None) -> ir.Table:
+        """The entities of a category whose instant falls on one of the days, in UTC, at least.
+
+        ``days`` has their ISO 8601 names as ``id``. All entities when there are none.
+        """
+        entities = self.entities(category)
+        if days is None:
+            return entities
+        wanted = days.select(day=days.id.try_cast("date"))
+        return entities.mutate(day=entities[field].date()).semi_join(wanted, "day").drop("day")
+
     def sequences(self) -> ir.Table:
         """Every entity of every category with the sequence of its last event."""
         tables = [self.entities(name).select("id", "sequence") for name in self.registry]

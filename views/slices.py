@@ -7,10 +7,9 @@ hold changes: so an expression is compiled once for all steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
-import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from views.entities import Entities
@@ -24,10 +23,13 @@ def _declared(value):  # type: ignore[no-untyped-def]  # its types are the signa
     """Declared for Ibis; DuckDB has the body."""
 
 
-hashed: Callable[..., ir.Value] = ibis.udf.scalar.builtin(
-    _declared, name="hash", signature=((dt.string,), dt.uint64)
+_hash: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
+    _declared, name="hash", signature=(("string",), "uint64")
 )
-"""The hash that references are sorted by; see ``views.kept``."""
+_microseconds: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
+    _declared, name="epoch_us", signature=(("timestamp('UTC')",), "int64")
+)
+A_DAY = 86_400_000_000
 
 
 class Whole(Entities):
@@ -58,9 +60,19 @@ class Whole(Entities):
         if keys is None or not entities[field].type().is_array():
             return super().naming(category, field, keys)
         references = self.backend.table("named_by").filter(lambda known: known.field == field)
-        wanted = keys.select(target=keys.id, key=hashed(keys.id))
+        wanted = keys.select(target=keys.id, key=_hash(keys.id))
         sources = references.semi_join(wanted, ["key", "target"])
         return entities.semi_join(sources.select(id=sources.source), "id")
+
+    def dated(self, category: str, field: str, days: ir.Table | None) -> ir.Table:
+        """The same, by microseconds: DuckDB asks its calendar for each date."""
+        entities = self.entities(category)
+        if days is None:
+            return entities
+        begins = days.id.try_cast("timestamp('UTC')")
+        wanted = days.select(day=_microseconds(begins) // A_DAY)
+        told = entities.mutate(day=_microseconds(entities[field]) // A_DAY)
+        return told.semi_join(wanted, "day").drop("day")
 
 
 class Few(Whole):

@@ -33,7 +33,7 @@ HEADLINE = {"id": "article", "headline": "headline", "url": "url", "section": "s
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per day on which live articles were published."""
     sections = state.entities("section")
-    articles = chosen(_dated(live(_of_days(state, keys))), keys)
+    articles = chosen(_dated(live(state.dated("article", "published_at", keys))), keys)
     days = articles.group_by("id", "date").agg(article_count=articles.count())
     filed = articles.filter(articles.other.notnull())
     shown = named(articles, sections, "name")
@@ -63,7 +63,7 @@ def _dated(articles: ir.Table) -> ir.Table:
 
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The articles that are dated on the day, and the sections of the live ones."""
-    articles = _of_days(state, keys)
+    articles = state.dated("article", "published_at", keys)
     dated, shown = chosen(_dated(articles), keys), chosen(_dated(live(articles)), keys)
     return ibis.union(
         dated.select("id", entity=dated.article),
@@ -71,28 +71,9 @@ def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     )
 
 
-def _of_days(state: Entities, keys: ir.Table | None) -> ir.Table:
-    """The articles of these days, and some others; all articles when there are no keys.
-
-    To compare whole seconds takes a quarter of the time that dates take. An engine may round them,
-    so the last half second is looked for a day later, too.
-    """
-    articles = state.entities("article")
-    if keys is None:
-        return articles
-    days = keys.select(day=_whole_days(keys.id.try_cast("timestamp('UTC')")))
-    days = ibis.union(days, days.select(day=days.day + 1))
-    dated = articles.mutate(day=_whole_days(articles.published_at))
-    return dated.semi_join(days, "day").drop("day")
-
-
-def _whole_days(instant: ir.TimestampValue) -> ir.IntegerValue:
-    return instant.epoch_seconds() // 86_400
-
-
 def roots(state: Entities, keys: ir.Table) -> ir.Table:
     """The articles that are dated on these days."""
-    dated = chosen(_dated(_of_days(state, keys)), keys)
+    dated = chosen(_dated(state.dated("article", "published_at", keys)), keys)
     return dated.select(id=dated.article)
 
 
