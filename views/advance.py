@@ -47,7 +47,7 @@ class Advance:
         self._expressions = Expressions(kept, views)
         self._folding = Folding(kept, references)
         self._near, self._whole = Happened(kept), WholeHappened(kept)
-        self._tables.fill("near", "SELECT ''::VARCHAR AS id WHERE false")
+        self._tables.fill("near", "SELECT 0::UBIGINT AS key WHERE false")
         self._near.fill("near")
         self._remaking = Remaking(kept, self._expressions, digest)
 

@@ -86,13 +86,10 @@ class Folding:
         self._tables.fill(
             "named",
             "SELECT n.source, n.target, n.field FROM names n"
-            " SEMI JOIN changed c ON n.key = hash(c.id) AND n.source = c.id",
+            " SEMI JOIN changed c ON n.source = hash(c.id)",
         )
-        for table, known in SIDES.items():
-            self._tables.run(
-                f"INSERT INTO {table} BY NAME SELECT *, hash({known}) AS key"
-                " FROM (FROM naming EXCEPT FROM named)"
-            )
+        for table in SIDES:
+            self._tables.run(f"INSERT INTO {table} FROM naming EXCEPT FROM named")
 
     def keep(self) -> None:
         """Keep the entities as they are now, in the place of what they were."""
@@ -106,7 +103,7 @@ class Folding:
         self._tables.fill("unnamed", "FROM named EXCEPT FROM naming")
         for table, known in SIDES.items():
             self._tables.run(
-                f"DELETE FROM {table} WHERE key IN (SELECT hash({known}) FROM unnamed)"
+                f"DELETE FROM {table} WHERE {known} IN (SELECT {known} FROM unnamed)"
                 " AND (source, target, field) IN (FROM unnamed)"
             )
 

@@ -21,11 +21,11 @@ MOST_HOPS = 12
 
 
 def gathered(tables: Tables, most: int) -> bool:
-    """Fill the table ``near (id)`` with the neighbourhood of the entities in ``changed``.
+    """Fill the table ``near`` with the hashes of the neighbourhood of the entities in ``changed``.
 
     Says whether it could: one of more than ``most`` entities is not gathered.
     """
-    held = tables.fill("around", "SELECT id, 0 AS hops FROM changed")
+    held = tables.fill("around", "SELECT hash(id) AS key, 0 AS hops FROM changed")
     for reference, known in SIDES.items():
         found, last = "source" if known == "target" else "target", 0
         tables.run("UPDATE around SET hops = 0 WHERE hops > 0")
@@ -33,12 +33,12 @@ def gathered(tables: Tables, most: int) -> bool:
             more = tables.add(
                 "around",
                 f"SELECT DISTINCT n.{found}, f.hops + 1"
-                f" FROM {reference} n JOIN around f ON n.key = hash(f.id) AND n.{known} = f.id"
-                f" ANTI JOIN around a ON a.id = n.{found} WHERE f.hops = {last}",
+                f" FROM {reference} n JOIN around f ON n.{known} = f.key"
+                f" ANTI JOIN around a ON a.key = n.{found} WHERE f.hops = {last}",
             )
             if not more:
                 break
             held, last = held + more, last + 1
     if held <= most:
-        tables.fill("near", "SELECT id FROM around")
+        tables.fill("near", "SELECT key FROM around")
     return held <= most

@@ -59,8 +59,7 @@ def _fill(state: State, path: Path, references: References) -> None:
     tables = {name: f"kept.{kept.entity_table(name)}" for name in state.registry}
     pairs = kept.pairs(tables, state.registry, references)
     for table, known in kept.SIDES.items():
-        keyed = f"SELECT hash({known}) AS key, source, target, field FROM ({pairs})"
-        run(f"CREATE TABLE kept.{table} AS {keyed} ORDER BY ALL")
+        run(f"CREATE TABLE kept.{table} AS {pairs} ORDER BY {known}, source, target")
     run(
         "CREATE TABLE kept.followed"
         " (view VARCHAR, generation BIGINT, engine VARCHAR, code_version BIGINT)"

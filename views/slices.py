@@ -60,9 +60,10 @@ class Whole(Entities):
         if keys is None or not entities[field].type().is_array():
             return super().naming(category, field, keys)
         references = self.backend.table("named_by").filter(lambda known: known.field == field)
-        wanted = keys.select(target=keys.id, key=_hash(keys.id))
-        sources = references.semi_join(wanted, ["key", "target"])
-        return entities.semi_join(sources.select(id=sources.source), "id")
+        sources = references.semi_join(keys.select(target=_hash(keys.id)), "target")
+        hashed = entities.select("id", key=_hash(entities.id))
+        # Asked by id again, DuckDB reads the other fields of these only.
+        return entities.semi_join(hashed.semi_join(sources.select(key="source"), "key"), "id")
 
     def dated(self, category: str, field: str, days: ir.Table | None) -> ir.Table:
         """The same, by microseconds: DuckDB asks its calendar for each date."""
@@ -124,13 +125,13 @@ class Happened(WholeHappened):
         return self.backend.table(f"near_{entity_table(category)}")
 
     def fill(self, near: str) -> None:
-        """Hold the entities of the table ``near``, by id."""
+        """Hold the entities of the table ``near``, by the hash of their id."""
         for category in self.registry:
             table = entity_table(category)
             self._tables.fill(
                 f"near_{table}",
                 f"FROM {table} WHERE rowid IN"
-                f" (SELECT e.rowid FROM {table} e SEMI JOIN {near} USING (id))",
+                f" (SELECT e.rowid FROM {table} e SEMI JOIN {near} n ON n.key = hash(e.id))",
             )
 
     def renew(self, categories: Collection[str]) -> None:

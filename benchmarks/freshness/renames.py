@@ -25,8 +25,9 @@ def bylines(home: Path) -> dict[int, tuple[str, int]]:
     """By wanted number of articles: the byline that comes nearest, if one comes near."""
     with duckdb.connect(str(shelf.shelf(home) / kept.NAME), read_only=True) as state:
         query = (
-            "SELECT target, count(*) AS articles FROM named_by WHERE field = 'byline_ids'"
-            " GROUP BY target ORDER BY abs(articles - ?), target LIMIT 1"
+            "SELECT byline, count(*) AS articles"
+            " FROM (SELECT unnest(byline_ids) AS byline FROM entity_article)"
+            " GROUP BY byline ORDER BY abs(articles - ?), byline LIMIT 1"
         )
         found = [state.execute(query, [wanted]).fetchone() for wanted in ARTICLES]
     near = zip(ARTICLES, found, strict=True)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from histories import REGISTRY
@@ -84,8 +85,8 @@ class Stepped:
             for name in REGISTRY
         }
 
-    def names(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Who names whom, as both tables have it."""
+    def names(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Who names whom, by hash, as both tables have it."""
         run = self.kept.connection.execute
         first, second = (
             run(f"SELECT DISTINCT source, target FROM {table} ORDER BY ALL").fetchall()
@@ -207,8 +208,8 @@ class Rebuilds:
             self._state.backend.con.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
 
 
-def naming(entities: Entities) -> list[tuple[str, str]]:
-    """Who names whom, in plain Python."""
+def naming(entities: Entities) -> list[tuple[int, int]]:
+    """Who names whom, in plain Python; by DuckDB's hash of each."""
     found = set()
     for category, fields in REFERENCES.items():
         for entity in entities[category]:
@@ -216,4 +217,7 @@ def naming(entities: Entities) -> list[tuple[str, str]]:
                 value = entity[field]
                 named = value if isinstance(value, list) else [value]
                 found |= {(entity["id"], one) for one in named if one is not None}
-    return sorted(found)
+    ids = list({each for pair in found for each in pair})
+    hashes = duckdb.execute("SELECT hash(unnest(?::VARCHAR[]))", [ids]).fetchall()
+    hashed = dict(zip(ids, (value for (value,) in hashes), strict=True))
+    return sorted((hashed[one], hashed[other]) for one, other in found)
