@@ -7,6 +7,9 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+SECONDS = [0.2, 0.5, 1, 2, 5, 10, 20]
 
 
 def renames(found: Mapping[int, Sequence[Mapping[str, float]]], to: Path) -> None:
@@ -17,6 +20,9 @@ def renames(found: Mapping[int, Sequence[Mapping[str, float]]], to: Path) -> Non
         documents = [line["documents"] for line in lines]
         seconds = [line["seconds"] for line in lines]
         axes.loglog(documents, seconds, "o-", label=f"{articles:,} articles")
+    axes.set_yticks(SECONDS, labels=[f"{each:g}" for each in SECONDS])
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_xlabel("documents that a rename touches")
     axes.set_ylabel("seconds until searchable")
     axes.legend(frameon=False)
