@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -20,6 +22,10 @@ from views.entities import Entities
 from views.fold import fold
 
 THREADS = 2
+MOST_FILES = 500
+"""DuckDB keeps a hundred kilobytes and more of each file that it reads: more are put together."""
+LARGE = 1_000_000
+"""A file of so many bytes is read as it is."""
 
 
 class State(Entities):
@@ -66,22 +72,39 @@ class State(Entities):
         self.backend.raw_sql("SET TimeZone = 'UTC'")
         self.backend.raw_sql("SET enable_progress_bar = false")  # it would be in what programs read
         self._kept: dict[str, ir.Table] = {}
-        self._log = self._open_log()
+        self._files = snapshot.files()
 
-    def _open_log(self) -> ir.Table:
-        """All events, also when a file lacks a category, or when there is no file yet.
+    @cached_property
+    def _log(self) -> ir.Table:
+        """All events, also when a file lacks a category, or when there is no file yet."""
+        few = len(self._files) <= MOST_FILES
+        log = self._read(self._files if few else self._together())
+        return log.filter(log.sequence <= self.snapshot.sequence)
 
-        An empty file with every column stands before the others and gives them its types.
-        """
+    def _together(self) -> list[str]:
+        """The large files, and the small ones put together: a feed leaves thousands in an hour."""
+        small = [file for file in self._files if Path(file).stat().st_size < LARGE]
+        found = sorted({*self._files} - {*small})
+        for first in range(0, len(small), MOST_FILES):
+            some = small[first : first + MOST_FILES]
+            name = hashlib.sha256("\n".join(some).encode()).hexdigest()
+            path = self.directory / f"log-{name}.parquet"
+            if not path.exists():
+                storage.write(self.backend, self._read(some), path)
+            found.append(str(path))
+        return found
+
+    def _read(self, files: Iterable[str]) -> ir.Table:
+        """The events of files; an empty one with every column gives them its types."""
         typed = self._spill / "types.parquet"
-        pq.write_table(schema(self.snapshot.registry).empty_table(), typed)
-        log = self.backend.read_parquet(
-            [str(typed), *self.snapshot.files()],
+        if not typed.exists():
+            pq.write_table(schema(self.registry).empty_table(), typed)
+        return self.backend.read_parquet(
+            [str(typed), *files],
             table_name="log",
             union_by_name=True,
             hive_partitioning=False,  # sealed files have the partition's category as a column
         )
-        return log.filter(log.sequence <= self.snapshot.sequence)
 
     def events(self, category: str) -> ir.Table:
         """The events of a category: the envelope, its fields, and ``cleared``.

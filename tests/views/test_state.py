@@ -4,6 +4,8 @@ import pyarrow as pa
 import pytest
 
 from event_log import TEXT, Category, Effect, EventLog, EventType, NewEvent
+from newsroom.categories import CATEGORIES
+from views import state
 from views.state import State
 
 
@@ -170,3 +172,20 @@ def test_the_state_is_that_of_the_snapshot_whatever_comes_later(newsroom, articl
     newsroom.tell(article("2"))
     with State(snapshot) as state:
         assert state.entities("article").count().execute() == sequence
+
+
+@pytest.mark.parametrize("large", [0, 1_000_000])
+def test_a_log_of_very_many_small_files_is_read_like_any(tmp_path, monkeypatch, large):
+    """The small ones are put together, once for all states of a snapshot, and no others are."""
+    log = EventLog(tmp_path / "log", CATEGORIES)
+    for n in range(8):
+        log.append([NewEvent(f"tag/{n}", "TagDefined", {"name": f"Tag {n}"})])
+    monkeypatch.setattr(state, "MOST_FILES", 3)
+    monkeypatch.setattr(state, "LARGE", large)
+    for _ in range(2):
+        with State(log.at(6), tmp_path / "state") as found:
+            names = found.events("tag").order_by("sequence").to_pyarrow()["name"].to_pylist()
+            assert names == [f"Tag {n}" for n in range(6)]
+            assert found.events("article").count().to_pyarrow().as_py() == 0
+    written = sorted((tmp_path / "state").glob("log-*.parquet"))
+    assert len(written) == (2 if large else 0)
