@@ -87,19 +87,24 @@ def gathered(
     limit: int | None = None,
 ) -> ir.Table:
     """For each ``id`` a list ``name`` of structs of ``fields``, in order, at most ``limit``."""
+    return in_position(placed(table, order, limit), name, fields)
+
+
+def placed(
+    table: ir.Table, order: Sequence[ir.Deferred | str], limit: int | None = None
+) -> ir.Table:
+    """The lines with their ``position`` among those of one ``id``, in order, at most ``limit``."""
     position = ibis.row_number().over(group_by="id", order_by=list(order))
-    placed = table.mutate(position=position)
-    if limit is not None:
-        placed = placed.filter(placed.position < limit)
-    return in_position(placed, name, fields)
+    found = table.mutate(position=position)
+    return found if limit is None else found.filter(found.position < limit)
 
 
-def in_position(placed: ir.Table, name: str, fields: Mapping[str, str]) -> ir.Table:
+def in_position(lines: ir.Table, name: str, fields: Mapping[str, str]) -> ir.Table:
     """For each ``id`` a list called ``name`` of structs of ``fields``, by ``position``."""
     structs = ibis.struct(
-        {"position": placed.position, **{as_: placed[column] for as_, column in fields.items()}}
+        {"position": lines.position, **{as_: lines[column] for as_, column in fields.items()}}
     )
-    lists = placed.group_by("id").agg(lists=structs.collect())
+    lists = lines.group_by("id").agg(lists=structs.collect())
     return lists.select(
         "id",
         **{
@@ -112,11 +117,9 @@ def in_position(placed: ir.Table, name: str, fields: Mapping[str, str]) -> ir.Ta
 
 def latest(pairs: ir.Table, articles: ir.Table) -> ir.Table:
     """For each ``id`` its ``latest`` articles, newest first; pairs are dated: ``published_at``."""
-    newest = foremost(pairs, "published_at", LATEST)
-    position = ibis.row_number().over(group_by="id", order_by=newest_first())
-    placed = newest.select("id", "article", position=position)
-    placed = placed.filter(placed.position < LATEST)
-    return in_position(with_cards(placed, articles), "latest", CARD)
+    newest = placed(foremost(pairs, "published_at", LATEST), newest_first(), LATEST)
+    cards = with_cards(newest.select("id", "article", "position"), articles)
+    return in_position(cards, "latest", CARD)
 
 
 def foremost(table: ir.Table, by: str, count: int) -> ir.Table:

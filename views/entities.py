@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from event_log import Registry
 
 
+DAY = "day of the instant"
+"""A column beside an entity's fields, named as no field is."""
+
+
 class Entities(ABC):
     """The current entities of a log at one sequence, as tables to make documents from.
 
-    A rebuild reads all of them (``views.state.State``). Catching up reads those that the documents
-    in question are made from (``views.slices.Slice``): the same expressions, over fewer lines.
+    A rebuild folds them from the log (``views.state.State``). Catching up has them in a kept state
+    (``views.slices``): the same expressions, for the documents in question.
     """
 
     backend: Backend
@@ -63,8 +67,13 @@ class Entities(ABC):
         entities = self.entities(category)
         if days is None:
             return entities
-        wanted = days.select(day=days.id.try_cast("date"))
-        return entities.mutate(day=entities[field].date()).semi_join(wanted, "day").drop("day")
+        wanted = days.select(**{DAY: self.day(days.id.try_cast("timestamp('UTC')"))})
+        told = entities.mutate(**{DAY: self.day(entities[field])})
+        return told.semi_join(wanted, DAY).drop(DAY)
+
+    def day(self, instant: ir.Value) -> ir.Value:
+        """Tells the day of an instant from all others."""
+        return instant.date()
 
     def sequences(self) -> ir.Table:
         """Every entity of every category with the sequence of its last event."""

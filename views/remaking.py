@@ -23,7 +23,7 @@ Digest = Callable[["pa.Schema"], str]
 DIGEST = '"digest of the document"'
 """A column beside the fields of a document, named as no field is."""
 FEW_DOCUMENTS = 5_000
-"""Up to so many, planning queries takes longer than it spares: plans are kept."""
+"""Up to so many, planning queries takes longer than it spares, and their texts are copied first."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,13 @@ class Remaking:
         keyed = {name: Keyed(*counts) for name, *counts in self._tables.run(counted).fetchall()}
         few = sum(each.touched for each in keyed.values()) <= FEW_DOCUMENTS
         self._tables.few = self._tables.few and few
+        where = self._few if few else self._whole
         if few:
             self._few.fill("keyed")
         # What takes longest comes first: an engine writes it while the others are made.
         for name in sorted(keyed, key=lambda name: -keyed[name].touched):
             with told_of(name):
-                changed = self._changed(
-                    name, self._few if few else self._whole, folder, keyed[name]
-                )
+                changed = self._changed(name, where, folder, keyed[name])
             yield changed
 
     def _changed(self, name: str, where: Whole, folder: Path, keyed: Keyed) -> Changed:

@@ -41,6 +41,7 @@ class Whole(Entities):
     def __init__(self, kept: Kept) -> None:
         self.backend = kept.backend
         self.registry = kept.registry
+        self._tables = kept.tables
 
     def entities(self, category: str) -> ir.Table:
         """All entities of a category that are kept."""
@@ -65,25 +66,16 @@ class Whole(Entities):
         # Asked by id again, DuckDB reads the other fields of these only.
         return entities.semi_join(hashed.semi_join(sources.select(key="source"), "key"), "id")
 
-    def dated(self, category: str, field: str, days: ir.Table | None) -> ir.Table:
-        """The same, by microseconds: DuckDB asks its calendar for each date."""
-        entities = self.entities(category)
-        if days is None:
-            return entities
-        begins = days.id.try_cast("timestamp('UTC')")
-        wanted = days.select(day=_microseconds(begins) // A_DAY)
-        told = entities.mutate(day=_microseconds(entities[field]) // A_DAY)
-        return told.semi_join(wanted, "day").drop("day")
+    def day(self, instant: ir.Value) -> ir.Value:
+        """Its number: for a date, DuckDB would ask its calendar."""
+        days: ir.Value = _microseconds(instant) // A_DAY
+        return days
 
 
 class Few(Whole):
     """All kept entities, and of the long prose only what a few documents show."""
 
     name = "few"
-
-    def __init__(self, kept: Kept) -> None:
-        super().__init__(kept)
-        self._tables = kept.tables
 
     def text(self, category: str, field: str) -> ir.Table:
         """The long prose that was copied: a join would read most of what there is."""
@@ -115,10 +107,6 @@ class Happened(WholeHappened):
     """The same, and of the entities only a neighbourhood."""
 
     name = "happened"
-
-    def __init__(self, kept: Kept) -> None:
-        super().__init__(kept)
-        self._tables = kept.tables
 
     def entities(self, category: str) -> ir.Table:
         """The entities of a category that are in the neighbourhood."""

@@ -32,7 +32,8 @@ class State(Entities):
     """The entities of a snapshot, as tables to make documents from.
 
     Each category is folded once, when first asked for, and kept as ``<category>.parquet`` in
-    ``directory``; a state of the same snapshot there, also in another process, uses it again.
+    ``directory``; a state of the same snapshot there, also in another process, uses it again. So it
+    is with the files of a log that has very many.
     Without a directory it is kept in a temporary one until ``close``. What does not fit into
     ``memory_limit`` spills to the directory.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stepped import Entities, Rebuilds, Stepped, Template, begun, naming
 
 from event_log import EventLog
-from views import VIEW_NAMES, VIEWS, advance
+from views import VIEW_NAMES, VIEWS, advance, remaking
 from views.lineage import completed
 from views.state import State
 
@@ -47,7 +47,10 @@ def test_catching_up_in_any_steps_equals_rebuilding_from_zero(events, data):
     cuts = sorted(data.draw(st.sets(st.integers(1, len(events)), max_size=5)) | {len(events)})
     most = data.draw(st.sampled_from([0, 4, 2_000]))
     stepped = template().stepped(log)
-    with patch.object(advance, "MOST_LOOKED_AT", most):
+    with (
+        patch.object(advance, "MOST_LOOKED_AT", most),
+        patch.object(remaking, "FEW_DOCUMENTS", most),
+    ):
         for cut in cuts:
             if data.draw(st.booleans()):
                 stepped.restart()
