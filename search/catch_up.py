@@ -19,8 +19,9 @@ from search.standing import needs_rebuild
 from search.stepping import Advanced, Step, Stepper
 from search.taking_up import followed, take_up
 from views import VIEWS, View, kept, seeding, shelf
+from views.duck import DamagedState, reading
 from views.errors import BrokenView
-from views.kept import DamagedState, Kept, References
+from views.kept import Kept, References
 from views.log import open_log, the_newsroom
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class CatchUp:
     def prepare(self) -> None:
         """After a step: do at once what a later one would have to do when it comes."""
         if self._stepper is not None:
-            with suppress(DamagedState), kept.reading():  # a step says it
+            with suppress(DamagedState), reading():  # a step says it
                 self._stepper.prepare([x for x in self._known if x not in self.needs_rebuild])
 
     def step(self, until: int | None = None) -> Step | None:
@@ -141,7 +142,7 @@ class CatchUp:
 
     def _step(self, until: int | None) -> Step | None:
         serving = self._can_follow()
-        with kept.reading():
+        with reading():
             state, stepper = self._opened(serving)
             ahead = self._take_up(state, serving)
             head = self._log.head if until is None else min(until, self._log.head)

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from views import neighbourhood
+from views.duck import reading
 from views.errors import BrokenView
 from views.expressions import Expressions, told_of
 from views.folding import Folding
-from views.kept import Kept, References, reading
+from views.kept import Kept, References
 from views.remaking import Changed, Digest, Remaking
 from views.slices import Happened, WholeHappened
 

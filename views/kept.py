@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +31,8 @@ import pyarrow as pa
 
 from event_log.holding import Hold, SubscriptionHeld
 from views import memory
-from views.errors import NotWritten, ViewError
+from views.duck import DamagedState, reading
+from views.errors import ViewError
 from views.fold import wide
 from views.state import THREADS
 from views.tables import Tables
@@ -43,15 +43,6 @@ if TYPE_CHECKING:
 FORMAT = 4
 """Raise with every change of the tables, or of the fold."""
 NAME = "state.duckdb"
-REFUSED = re.compile(r"(?i)could not (write|fsync|truncate)|no space left|file too large")
-"""How DuckDB says that the disk refuses."""
-DAMAGES = (
-    duckdb.IOException,
-    duckdb.SerializationException,
-    duckdb.FatalException,
-    duckdb.InternalException,
-    duckdb.CatalogException,
-)
 SIDES = {"named_by": "target", "names": "source"}
 """The side that each of the two tables of references is asked for, and sorted by."""
 References = Mapping[str, Mapping[str, str]]
@@ -61,10 +52,6 @@ Tell = Callable[[str], None]
 
 class StateHeld(ViewError):
     """Another process advances the kept state; the message says which."""
-
-
-class DamagedState(ViewError):
-    """The kept state cannot be read; it is to be set aside and made anew."""
 
 
 @dataclass(frozen=True)
@@ -93,25 +80,6 @@ def lock(path: Path) -> Iterator[None]:
         yield
     finally:
         hold.release()
-
-
-@contextmanager
-def reading() -> Iterator[None]:
-    """What DuckDB says of a file that it cannot make sense of is ``DamagedState``.
-
-    Where the disk refuses it is ``NotWritten``: the file is whole, and what was begun is not done.
-    """
-    try:
-        yield
-    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
-        raise
-    except duckdb.Error as error:
-        said = " ".join(str(error).split())
-        if REFUSED.search(said):
-            raise NotWritten(f"cannot keep the state: {said}. Make room and repeat") from error
-        if not isinstance(error, DAMAGES):
-            raise
-        raise DamagedState(said) from error
 
 
 class Kept:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from event_log.supposing import supposed
 from views import VIEWS, digests, kept, seeding, shelf
 from views.advance import Advance
-from views.kept import DamagedState, Kept, References, StateHeld
+from views.duck import DamagedState, reading
+from views.kept import Kept, References, StateHeld
 from views.log import the_newsroom
 from views.remaking import Digest
 
@@ -69,7 +70,7 @@ def preview(
 def _telling_damage() -> Iterator[None]:
     """A kept state that is damaged where it was not looked at before is for catching up to mend."""
     try:
-        with kept.reading():
+        with reading():
             yield
     except DamagedState as error:
         raise DamagedState(

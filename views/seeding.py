@@ -53,7 +53,8 @@ def _fill(state: State, path: Path, references: References) -> None:
         run(f"CREATE TABLE kept.{kept.entity_table(name)} AS {made}")
     for category, field in kept.texts(state.registry):
         last = state.entities(category).select(sequence=f"{field}_sequence")
-        text = state.text(category, field).semi_join(last, "sequence").order_by("sequence")
+        # As the log has them, nearly by sequence: DuckDB needs more than its memory to sort them.
+        text = state.text(category, field).semi_join(last, "sequence")
         table = kept.text_table(category, field)
         run(f"CREATE TABLE kept.{table} AS {state.backend.compile(text)}")
     tables = {name: f"kept.{kept.entity_table(name)}" for name in state.registry}

@@ -72,6 +72,7 @@ class State(Entities):
         )
         self.backend.raw_sql("SET TimeZone = 'UTC'")
         self.backend.raw_sql("SET enable_progress_bar = false")  # it would be in what programs read
+        self.backend.raw_sql("SET enable_external_file_cache = false")  # each file is read once
         self._kept: dict[str, ir.Table] = {}
         self._files = snapshot.files()
 

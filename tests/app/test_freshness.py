@@ -272,6 +272,20 @@ def test_little_memory_is_enough(home: Home, monkeypatch: pytest.MonkeyPatch) ->
     home.is_right()
 
 
+def test_too_little_memory_is_said_in_a_line_and_costs_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.rename("B")
+    monkeypatch.setenv("STET_MEMORY", "1MB")
+    code, _, told = home.run("catch-up")
+    assert code == 1
+    assert "STET_MEMORY allows 1MB; allow more" in told.strip().splitlines()[-1], told
+    assert "Traceback" not in told, told
+    monkeypatch.delenv("STET_MEMORY")
+    assert home.run("catch-up")[0] == 0
+    home.is_right()
+
+
 def test_of_two_that_catch_up_at_once_one_does_it_and_the_other_says_who(home: Home) -> None:
     home.rename("B")
     both = [home.start("catch-up") for _ in range(2)]
