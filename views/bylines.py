@@ -41,7 +41,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     bylines = bylines.mutate(article_count=bylines.article_count.fill_null(0))
     bylines = with_lists(
         bylines,
-        latest(written, articles),
+        latest(written, state, keys),
         counted(filed, state.entities("section"), "sections"),
         counted(_together(written, signed), people, "coauthors"),
     )

@@ -29,7 +29,7 @@ CARD: Mapping[str, str] = {
 
 def visible(state: Entities, category: str, keys: ir.Table | None = None) -> ir.Table:
     """The entities of a category that are live, and of them only those of the given keys."""
-    return chosen(live(state.entities(category)), keys)
+    return live(state.among(category, keys))
 
 
 def live(entities: ir.Table) -> ir.Table:
@@ -115,10 +115,10 @@ def in_position(lines: ir.Table, name: str, fields: Mapping[str, str]) -> ir.Tab
     )
 
 
-def latest(pairs: ir.Table, articles: ir.Table) -> ir.Table:
+def latest(pairs: ir.Table, state: Entities, keys: ir.Table | None) -> ir.Table:
     """For each ``id`` its ``latest`` articles, newest first; pairs are dated: ``published_at``."""
     newest = placed(foremost(pairs, "published_at", LATEST), newest_first(), LATEST)
-    cards = with_cards(newest.select("id", "article", "position"), articles)
+    cards = with_cards(newest.select("id", "article", "position"), state, keys)
     return in_position(cards, "latest", CARD)
 
 
@@ -151,8 +151,13 @@ def newest_first() -> list[ir.Deferred | str]:
     return [ibis.desc("published_at"), "article"]
 
 
-def with_cards(pairs: ir.Table, articles: ir.Table) -> ir.Table:
-    """The pairs ``id, article`` with what a list of articles shows of each."""
+def with_cards(pairs: ir.Table, state: Entities, keys: ir.Table | None) -> ir.Table:
+    """The pairs ``id, article`` with what a list of articles shows of each.
+
+    Those of a few documents, if there are ``keys``, are looked up by themselves.
+    """
+    listed = None if keys is None else pairs.select(id=pairs.article)
+    articles = state.among("article", listed)
     cards = articles.select("headline", "url", "published_at", article=articles.id)
     return pairs.join(cards, "article")
 

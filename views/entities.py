@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from views.denormalize import referring
+from views.denormalize import chosen, referring
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -33,6 +33,10 @@ class Entities(ABC):
     @abstractmethod
     def entities(self, category: str) -> ir.Table:
         """The entities of a category, hidden ones too, as ``views.fold.fold`` describes them."""
+
+    def among(self, category: str, keys: ir.Table | None) -> ir.Table:
+        """The entities of a category with these ids; all of them when there are no keys."""
+        return chosen(self.entities(category), keys)
 
     @abstractmethod
     def events(self, category: str) -> ir.Table:
@@ -67,9 +71,12 @@ class Entities(ABC):
         entities = self.entities(category)
         if days is None:
             return entities
-        wanted = days.select(**{DAY: self.day(days.id.try_cast("timestamp('UTC')"))})
         told = entities.mutate(**{DAY: self.day(entities[field])})
-        return told.semi_join(wanted, DAY).drop(DAY)
+        return told.semi_join(self.days(days), DAY).drop(DAY)
+
+    def days(self, named: ir.Table) -> ir.Table:
+        """The days that have these names, as ``day`` tells them."""
+        return named.select(**{DAY: self.day(named.id.try_cast("timestamp('UTC')"))})
 
     def day(self, instant: ir.Value) -> ir.Value:
         """Tells the day of an instant from all others."""

@@ -16,11 +16,13 @@ from event_log.category import ENVELOPE, Category, Effect
 from event_log.reading import schema
 from views import compiled
 from views.fold import fold, wide
-from views.kept import SIDES, Kept, References, entity_table, pairs, text_table
+from views.kept import HASHED, SIDES, Kept, References, entity_table, pairs, text_table
 
 if TYPE_CHECKING:
     from event_log import EventLog
 
+CHANGED = f"({HASHED}, id) IN (SELECT hash(id), id FROM changed)"
+"""Tells the lines of kept entities that have changed."""
 NEITHER = ""
 """The type of an event that neither shows nor hides."""
 
@@ -67,7 +69,7 @@ class Folding:
             f"new_{name}",
             f"SELECT {', '.join(columns)} FROM arrived WHERE category = '{name}'",
         )
-        self._tables.fill(f"old_{name}", f"FROM {table} SEMI JOIN changed USING (id)")
+        self._tables.fill(f"old_{name}", f"SELECT * EXCLUDE {HASHED} FROM {table} WHERE {CHANGED}")
         told = [f"FROM new_{name}", *_told_again(category)]
         self._tables.fill(f"events_{name}", " UNION ALL BY NAME ".join(told))
 
@@ -97,8 +99,10 @@ class Folding:
             category, table = self._kept.registry[name], entity_table(name)
             for field in wide(category):
                 self._keep_text(category, field)
-            self._tables.run(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
-            self._tables.run(f"INSERT INTO {table} BY NAME FROM folded_{name}")
+            self._tables.run(f"DELETE FROM {table} WHERE {CHANGED}")
+            self._tables.run(
+                f"INSERT INTO {table} BY NAME SELECT *, hash(id) AS {HASHED} FROM folded_{name}"
+            )
             self._tables.add("folded", f"SELECT id, sequence FROM folded_{name}")
         self._tables.fill("unnamed", "FROM named EXCEPT FROM naming")
         for table, known in SIDES.items():

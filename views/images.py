@@ -33,7 +33,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live image; a photographer who was removed keeps the last name."""
     articles = live(state.naming("article", "image_ids", keys))
     shown = mentioned_once(articles, "image_ids")
-    uses = with_cards(chosen(shown.select("article", id=shown.other), keys), articles)
+    uses = with_cards(chosen(shown.select("article", id=shown.other), keys), state, keys)
     images = visible(state, "image", keys)
     images = named(images.mutate(other=images.photographer_id), state.entities("byline"), "name")
     images = with_lists(images, gathered(uses, "articles", CARD, newest_first()))

@@ -7,7 +7,8 @@ It is a cache. It is made anew when it is gone, damaged, or of another log or ot
 (``views.seeding``), and nobody but the process that advances it opens it: whoever exports or
 searches meanwhile reads the log, or the index.
 
-    entity_<category>            the fold of the category, as ``views.fold.fold`` gives it
+    entity_<category>            the fold of the category, as ``views.fold.fold`` gives it, with a
+                                 hash of each id; sorted by id
     text_<category>_<field>      long prose by the sequence of the event that gave it
     named_by, names              who names whom, as hashes of ids, sorted by either side
     document_<view>              by document its digest, as of the state's sequence, sorted by hash
@@ -40,9 +41,13 @@ from views.tables import Tables
 if TYPE_CHECKING:
     from event_log import EventLog, Registry
 
-FORMAT = 4
+FORMAT = 5
 """Raise with every change of the tables, or of the fold."""
 NAME = "state.duckdb"
+HASH = "hash of the id"
+"""A column beside an entity's fields, named as no field is: a number is found sooner than an id."""
+HASHED = f'"{HASH}"'
+"""The same as it stands in SQL."""
 SIDES = {"named_by": "target", "names": "source"}
 """The side that each of the two tables of references is asked for, and sorted by."""
 References = Mapping[str, Mapping[str, str]]

@@ -51,7 +51,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     sections = with_lists(
         sections.mutate(article_count=sections.article_count.fill_null(0)),
         _children(live(everything)),
-        latest(held, articles),
+        latest(held, state, keys),
         counted(signed, state.entities("byline"), "bylines", LATEST),
     )
     return sections.select(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import ibis.expr.types as ir
 
-from views.entities import Entities
-from views.kept import entity_table, text_table, texts
+from views.entities import DAY, Entities
+from views.kept import HASH, HASHED, entity_table, text_table, texts
 
 if TYPE_CHECKING:
     from views.kept import Kept
@@ -29,6 +29,8 @@ _hash: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
 _microseconds: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
     _declared, name="epoch_us", signature=(("timestamp('UTC')",), "int64")
 )
+LINE = "number of the line"
+"""A column beside an entity's fields, named as no field is."""
 A_DAY = 86_400_000_000
 
 
@@ -45,7 +47,13 @@ class Whole(Entities):
 
     def entities(self, category: str) -> ir.Table:
         """All entities of a category that are kept."""
-        return self.backend.table(entity_table(category))
+        return self._hashed(category).drop(HASH)
+
+    def among(self, category: str, keys: ir.Table | None) -> ir.Table:
+        """The same, by the hashes of the ids."""
+        if keys is None:
+            return self.entities(category)
+        return self._of(category, keys.select(**{HASH: _hash(keys.id)}), HASH)
 
     def text(self, category: str, field: str) -> ir.Table:
         """All long prose that entities have now."""
@@ -57,14 +65,38 @@ class Whole(Entities):
 
     def naming(self, category: str, field: str, keys: ir.Table | None) -> ir.Table:
         """The same, by the references that are kept where the field is a list."""
-        entities = self.entities(category)
-        if keys is None or not entities[field].type().is_array():
+        if keys is None or not self.entities(category)[field].type().is_array():
             return super().naming(category, field, keys)
         references = self.backend.table("named_by").filter(lambda known: known.field == field)
         sources = references.semi_join(keys.select(target=_hash(keys.id)), "target")
-        hashed = entities.select("id", key=_hash(entities.id))
-        # Asked by id again, DuckDB reads the other fields of these only.
-        return entities.semi_join(hashed.semi_join(sources.select(key="source"), "key"), "id")
+        return self._of(category, sources.select(**{HASH: "source"}), HASH)
+
+    def dated(self, category: str, field: str, days: ir.Table | None) -> ir.Table:
+        """The same; what else they say is read of these only."""
+        if days is None:
+            return self.entities(category)
+        return self._of(category, self.days(days), DAY, lambda known: self.day(known[field]))
+
+    def _hashed(self, category: str) -> ir.Table:
+        """The same as ``entities``, with a hash of each id."""
+        return self.backend.table(entity_table(category))
+
+    def _of(
+        self,
+        category: str,
+        wanted: ir.Table,
+        by: str,
+        told: Callable[[ir.Table], ir.Value] = lambda known: known[HASH],
+    ) -> ir.Table:
+        """The entities of which ``told`` says what the column ``by`` of a table has.
+
+        They are found by this alone, and only where one is found are the other columns read:
+        DuckDB does so when it is asked for lines by their number.
+        """
+        known = self._hashed(category)
+        numbered = known.mutate(**{LINE: known.rowid(), by: told(known)})
+        found = numbered.semi_join(wanted, by).select(LINE)
+        return numbered.semi_join(found, LINE).drop({HASH, LINE, by})
 
     def day(self, instant: ir.Value) -> ir.Value:
         """Its number: for a date, DuckDB would ask its calendar."""
@@ -89,7 +121,7 @@ class Few(Whole):
                 f"few_{table}",
                 f"FROM {table} WHERE rowid IN (SELECT t.rowid FROM {table} t"
                 f" SEMI JOIN (SELECT {field}_sequence AS sequence FROM {entity_table(category)}"
-                f" WHERE id IN (SELECT id FROM {keyed})) USING (sequence))",
+                f" WHERE {HASHED} IN (SELECT hash(id) FROM {keyed})) USING (sequence))",
             )
 
 
@@ -108,8 +140,7 @@ class Happened(WholeHappened):
 
     name = "happened"
 
-    def entities(self, category: str) -> ir.Table:
-        """The entities of a category that are in the neighbourhood."""
+    def _hashed(self, category: str) -> ir.Table:
         return self.backend.table(f"near_{entity_table(category)}")
 
     def fill(self, near: str) -> None:
@@ -119,7 +150,7 @@ class Happened(WholeHappened):
             self._tables.fill(
                 f"near_{table}",
                 f"FROM {table} WHERE rowid IN"
-                f" (SELECT e.rowid FROM {table} e SEMI JOIN {near} n ON n.key = hash(e.id))",
+                f" (SELECT e.rowid FROM {table} e SEMI JOIN {near} n ON n.key = e.{HASHED})",
             )
 
     def renew(self, categories: Collection[str]) -> None:
@@ -127,4 +158,6 @@ class Happened(WholeHappened):
         for category in categories:
             table = f"near_{entity_table(category)}"
             self._tables.run(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
-            self._tables.add(table, f"BY NAME FROM folded_{category}")
+            self._tables.add(
+                table, f"BY NAME SELECT *, hash(id) AS {HASHED} FROM folded_{category}"
+            )

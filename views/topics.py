@@ -40,7 +40,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     topics = visible(state, "tag", keys).left_join(counts, "id")
     topics = with_lists(
         topics.mutate(article_count=topics.article_count.fill_null(0)),
-        latest(about, articles),
+        latest(about, state, keys),
         counted(beside, tags, "related", LATEST),
     )
     return topics.select("id", "name", "kind", "article_count", "latest", "related")

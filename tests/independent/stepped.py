@@ -25,7 +25,7 @@ from search.stepping import digest
 from views import VIEW_NAMES, VIEWS, digests, seeding
 from views.advance import Advance
 from views.fold import fold
-from views.kept import Kept, entity_table, text_table, texts
+from views.kept import HASHED, Kept, entity_table, text_table, texts
 from views.lineage import completed
 from views.remaking import Changed
 from views.state import State
@@ -81,7 +81,9 @@ class Stepped:
         """The kept entities by category, in the order of their ids."""
         run = self.kept.connection.execute
         return {
-            name: run(f"FROM {entity_table(name)} ORDER BY id").to_arrow_table().to_pylist()
+            name: run(f"SELECT * EXCLUDE {HASHED} FROM {entity_table(name)} ORDER BY id")
+            .to_arrow_table()
+            .to_pylist()
             for name in REGISTRY
         }
 
