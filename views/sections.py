@@ -72,7 +72,7 @@ def _below(sections: ir.Table, keys: ir.Table | None) -> ir.Table:
         down = level.join(parents, "entity")
         level = down.select("id", entity=down.child)
         levels.append(level)
-    return ibis.union(*levels, distinct=True)
+    return ibis.union(*levels).distinct()
 
 
 def _filed(state: Entities, below: ir.Table, keys: ir.Table | None) -> ir.Table:
