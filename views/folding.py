@@ -16,7 +16,7 @@ from event_log.category import ENVELOPE, Category, Effect
 from event_log.reading import schema
 from views import compiled
 from views.fold import fold, wide
-from views.kept import HASHED, SIDES, Kept, References, entity_table, pairs, text_table
+from views.kept import HASHED, SIDES, Kept, References, entity_table, lines, pairs, text_table
 
 if TYPE_CHECKING:
     from event_log import EventLog
@@ -69,7 +69,10 @@ class Folding:
             f"new_{name}",
             f"SELECT {', '.join(columns)} FROM arrived WHERE category = '{name}'",
         )
-        self._tables.fill(f"old_{name}", f"SELECT * EXCLUDE {HASHED} FROM {table} WHERE {CHANGED}")
+        self._tables.fill(
+            f"old_{name}",
+            f"SELECT * EXCLUDE {HASHED} {lines(table, CHANGED)}",
+        )
         told = [f"FROM new_{name}", *_told_again(category)]
         self._tables.fill(f"events_{name}", " UNION ALL BY NAME ".join(told))
 
@@ -149,7 +152,13 @@ def _told_again(category: Category) -> list[str]:
     )
     written = [
         f"SELECT id AS stream, '{NEITHER}' AS type, t.sequence, 0 AS version, t.\"{f}\""
-        f" FROM {old} JOIN {text_table(category.name, f)} t ON t.sequence = {f}_sequence"
+        f" FROM {old} JOIN ({_given(category, f)}) t ON t.sequence = {f}_sequence"
         for f in texts
     ]
     return [created, given, *written]
+
+
+def _given(category: Category, field: str) -> str:
+    """The query for the texts that the entities of ``old_<category>`` have."""
+    last = f"SELECT {field}_sequence FROM old_{category.name}"
+    return lines(text_table(category.name, field), f"sequence IN ({last})")

@@ -194,6 +194,18 @@ def text_table(category: str, field: str) -> str:
     return f"text_{category}_{field}"
 
 
+def lines(table: str, where: str) -> str:
+    """The query for the lines of a table that fulfil a condition.
+
+    It asks for them by their number: DuckDB then reads the columns that the condition does not name
+    only where a line is found, as long as these are few.
+
+    >>> lines("entity_tag", "live")
+    'FROM entity_tag WHERE rowid IN (SELECT rowid FROM entity_tag WHERE live)'
+    """
+    return f"FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {where})"
+
+
 def texts(registry: Registry) -> list[tuple[str, str]]:
     """Category and name of each field of long prose."""
     return [(name, field) for name, category in registry.items() for field in wide(category)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from views.expressions import Expressions, told_of
-from views.kept import documents_table
+from views.kept import documents_table, lines
 from views.slices import Few, Whole
 from views.storage import quoted
 
@@ -97,7 +97,7 @@ class Remaking:
             "compared",
             f"SELECT k.id, d.line, d.digest AS before, m.{DIGEST} AS now FROM keys k"
             f" LEFT JOIN {made} m ON m.id = k.id LEFT JOIN (SELECT rowid AS line, id, digest"
-            f" FROM {kept} SEMI JOIN keys ON {kept}.key = hash(keys.id)) d ON d.id = k.id",
+            f" {lines(kept, 'key IN (SELECT hash(id) FROM keys)')}) d ON d.id = k.id",
         )
         gone = self._tables.run(
             "SELECT id FROM compared WHERE before IS NOT NULL AND now IS NULL"

@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from views.entities import DAY, Entities
-from views.kept import HASH, HASHED, entity_table, text_table, texts
+from views.kept import HASH, HASHED, entity_table, lines, text_table, texts
 
 if TYPE_CHECKING:
     from views.kept import Kept
@@ -115,14 +115,11 @@ class Few(Whole):
 
     def fill(self, keyed: str) -> None:
         """Copy the texts of the entities that the table ``keyed`` names, by id."""
+        keys = f"{HASHED} IN (SELECT hash(id) FROM {keyed})"
         for category, field in texts(self.registry):
             table = text_table(category, field)
-            self._tables.fill(
-                f"few_{table}",
-                f"FROM {table} WHERE rowid IN (SELECT t.rowid FROM {table} t"
-                f" SEMI JOIN (SELECT {field}_sequence AS sequence FROM {entity_table(category)}"
-                f" WHERE {HASHED} IN (SELECT hash(id) FROM {keyed})) USING (sequence))",
-            )
+            last = f"SELECT {field}_sequence {lines(entity_table(category), keys)}"
+            self._tables.fill(f"few_{table}", lines(table, f"sequence IN ({last})"))
 
 
 class WholeHappened(Whole):
@@ -148,9 +145,7 @@ class Happened(WholeHappened):
         for category in self.registry:
             table = entity_table(category)
             self._tables.fill(
-                f"near_{table}",
-                f"FROM {table} WHERE rowid IN"
-                f" (SELECT e.rowid FROM {table} e SEMI JOIN {near} n ON n.key = e.{HASHED})",
+                f"near_{table}", lines(table, f"{HASHED} IN (SELECT key FROM {near})")
             )
 
     def renew(self, categories: Collection[str]) -> None:
