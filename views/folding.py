@@ -16,7 +16,17 @@ from event_log.category import ENVELOPE, Category, Effect
 from event_log.reading import schema
 from views import compiled
 from views.fold import fold, wide
-from views.kept import HASHED, SIDES, Kept, References, entity_table, lines, pairs, text_table
+from views.kept import (
+    HASHED,
+    SIDES,
+    Kept,
+    References,
+    entity_table,
+    hashed,
+    lines,
+    pairs,
+    text_table,
+)
 
 if TYPE_CHECKING:
     from event_log import EventLog
@@ -69,10 +79,7 @@ class Folding:
             f"new_{name}",
             f"SELECT {', '.join(columns)} FROM arrived WHERE category = '{name}'",
         )
-        self._tables.fill(
-            f"old_{name}",
-            f"SELECT * EXCLUDE {HASHED} {lines(table, CHANGED)}",
-        )
+        self._tables.fill(f"old_{name}", f"SELECT * EXCLUDE {HASHED} {lines(table, CHANGED)}")
         told = [f"FROM new_{name}", *_told_again(category)]
         self._tables.fill(f"events_{name}", " UNION ALL BY NAME ".join(told))
 
@@ -103,9 +110,7 @@ class Folding:
             for field in wide(category):
                 self._keep_text(category, field)
             self._tables.run(f"DELETE FROM {table} WHERE {CHANGED}")
-            self._tables.run(
-                f"INSERT INTO {table} BY NAME SELECT *, hash(id) AS {HASHED} FROM folded_{name}"
-            )
+            self._tables.run(f"INSERT INTO {table} BY NAME {hashed(f'folded_{name}')}")
             self._tables.add("folded", f"SELECT id, sequence FROM folded_{name}")
         self._tables.fill("unnamed", "FROM named EXCEPT FROM naming")
         for table, known in SIDES.items():

@@ -194,6 +194,15 @@ def text_table(category: str, field: str) -> str:
     return f"text_{category}_{field}"
 
 
+def hashed(entities: str) -> str:
+    """The query for entities as they are kept: with the hash of each id.
+
+    >>> hashed("folded_tag")
+    'SELECT *, hash(id) AS "hash of the id" FROM folded_tag'
+    """
+    return f"SELECT *, hash(id) AS {HASHED} FROM {entities}"
+
+
 def lines(table: str, where: str) -> str:
     """The query for the lines of a table that fulfil a condition.
 

@@ -56,10 +56,7 @@ def _fill(state: State, path: Path, references: References) -> None:
     )
     for name in state.registry:
         made = state.backend.compile(state.entities(name).order_by("id"))
-        run(
-            f"CREATE TABLE kept.{kept.entity_table(name)} AS"
-            f" SELECT *, hash(id) AS {kept.HASHED} FROM ({made})"
-        )
+        run(f"CREATE TABLE kept.{kept.entity_table(name)} AS {kept.hashed(f'({made})')}")
     for category, field in kept.texts(state.registry):
         last = state.entities(category).select(sequence=f"{field}_sequence")
         # As the log has them, nearly by sequence: DuckDB needs more than its memory to sort them.

@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from views.entities import DAY, Entities
-from views.kept import HASH, HASHED, entity_table, lines, text_table, texts
+from views.kept import HASH, HASHED, entity_table, hashed, lines, text_table, texts
 
 if TYPE_CHECKING:
     from views.kept import Kept
@@ -153,6 +153,4 @@ class Happened(WholeHappened):
         for category in categories:
             table = f"near_{entity_table(category)}"
             self._tables.run(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")
-            self._tables.add(
-                table, f"BY NAME SELECT *, hash(id) AS {HASHED} FROM folded_{category}"
-            )
+            self._tables.add(table, f"BY NAME {hashed(f'folded_{category}')}")
