@@ -115,11 +115,19 @@ class CatchUp:
         """The sequence through which everything is caught up; 0 before the first step."""
         return self._kept.sequence if self._kept else 0
 
-    def prepare(self) -> None:
-        """After a step: do at once what a later one would have to do when it comes."""
-        if self._stepper is not None:
-            with suppress(DamagedState), reading():  # a step says it
-                self._stepper.prepare([x for x in self._known if x not in self.needs_rebuild])
+    def prepare(self) -> Iterator[None]:
+        """After a step: do already what a later one would have to do when it comes.
+
+        That takes seconds, and is done in pieces: after each the caller may make a step.
+        """
+        stepper = self._stepper
+        if stepper is None:
+            return
+        with suppress(DamagedState), reading():  # a step says it
+            for _ in stepper.prepare([x for x in self._known if x not in self.needs_rebuild]):
+                yield
+                if self._stepper is not stepper:
+                    return
 
     def step(self, until: int | None = None) -> Step | None:
         """One step towards a sequence, or the head; none when all is there already.

@@ -70,7 +70,11 @@ class Follow:
     def __iter__(self) -> Iterator[Step]:
         """The steps, as they are done; ends when it is stopped."""
         yield from self._steps()
-        self._catch_up.prepare()
+        for _ in self._catch_up.prepare():
+            yield from self._steps()
+            if self._stopped:
+                return
+        self._tell(f"following from sequence {self._catch_up.sequence:,}")
         while not self._stopped:
             yield from self._steps()
             self._subscription.reset(self._catch_up.sequence + 1)

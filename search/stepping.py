@@ -95,9 +95,9 @@ class Stepper:
         """The sequence that the next step goes to; a step that was begun is repeated exactly."""
         return self._kept.pending or min(until, self._kept.sequence + MOST_EVENTS)
 
-    def prepare(self, views: Collection[str]) -> None:
-        """Do what the first step of these views would have to do once."""
-        self._advance.prepare(views)
+    def prepare(self, views: Collection[str]) -> Iterator[None]:
+        """Do what the first step of these views would have to do once, piece by piece."""
+        return self._advance.prepare(views)
 
     def step(self, until: int, generations: Mapping[str, int]) -> Step:
         """Fold the events up to a sequence, and write what that changes into the generations.

@@ -50,7 +50,7 @@ class Advance:
         self._near, self._whole = Happened(kept), WholeHappened(kept)
         self._tables.fill("near", "SELECT 0::UBIGINT AS key WHERE false")
         self._near.fill("near")
-        self._remaking = Remaking(kept, self._expressions, digest)
+        self._remaking = Remaking(kept, self._expressions, digest, views)
 
     @contextmanager
     def step(self, log: EventLog, until: int, views: Collection[str]) -> Iterator[Step]:
@@ -66,6 +66,7 @@ class Advance:
             events = self._folding.read(log, kept.sequence, until)
             self._touch(views)
             yield Step(self._remaking, events, self.fan_out())
+            self._remaking.keep()
             there = log.at(until)
             kept.say(sequence=until, digest=there.digest, upcast=there.upcast_digest, pending=None)
             self._tables.clear()
@@ -121,14 +122,15 @@ class Advance:
         )
         return [count for (count,) in found.fetchall()]
 
-    def prepare(self, views: Collection[str]) -> None:
-        """Compile what steps of these views run, so that the first one does not wait for it."""
+    def prepare(self, views: Collection[str]) -> Iterator[None]:
+        """Compile what steps of a few events run; after each piece there may be a step."""
         self._folding.prepare()
+        yield
         for name in views:
             with suppress(BrokenView), told_of(name):  # a step says it
                 self._expressions.touching(name, self._near)
-                self._expressions.touching(name, self._whole)
                 self._remaking.prepare(name)
+            yield
 
 
 @dataclass(frozen=True)

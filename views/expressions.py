@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from views.view import View
 
 
+def keys_table(view: str) -> str:
+    """The table of the documents that are wanted: ``id``, and ``sequence`` where it is known."""
+    return f"keys_{view}"
+
+
 class Expressions:
-    """SQL of the views' expressions; the documents are those of the table ``keys``."""
+    """SQL of the views' expressions; a view's documents are those of the table ``keys_table``."""
 
     def __init__(self, kept: Kept, views: Mapping[str, View]) -> None:
         self._kept = kept
@@ -41,20 +46,20 @@ class Expressions:
         """A view's documents."""
         view = self._views[name]
         return self._sql(
-            "documents", name, where, lambda: completed(view, where, self._keys().select("id"))
+            "documents", name, where, lambda: completed(view, where, self._keys(name).select("id"))
         )
 
     def newest(self, name: str, where: Whole) -> str:
         """A view's documents whose sequences are known: they stand beside the keys."""
         view = self._views[name]
-        return self._sql("newest", name, where, lambda: newest(view, where, self._keys()))
+        return self._sql("newest", name, where, lambda: newest(view, where, self._keys(name)))
 
-    def _keys(self) -> ir.Table:
-        return self._kept.backend.table("keys")
+    def _keys(self, name: str) -> ir.Table:
+        return self._kept.backend.table(keys_table(name))
 
     def _sql(self, kind: str, view: str, where: Whole, expression: Callable[[], ir.Table]) -> str:
         known = self._views[view]
-        of = kind, where.name, known.documents, known.lineage
+        of = kind, view, where.name, known.documents, known.lineage
         return compiled.sql(self._kept, of, expression)
 
 

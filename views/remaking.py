@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from views.expressions import Expressions, told_of
+from views.expressions import Expressions, keys_table, told_of
 from views.kept import documents_table, lines
 from views.slices import Few, Whole
 from views.storage import quoted
@@ -58,15 +58,21 @@ class Keyed:
 class Remaking:
     """Makes what the table ``touched`` names; ``views.advance`` fills it."""
 
-    def __init__(self, kept: Kept, expressions: Expressions, digest: Digest) -> None:
+    def __init__(
+        self, kept: Kept, expressions: Expressions, digest: Digest, views: Collection[str]
+    ) -> None:
         self._kept = kept
         self._tables = kept.tables
         self._expressions = expressions
         self._digest = digest
         self._digests: dict[str, str] = {}
+        self._changed_views: list[str] = []
         self._whole, self._few = Whole(kept), Few(kept)
-        self._tables.fill("keys", "SELECT ''::VARCHAR AS id, 0::BIGINT AS sequence WHERE false")
-        self._few.fill("keys")
+        nothing = "''::VARCHAR AS id, 0::BIGINT AS sequence WHERE false"
+        self._tables.fill("keyed", f"SELECT ''::VARCHAR AS view, {nothing}")
+        self._few.fill("keyed")
+        for name in views:
+            self._tables.fill(keys_table(name), f"SELECT {nothing}")
 
     def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
         """Make the touched documents of views again; gives what has changed, view by view."""
@@ -76,6 +82,7 @@ class Remaking:
             f"{_among(names)} GROUP BY view, id",
         )
         counted = "SELECT view, count(*), count(sequence) FROM keyed GROUP BY view"
+        self._changed_views.clear()
         keyed = {name: Keyed(*counts) for name, *counts in self._tables.run(counted).fetchall()}
         few = sum(each.touched for each in keyed.values()) <= FEW_DOCUMENTS
         self._tables.few = self._tables.few and few
@@ -90,44 +97,56 @@ class Remaking:
 
     def _changed(self, name: str, where: Whole, folder: Path, keyed: Keyed) -> Changed:
         started = time.perf_counter()
-        kept, path = documents_table(name), folder / f"{name}.parquet"
-        made = f"made_{name}"
+        made, compared = f"made_{name}", _compared(name)
         computed = self._remade(name, made, where, keyed)
-        self._tables.fill(
-            "compared",
-            f"SELECT k.id, d.line, d.digest AS before, m.{DIGEST} AS now FROM keys k"
-            f" LEFT JOIN {made} m ON m.id = k.id LEFT JOIN (SELECT rowid AS line, id, digest"
-            f" {lines(kept, 'key IN (SELECT hash(id) FROM keys)')}) d ON d.id = k.id",
+        known = lines(documents_table(name), f"key IN (SELECT hash(id) FROM {keys_table(name)})")
+        # Materialized, or DuckDB looks in all that is kept for the id of a document that is new.
+        differing = self._tables.fill(
+            compared,
+            f"WITH known AS MATERIALIZED (SELECT rowid AS line, id, digest {known})"
+            f" SELECT k.id, d.line, m.id IS NULL AS gone, m.{DIGEST} AS digest"
+            f" FROM {keys_table(name)} k"
+            f" LEFT JOIN {made} m ON m.id = k.id LEFT JOIN known d ON d.id = k.id"
+            f" WHERE d.digest IS DISTINCT FROM m.{DIGEST}",
         )
-        gone = self._tables.run(
-            "SELECT id FROM compared WHERE before IS NOT NULL AND now IS NULL"
-        ).fetchall()
-        self._tables.run("DELETE FROM compared WHERE before IS NOT DISTINCT FROM now")
-        self._tables.run(f"DELETE FROM {kept} WHERE rowid IN (SELECT line FROM compared)")
-        written = self._tables.changed(
-            f"INSERT INTO {kept} SELECT hash(id) AS key, id, now FROM compared"
-            " WHERE now IS NOT NULL"
-        )
+        gone = self._tables.run(f"SELECT id FROM {compared} WHERE gone").fetchall()
+        path, written = folder / f"{name}.parquet", differing - len(gone)
         if written:
             self._kept.connection.execute(
-                f"COPY (SELECT * EXCLUDE {DIGEST} FROM {made} SEMI JOIN compared USING (id))"
+                f"COPY (SELECT * EXCLUDE {DIGEST} FROM {made} SEMI JOIN {compared} USING (id))"
                 f" TO '{quoted(path)}' (FORMAT parquet)"
             )
+        if differing:
+            self._changed_views.append(name)
         ceased, seconds = [key for (key,) in gone], time.perf_counter() - started
         return Changed(name, path, ceased, keyed.touched, computed, written, seconds)
 
+    def keep(self) -> None:
+        """Keep the digests of what was made, in the place of what they were.
+
+        An engine does not wait for it.
+        """
+        for name in self._changed_views:
+            kept, compared = documents_table(name), _compared(name)
+            self._tables.run(f"DELETE FROM {kept} WHERE rowid IN (SELECT line FROM {compared})")
+            self._tables.run(
+                f"INSERT INTO {kept} SELECT hash(id) AS key, id, digest FROM {compared}"
+                " WHERE NOT gone"
+            )
+
     def _remade(self, name: str, made: str, where: Whole, keyed: Keyed) -> int:
-        """Fill a table with the touched documents of a view, and ``keys`` with all their ids."""
-        lines = _keyed(name)
+        """Fill a table with the touched documents of a view, and its keys with all their ids."""
+        keys, wanted = keys_table(name), f"SELECT id, sequence FROM keyed WHERE view = '{name}'"
         computed, put = 0, self._tables.fill
         if keyed.dated:
-            self._tables.fill("keys", f"{lines} AND sequence IS NOT NULL")
+            self._tables.fill(keys, f"{wanted} AND sequence IS NOT NULL")
             computed = put(made, self._with_digest(name, self._expressions.newest(name, where)))
             put = self._tables.add
         if keyed.touched > keyed.dated:
-            self._tables.fill("keys", f"{lines} AND sequence IS NULL")
+            self._tables.fill(keys, f"{wanted} AND sequence IS NULL")
             computed += put(made, self._with_digest(name, self._expressions.documents(name, where)))
-            self._tables.fill("keys", lines)
+            if keyed.dated:
+                self._tables.add(keys, f"{wanted} AND sequence IS NOT NULL")
         return computed
 
     def _with_digest(self, name: str, sql: str) -> str:
@@ -141,15 +160,15 @@ class Remaking:
         return self._digests[name]
 
     def prepare(self, name: str) -> None:
-        """Compile what makes the documents of a view."""
-        for where in (self._whole, self._few):
-            self._digest_of(name, self._expressions.documents(name, where))
-            self._expressions.newest(name, where)
+        """Compile what makes a few documents of a view."""
+        self._digest_of(name, self._expressions.documents(name, self._few))
+        self._expressions.newest(name, self._few)
 
 
 def _among(names: Collection[str]) -> str:
     return " WHERE view IN ({})".format(", ".join(f"'{name}'" for name in names) or "NULL")
 
 
-def _keyed(name: str) -> str:
-    return f"SELECT id, sequence FROM keyed WHERE view = '{name}'"
+def _compared(name: str) -> str:
+    """The table of what differs from what was kept."""
+    return f"compared_{name}"

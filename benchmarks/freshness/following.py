@@ -41,8 +41,16 @@ AT_ONCE = 20
 def followed(home: Path) -> Iterator[int]:
     """Follow, and give the process's id when it has caught up and is warm."""
     log = open_log(home)
-    process = subprocess.Popen([STET, "follow", "--home", home], stdout=subprocess.DEVNULL)
+    command = [STET, "follow", "--home", home]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     try:
+        assert process.stderr
+        while not (said := process.stderr.readline()).startswith("following"):
+            if not said:
+                raise SystemExit(f"{home}: stet follow has ended")
+            sys.stderr.write(said)
         for number in range(3):
             said = {"name": f"Warm {number} {time.time_ns()}"}
             receipt = log.append([NewEvent(f"tag/warm-{time.time_ns()}", "TagDefined", said)])

@@ -185,6 +185,12 @@ def test_follow_gives_a_line_for_each_step_and_ends_well_when_asked(
     home.is_right()
 
 
+def test_follow_says_when_it_is_ready(home: Home) -> None:
+    with home.following() as running:
+        assert running.stderr
+        assert "following from sequence 7\n" in iter(running.stderr.readline, "")
+
+
 def test_follow_that_waits_ends_at_once(home: Home) -> None:
     with home.following() as running:
         home.rename("B")

@@ -118,6 +118,37 @@ def test_a_step_writes_what_changed_and_says_so(archive: Archive) -> None:
     assert archive.catch_up().steps == 0
 
 
+def test_what_comes_while_the_queries_are_compiled_does_not_wait_for_all_of_them(
+    archive: Archive,
+) -> None:
+    with CatchUp.open(archive.home, engine=archive.engine) as catch_up:
+        assert catch_up.step() is None
+        pieces = 0
+        for _ in catch_up.prepare():
+            pieces += 1
+            archive.rename(f"Ana {pieces}")
+            step = catch_up.step()
+            assert step is not None
+            assert step.events == 1
+        assert pieces == 1 + len(VIEW_NAMES)
+    archive.is_right()
+
+
+def test_preparing_ends_when_another_generation_is_taken_up_meanwhile(archive: Archive) -> None:
+    with CatchUp.open(archive.home, engine=archive.engine) as catch_up:
+        assert catch_up.step() is None
+        pieces = catch_up.prepare()
+        next(pieces)
+        archive.rename("B")
+        archive.rebuild()
+        archive.rename("C")
+        while catch_up.step():
+            pass
+        assert list(pieces) == []
+        assert len(list(catch_up.prepare())) == 1 + len(VIEW_NAMES)
+    archive.is_right()
+
+
 def test_what_is_hidden_is_deleted_and_comes_back(archive: Archive) -> None:
     archive.tell("article/1", "ArticleRetracted")
     result = archive.catch_up()
