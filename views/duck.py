@@ -11,6 +11,8 @@ import duckdb
 from views import memory
 from views.errors import NotWritten, ViewError
 
+SPILLED = "max_temp_directory_size"
+"""How DuckDB says that it is the disk that has no room for what memory has none for."""
 REFUSED = re.compile(r"(?i)could not (write|fsync|truncate)|no space left|file too large")
 """How DuckDB says that the disk refuses."""
 DAMAGES = (
@@ -38,19 +40,30 @@ def reading() -> Iterator[None]:
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
-        said = " ".join(str(error).split())
-        if isinstance(error, duckdb.OutOfMemoryException):
-            raise NotWritten(_more_memory(said)) from error
-        if REFUSED.search(said):
-            raise NotWritten(f"cannot keep the state: {said}. Make room and repeat") from error
+        said = one_line(error)
+        if isinstance(error, duckdb.OutOfMemoryException) or REFUSED.search(said):
+            raise NotWritten(f"cannot keep the state: {too_little(error)}") from error
         if not isinstance(error, DAMAGES):
             raise
         raise DamagedState(said) from error
 
 
-def _more_memory(said: str) -> str:
+def one_line(error: Exception) -> str:
+    """What an error says, without its line breaks."""
+    return " ".join(str(error).split())
+
+
+def too_little(error: Exception) -> str:
+    """What disk or memory did not suffice for, and what to do about it.
+
+    >>> too_little(OSError("No space left on device"))
+    'No space left on device. Make room, and repeat'
+    >>> too_little(duckdb.OutOfMemoryException("could not allocate block. Possible solutions: ..."))
+    'could not allocate block. STET_MEMORY allows 2GB; allow more, and repeat'
+    """
+    said = one_line(error)
     first = said.partition(" Possible solutions")[0]  # they are settings that nobody has here
-    return (
-        f"cannot keep the state: {first}. {memory.VARIABLE} allows {memory.limit()}; allow more,"
-        " and repeat"
-    )
+    first = first.removesuffix(".")
+    if isinstance(error, duckdb.OutOfMemoryException) and SPILLED not in said:
+        return f"{first}. {memory.VARIABLE} allows {memory.limit()}; allow more, and repeat"
+    return f"{first}. Make room, and repeat"

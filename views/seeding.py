@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from views import kept, shelf, storage
+from views.duck import too_little
 from views.durable import durably_rename
 from views.errors import NotWritten
 from views.kept import Kept, References
@@ -42,7 +43,7 @@ def seeded(
             _fill(state, unfinished, references)
         durably_rename(unfinished, path)
     except OSError as error:
-        raise NotWritten(f"cannot write {path}: {error}. Make room and repeat") from error
+        raise NotWritten(f"cannot write {path}: {too_little(error)}") from error
     finally:
         unfinished.unlink(missing_ok=True)
     return Kept(path, snapshot.registry, memory_limit)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow.parquet as pq
 
+from views.duck import too_little
 from views.durable import durably_rename
 from views.errors import NotWritten
 
@@ -75,7 +76,6 @@ def _appearing(path: Path) -> Iterator[Path]:
         durably_rename(unfinished, path)
     except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
         unfinished.unlink(missing_ok=True)
-        said = " ".join(str(error).split())
         raise NotWritten(
-            f"cannot write {path}: {said}. Make room and repeat; nothing that serves has changed."
+            f"cannot write {path}: {too_little(error)}; nothing that serves has changed"
         ) from error

@@ -278,17 +278,18 @@ def test_little_memory_is_enough(home: Home, monkeypatch: pytest.MonkeyPatch) ->
     home.is_right()
 
 
+@pytest.mark.parametrize("command", ["catch-up", "rebuild"])
 def test_too_little_memory_is_said_in_a_line_and_costs_nothing(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    home: Home, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     home.rename("B")
     monkeypatch.setenv("STET_MEMORY", "1MB")
-    code, _, told = home.run("catch-up")
+    code, _, told = home.run(command)
     assert code == 1
     assert "STET_MEMORY allows 1MB; allow more" in told.strip().splitlines()[-1], told
     assert "Traceback" not in told, told
     monkeypatch.delenv("STET_MEMORY")
-    assert home.run("catch-up")[0] == 0
+    assert home.run(command)[0] == 0
     home.is_right()
 
 
