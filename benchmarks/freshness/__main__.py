@@ -144,7 +144,7 @@ def tight(home: Path) -> str:
         told = "it does not"
     finally:
         del os.environ["STET_MEMORY"]
-    return f"| - with `STET_MEMORY=1GB` | it finishes | {told} |"
+    return f"| - with `STET_MEMORY=1GB`, after all of the above | it finishes | {told} |"
 
 
 def on_elasticsearch(home: Path) -> Iterator[str]:
