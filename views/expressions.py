@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from views import compiled
+from views.duck import one_line
 from views.errors import BrokenView
 from views.lineage import completed, newest
 
@@ -73,4 +74,4 @@ def told_of(view: str) -> Iterator[None]:
             duckdb.InterruptException, OSError):  # fmt: skip
         raise
     except Exception as error:
-        raise BrokenView(view, " ".join(str(error).split())) from error
+        raise BrokenView(view, one_line(error)) from error

@@ -76,13 +76,13 @@ class Remaking:
 
     def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
         """Make the touched documents of views again; gives what has changed, view by view."""
+        self._changed_views.clear()
         self._tables.fill(
             "keyed",
             "SELECT view, id, max(sequence) AS sequence FROM touched"
             f"{_among(names)} GROUP BY view, id",
         )
         counted = "SELECT view, count(*), count(sequence) FROM keyed GROUP BY view"
-        self._changed_views.clear()
         keyed = {name: Keyed(*counts) for name, *counts in self._tables.run(counted).fetchall()}
         few = sum(each.touched for each in keyed.values()) <= FEW_DOCUMENTS
         self._tables.few = self._tables.few and few
