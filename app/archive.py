@@ -17,8 +17,8 @@ from views import VIEW_NAMES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archive.rebuild import Result
     from search.engine import Answer, Loading
-    from search.rebuild import Result
 
 
 class Sort(StrEnum):
@@ -71,7 +71,7 @@ def rebuild(
 
     Example: stet rebuild articles bylines --at 12000
     """
-    from search import rebuild as job
+    from archive import rebuild as job
 
     with told(), show.progress_bar("rebuilding", None) as advance:
         progress, loading = _advancing(advance)
@@ -147,7 +147,7 @@ def export(
 
     Example: stet export articles --key article/titanic-1912
     """
-    from views.documents import export as lines
+    from archive.export import export as lines
 
     with told():
         for line in lines(view, home, at=at, keys=None if key is None else [key]):

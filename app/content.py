@@ -228,7 +228,7 @@ def history(
     """
     import orjson
 
-    from views.documents import export
+    from archive.export import export
 
     with told():
         log = open_log(home)

@@ -16,7 +16,7 @@ from app.explaining import Document, guessed
 from app.options import DEFAULT_HOME, Failure, Home, Json, open_log, told
 
 if TYPE_CHECKING:
-    from views.difference import Change, Difference
+    from archive.diff import Change, Difference
 
 LONG = 80
 """Characters from which on a text's change is shown word by word."""
@@ -44,7 +44,7 @@ def diff(
 
     Example: stet diff article/titanic-1912 --from 200 --to 270
     """
-    from views.difference import difference
+    from archive.diff import difference
 
     view = view or guessed(document)
     with told():

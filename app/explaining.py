@@ -14,8 +14,8 @@ from app.engines import Search, engine
 from app.options import DEFAULT_HOME, Home, Json, open_log, told
 
 if TYPE_CHECKING:
+    from archive.explain import Explanation
     from search.engine import Engine, Generation
-    from views.explain import Explanation
 
 MOST = 20
 """Events that are told unless all are asked for."""
@@ -46,7 +46,7 @@ def explain(
 
     Example: stet explain article/titanic-1912
     """
-    from views.explain import explain as explained
+    from archive.explain import explain as explained
 
     view = view or guessed(document)
     with told():

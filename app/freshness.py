@@ -17,8 +17,8 @@ from app.engines import Search, engine
 from app.options import DEFAULT_HOME, Home, Json, open_log, told
 
 if TYPE_CHECKING:
-    from search.catch_up import Result
-    from search.stepping import Advanced, Step
+    from archive.catch_up import Result
+    from archive.step import Advanced, Step
 
 DOCUMENTS_A_SECOND = 2_000
 """About what an engine writes on two cores; for an estimate."""
@@ -31,7 +31,7 @@ def catch_up(
 
     Example: stet catch-up articles bylines
     """
-    from search import catch_up as job
+    from archive import catch_up as job
 
     with told(), alerting("catch-up"), show.progress_bar("catching up", None) as advance:
         result = job.run(
@@ -49,7 +49,7 @@ def alerting(job: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        from search.alert import alert
+        from archive.alert import alert
 
         alert(job, f"process {os.getpid()}", str(error), job)
         raise
@@ -88,7 +88,7 @@ def follow(
 
     Example: stet follow
     """
-    from search.follow import Follow
+    from archive.follow import Follow
 
     with (
         told(),
@@ -127,10 +127,10 @@ def preview(
     Nothing is appended. Example: stet preview byline/1 BylineRevised --data '{"name": "Ana Ruiz"}'
     """
     from app.content import parsed
+    from archive.preview import preview as made
+    from archive.step import digest
     from event_log import NewEvent
     from newsroom import rules
-    from search.stepping import digest
-    from views.preview import preview as made
 
     event = NewEvent(stream, type_, parsed(data))
     with told():

@@ -16,7 +16,7 @@ from app.options import DEFAULT_HOME, At, Failure, Home, Json, open_log, told
 
 if TYPE_CHECKING:
     from event_log import EventLog, Proof, Verified
-    from event_log.subscribers import SubscriptionStatus
+    from event_log.following.status import SubscriptionStatus
 
 DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 
@@ -151,7 +151,7 @@ def _verify_witnessed(log: EventLog, file: Path, as_json: bool) -> None:
 
 def _verify_proof(file: str, digest: str | None, as_json: bool) -> None:
     from event_log import Proof
-    from event_log.proof import check
+    from event_log.proving.proof import check
 
     try:
         text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from views.log import open_log as archive_log
+from replay.place import open_log as archive_log
 
 if TYPE_CHECKING:
     from event_log import EventLog
@@ -85,7 +85,7 @@ def _expected() -> tuple[type[Exception], ...]:
     from connectors.errors import ConnectorError
     from event_log import EventLogError
     from newsroom.rules import NewsroomError
+    from replay.errors import ViewError
     from search import SearchError
-    from views.errors import ViewError
 
     return (Failure, EventLogError, NewsroomError, ConnectorError, ViewError, SearchError, OSError)

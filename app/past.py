@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 def answer(home: str, query: Query, at: str, engine: Engine) -> Answer:
     """Answer as of a point, with a progress bar while its index is built."""
-    from search import past
+    from archive import look_back
 
     open_log(home)  # says it when that is no folder
     with show.progress_bar("looking back", None) as advance:
-        return past.search(home, query, at, engine, tell=lambda said: advance(0, said))
+        return look_back.search(home, query, at, engine, tell=lambda said: advance(0, said))
 
 
 def as_of(home: str, answer: Answer, serving: Generation | None) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fal
 
     Example: stet status --json
     """
-    from search.standing import needs_rebuild
+    from archive.standing import needs_rebuild
 
     with told():
         log = open_log(home)
@@ -128,7 +128,7 @@ def standing(
     The lag in seconds is how long the oldest event that is not yet in the view has waited. What is
     ``stuck`` needs a rebuild; catching up does not bring it forward.
     """
-    from views.lag import lag
+    from archive.lag import lag
 
     checkpoints = {name: now.sequence for name, now in served.items()}
     lags = {checkpoint: lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}

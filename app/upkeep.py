@@ -25,7 +25,7 @@ def compare(
 
     Example: stet compare articles
     """
-    from search import served
+    from archive import compare as served
 
     wrong = []
     with told():
@@ -42,7 +42,7 @@ def clear(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fals
 
     Example: stet clear
     """
-    from search import retention
+    from archive import clear as retention
 
     with told():
         found = retention.clear(home, engine(home, search))
@@ -62,7 +62,7 @@ def growth(
 
     Example: stet growth --from 2026-01 --to 2026-10
     """
-    from views import growth as counting
+    from archive import growth as counting
 
     with told():
         found = [counting.count(home, month) for month in counting.months(first, last)]

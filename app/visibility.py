@@ -31,8 +31,8 @@ def told_when_searchable(
     home: str, url: str | None, receipt: Receipt, timeout: float, as_json: bool
 ) -> None:
     """Wait until what a receipt is for can be searched, and print when; exit code 1 if not."""
-    from search.standing import needs_rebuild
-    from search.waiting import NotVisible, wait
+    from archive.standing import needs_rebuild
+    from archive.wait import NotVisible, wait
 
     problem = ""
     late: dict[str, int] = {}

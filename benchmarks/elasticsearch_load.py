@@ -30,10 +30,11 @@ import orjson
 import pyarrow.parquet as pq
 import urllib3
 
-from search import elastic_layout, elastic_load, lines
+from search import lines
 from search.connection import Connection, connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import Cluster
+from search.elastic import layout, load
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
 from search.mapping import IndexMapping
 from views import VIEWS
 
@@ -45,9 +46,9 @@ CHUNK = 500
 
 def ceiling(parquet: Path, to: Connection, size: int, in_flight: int) -> float:
     """Send bodies that lie ready, by plain HTTP; returns the seconds."""
-    source = elastic_load.lines(elastic_layout.query(_mapping(), pq.read_schema(parquet)))
-    wanted = elastic_load.Size(bytes=size, settled=True)
-    bodies = [b.body for b in elastic_load.batches(lines.tables(parquet, source), wanted)]
+    source = load.lines(layout.query(_mapping(), pq.read_schema(parquet)))
+    wanted = load.Size(bytes=size, settled=True)
+    bodies = [b.body for b in load.batches(lines.tables(parquet, source), wanted)]
     index = _created(parquet, to)
     host = urlsplit(to.url)
     pool = urllib3.HTTPConnectionPool(host.hostname or "", host.port, maxsize=in_flight)
@@ -110,7 +111,7 @@ def _actions(parquet: Path, index: str) -> Iterator[dict[str, Any]]:
                     "_id": document["id"],
                     "version": document["sequence"],
                     "version_type": "external",
-                    "_source": {elastic_layout.BESIDE: beside, **document},
+                    "_source": {layout.BESIDE: beside, **document},
                 }
 
 
@@ -120,7 +121,7 @@ def _mapping() -> IndexMapping:
 
 def _created(parquet: Path, to: Connection) -> str:
     name = f"{PREFIX}-{VIEW.name}-plain"
-    definition = elastic_layout.definition(_mapping(), pq.read_schema(parquet))
+    definition = layout.definition(_mapping(), pq.read_schema(parquet))
     Cluster(to).ask("PUT", f"/{name}", definition)
     return name
 

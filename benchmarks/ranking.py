@@ -19,11 +19,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from search import elastic_layout, evaluation, open_engine, rebuild
+from archive import rebuild
+from search import evaluation, open_engine
 from search.connection import connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elastic_query import TITLE_WEIGHT
-from search.elasticsearch import Cluster
+from search.elastic import layout
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
+from search.elastic.query import TITLE_WEIGHT
 from search.mapping import IndexMapping
 from views import VIEWS
 
@@ -52,7 +54,7 @@ CONSTRUCTIONS: dict[str, Ask] = {
 def asked(cluster: Cluster, index: str, ask: Ask, queries: evaluation.Queries) -> evaluation.Run:
     """What a construction finds, by query, best first."""
     found = {}
-    order = [{"_score": "desc"}, {f"{elastic_layout.BESIDE}.tie": "asc"}]
+    order = [{"_score": "desc"}, {f"{layout.BESIDE}.tie": "asc"}]
     for key, text in queries.items():
         body = {"query": ask(text), "size": evaluation.DEPTH, "_source": False, "sort": order}
         hits = cluster.ask("POST", f"/{index}/_search", body)["hits"]["hits"]

@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from views import VIEWS, build
+from replay.builds import build
+from views import VIEWS
 
 
 def main() -> None:

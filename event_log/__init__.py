@@ -17,16 +17,16 @@ from event_log.errors import (
     WrongPosition,
 )
 from event_log.event import Event, NewEvent, Receipt
-from event_log.holding import SubscriptionHeld
+from event_log.files.sealing import Sealed
+from event_log.following.subscription import Subscription
+from event_log.following.watch import NotReached
+from event_log.locks import SubscriptionHeld
 from event_log.log import EventLog
-from event_log.proof import InvalidProof, Proof
-from event_log.sealing import Sealed
+from event_log.proving.proof import InvalidProof, Proof
+from event_log.proving.verify import Verified
 from event_log.snapshot import Point, Snapshot
-from event_log.store import StoreError
-from event_log.subscription import Subscription
+from event_log.storage.store import StoreError
 from event_log.upcaster import Upcaster, dropped, filled, renamed
-from event_log.verification import Verified
-from event_log.watching import NotReached
 
 __all__ = [
     "INSTANT",

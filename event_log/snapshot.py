@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from event_log import commit, objects, reading
 from event_log.category import ENVELOPE, INSTANT, Registry
-from event_log.commit import SchemaVersions
-from event_log.commits import Commits
+from event_log.checking.one_event import instant
 from event_log.errors import EventLogError, InvalidPoint
 from event_log.event import Event
-from event_log.part import Part
-from event_log.roots import digest_at
-from event_log.upcast_copies import UpcastCopies, upcast_digest
-from event_log.validation import instant
+from event_log.files import as_events, commit, reading
+from event_log.files.commit import SchemaVersions
+from event_log.files.layout import Commits
+from event_log.files.log_digest import digest_at
+from event_log.files.selection import Part
+from event_log.files.upcast_copies import UpcastCopies, upcast_digest
 
 Point = int | str | datetime | None
 """A point in the log: a sequence, an instant (by ``recorded_at``), or None for the head."""
@@ -122,7 +122,7 @@ class Snapshot:
             if left is not None:
                 batch = batch.slice(0, left)
                 left -= len(batch)
-            yield from objects.events(batch)
+            yield from as_events.events(batch)
             if left == 0:
                 return
 

@@ -18,14 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from event_log.disk import Disk
+from event_log.appending.duplicates import receipt_at
+from event_log.digests.merkle import Frontier
 from event_log.errors import DamagedLog, EventLogError
-from event_log.known import receipt_at
+from event_log.files.log_digest import frontier_at
 from event_log.log import EventLog
-from event_log.merkle import Frontier
-from event_log.roots import frontier_at
-from event_log.store import StoreError, hint
-from event_log.verification import Verified
+from event_log.proving.verify import Verified
+from event_log.storage.disk import Disk
+from event_log.storage.store import StoreError, hint
 
 FORMAT = "stet-witness-1"
 UNFINISHED = ".new"

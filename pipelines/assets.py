@@ -156,7 +156,7 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
     def no_unresolved_references(
         context: AssetCheckExecutionContext, archive: Archive
     ) -> AssetCheckResult:
-        from views.checks import unresolved_references
+        from replay.checks import unresolved_references
 
         found = unresolved_references(archive.rebuild(context.run.run_id).build.state)
         return AssetCheckResult(

@@ -23,7 +23,7 @@ from pipelines.failing import told_apart
 from pipelines.resources import Archive
 
 if TYPE_CHECKING:
-    from search.stepping import Step
+    from archive.step import Step
 
 COUNTED = ("touched", "computed", "written", "unchanged", "deleted")
 
@@ -60,7 +60,7 @@ def catch_up_views(context: OpExecutionContext, archive: Archive) -> None:
 
 
 def _catch_up(context: OpExecutionContext, archive: Archive, done: Done) -> None:
-    from search.catch_up import CatchUp
+    from archive.catch_up import CatchUp
 
     opened = CatchUp.open(archive.folder(), archive.views, archive.engine(), context.log.info)
     with opened as running:
@@ -97,7 +97,7 @@ def _show(context: OpExecutionContext, archive: Archive, done: Done) -> None:
 
 
 def _together(archive: Archive, done: Done) -> dict[str, Any]:
-    from views.lag import recorded
+    from archive.lag import recorded
 
     steps = done.steps
     seconds = sum(step.seconds for step in steps)

@@ -47,7 +47,7 @@ def partitions() -> MonthlyPartitionsDefinition:
 )
 def growth(context: AssetExecutionContext, archive: Archive) -> MaterializeResult[None]:
     """Rebuild the views as of a month's end, and show all months that were counted."""
-    from views import growth as counting
+    from archive import growth as counting
 
     with told_apart():
         found = counting.count(archive.folder(), context.partition_key)

@@ -28,12 +28,12 @@ from dagster import (
     sensor,
 )
 
+from archive.lag import Lag
 from pipelines.assets import INDEX_GROUP
 from pipelines.failing import told_apart
 from pipelines.resources import Archive
 from search.engine import Generation
 from views import VIEW_NAMES
-from views.lag import Lag
 
 LAG = "lag"
 BEHIND = "How far the index is behind the log: events, and seconds that the oldest has waited."
@@ -114,7 +114,7 @@ class Judged:
 
 def judge(archive: Archive, limits: Limits) -> list[Judged]:
     """The lag of every view now."""
-    from views.lag import lag
+    from archive.lag import lag
 
     log, serving = archive.log(), archive.engine().serving()
     checkpoints = {view: now.sequence for view, now in serving.items()}

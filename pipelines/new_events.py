@@ -56,9 +56,9 @@ Waits = tuple[str, bool]
 
 
 def _followed(archive: Archive) -> Waits | None:
-    from event_log.holding import SUFFIX, holder
-    from event_log.subscribers import FOLDER
-    from search.follow import NAME
+    from archive.follow import NAME
+    from event_log.following.status import FOLDER
+    from event_log.locks import SUFFIX, holder
 
     held_by = holder(archive.log().path / FOLDER / f"{NAME}{SUFFIX}")
     if held_by is None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from dagster import ConfigurableResource
 
-from views.log import open_log
+from replay.place import open_log
 
 if TYPE_CHECKING:
+    from archive.rebuild import Rebuild
     from event_log import EventLog
     from search.connection import Connection
     from search.engine import Engine
-    from search.rebuild import Rebuild
 
 
 class Archive(ConfigurableResource):  # type: ignore[type-arg]
@@ -84,7 +84,7 @@ def _begun(
     cluster: Connection | None,
     tolerated: float,
 ) -> Rebuild:
-    from search.rebuild import Rebuild
+    from archive.rebuild import Rebuild
 
     return Rebuild.begin(
         home,

@@ -19,7 +19,7 @@ from pipelines.resources import Archive
 @op(description="Remove what neither serves nor may be rolled back to.")
 def clear_archive(context: OpExecutionContext, archive: Archive) -> None:
     """Remove generations and builds that nobody needs."""
-    from search import retention
+    from archive import clear as retention
 
     with told_apart():
         cleared = retention.clear(archive.folder(), archive.engine())

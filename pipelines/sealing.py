@@ -20,7 +20,7 @@ from dagster import (
     schedule,
 )
 
-from event_log.sealing import GRACE_SECONDS
+from event_log.files.sealing import GRACE_SECONDS
 from pipelines.failing import told_apart
 from pipelines.resources import Archive
 

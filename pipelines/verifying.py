@@ -77,7 +77,7 @@ def serves_what_the_log_says(
     context: AssetCheckExecutionContext, archive: Archive
 ) -> Iterator[AssetCheckResult]:
     """Compare what serves with the log; one that differs does not keep the others from it."""
-    from search.served import compare
+    from archive.compare import compare
 
     asked = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
     wrong = []

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from views.log import derived
+from replay.place import derived
 
 if TYPE_CHECKING:
     from search.connection import Connection
@@ -58,11 +58,11 @@ def open_engine(home: Path | str, connection: Connection | None = None) -> Engin
 @lru_cache(maxsize=8)
 def _opened(home: str, connection: Connection | None) -> Engine:
     if connection is None:
-        from search.local import EmbeddedEngine
+        from search.embedded.engine import EmbeddedEngine
 
         return EmbeddedEngine(home)
     try:
-        from search.elastic_engine import ElasticsearchEngine
+        from search.elastic.engine import ElasticsearchEngine
     except ModuleNotFoundError as missing:
         from search.errors import SearchError
 

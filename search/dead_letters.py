@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from views.durable import durably_rename
-from views.log import derived
+from replay.builds.durable import durably_rename
+from replay.place import derived
 
 if TYPE_CHECKING:
     import pyarrow as pa

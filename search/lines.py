@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from views.tables import prepare
+from replay.kept.plans import prepare
 
 BYTES_AT_ONCE = 4_000_000
 MOST_AT_ONCE = 20_000

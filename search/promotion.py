@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from replay.builds.durable import write_json
 from search.errors import NotPromoted
 from search.generations import Generations
-from views.durable import write_json
 
 if TYPE_CHECKING:
     from search.comparison import Differences

@@ -8,17 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from views.view import View
+from replay.view import View
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from event_log import Point
-
-__all__ = ["VIEWS", "VIEW_NAMES", "View", "read"]
+__all__ = ["VIEWS", "VIEW_NAMES", "View"]
 
 VIEW_NAMES = ("articles", "bylines", "images", "sections", "topics", "timeline", "history")
 
@@ -43,22 +36,3 @@ class _Views(Mapping[str, View]):
 
 
 VIEWS: Mapping[str, View] = _Views()
-
-
-def read(view: str, home: Path | str, at: Point = None) -> pd.DataFrame:
-    """The documents of a view as of a sequence, an instant, or now; see ``views.documents``.
-
-    >>> import tempfile
-    >>> len(read("articles", tempfile.mkdtemp()))
-    0
-    """
-    from views import documents
-
-    return documents.read(view, home, at)
-
-
-def __getattr__(name: str) -> Any:
-    """Import ``views.build`` and its like when they are first used: they are slow to load."""
-    if name in {"build", "checks", "documents", "state"}:
-        return import_module(f"views.{name}")
-    raise AttributeError(f"module 'views' has no attribute {name!r}")

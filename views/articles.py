@@ -7,22 +7,12 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from views.denormalize import (
-    chosen,
-    in_position,
-    itself,
-    mentions,
-    named,
-    reference,
-    referring,
-    through,
-    visible,
-    with_lists,
-)
-from views.view import View
+from replay.entities import chosen, referring, visible
+from replay.view import View
+from views.denormalize import in_position, itself, mentions, named, reference, through, with_lists
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay.entities import Entities
 
 BYLINE = {"id": "other", "name": "name", "title": "title"}
 TAG = {"id": "other", "name": "name", "kind": "kind"}

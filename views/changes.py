@@ -12,7 +12,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from event_log.category import Category, Effect
-from views.fold import last, wide
+from replay.fold import last, wide
 
 SHORTENED = 200
 """Characters of long text that a change shows, the ellipsis included."""

@@ -8,13 +8,13 @@ import ibis
 import ibis.expr.types as ir
 
 from event_log.category import Category
+from replay.entities import chosen
+from replay.view import View
 from views.changes import changes, titles, told
-from views.denormalize import chosen
 from views.sentences import done, summary
-from views.view import View
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay.entities import Entities
 
 ENVELOPE = [
     "sequence",

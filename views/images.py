@@ -7,26 +7,23 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
+from replay.entities import chosen, live, referring, visible
+from replay.view import View
 from views.denormalize import (
     CARD,
-    chosen,
     gathered,
     itself,
-    live,
     mentioned_once,
     named,
     naming,
     newest_first,
     reference,
-    referring,
-    visible,
     with_cards,
     with_lists,
 )
-from views.view import View
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay.entities import Entities
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:

@@ -7,27 +7,24 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
+from replay.entities import chosen, live, referring, visible
+from replay.view import View
 from views.denormalize import (
     LATEST,
     NAMED,
-    chosen,
     counted,
     each_once,
     gathered,
     itself,
     latest,
-    live,
     named,
     reference,
-    referring,
     through,
-    visible,
     with_lists,
 )
-from views.view import View
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay.entities import Entities
 
 DEPTH = 5
 """How many levels of sub-sections count for a section; also what ends a cycle of parents."""

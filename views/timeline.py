@@ -10,21 +10,12 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from views.denormalize import (
-    chosen,
-    counted,
-    gathered,
-    live,
-    named,
-    reference,
-    referring,
-    through,
-    with_lists,
-)
-from views.view import View
+from replay.entities import chosen, live, referring
+from replay.view import View
+from views.denormalize import counted, gathered, named, reference, through, with_lists
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay.entities import Entities
 
 HEADLINES = 50
 HEADLINE = {"id": "article", "headline": "headline", "url": "url", "section": "section"}

@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
+from replay.entities import chosen, live, visible
+from replay.view import View
 from views.denormalize import (
     LATEST,
-    chosen,
     counted,
     itself,
     latest,
-    live,
     mentioned_once,
     naming,
     through,
-    visible,
     with_lists,
 )
-from views.view import View
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay.entities import Entities
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:

@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+from archive import rebuild
+from archive.catch_up import CatchUp, summed
 from connectors.jsonlines import import_events
-from search import rebuild
-from search.catch_up import CatchUp, summed
-from views.log import open_log
+from replay.place import open_log
 
 
 def main() -> None:

@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+from archive import catch_up, rebuild
 from benchmarks.freshness.following import published
 from event_log import NewEvent
-from search import catch_up, rebuild
-from views.log import open_log
+from replay.place import open_log
 
 SHARES = (0.01, 0.03, 0.1, 0.3, 1.0)
 

@@ -20,11 +20,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from archive.wait import wait
 from benchmarks.main import STET
 from event_log import EventLog, NewEvent
+from replay.place import open_log
 from search import Query, open_engine
-from search.waiting import wait
-from views.log import open_log
 
 POLL = 0.03
 """Seconds between two questions: asking takes from what answers."""

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import duckdb
 
+from archive.catch_up import CatchUp
 from event_log import NewEvent
-from search.catch_up import CatchUp
-from views import kept, shelf
-from views.log import open_log
+from replay.builds import folder
+from replay.kept import state as kept
+from replay.place import open_log
 
 ARTICLES = (1, 10, 100, 1_000, 10_000)
 TIMES = 5
@@ -23,7 +24,7 @@ TIMES = 5
 
 def bylines(home: Path) -> dict[int, tuple[str, int]]:
     """By wanted number of articles: the byline that comes nearest, if one comes near."""
-    with duckdb.connect(str(shelf.shelf(home) / kept.NAME), read_only=True) as state:
+    with duckdb.connect(str(folder.shelf(home) / kept.NAME), read_only=True) as state:
         query = (
             "SELECT byline, count(*) AS articles"
             " FROM (SELECT unnest(byline_ids) AS byline FROM entity_article)"

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from elasticsearch import Elasticsearch
 
 from benchmarks.pgsync.watch import Failed
-from search import elastic_layout
+from search.elastic import layout
 from search.mapping import IndexMapping
 from views import VIEWS
 
@@ -41,10 +41,10 @@ def prepare(client: Elasticsearch, documents: Path) -> None:
     """
     client.indices.delete(index=PGSYNC, ignore_unavailable=True)
     view = VIEWS["articles"]
-    made = elastic_layout.definition(IndexMapping.of(view), pq.read_schema(documents))
+    made = layout.definition(IndexMapping.of(view), pq.read_schema(documents))
     settings, mappings = made["settings"], made["mappings"]
     settings["index"].pop("refresh_interval")
-    mappings["properties"].pop(elastic_layout.BESIDE)
+    mappings["properties"].pop(layout.BESIDE)
     mappings["properties"][KEYS] = {"type": "object", "dynamic": True}
     keyword = {"path_match": f"{KEYS}.*", "match_mapping_type": "string"}
     mappings["dynamic_templates"] = [{"keys": {**keyword, "mapping": {"type": "keyword"}}}]

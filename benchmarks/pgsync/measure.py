@@ -18,7 +18,7 @@ from benchmarks.pgsync import index
 from benchmarks.pgsync.compare import Differences
 from benchmarks.pgsync.tool import Tool
 from benchmarks.pgsync.watch import Failed, Watched, started, watched
-from views import shelf
+from replay.builds import folder as shelf
 
 STET = Path(sys.executable).parent / "stet"
 SAMPLE = 2_000

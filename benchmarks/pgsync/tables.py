@@ -10,10 +10,10 @@ import ibis
 import ibis.expr.types as ir
 
 from benchmarks.pgsync.servers import Servers
+from replay.place import open_log
+from replay.state import State
 from views.articles import words
 from views.denormalize import live, mentions, visible
-from views.log import open_log
-from views.state import State
 
 HERE = Path(__file__).parent
 NULL = r"\N"

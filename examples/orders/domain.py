@@ -6,8 +6,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from event_log import Category, Effect, EventType
-from views.entities import Entities
-from views.view import View
+from replay.entities import Entities
+from replay.view import View
 
 ORDER = Category(
     "order",

@@ -8,9 +8,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from archive import export
 from event_log import EventLog, NewEvent, Point
 from examples.orders.domain import ORDER, ORDER_VIEW
-from views import build, documents
+from replay.builds import build
 
 CATEGORIES = (ORDER,)
 
@@ -30,7 +31,7 @@ def earlier_orders(log: EventLog) -> None:
 
 def order_view(home: Path, at: Point = None) -> dict[str, int]:
     """The OrderView: the quantity of each order, as of a point in the log."""
-    frame = documents.read(ORDER_VIEW, home, at, CATEGORIES)
+    frame = export.read(ORDER_VIEW, home, at, CATEGORIES)
     return dict(zip(frame["id"], frame["quantity"].astype(int), strict=True))
 
 

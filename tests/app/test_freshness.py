@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from search import rebuild
+from archive import export, rebuild
 from search.comparison import compared
-from search.local import EmbeddedEngine
-from views import VIEW_NAMES, documents
+from search.embedded.engine import EmbeddedEngine
+from views import VIEW_NAMES
 
 STET = Path(sys.executable).parent / "stet"
 PUBLISHED = {"headline": "The whale returns", "published_at": "1851-10-18T12:00:00Z"}
@@ -99,7 +99,7 @@ class Home:
         """Does each view that serves have what the log says?"""
         engine = EmbeddedEngine(self.path)
         for view, served in engine.serving().items():
-            with documents.file(view, self.path, at=served.sequence) as path:
+            with export.file(view, self.path, at=served.sequence) as path:
                 assert not compared(path, engine.digests(view, served.generation)), view
 
 

@@ -17,7 +17,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from app.cli import cli
-from views.log import open_log
+from replay.place import open_log
 
 ROOT = Path(__file__).parents[2]
 COMMITS = 4
@@ -25,7 +25,7 @@ Run = Callable[..., Result]
 HOLDS = """
 import sys
 from pathlib import Path
-from views.log import open_log
+from replay.place import open_log
 with open_log(Path(sys.argv[1])).subscribe("mail"):
     print("held", flush=True)
     sys.stdin.readline()

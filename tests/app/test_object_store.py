@@ -13,7 +13,7 @@ from stores import BUCKET, environment, s3_server
 from typer.testing import CliRunner
 
 from app.cli import cli
-from views.log import derived
+from replay.place import derived
 
 Run = Callable[..., Result]
 

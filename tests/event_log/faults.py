@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from event_log.disk import Disk
+from event_log.storage.disk import Disk
 
 SURVIVALS = ("synced", "caches", "names", "additions", "removals")
 """What a power failure leaves, when a file system is free to write anything early and in any order.

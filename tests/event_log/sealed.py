@@ -11,7 +11,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from event_log import EventLog, NewEvent, manifest, rewriting, sealing
+from event_log import EventLog, NewEvent
+from event_log.files import manifest, sealed_group, sealing
 
 SMALL = {
     "manifest.SPAN": 8,
@@ -19,7 +20,7 @@ SMALL = {
     "sealing.GROUP_EVENTS": 24,
 }
 """As if 8 events were 65,536: several spans, row groups and groups in a log of some ten events."""
-MODULES = {"manifest": manifest, "rewriting": rewriting, "sealing": sealing}
+MODULES = {"manifest": manifest, "rewriting": sealed_group, "sealing": sealing}
 
 
 @contextmanager

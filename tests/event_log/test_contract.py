@@ -23,8 +23,8 @@ from event_log import (
     SubscriptionHeld,
     WrongExpectedVersion,
 )
-from event_log.proof import check
-from event_log.store import open_store
+from event_log.proving.proof import check
+from event_log.storage.store import open_store
 from newsroom.categories import CATEGORIES
 
 

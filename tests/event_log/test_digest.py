@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_log import INSTANT, EventLogError
-from event_log.canonical import CHAINED
 from event_log.category import ENVELOPE
-from event_log.digest import PIECE_EVENTS, canonical_forms, digest_of, event_digests
+from event_log.digests.canonical import CHAINED
+from event_log.digests.digest import PIECE_EVENTS, canonical_forms, digest_of, event_digests
 
 MANY = settings(max_examples=150, deadline=None)
 INT64 = st.integers(-(2**63), 2**63 - 1)

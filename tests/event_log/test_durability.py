@@ -30,9 +30,9 @@ from faults import (
 from sealed import small_spans
 
 from event_log import EventLog, EventLogError
-from event_log.disk import Disk
-from event_log.local_store import LocalStore
-from event_log.store import StoreError, hint
+from event_log.storage.disk import Disk
+from event_log.storage.folder import LocalStore
+from event_log.storage.store import StoreError, hint
 
 CODES = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EPERM]
 CONTENTS = {"commits/1": b"the first", "commits/2": b"the second", "sealed/x=1/y=2/3": b"the third"}
@@ -510,8 +510,8 @@ LIMITED = """
 import resource, signal, sys
 from conftest import Domain
 from event_log import EventLog
-from event_log.local_store import LocalStore
-from event_log.store import StoreError
+from event_log.storage.folder import LocalStore
+from event_log.storage.store import StoreError
 from faults import StepDisk
 from sealed import small_spans
 from pathlib import Path

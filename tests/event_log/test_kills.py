@@ -21,7 +21,7 @@ from sealed import files_of, listed, small_spans
 
 from connectors import jsonlines
 from event_log import EventLog
-from event_log.local_store import LocalStore
+from event_log.storage.folder import LocalStore
 from newsroom.categories import CATEGORIES
 
 KILLS = 300

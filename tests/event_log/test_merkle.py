@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_log.digest import digest_of
-from event_log.merkle import (
+from event_log.digests.digest import digest_of
+from event_log.digests.merkle import (
     Frontier,
     PathBuilder,
     consistency_path,

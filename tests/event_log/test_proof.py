@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_log import DamagedLog, EventLogError, NewEvent
-from event_log.canonical import joined
-from event_log.digest import digest_of, event_digests
-from event_log.merkle import Frontier
-from event_log.proof import InvalidProof, Proof, check, prove
+from event_log.digests.canonical import joined
+from event_log.digests.digest import digest_of, event_digests
+from event_log.digests.merkle import Frontier
+from event_log.proving.proof import InvalidProof, Proof, check, prove
 
 MOMENT = datetime(1851, 9, 18, 5, 0, 0, 125_000, tzinfo=UTC)
 EVERYTHING = {

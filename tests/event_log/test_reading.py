@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_log import EventLog, EventLogError, InvalidPoint, NewEvent, manifest, reading
+from event_log import EventLog, EventLogError, InvalidPoint, NewEvent
+from event_log.files import manifest, reading
 
 
 @pytest.fixture

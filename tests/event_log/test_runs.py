@@ -26,12 +26,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from event_log import Category, DamagedLog, Effect, EventLog, EventType, NewEvent
-from event_log import hashing as hashing_module
-from event_log.database import DamagedIndex
-from event_log.hashing import Hashing
-from event_log.index import EventIndex
-from event_log.run import Run, write
-from event_log.runs import Columns, due
+from event_log.index import hashing as hashing_module
+from event_log.index.database import DamagedIndex
+from event_log.index.event_index import EventIndex
+from event_log.index.hashing import Hashing
+from event_log.index.run_file import Run, write
+from event_log.index.run_set import Columns, due
 
 ROOT = Path(__file__).parents[2]
 TAG = Category(
@@ -40,13 +40,13 @@ TAG = Category(
     (EventType("TagDefined", Effect.CREATES),),
 )
 SMALL = {
-    "event_log.index.BULK_EVENTS": 5,
-    "event_log.tail.EVENTS": 8,
-    "event_log.tail.MANY": 6,
-    "event_log.run.BLOCK_BYTES": 64,
-    "event_log.run.FEW": 4,
-    "event_log.runs.FAN": 2,
-    "event_log.lookup.BACKLOG_EVENTS": 16,
+    "event_log.index.event_index.BULK_EVENTS": 5,
+    "event_log.index.tail.EVENTS": 8,
+    "event_log.index.tail.MANY": 6,
+    "event_log.index.run_file.BLOCK_BYTES": 64,
+    "event_log.index.run_file.FEW": 4,
+    "event_log.index.run_set.FAN": 2,
+    "event_log.index.lookup.BACKLOG_EVENTS": 16,
 }
 """So small that a few events make runs of several blocks, which are merged."""
 KEY = bytes(range(16))
@@ -103,7 +103,7 @@ def test_another_key_gives_other_hashes_and_another_mark() -> None:
 def test_there_are_few_runs_and_an_event_is_written_few_times(sizes: list[int], fan: int) -> None:
     runs: list[int] = []
     written = 0
-    with patch("event_log.runs.FAN", fan):
+    with patch("event_log.index.run_set.FAN", fan):
         for size in sizes:
             runs.append(size)
             while part := due(runs):
@@ -387,7 +387,7 @@ def test_a_disk_that_is_full_costs_no_answer_and_leaves_no_file(path) -> None:
         file.write_bytes(b"half a run")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with patch("event_log.runs.write", full):
+    with patch("event_log.index.run_set.write", full):
         appended(log, 50, 50)
         assert log.known(["id-7", "id-77", "none"]) == {"id-7": 8, "id-77": 78}
         assert log.versions(["tag/0"]) == {"tag/0": 15}
@@ -457,8 +457,8 @@ for name, value in json.loads({json.dumps(json.dumps(SMALL))}).items():
     setattr(importlib.import_module(module), constant, value)
 import pyarrow as pa
 from event_log import Category, Effect, EventLog, EventType, NewEvent
-from event_log.index import EventIndex
-from event_log.runs import RunFiles
+from event_log.index.event_index import EventIndex
+from event_log.index.run_set import RunFiles
 DEFINED = EventType("TagDefined", Effect.CREATES)
 TAG = Category("tag", pa.schema([("name", pa.string())]), (DEFINED,))
 log, name, count = EventLog(sys.argv[1], (TAG,)), sys.argv[2], int(sys.argv[3])

@@ -26,19 +26,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sealed import everything, files_of, listed, manifests, sealed_files, small_spans
 
-from event_log import (
-    Category,
-    DamagedLog,
-    Effect,
-    EventLog,
-    EventType,
-    NewEvent,
-    commit,
-    rewriting,
-    sealing,
-)
-from event_log.local_store import LocalStore
-from event_log.store import StoreError
+from event_log import Category, DamagedLog, Effect, EventLog, EventType, NewEvent
+from event_log.files import commit, sealed_group, sealing
+from event_log.storage.folder import LocalStore
+from event_log.storage.store import StoreError
 
 STREAMS = ("thing/1", "note/1", "thing/2", "thing/ü", "note/2")
 
@@ -161,7 +152,7 @@ def test_files_lie_by_category_and_month_and_schema_version_and_are_sorted(
         assert placed == sorted(placed)
         about = pq.read_metadata(file)
         for group in range(about.num_row_groups):
-            assert about.row_group(group).num_rows <= rewriting.ROW_GROUP_EVENTS
+            assert about.row_group(group).num_rows <= sealed_group.ROW_GROUP_EVENTS
             for place in range(about.num_columns):
                 column = about.row_group(group).column(place)
                 assert column.compression == "ZSTD"

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from event_log import EventLog, EventLogError, InvalidPoint, StoreError, progress, subscription
-from event_log.checkpoint import InvalidCheckpoint
-from event_log.holding import SubscriptionHeld
-from event_log.progress import InvalidSubscription
-from event_log.subscribers import subscriptions
-from event_log.subscription import Subscription
-from event_log.watching import watch
+from event_log import EventLog, EventLogError, InvalidPoint, StoreError
+from event_log.following import progress, subscription
+from event_log.following.checkpoint import InvalidCheckpoint
+from event_log.following.progress import InvalidSubscription
+from event_log.following.status import subscriptions
+from event_log.following.subscription import Subscription
+from event_log.following.watch import watch
+from event_log.locks import SubscriptionHeld
 from newsroom.categories import CATEGORIES
 
 ROOT = Path(__file__).parents[2]
@@ -415,8 +416,8 @@ def test_a_second_holder_is_told_who_holds_the_name(full) -> None:
 OPENED = """
 import json, signal, sys
 from event_log import EventLog
-from event_log.subscription import Subscription
-from event_log.watching import watch
+from event_log.following.subscription import Subscription
+from event_log.following.watch import watch
 from newsroom.categories import CATEGORIES
 log, name = EventLog(sys.argv[1], CATEGORIES), sys.argv[2]
 subscription = Subscription(

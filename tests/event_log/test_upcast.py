@@ -37,8 +37,8 @@ from event_log import (
     renamed,
 )
 from event_log.category import ENVELOPE, Registry
-from event_log.upcast import needs_upcast, to_read, upcast
-from event_log.upcast_copies import UNUSED_SECONDS, UpcastCopies, upcast_digest, upcast_file
+from event_log.files.upcast_copies import UNUSED_SECONDS, UpcastCopies, upcast_digest, upcast_file
+from event_log.schemas.upcast import needs_upcast, to_read, upcast
 
 FIXTURES = Path(__file__).parent / "fixtures"
 spec = importlib.util.spec_from_file_location("written_by_versions", FIXTURES / "make.py")
@@ -535,7 +535,7 @@ def test_many_that_need_one_copy_at_a_time_get_it_whole(source, tmp_path) -> Non
 def test_a_process_killed_while_it_copies_leaves_no_half_copy(source, tmp_path) -> None:
     script = (
         "import runpy, sys; from pathlib import Path; from event_log.category import Registry;"
-        "from event_log.upcast_copies import UpcastCopies;"
+        "from event_log.files.upcast_copies import UpcastCopies;"
         f"m = runpy.run_path({str(FIXTURES / 'make.py')!r});"
         "registry = Registry((m['DESK'], m['REPORTS'][3])); print('begun', flush=True)\n"
         f"while True: UpcastCopies(Path({str(tmp_path / 'cache')!r}), registry)"
@@ -628,7 +628,7 @@ def test_the_digest_of_upcasting_changes_with_what_upcasters_do() -> None:
 def test_the_digest_of_upcasting_is_the_same_in_every_process() -> None:
     script = (
         "import runpy; from event_log.category import Registry;"
-        "from event_log.upcast_copies import upcast_digest;"
+        "from event_log.files.upcast_copies import upcast_digest;"
         f"m = runpy.run_path({str(FIXTURES / 'make.py')!r});"
         "print(upcast_digest(Registry((m['DESK'], m['REPORTS'][3]))))"
     )

@@ -15,20 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 from sealed import manifests, sealed_files, small_spans
 
-from event_log import (
-    DamagedLog,
-    EventLog,
-    EventLogError,
-    InvalidPoint,
-    NewEvent,
-    checksum,
-    commit,
-    roots,
-)
+from event_log import DamagedLog, EventLog, EventLogError, InvalidPoint, NewEvent
 from event_log.category import ENVELOPE
-from event_log.digest import event_digests
-from event_log.merkle import Frontier
-from event_log.roots import flat
+from event_log.digests import checksum
+from event_log.digests.digest import event_digests
+from event_log.digests.merkle import Frontier
+from event_log.files import commit, log_digest
+from event_log.files.log_digest import flat
 
 COMMITS = 4
 
@@ -376,7 +369,7 @@ def sealed(full) -> Iterator[EventLog]:
     The groups hold 1 to 8 and 9, because a span is eight events here.
     """
     with small_spans(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("event_log.sealing.GROUP_EVENTS", 8)
+        patch.setattr("event_log.files.sealing.GROUP_EVENTS", 8)
         last = commits_of(full)[-1]
         aside = full.path / "aside"
         last.rename(aside)
@@ -517,7 +510,7 @@ def test_a_rewritten_event_is_found_however_far_a_manifest_is_made_to_fit(sealed
     whole = path.read_bytes()
     file = sealed_files(sealed)[2]  # event 9, the last that is sealed
     digests = rewritten_sealed(file, replaced("actor", lambda _: ["eve"]))
-    before = roots.frontier_at(sealed._commits, 8)
+    before = log_digest.frontier_at(sealed._commits, 8)
     frontier = before.append(digests)
 
     def last_digest(groups: list[dict]) -> list[dict]:

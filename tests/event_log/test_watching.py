@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from event_log import EventLogError, watching
-from event_log.watching import NotReached, wait_for, watch
+from event_log import EventLogError
+from event_log.following import watch as watching
+from event_log.following.watch import NotReached, wait_for, watch
 
 ROOT = Path(__file__).parents[2]
 OPENED = """
 import os, sys, time
 from event_log import EventLog, NewEvent
-from event_log.watching import watch, wait_for
+from event_log.following.watch import watch, wait_for
 from newsroom.categories import CATEGORIES
 log = EventLog(sys.argv[1], CATEGORIES)
 def append():
@@ -168,8 +169,8 @@ def test_a_forked_process_is_woken_like_any_other(path) -> None:
     script = (
         OPENED
         + """
-import event_log.watching
-event_log.watching.FIRST_PAUSE = event_log.watching.LONGEST_UNTOLD = 600.0
+import event_log.following.watch
+event_log.following.watch.FIRST_PAUSE = event_log.following.watch.LONGEST_UNTOLD = 600.0
 with watch(log.path / "commits", 600.0):
     child = os.fork()
     if not child:

@@ -15,11 +15,12 @@ import pytest
 from faults import StepDisk, faults, power_losses
 from test_verification import commits_of, replaced, rewritten, write
 
-from event_log import DamagedLog, EventLog, StoreError, commit, witness
-from event_log.disk import Disk
-from event_log.local_store import LocalStore
-from event_log.merkle import Frontier
-from event_log.roots import flat
+from event_log import DamagedLog, EventLog, StoreError, witness
+from event_log.digests.merkle import Frontier
+from event_log.files import commit
+from event_log.files.log_digest import flat
+from event_log.storage.disk import Disk
+from event_log.storage.folder import LocalStore
 from event_log.witness import InvalidWitness, verify
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 from event_log import EventLog, NewEvent
 from examples.orders.domain import ORDER_VIEW
 from examples.orders.main import CATEGORIES, earlier_orders, open_log, order_view
-from views import build
+from replay.builds import build
 
 ROOT = Path(__file__).parents[2]
 ORDER = "order/whale-oil"

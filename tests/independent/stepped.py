@@ -18,17 +18,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from histories import REGISTRY
 
+from archive.step import digest
 from event_log import EventLog
-from event_log.reading import schema
+from event_log.files.reading import schema
 from newsroom.categories import CATEGORIES, REFERENCES
-from search.stepping import digest
-from views import VIEW_NAMES, VIEWS, digests, seeding
-from views.advance import Advance
-from views.fold import fold
-from views.kept import HASHED, Kept, entity_table, text_table, texts
-from views.lineage import completed
-from views.remaking import Changed
-from views.state import State
+from replay.fold import fold
+from replay.kept import digests, seed
+from replay.kept.advance import Advance
+from replay.kept.remake import Changed
+from replay.kept.state import HASHED, Kept, entity_table, text_table, texts
+from replay.lineage import completed
+from replay.state import State
+from views import VIEW_NAMES, VIEWS
 
 Entities = dict[str, list[dict[str, Any]]]
 Documents = dict[str, dict[str, dict[str, Any]]]
@@ -132,7 +133,7 @@ class Template:
 
 def begun(log: EventLog, at: int, folder: Path) -> Stepped:
     """The kept state of a log at a sequence, and all documents, made as a rebuild makes them."""
-    kept = seeding.seeded(folder / "state.duckdb", log.at(at), REFERENCES)
+    kept = seed.seeded(folder / "state.duckdb", log.at(at), REFERENCES)
     documents: Documents = {}
     with State(log.at(at), folder / "first") as state:
         for name in VIEW_NAMES:

@@ -18,15 +18,16 @@ from dagster import (
     build_sensor_context,
 )
 
+from archive import growth, rebuild
 from event_log import EventLog, NewEvent
 from newsroom.categories import CATEGORIES
 from pipelines.definitions import definitions
 from pipelines.lag import Limits, observe_lag
 from pipelines.new_events import new_events
 from pipelines.resources import Archive
-from search import open_engine, rebuild
+from search import open_engine
 from search.engine import Engine
-from views import VIEW_NAMES, growth
+from views import VIEW_NAMES
 
 PUBLISHED = {"headline": "Whales return", "published_at": "1851-10-18T12:00:00Z"}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

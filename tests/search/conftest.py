@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 import real_elasticsearch
 
-from search.elastic_engine import ElasticsearchEngine
+from search.elastic.engine import ElasticsearchEngine
+from search.embedded.engine import EmbeddedEngine
 from search.engine import Answer, Engine, Generation
-from search.local import EmbeddedEngine
 from search.query import Query
 from views import VIEWS as NEWSROOM
 from views import View

@@ -16,17 +16,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search import segments
-from search.checkpoints import Checkpoints
 from search.comparison import compared
 from search.connection import Connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import Cluster
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
+from search.embedded import segments
+from search.embedded.checkpoints import Checkpoints
+from search.embedded.engine import EmbeddedEngine
+from search.embedded.writer import MUCH
 from search.engine import Change
 from search.errors import ClusterAway, DamagedIndex, NotIndexed
-from search.local import EmbeddedEngine
 from search.query import Query
-from search.writing import MUCH
 
 Story = Callable[..., dict[str, Any]]
 Documents = Mapping[str, dict[str, Any]]
@@ -232,10 +232,10 @@ CHILD = """
 
     home, url, prefix, steps, where, count = sys.argv[1:]
     if url:
-        from search.elastic_engine import ElasticsearchEngine
+        from search.elastic.engine import ElasticsearchEngine
         engine = ElasticsearchEngine(home, Connection(url, prefix=prefix))
     else:
-        from search.local import EmbeddedEngine
+        from search.embedded.engine import EmbeddedEngine
         engine = EmbeddedEngine(home)
     if where:
         module, kind, name = where.split(":")
@@ -280,17 +280,17 @@ def child(
 
 PLACES = {
     "embedded": [
-        ("search.writing:Writer:take", 2),
-        ("search.writing:Writer:commit", 1),
-        ("search.writing:Writer:commit", 2),
-        ("search.checkpoints:Checkpoints:move", 1),
-        ("search.checkpoints:Checkpoints:_write", 1),
+        ("search.embedded.writer:Writer:take", 2),
+        ("search.embedded.writer:Writer:commit", 1),
+        ("search.embedded.writer:Writer:commit", 2),
+        ("search.embedded.checkpoints:Checkpoints:move", 1),
+        ("search.embedded.checkpoints:Checkpoints:_write", 1),
     ],
     "elasticsearch": [
-        ("search.elastic_load:Loader:load", 2),
-        ("search.elastic_load:Loader:_sent", 2),
-        ("search.elastic_steps:Steps:_write_all", 1),
-        ("search.elastic_generations:ClusterGenerations:reached", 1),
+        ("search.elastic.load:Loader:load", 2),
+        ("search.elastic.load:Loader:_sent", 2),
+        ("search.elastic.steps:Steps:_write_all", 1),
+        ("search.elastic.generations:ClusterGenerations:reached", 1),
     ],
 }
 
@@ -460,7 +460,7 @@ def test_a_step_that_cannot_be_written_changes_nothing(
 
     changes = both(newsroom)
     with monkeypatch.context() as patched:
-        patched.setattr("search.writing.Writer.commit", full)
+        patched.setattr("search.embedded.writer.Writer.commit", full)
         with pytest.raises(NotIndexed, match=r"No space left on device\. Make room, and repeat"):
             advanced(newsroom.engine, 11, changes)
     assert newsroom.archive.ids("ship") == []

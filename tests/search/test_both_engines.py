@@ -23,14 +23,15 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.cli import cli
-from search import elastic_layout, evaluation
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import Cluster
-from search.embedded import stems
+from search import evaluation
+from search.elastic import layout
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
+from search.embedded.engine import EmbeddedEngine
+from search.embedded.index import stems
 from search.engine import Answer, Engine
 from search.english import words
 from search.errors import SearchError
-from search.local import EmbeddedEngine
 from search.mapping import IndexMapping
 from search.query import Query
 from views import VIEWS
@@ -206,8 +207,8 @@ def cluster() -> Iterator[tuple[Cluster, str]]:
     used = real_elasticsearch.fresh()
     found, name = Cluster(used), f"{used.prefix}-analysis"
     mapping = IndexMapping.of(VIEWS["articles"])
-    schema = elastic_layout.pa.schema({"id": elastic_layout.pa.string()})
-    found.ask("PUT", f"/{name}", elastic_layout.definition(mapping, schema))
+    schema = layout.pa.schema({"id": layout.pa.string()})
+    found.ask("PUT", f"/{name}", layout.definition(mapping, schema))
     yield found, name
     real_elasticsearch.remove(used)
 
@@ -250,14 +251,14 @@ def test_facets_are_exact_over_several_shards_too(
 ) -> None:
     """Each shard's most frequent values are others than those of the whole."""
     used = real_elasticsearch.fresh()
-    made = elastic_layout.definition
+    made = layout.definition
 
     def in_three(*given: Any) -> dict[str, Any]:
         definition = made(*given)
         definition["settings"]["index"]["number_of_shards"] = 3
         return definition
 
-    monkeypatch.setattr(elastic_layout, "definition", in_three)
+    monkeypatch.setattr(layout, "definition", in_three)
     chance = random.Random(3)
     names = [f"Writer {n}" for n in range(700)]
     documents = [story(f"article/{n}", bylines=chance.sample(names, k=3)) for n in range(3_000)]

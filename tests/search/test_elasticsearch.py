@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 import real_elasticsearch
 
+from archive.rebuild import Rebuild
 from search import promotion
 from search.comparison import compared
 from search.connection import Connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import LINES, Cluster
+from search.elastic.cluster import LINES, Cluster
+from search.elastic.engine import ElasticsearchEngine
 from search.engine import Change, Loading
 from search.errors import (
     ClusterRefused,
@@ -28,7 +29,6 @@ from search.errors import (
 )
 from search.mapping import IndexMapping
 from search.query import Query
-from search.rebuild import Rebuild
 
 Story = Callable[..., dict[str, Any]]
 TOO_LONG = "x" * 40_000
@@ -396,7 +396,7 @@ def test_copies_that_no_node_has_room_for_are_told(
     newsroom: Newsroom, cluster: Cluster, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newsroom.build([story("article/1")])
-    monkeypatch.setattr("search.elastic_generations.SECONDS_TO_GREEN", 1.0)
+    monkeypatch.setattr("search.elastic.generations.SECONDS_TO_GREEN", 1.0)
     index = newsroom.engine._indexes.index("articles", 1)
     nodes = len(cluster.ask("GET", "/_nodes")["nodes"])
     with pytest.raises(ClusterRefused, match=r"copies of .* are not there after 1 s"):

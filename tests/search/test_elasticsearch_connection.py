@@ -17,8 +17,8 @@ import trustme
 from elasticsearch_server import Server
 
 from search.connection import Connection, connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import Cluster
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
 from search.errors import ClusterAway, ClusterRefused, InvalidConnection, SearchError
 from search.query import Query
 

@@ -23,8 +23,8 @@ from elasticsearch_server import Server
 
 from search.comparison import compared
 from search.connection import connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import Cluster
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
 from search.engine import Loading
 from search.errors import ClusterAway
 
@@ -115,10 +115,10 @@ def test_a_loader_that_is_killed_leaves_what_serves_and_the_next_one_clears_up(
     killed: Server, tmp_path: Path
 ) -> None:
     """The whole job as a process, killed while it loads; then run again."""
+    from archive.rebuild import run
     from event_log import EventLog, NewEvent
     from newsroom.categories import CATEGORIES
     from search.query import Query
-    from search.rebuild import run
 
     log = EventLog(tmp_path / "log", CATEGORIES)
     given = {"headline": "Whale", "published_at": "1912-04-15T00:00:00Z"}
@@ -132,7 +132,7 @@ def test_a_loader_that_is_killed_leaves_what_serves_and_the_next_one_clears_up(
         import sys, time
         from search import elastic_load, open_engine
         from search.connection import connection
-        from search.rebuild import run
+        from archive.rebuild import run
         send = elastic_load.Loader._sent
         def slowly(self, body):
             found = send(self, body)

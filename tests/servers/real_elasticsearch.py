@@ -18,7 +18,7 @@ import elasticsearch_server
 import pytest
 
 from search.connection import Connection, connection
-from search.elasticsearch import Cluster
+from search.elastic.cluster import Cluster
 
 HINT = "no Elasticsearch runs here; start one with: make elasticsearch"
 

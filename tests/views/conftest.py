@@ -10,9 +10,9 @@ import pytest
 
 from event_log import EventLog, NewEvent
 from newsroom.categories import CATEGORIES
+from replay.lineage import completed
+from replay.state import State
 from views import VIEWS
-from views.lineage import completed
-from views.state import State
 
 Told = tuple[str, str, dict[str, Any]]
 
