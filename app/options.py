@@ -85,7 +85,7 @@ def _expected() -> tuple[type[Exception], ...]:
     from connectors.errors import ConnectorError
     from event_log import EventLogError
     from newsroom.rules import NewsroomError
-    from replay.errors import ViewError
+    from replay.errors import ReplayError
     from search import SearchError
 
-    return (Failure, EventLogError, NewsroomError, ConnectorError, ViewError, SearchError, OSError)
+    return (Failure, EventLogError, NewsroomError, ConnectorError, ReplayError, SearchError, OSError)

@@ -10,26 +10,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search import open_engine
-from search.errors import NothingServes, UnknownName
+from search.errors import NothingServes
 from archive.standing import needs_rebuild
 from archive.step import Advanced, Step, Stepper
 from archive.take_up import followed, take_up
-from views import VIEWS, View
 from replay.kept import state as kept
 from replay.kept import seed
-from replay.builds import folder
 from replay.duckdb_errors import DamagedState, reading
 from replay.errors import BrokenView
-from replay.kept.state import Kept, References
-from replay.place import open_log, the_newsroom
+from replay.kept.state import Kept
 
 if TYPE_CHECKING:
-    from event_log import EventLog
-    from search.engine import Engine, Generation
+    from archive.archive import Archive
+    from replay.view import View
+    from search.engine import Generation
 
 Tell = Callable[[str], None]
 REBUILD_SHARE = 0.4
@@ -60,20 +56,11 @@ class Result:
 
 
 class CatchUp:
-    """Brings what serves in an archive forward: ``with CatchUp.open(home) as catch_up``."""
+    """Brings what serves in an archive forward: ``with CatchUp.open(archive) as catch_up``."""
 
-    def __init__(
-        self,
-        home: Path | str,
-        engine: Engine,
-        tell: Tell,
-        known: Mapping[str, View],
-        references: References,
-    ) -> None:
-        self._home, self._engine, self._tell = home, engine, tell
-        self._known, self._references = known, references
-        self._log: EventLog = open_log(home)
-        self._path = folder.shelf(home) / kept.NAME
+    def __init__(self, archive: Archive, views: Mapping[str, View], tell: Tell) -> None:
+        self._archive, self._views, self._tell = archive, views, tell
+        self._engine, self._log, self._path = archive.engine, archive.log, archive.state_path
         self._kept: Kept | None = None
         self._stepper: Stepper | None = None
         self.broken: dict[str, str] = {}
@@ -85,23 +72,15 @@ class CatchUp:
     @contextmanager
     def open(
         cls,
-        home: Path | str,
+        archive: Archive,
         views: Sequence[str] | None = None,
-        engine: Engine | None = None,
         tell: Tell | None = None,
-        known: Mapping[str, View] = VIEWS,
-        references: References | None = None,
     ) -> Iterator[CatchUp]:
         """Hold an archive's kept state; raises ``StateHeld`` while another process does.
 
         ``tell`` is told what takes long, and why a kept state was set aside.
         """
-        for name in views or ():
-            if name not in known:
-                raise UnknownName("view", name, known)
-        wanted = {name: known[name] for name in known if not views or name in views}
-        engine, tell = engine or open_engine(home), tell or (lambda _: None)
-        made = cls(home, engine, tell, wanted, the_newsroom(references))
+        made = cls(archive, archive.chosen_views(views), tell or (lambda _: None))
         with kept.lock(made._path):
             try:
                 yield made
@@ -127,7 +106,7 @@ class CatchUp:
         if stepper is None:
             return
         with suppress(DamagedState), reading():  # a step says it
-            for _ in stepper.prepare([x for x in self._known if x not in self.needs_rebuild]):
+            for _ in stepper.prepare([x for x in self._views if x not in self.needs_rebuild]):
                 yield
                 if self._stepper is not stepper:
                     return
@@ -168,9 +147,9 @@ class CatchUp:
     def _can_follow(self) -> dict[str, Generation]:
         """What serves and was built by the code as it is now; why the others are not followed."""
         serving = self._engine.serving()
-        stuck = needs_rebuild(self._engine, serving, self._known) | self.broken
-        self.needs_rebuild = {name: stuck[name] for name in self._known if name in stuck}
-        found = {name: serving[name] for name in self._known if name not in self.needs_rebuild}
+        stuck = needs_rebuild(self._engine, self._views, serving) | self.broken
+        self.needs_rebuild = {name: stuck[name] for name in self._views if name in stuck}
+        found = {name: serving[name] for name in self._views if name not in self.needs_rebuild}
         if not found:
             why = "; ".join(f"{name} {reason}" for name, reason in self.needs_rebuild.items())
             raise NothingServes(f"no view can be caught up ({why}); run: stet rebuild")
@@ -179,17 +158,15 @@ class CatchUp:
     def _opened(self, serving: Mapping[str, Generation]) -> tuple[Kept, Stepper]:
         """The kept state, made anew when there is none, or none of what serves goes on from it."""
         if self._kept is None:
-            self._kept = kept.opened(self._path, self._log, self._references, self._tell)
+            self._kept = kept.opened(self._path, self._log, self._archive.domain.references, self._tell)
         if self._kept is not None and not followed(self._kept, self._engine, serving):
             self._close()
         if self._kept is None:
             newest = max(about.sequence for about in serving.values())
             self._tell(f"folding the log as of sequence {newest:,}")
-            self._kept = seed.seeded(self._path, self._log.at(newest), self._references)
+            self._kept = seed.seeded(self._path, self._log.at(newest), self._archive.domain.references)
         if self._stepper is None:
-            self._stepper = Stepper(
-                self._kept, self._log, self._engine, self._known, self._references
-            )
+            self._stepper = Stepper(self._kept, self._archive, self._views)
         return self._kept, self._stepper
 
     def _take_up(self, state: Kept, serving: Mapping[str, Generation]) -> dict[str, int]:
@@ -205,7 +182,7 @@ class CatchUp:
                 ahead[view] = about.sequence
                 continue
             self._tell(f"{view}: taking up generation {about.generation}")
-            take_up(state, self._known[view], about, self._home, self._engine)
+            take_up(self._archive, state, about)
         return ahead
 
     def _close(self) -> None:
@@ -216,22 +193,22 @@ class CatchUp:
 
 
 def run(
-    home: Path | str,
+    archive: Archive,
     views: Sequence[str] | None = None,
-    engine: Engine | None = None,
     progress: Tell | None = None,
     until: int | None = None,
 ) -> Result:
     """Catch up to the log's head as it is now, or to an earlier sequence.
 
     >>> import tempfile
-    >>> run(tempfile.mkdtemp())
+    >>> from archive import Archive
+    >>> run(Archive(tempfile.mkdtemp()))
     Traceback (most recent call last):
     search.errors.NothingServes: no view can be caught up (articles nothing serves yet; ...
     """
     started = time.perf_counter()
     steps: list[Step] = []
-    with CatchUp.open(home, views, engine, progress) as catch_up:
+    with CatchUp.open(archive, views, progress) as catch_up:
         until = catch_up.head if until is None else until
         while step := catch_up.step(until):
             steps.append(step)

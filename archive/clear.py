@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search import open_engine
-from replay.builds import folder as shelf
+from replay.builds import folder
 
 if TYPE_CHECKING:
-    from search.engine import Engine
+    from archive.archive import Archive
 
 
 @dataclass(frozen=True)
@@ -29,20 +27,19 @@ class Cleared:
         return f"removed {' and '.join(told)}" if told else "nothing to remove"
 
 
-def clear(home: Path | str, engine: Engine | None = None) -> Cleared:
+def clear(archive: Archive) -> Cleared:
     """Remove what neither serves, nor may be rolled back to, nor is being made or read.
 
     Kept are what serves and the two states before it, the last three finished builds, and
     whatever was written to in the last minutes. A rebuild does the same when it begins.
 
     >>> import tempfile
-    >>> str(clear(tempfile.mkdtemp()))
+    >>> from archive import Archive
+    >>> str(clear(Archive(tempfile.mkdtemp())))
     'nothing to remove'
     """
-    used = engine or open_engine(home)
-    generations = used.clear()
-    folder = shelf.shelf(home)
-    before = shelf.builds(folder)
-    shelf.clear(folder)
-    gone = sorted(set(before) - set(shelf.builds(folder)))
+    generations = archive.engine.clear()
+    before = folder.builds(archive.builds)
+    folder.clear(archive.builds)
+    gone = sorted(set(before) - set(folder.builds(archive.builds)))
     return Cleared(tuple(generations), tuple(int(path.name) for path in gone))

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search import open_engine
 from search.comparison import Differences, compared
-from search.errors import NothingServes, SearchError, UnknownName
-from views import VIEW_NAMES, VIEWS
+from search.errors import NothingServes, SearchError
 from replay.builds import build
 from replay.builds import folder
-from replay.place import open_log
 
 if TYPE_CHECKING:
-    from search.engine import Engine, Generation
+    from archive.archive import Archive
+    from search.engine import Generation
     from replay.builds.build import Build
 
 TRIES = 3
@@ -41,38 +39,33 @@ class Compared:
         return f"{where}: {told}{'; run: stet rebuild' if self.differences else ''}"
 
 
-def compare(
-    home: Path | str, views: Sequence[str] | None = None, engine: Engine | None = None
-) -> Iterator[Compared]:
+def compare(archive: Archive, views: Sequence[str] | None = None) -> Iterator[Compared]:
     """Compare what serves with its view, document by document, each view when it is asked for.
 
     The view is computed from the log at the sequence of what serves, unless a build of exactly
     that is kept. Of views that are not named those are compared that serve. Raises ``UnknownName``
     for a view that does not exist, ``NothingServes`` for one that serves nothing.
     """
-    for name in views or ():
-        if name not in VIEW_NAMES:
-            raise UnknownName("view", name, VIEW_NAMES)
-    used = engine or open_engine(home)
-    serving = used.serving()
-    wanted = [name for name in VIEW_NAMES if name in (views or serving)]
+    chosen = archive.chosen_views(views)
+    serving = archive.engine.serving()
+    wanted = [name for name in chosen if views or name in serving]
     for name in wanted:
         if name not in serving:
             raise NothingServes(f"nothing serves {name} yet; run: stet rebuild")
     built: dict[int, Build] = {}
     try:
         for name in wanted:
-            yield _compare(home, used, name, built)
+            yield _compare(archive, name, built)
     finally:
         for begun in built.values():
             begun.close()
 
 
-def _compare(home: Path | str, engine: Engine, view: str, built: dict[int, Build]) -> Compared:
-    started = time.perf_counter()
+def _compare(archive: Archive, view: str, built: dict[int, Build]) -> Compared:
+    started, engine = time.perf_counter(), archive.engine
     for _ in range(TRIES):
         about = engine.serving()[view]
-        documents = _documents(home, about, built)
+        documents = _documents(archive, about, built)
         rejected = engine.rejected(view, about.generation)
         found = compared(documents, engine.digests(view, about.generation), rejected)
         if not found or engine.serving()[view] == about:
@@ -81,14 +74,14 @@ def _compare(home: Path | str, engine: Engine, view: str, built: dict[int, Build
     raise SearchError(f"{view}: what serves moved on during {TRIES} comparisons; try again later")
 
 
-def _documents(home: Path | str, about: Generation, built: dict[int, Build]) -> Path:
+def _documents(archive: Archive, about: Generation, built: dict[int, Build]) -> Path:
     """The view's documents at the generation's sequence; views of one sequence share a build."""
-    view = VIEWS[about.view]
-    kept = folder.kept(folder.shelf(home), view, open_log(home).at(about.sequence))
+    view = archive.views[about.view]
+    kept = folder.kept(archive.builds, view, archive.log.at(about.sequence))
     if kept:
         return kept
     if about.sequence not in built:
-        built[about.sequence] = build.begin(home, at=about.sequence)
+        built[about.sequence] = build.begin(archive.log, archive.builds, at=about.sequence)
     begun = built[about.sequence]
     begun.write(view)
     return begun.path(about.view)

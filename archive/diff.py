@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from views import VIEWS
 from archive.export import export
 from replay.errors import NoDocument
-from replay.place import open_log
 from replay.view import View
 
 if TYPE_CHECKING:
-    from event_log import Category, Point
+    from archive.archive import Archive
+    from event_log import Point
 
 NAMES = ("id", "field")
 """By which of its values an item of a list is the same item later: the first that there is."""
@@ -49,12 +47,7 @@ class Difference:
 
 
 def difference(
-    document: str,
-    view: str | View,
-    home: Path | str,
-    old: Point,
-    new: Point = None,
-    categories: Sequence[Category] | None = None,
+    archive: Archive, document: str, view: str | View, old: Point, new: Point = None
 ) -> Difference:
     """Compare a document as of two points; both are computed by the code as it is now.
 
@@ -62,17 +55,16 @@ def difference(
     ``NoDocument`` when it is there at neither point.
 
     >>> import tempfile
-    >>> from event_log import NewEvent
-    >>> home = tempfile.mkdtemp()
-    >>> _ = open_log(home).append([NewEvent("tag/sea", "TagDefined", {"name": "Sea"}),
-    ...                            NewEvent("tag/sea", "TagRevised", {"name": "Ocean"})])
-    >>> difference("tag/sea", "topics", home, 1).changes
+    >>> from archive import Archive
+    >>> archive = Archive(tempfile.mkdtemp())
+    >>> _ = archive.append("tag/sea", "TagDefined", {"name": "Sea"})
+    >>> _ = archive.append("tag/sea", "TagRevised", {"name": "Ocean"})
+    >>> difference(archive, "tag/sea", "topics", 1).changes
     (Change(path='name', kind='changed', old='Sea', new='Ocean'),)
     """
-    known = VIEWS[view] if isinstance(view, str) else view
-    log = open_log(home, categories)
-    points = [log.at(old).sequence, log.at(new).sequence]
-    before, after = (_document(document, known, home, point, categories) for point in points)
+    known = archive.view(view)
+    points = [archive.log.at(old).sequence, archive.log.at(new).sequence]
+    before, after = (_document(archive, document, known, point) for point in points)
     if before is None and after is None:
         raise NoDocument(
             f"there is no {document} in {known.name}, neither as of sequence {points[0]:,}"
@@ -83,14 +75,8 @@ def difference(
     return Difference(document, known.name, points[0], points[1], existed, exists, changes)
 
 
-def _document(
-    key: str,
-    view: View,
-    home: Path | str,
-    sequence: int,
-    categories: Sequence[Category] | None,
-) -> dict[str, Any] | None:
-    for line in export(view, home, sequence, [key], categories):
+def _document(archive: Archive, key: str, view: View, sequence: int) -> dict[str, Any] | None:
+    for line in export(archive, view, sequence, [key]):
         found: dict[str, Any] = orjson.loads(line)
         found.pop("sequence", None)
         return found

@@ -7,27 +7,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis
 
 from event_log.files.reading import schema
-from views import VIEWS
 from replay.builds import folder as shelf
-from views.changes import label
+from replay.history.changes import label
 from replay.entities import referring
 from replay.errors import NoDocument
-from replay.place import open_log, the_newsroom
 from replay.state import State
-from replay.view import View
+from replay.view import EVENT, View
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-    from event_log import Category, Point, Snapshot
-    from replay.kept.state import References
+    from archive.archive import Archive
+    from event_log import Point, Snapshot
+    from replay.domain import References
 
 ENVELOPE = ("sequence", "stream", "version", "type", "actor", "recorded_at", "occurred_at")
 OF_AN_EVENT = re.compile(r"(?P<stream>.+)@(?P<version>[0-9]{1,18})")
@@ -67,14 +65,12 @@ class Explanation:
 
 
 def explain(
+    archive: Archive,
     document: str,
     view: str | View,
-    home: Path | str,
     at: Point = None,
     most: int | None = 20,
     tell: Tell | None = None,
-    categories: Sequence[Category] | None = None,
-    references: References | None = None,
 ) -> Explanation:
     """Explain a document as of a sequence, an instant, or now; ``most`` limits the events told.
 
@@ -82,15 +78,15 @@ def explain(
     ``tell`` is told. Raises ``NoDocument`` when no event has to do with such a document.
 
     >>> import tempfile
-    >>> from event_log import NewEvent
-    >>> home = tempfile.mkdtemp()
-    >>> _ = open_log(home).append([NewEvent("tag/sea", "TagDefined", {"name": "Sea"})])
-    >>> [(cause.sequence, cause.how) for cause in explain("tag/sea", "topics", home).latest]
+    >>> from archive import Archive
+    >>> archive = Archive(tempfile.mkdtemp())
+    >>> _ = archive.append("tag/sea", "TagDefined", {"name": "Sea"})
+    >>> [(cause.sequence, cause.how) for cause in explain(archive, "tag/sea", "topics").latest]
     [(1, 'itself')]
     """
-    known = VIEWS[view] if isinstance(view, str) else view
-    snapshot = open_log(home, categories).at(at)
-    with _state(home, snapshot, tell or (lambda _: None)) as state:
+    known = archive.view(view)
+    snapshot = archive.log.at(at)
+    with _state(archive, snapshot, tell or (lambda _: None)) as state:
         entities = _entities(state, known, document)
         found = _events(state, entities, document, known)
         if not found.num_rows:
@@ -99,15 +95,15 @@ def explain(
             )
         latest = found.slice(max(0, found.num_rows - most)) if most is not None else found
         shown = sorted(set(latest.column("stream").to_pylist()))
-        how = _how(state, known, document, entities, shown, the_newsroom(references))
+        how = _how(state, known, document, entities, shown, archive.domain.references)
     causes = tuple(Cause(**event, how=how[event["stream"]]) for event in latest.to_pylist())
     made_by = known.name, known.code_version, snapshot.sequence
     return Explanation(document, *made_by, len(entities), found.num_rows, causes)
 
 
 @contextmanager
-def _state(home: Path | str, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
-    place = shelf.shelf(home)
+def _state(archive: Archive, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
+    place = archive.builds
     if shelf.folded(place, snapshot) is None:
         tell(f"no build of sequence {snapshot.sequence:,} is kept: folding the log up to there")
     with shelf.state_folder(place, snapshot) as folder, State(snapshot, folder) as state:
@@ -117,7 +113,7 @@ def _state(home: Path | str, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
 def _entities(state: State, view: View, document: str) -> list[str]:
     """The entities that a document is made from; of an event's, the stream, without a look."""
     event = OF_AN_EVENT.fullmatch(document)
-    if view.name == "history":
+    if view.per == EVENT:
         return [event["stream"]] if event else []
     pairs = view.lineage(state, None)
     found = pairs.filter(pairs.id == document).select("entity").distinct().to_pyarrow()
@@ -136,7 +132,7 @@ def _events(state: State, entities: Sequence[str], document: str, view: View) ->
     if not tables:
         return schema(state.registry).empty_table().select(list(ENVELOPE))
     events = ibis.union(*tables)
-    if view.name == "history" and (event := OF_AN_EVENT.fullmatch(document)):
+    if view.per == EVENT and (event := OF_AN_EVENT.fullmatch(document)):
         last = int(event["version"])
         found = events.filter(events.version <= last).order_by("sequence").to_pyarrow()
         return found if found.num_rows == last else found.slice(0, 0)
@@ -153,7 +149,7 @@ def _how(
 ) -> dict[str, str]:
     """How each of the shown entities is part of the document, along what names what."""
     how = dict.fromkeys(shown, "")
-    if view.name == "history":
+    if view.per == EVENT:
         return dict.fromkeys(shown, "itself")
     for (entity, direct), phrase in sorted(
         _named(state, document, entities, shown, references).items(), key=lambda pair: pair[0][1]

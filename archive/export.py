@@ -10,42 +10,33 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow.parquet as pq
 
-from event_log import Category, Point, Snapshot
-from views import VIEWS
+from event_log import Point, Snapshot
 from replay.builds import make
 from replay.builds import folder
-from replay.place import open_log
 from replay.state import State
 from replay.view import View
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from archive.archive import Archive
+
 BATCH_DOCUMENTS = 1_000
 LINE_ENDS = {c.encode(): f"\\u{ord(c):04x}".encode() for c in "\x85\u2028\u2029"}
 
 
-def read(
-    view: str | View,
-    home: Path | str,
-    at: Point = None,
-    categories: Sequence[Category] | None = None,
-) -> pd.DataFrame:
+def read(archive: Archive, view: str | View, at: Point = None) -> pd.DataFrame:
     """The documents of a view as of a sequence, an instant, or now, sorted by id.
 
     Taken from a kept build of exactly that sequence if there is one, else made from the log.
     """
-    with file(view, home, at, None, categories) as path:
+    with file(archive, view, at) as path:
         frame: pd.DataFrame = pq.read_table(path).to_pandas()
         return frame
 
 
 def export(
-    view: str | View,
-    home: Path | str,
-    at: Point = None,
-    keys: Sequence[str] | None = None,
-    categories: Sequence[Category] | None = None,
+    archive: Archive, view: str | View, at: Point = None, keys: Sequence[str] | None = None
 ) -> Iterator[bytes]:
     """The documents as JSON, one line each, sorted by id; only those of ``keys`` if given.
 
@@ -53,11 +44,24 @@ def export(
     ``1851-09-18T05:00:00Z``. Characters that some programs take for the end of a line are escaped.
     """
     wanted = None if keys is None else set(keys)
-    with file(view, home, at, keys, categories) as path, pq.ParquetFile(path) as parquet:
+    with file(archive, view, at, keys) as path, pq.ParquetFile(path) as parquet:
         for batch in parquet.iter_batches(BATCH_DOCUMENTS):
             for document in batch.to_pylist():
                 if wanted is None or document["id"] in wanted:
                     yield _line(document)
+
+
+def history(archive: Archive, stream: str) -> list[dict[str, Any]]:
+    """What each event of a stream changed, oldest first: the documents of the view ``HISTORY``.
+
+    Raises ``NoDocument`` when the stream has no events.
+    """
+    version = archive.log.versions([stream])[stream]
+    if not version:
+        raise NoDocument(f"{stream} has no events; `stet log` shows what there is")
+    keys = [f"{stream}@{number}" for number in range(1, version + 1)]
+    documents = [orjson.loads(line) for line in export(archive, HISTORY, keys=keys)]
+    return sorted(documents, key=lambda document: document["version"])
 
 
 def _line(document: dict[str, Any]) -> bytes:
@@ -69,20 +73,16 @@ def _line(document: dict[str, Any]) -> bytes:
 
 @contextmanager
 def file(
-    view: str | View,
-    home: Path | str,
-    at: Point = None,
-    keys: Sequence[str] | None = None,
-    categories: Sequence[Category] | None = None,
+    archive: Archive, view: str | View, at: Point = None, keys: Sequence[str] | None = None
 ) -> Iterator[Path]:
     """A Parquet file with (at least) the documents asked for, while it is needed."""
-    known = VIEWS[view] if isinstance(view, str) else view
-    snapshot = open_log(home, categories).at(at)
-    built = folder.kept(folder.shelf(home), known, snapshot)
+    known = archive.view(view)
+    snapshot = archive.log.at(at)
+    built = folder.kept(archive.builds, known, snapshot)
     if built:
         yield built
         return
-    with folder.scratch(folder.shelf(home)) as directory:
+    with folder.scratch(archive.builds) as directory:
         yield _made(known, snapshot, directory, keys)
 
 

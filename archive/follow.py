@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive.catch_up import CatchUp, Tell
 from search.errors import ClusterAway
 from archive.step import MOST_EVENTS, Step
-from views import VIEWS, View
-from replay.place import open_log
 
 if TYPE_CHECKING:
     from event_log.following.subscription import Subscription
-    from search.engine import Engine
-    from replay.kept.state import References
+    from archive.archive import Archive
 
 NAME = "follow"
 """The subscription that is held meanwhile: by it others see that somebody follows."""
@@ -28,7 +24,7 @@ PAUSE_SECONDS = 5.0
 
 
 class Follow:
-    """Follows the log with what serves: ``with Follow.open(home) as follow`` and iterate.
+    """Follows the log with what serves: ``with Follow.open(archive) as follow`` and iterate.
 
     Each step is given when readers can see it. ``stop`` may be called from another thread or from
     a signal's handler.
@@ -44,12 +40,9 @@ class Follow:
     @contextmanager
     def open(
         cls,
-        home: Path | str,
+        archive: Archive,
         views: Sequence[str] | None = None,
-        engine: Engine | None = None,
         tell: Tell | None = None,
-        known: Mapping[str, View] = VIEWS,
-        references: References | None = None,
     ) -> Iterator[Follow]:
         """Hold the subscription ``follow`` and the kept state of an archive.
 
@@ -57,8 +50,8 @@ class Follow:
         """
         tell = tell or (lambda _: None)
         with (
-            open_log(home).subscribe(NAME, from_="now") as subscription,
-            CatchUp.open(home, views, engine, tell, known, references) as catch_up,
+            archive.log.subscribe(NAME, from_="now") as subscription,
+            CatchUp.open(archive, views, tell) as catch_up,
         ):
             yield cls(catch_up, subscription, tell)
 

@@ -6,7 +6,6 @@ views it is left in the archive's place for it, and catching up goes on from the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,21 +16,18 @@ from archive.take_up import as_followed
 from replay.kept import digests
 from replay.kept import state as kept
 from replay.kept import seed
-from replay.builds import folder
 from replay.kept.state import Kept, StateHeld
-from replay.place import the_newsroom
 
 if TYPE_CHECKING:
-    from search.engine import Engine
-    from views import View
+    from archive.archive import Archive
     from replay.builds.build import Build
 
 
 class Gap:
     """Brings the checked views of a build's generation to the log's head."""
 
-    def __init__(self, build: Build, engine: Engine, known: Mapping[str, View]) -> None:
-        self._build, self._engine, self._known = build, engine, known
+    def __init__(self, build: Build, archive: Archive) -> None:
+        self._build, self._archive = build, archive
         self._path = build.directory / kept.NAME
         self._state: Kept | None = None
 
@@ -41,12 +37,11 @@ class Gap:
         head = log.head
         if head == self._build.sequence:
             return []
-        references = the_newsroom(None)
         self._path.unlink(missing_ok=True)
         state = seed.seeded(
             self._path,
             log.at(self._build.sequence),
-            references,
+            self._archive.domain.references,
             self._build.memory_limit,
             views=self._build.directory.parent,
         )
@@ -54,18 +49,18 @@ class Gap:
         for view in views:
             path = self._build.path(view)
             digests.keep(state, view, path, digest(pq.read_schema(path)))
-        stepper = Stepper(state, log, self._engine, self._known, references)
+        stepper = Stepper(state, self._archive, self._archive.views)
         steps = []
         while (target := stepper.next(head)) > state.sequence:
             steps.append(stepper.step(target, dict.fromkeys(views, generation)))
         return steps
 
-    def leave(self, home: Path | str, views: tuple[str, ...]) -> None:
+    def leave(self, views: tuple[str, ...]) -> None:
         """Leave the kept state to whoever catches up next, when the generation serves."""
-        if self._state is None or set(views) != set(self._known):
+        if self._state is None or set(views) != set(self._archive.views):
             return
         try:
-            self._leave(self._state, folder.shelf(home) / kept.NAME)
+            self._leave(self._state, self._archive.state_path)
         except StateHeld:
             return  # whoever holds one takes the generation up, and makes its own anew
 
@@ -77,10 +72,11 @@ class Gap:
             self._state = None
 
     def _leave(self, state: Kept, place: Path) -> None:
+        engine = self._archive.engine
         with kept.lock(place):
-            for view, about in self._engine.serving().items():
-                if view in self._known:
-                    state.follow(view, as_followed(self._engine, about))
+            for view, about in engine.serving().items():
+                if view in self._archive.views:
+                    state.follow(view, as_followed(engine, about))
             state.close()
             for old in (place, place.with_name(f"{place.name}.wal")):
                 old.unlink(missing_ok=True)

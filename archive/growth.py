@@ -14,20 +14,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from views import VIEW_NAMES, VIEWS
 from replay.builds import build
 from replay.builds.durable import write_json
-from replay.errors import ViewError
-from replay.place import derived, open_log
+from replay.errors import ReplayError
 
 if TYPE_CHECKING:
-    from event_log import EventLog
+    from archive.archive import Archive
 
 FOLDER = "growth"
 MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
 
-class InvalidMonth(ViewError, ValueError):
+class InvalidMonth(ReplayError, ValueError):
     """What was given is no month, or one that has not ended yet."""
 
 
@@ -72,7 +70,7 @@ def months(first: str, last: str) -> list[str]:
     return [f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(numbers[0], numbers[1] + 1)]
 
 
-def count(home: Path | str, month: str) -> Counted:
+def count(archive: Archive, month: str) -> Counted:
     """Rebuild all views as of a month's end, beside whatever serves, and note how many documents.
 
     Nothing is indexed or promoted. What was counted of the same events is not computed again.
@@ -81,24 +79,24 @@ def count(home: Path | str, month: str) -> Counted:
     end = end_of(month)
     if end > datetime.now(UTC):
         raise InvalidMonth(f"{month} has not ended yet")
-    log = open_log(home)
-    snapshot = log.at(end)
-    same = [one for one in counted(home, log) if one.sequence == snapshot.sequence]
+    snapshot = archive.log.at(end)
+    same = [one for one in counted(archive) if one.sequence == snapshot.sequence]
     started = time.perf_counter()
-    documents = same[0].documents if same else _documents(home, snapshot.sequence)
+    documents = same[0].documents if same else _documents(archive, snapshot.sequence)
     seconds = 0.0 if same else round(time.perf_counter() - started, 3)
-    found = Counted(month, snapshot.sequence, snapshot.digest, documents, _code_versions(), seconds)
-    folder = derived(home) / FOLDER
+    versions = _code_versions(archive)
+    found = Counted(month, snapshot.sequence, snapshot.digest, documents, versions, seconds)
+    folder = archive.folder / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"{month}.json", asdict(found))
     return found
 
 
-def counted(home: Path | str, log: EventLog | None = None) -> list[Counted]:
+def counted(archive: Archive) -> list[Counted]:
     """What was counted and still holds, by month: of this log, and of the views as they are."""
-    log = log or open_log(home)
-    head, versions = log.head, _code_versions()
-    found = [_read(path) for path in sorted((derived(home) / FOLDER).glob("????-??.json"))]
+    log, versions = archive.log, _code_versions(archive)
+    head = log.head
+    found = [_read(path) for path in sorted((archive.folder / FOLDER).glob("????-??.json"))]
     return [
         one
         for one in found
@@ -118,10 +116,10 @@ def _read(path: Path) -> Counted | None:
         return None
 
 
-def _documents(home: Path | str, sequence: int) -> dict[str, int]:
-    with build.begin(home, at=sequence) as begun:
-        return {name: begun.write(VIEWS[name]).documents for name in VIEW_NAMES}
+def _documents(archive: Archive, sequence: int) -> dict[str, int]:
+    with build.begin(archive.log, archive.builds, at=sequence) as begun:
+        return {name: begun.write(view).documents for name, view in archive.views.items()}
 
 
-def _code_versions() -> dict[str, int]:
-    return {name: VIEWS[name].code_version for name in VIEW_NAMES}
+def _code_versions(archive: Archive) -> dict[str, int]:
+    return {name: view.code_version for name, view in archive.views.items()}

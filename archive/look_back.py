@@ -21,21 +21,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search import open_engine
 from search.comparison import compared
-from search.errors import DamagedIndex, NothingServes, NotIndexed, SearchError, UnknownName
+from search.errors import DamagedIndex, NothingServes, NotIndexed, SearchError
 from search.embedded.engine import EmbeddedEngine
 from search.locks import Hold, held
 from search.query import Query
 from archive.standing import needs_rebuild
-from views import VIEWS
 from archive import export
-from replay.place import derived, open_log
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from search.engine import Answer, Engine
+    from archive.archive import Archive
+    from search.engine import Answer
 
 UNUSED_SECONDS = 7 * 24 * 3600
 """How long after its last use an index of the past is removed."""
@@ -46,10 +44,9 @@ Tell = Callable[[str], None]
 
 
 def search(
-    home: Path | str,
+    archive: Archive,
     query: Query,
     at: int | str | datetime | None,
-    engine: Engine | None = None,
     tell: Tell | None = None,
 ) -> Answer:
     """Answer a query as of a sequence or an instant (by ``recorded_at``); ``sequence`` says which.
@@ -59,26 +56,26 @@ def search(
     want the same wait for it. Raises ``NotIndexed`` when it cannot be written.
 
     >>> import tempfile
-    >>> from search.query import Query
-    >>> search(tempfile.mkdtemp(), Query("whales"), at=0).total
+    >>> from archive import Archive
+    >>> search(Archive(tempfile.mkdtemp()), Query("whales"), at=0).total
     0
     """
-    if query.view not in VIEWS:
-        raise UnknownName("view", query.view, VIEWS)
-    sequence = open_log(home).at(at).sequence
-    answer = _now(query, sequence, engine or open_engine(home))
+    view = archive.view(query.view).name
+    sequence = archive.log.at(at).sequence
+    answer = _now(archive, query, sequence)
     if answer is None:
-        with opened(home, query.view, sequence, tell) as past:
+        with opened(archive, view, sequence, tell) as past:
             answer = past.search(query)
     return answer
 
 
-def _now(query: Query, sequence: int, engine: Engine) -> Answer | None:
+def _now(archive: Archive, query: Query, sequence: int) -> Answer | None:
     """The answer of what serves, if it is at this sequence and of the code as it is."""
-    serving = engine.serving().get(query.view)
+    view, engine = archive.view(query.view), archive.engine
+    serving = engine.serving().get(view.name)
     if serving is None or serving.sequence != sequence:
         return None
-    if needs_rebuild(engine, {query.view: serving}, {query.view: VIEWS[query.view]}):
+    if needs_rebuild(engine, {view.name: view}, {view.name: serving}):
         return None
     answer = engine.search(query)
     return answer if answer.sequence == sequence else None  # it may have been caught up meanwhile
@@ -86,31 +83,31 @@ def _now(query: Query, sequence: int, engine: Engine) -> Answer | None:
 
 @contextmanager
 def opened(
-    home: Path | str, view: str, sequence: int, tell: Tell | None = None
+    archive: Archive, view: str, sequence: int, tell: Tell | None = None
 ) -> Iterator[EmbeddedEngine]:
     """The index of a view as of a sequence while it is needed; built if there is none."""
-    root = derived(home) / "past"
+    root = archive.folder / "past"
     limit = _limit()
-    folder = root / _name(home, view, sequence)
+    folder = root / _name(archive, view, sequence)
     tell = tell or (lambda _: None)
     with closing(_taken(root, folder)):
-        if not _is_whole(folder, view):
+        if not _is_whole(archive, folder, view):
             with held(folder / "building", wait=False) as mine:
                 if mine:
-                    _build(home, folder, view, sequence, tell)
+                    _build(archive, folder, view, sequence, tell)
             if not mine:
                 tell(f"{view} as of {sequence:,}: another process builds it")
                 with held(folder / "building"):
-                    _build(home, folder, view, sequence, tell)
+                    _build(archive, folder, view, sequence, tell)
         (folder / "used").touch()
         clear(root, limit)
-        yield EmbeddedEngine(folder)
+        yield EmbeddedEngine(folder, archive.views)
 
 
-def _name(home: Path | str, view: str, sequence: int) -> str:
-    snapshot = open_log(home).at(sequence)
-    mapping = EmbeddedEngine(home).mapping(view)
-    made = (snapshot.digest, snapshot.upcast_digest, VIEWS[view].code_version, mapping)
+def _name(archive: Archive, view: str, sequence: int) -> str:
+    snapshot, version = archive.log.at(sequence), archive.views[view].code_version
+    mapping = EmbeddedEngine(archive.folder, archive.views).mapping(view)
+    made = (snapshot.digest, snapshot.upcast_digest, version, mapping)
     return f"{view}-{sequence}-{hashlib.sha256(repr(made).encode()).hexdigest()[:16]}"
 
 
@@ -121,23 +118,24 @@ def _taken(root: Path, folder: Path) -> Hold:
         return Hold(folder / "lock")
 
 
-def _is_whole(folder: Path, view: str) -> bool:
+def _is_whole(archive: Archive, folder: Path, view: str) -> bool:
     """Is there an index that can be searched? A damaged one is made anew, like all caches."""
     try:
-        EmbeddedEngine(folder).search(Query("", view, size=0, highlight=False))
+        engine = EmbeddedEngine(folder, archive.views)
+        engine.search(Query("", view, size=0, highlight=False))
     except (NothingServes, DamagedIndex):
         return False
     return True
 
 
-def _build(home: Path | str, folder: Path, view: str, sequence: int, tell: Tell) -> None:
+def _build(archive: Archive, folder: Path, view: str, sequence: int, tell: Tell) -> None:
     """Fill an index and let it serve, if it does not yet; what a killed build left is cleared."""
-    if _is_whole(folder, view):
+    if _is_whole(archive, folder, view):
         return
-    engine = EmbeddedEngine(folder)
+    engine = EmbeddedEngine(folder, archive.views)
     shutil.rmtree(engine.folder, ignore_errors=True)
     try:
-        _fill(home, engine, view, sequence, tell)
+        _fill(archive, engine, view, sequence, tell)
     except (OSError, ValueError) as error:
         raise NotIndexed(
             f"cannot index {view} as of {sequence}: {' '.join(str(error).split())}."
@@ -145,9 +143,11 @@ def _build(home: Path | str, folder: Path, view: str, sequence: int, tell: Tell)
         ) from error
 
 
-def _fill(home: Path | str, engine: EmbeddedEngine, view: str, sequence: int, tell: Tell) -> None:
+def _fill(
+    archive: Archive, engine: EmbeddedEngine, view: str, sequence: int, tell: Tell
+) -> None:
     tell(f"{view} as of {sequence:,}: computing")
-    with export.file(view, home, sequence) as path:
+    with export.file(archive, view, sequence) as path:
         engine.create(view, 1, sequence)
         engine.load(view, 1, path, lambda now: tell(str(now)))
         engine.refresh(view, 1)

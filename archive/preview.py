@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archive.step import digest
 from event_log.suppose import supposed
-from views import VIEWS
 from replay.kept import digests
 from replay.kept import state as kept
 from replay.kept import seed
 from replay.builds import folder as shelf
 from replay.kept.advance import Advance
 from replay.duckdb_errors import DamagedState, reading
-from replay.kept.state import Kept, References, StateHeld
-from replay.place import the_newsroom
-from replay.kept.remake import Digest
+from replay.kept.state import Kept, StateHeld
 
 if TYPE_CHECKING:
-    from event_log import EventLog, NewEvent
-    from replay.view import View
+    from archive.archive import Archive
+    from event_log import NewEvent
 
 Tell = Callable[[str], None]
 
@@ -41,25 +39,17 @@ class Preview:
     """How long it took to make them again."""
 
 
-def preview(
-    home: Path | str,
-    log: EventLog,
-    event: NewEvent,
-    digest: Digest,
-    tell: Tell | None = None,
-    known: Mapping[str, View] = VIEWS,
-    references: References | None = None,
-) -> Preview:
+def preview(archive: Archive, event: NewEvent, tell: Tell | None = None) -> Preview:
     """Make the documents that an event would change, and forget them again.
 
     From the kept state; while another process holds it, or when there is none, from the log, which
     takes longer and is told. Raises what ``EventLog.append`` raises for an event that does not fit.
     """
-    references = the_newsroom(references)
-    events = supposed(log, [event])
-    with _telling_damage(), _state(home, log, references, tell or (lambda _: None)) as state:
-        views = [name for name in known if state.has_digests(name)]
-        advance = Advance(state, known, references, digest)
+    domain = archive.domain
+    events = supposed(archive.log, [event])
+    with _telling_damage(), _state(archive, tell or (lambda _: None)) as state:
+        views = [name for name in domain.views if state.has_digests(name)]
+        advance = Advance(state, domain.views, domain.references, digest)
         with advance.supposing(events, views) as step, tempfile.TemporaryDirectory() as folder:
             made = list(step.made(views, Path(folder)))
             started = time.perf_counter()  # from here on, as if it had been done before
@@ -83,10 +73,10 @@ def _telling_damage() -> Iterator[None]:
 
 
 @contextmanager
-def _state(home: Path | str, log: EventLog, references: References, tell: Tell) -> Iterator[Kept]:
+def _state(archive: Archive, tell: Tell) -> Iterator[Kept]:
     """The kept state, or one that is made from the log for this once."""
     with ExitStack() as held:
-        path = shelf.shelf(home) / kept.NAME
+        path, log, references = archive.state_path, archive.log, archive.domain.references
         found = None
         try:
             held.enter_context(kept.lock(path))
@@ -94,11 +84,11 @@ def _state(home: Path | str, log: EventLog, references: References, tell: Tell) 
         except StateHeld as error:
             tell(f"{error}; so this is made from the log")
         if found is None:
-            views = shelf.shelf(home)
+            views = archive.builds
             folder = held.enter_context(shelf.scratch(views))
             tell(f"folding {log.head:,} events")
             found = seed.seeded(folder / kept.NAME, log.at(), references, views=views)
-            for name in VIEWS:
+            for name in archive.views:
                 digests.keep_none(found, name)
         held.callback(found.close)
         yield found

@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from search import open_engine
 from search.comparison import Differences, compared
 from search.engine import Engine, Tell
-from search.errors import NotIndexed, NotPromoted, UnknownName
+from search.errors import NotIndexed, NotPromoted
 from archive.gap import Gap
 from search.generations import Generations
 from search.locks import Hold, held
 from search.promotion import TOLERATED, checked_path, demand_checked, is_equal, note_check
-from views import VIEWS, View
 from replay.builds import build
 from replay.builds.durable import write_json
 
 if TYPE_CHECKING:
+    from archive.archive import Archive
     from event_log import Point
     from replay.builds.build import Build, Written
 
@@ -79,57 +78,44 @@ class Rebuild:
     them serve at once.
     """
 
+    archive: Archive
     build: Build
     generation: int
     views: tuple[str, ...]
-    engine: Engine
     _directory: Path
     _hold: Hold = field(repr=False)
-    _known: Mapping[str, View] = field(repr=False)
     tolerated: float = TOLERATED
     """The share of a view's documents that may be dead letters when it is promoted."""
     as_of: bool = False
     """Is it as of a point that was asked for? Else it is caught up before it serves."""
-    _home: Path | str = ""
 
     @classmethod
     def begin(
         cls,
-        home: Path | str,
+        archive: Archive,
         views: Sequence[str] | None = None,
         at: Point = None,
         build_id: str | None = None,
-        engine: Engine | None = None,
-        known: Mapping[str, View] = VIEWS,
         tolerated: float = TOLERATED,
     ) -> Rebuild:
         """Begin a rebuild, or go on with the one that was begun with this ``build_id``."""
-        wanted = tuple(name for name in known if views is None or name in views)
-        for name in views or ():
-            if name not in known:
-                raise UnknownName("view", name, known)
-        begun = build.begin(home, at=at, build_id=build_id)
-        engine = engine or open_engine(home)
+        wanted = tuple(archive.chosen_views(views))
+        begun = build.begin(archive.log, archive.builds, at=at, build_id=build_id)
+        engine = archive.engine
         generation, hold = _generation(engine, begun, wanted)
         engine.clear(keep=generation)
         directory = Generations(engine.folder).directory(generation)
         said = json.loads((directory / "rebuild.json").read_text())
         views, as_of = tuple(said["views"]), at is not None
-        return cls(
-            begun,
-            generation,
-            views,
-            engine,
-            directory,
-            hold,
-            known,
-            tolerated,
-            as_of,
-            home,
-        )
+        return cls(archive, begun, generation, views, directory, hold, tolerated, as_of)
 
     reached: int = 0
     """The log's sequence that the generation was at when it was promoted."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that it is indexed into."""
+        return self.archive.engine
 
     @property
     def sequence(self) -> int:
@@ -142,7 +128,7 @@ class Rebuild:
 
     def write(self, view: str) -> Written:
         """Compute a view's documents from the log."""
-        return self.build.write(self._known[view])
+        return self.build.write(self.archive.views[view])
 
     def index(self, view: str, tell: Tell | None = None, merge: bool = False) -> Indexed:
         """Fill a new index with a view's documents; it does not serve yet.
@@ -185,12 +171,12 @@ class Rebuild:
         self._still_there()
         for view in self.views:
             demand_checked(self.engine, view, self.generation, self.tolerated)
-        gap = Gap(self.build, self.engine, self._known)
+        gap = Gap(self.build, self.archive)
         try:
             steps = [] if self.as_of else gap.close(self.generation, self.views)
             self.reached = steps[-1].through if steps else self.sequence
             self.engine.promote(dict.fromkeys(self.views, self.generation))
-            gap.leave(self._home, self.views)
+            gap.leave(self.views)
         finally:
             gap.discard()
             self.engine.close()
@@ -215,12 +201,11 @@ class Rebuild:
 
 
 def run(
-    home: Path | str,
+    archive: Archive,
     views: Sequence[str] | None = None,
     at: Point = None,
     progress: Progress | None = None,
     loading: Tell | None = None,
-    engine: Engine | None = None,
     tolerated: float = TOLERATED,
     merge: bool = False,
 ) -> Result:
@@ -230,7 +215,7 @@ def run(
     """
     tell = progress or (lambda _: None)
     started = time.perf_counter()
-    rebuild = Rebuild.begin(home, views, at, engine=engine, tolerated=tolerated)
+    rebuild = Rebuild.begin(archive, views, at, tolerated=tolerated)
     try:
         rebuilt = [_rebuild(rebuild, view, tell, loading, merge) for view in rebuild.views]
         tell("promoting")

@@ -1,46 +1,38 @@
-"""Where what serves stands to the code: which views no catching up brings forward, and why."""
+"""Which views have to be rebuilt, because their live generation was built by other code."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from views import VIEWS, View
-
 if TYPE_CHECKING:
+    from replay.view import View
     from search.engine import Engine, Generation
 
-Wanted = Mapping[str, tuple[int, str]]
-"""By view, the version of its code and the digest of its mapping, as they are now."""
+Built = tuple[int, str]
+"""The version of a view's code, and the digest of its mapping."""
 
 
-def wanted(engine: Engine, known: Mapping[str, View] = VIEWS) -> Wanted:
-    """What a generation of each view would be if it were built now."""
-    return {name: (known[name].code_version, engine.mapping(name)) for name in known}
+def as_now(engine: Engine, views: Mapping[str, View]) -> dict[str, Built]:
+    """By view, what a generation would be built with now."""
+    return {name: (view.code_version, engine.mapping(name)) for name, view in views.items()}
 
 
-def why(now: tuple[int, str], serving: Generation | None) -> str:
+def reason(now: Built, live: Generation | None) -> str:
     """Why a view needs a rebuild, in a few words that follow its name; empty if it does not."""
     code_version, mapping = now
-    if serving is None:
+    if live is None:
         return "nothing serves yet"
-    if serving.code_version != code_version:
+    if live.code_version != code_version:
         return (
-            f"was built by version {serving.code_version} of its code, which is at"
-            f" {code_version} now"
+            f"was built by version {live.code_version} of its code, which is at {code_version} now"
         )
-    return "" if serving.mapping == mapping else "is indexed in another way now"
+    return "" if live.mapping == mapping else "is indexed in another way now"
 
 
 def needs_rebuild(
-    engine: Engine, serving: Mapping[str, Generation], known: Mapping[str, View] = VIEWS
+    engine: Engine, views: Mapping[str, View], live: Mapping[str, Generation]
 ) -> dict[str, str]:
-    """The views that no catching up brings forward, and why.
-
-    >>> import tempfile
-    >>> from search import open_engine
-    >>> needs_rebuild(open_engine(tempfile.mkdtemp()), {})["topics"]
-    'nothing serves yet'
-    """
-    found = {name: why(now, serving.get(name)) for name, now in wanted(engine, known).items()}
-    return {name: reason for name, reason in found.items() if reason}
+    """The views that catching up cannot bring forward, and why."""
+    reasons = {name: reason(now, live.get(name)) for name, now in as_now(engine, views).items()}
+    return {name: why for name, why in reasons.items() if why}

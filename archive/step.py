@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from search import lines
-from search.engine import Change, Engine
+from search.engine import Change
 from replay.kept.advance import Advance
 from replay.kept.remake import Changed
 
 if TYPE_CHECKING:
-    from event_log import EventLog
-    from replay.kept.state import Kept, References
+    from archive.archive import Archive
+    from replay.kept.state import Kept
     from replay.view import View
 
 MOST_EVENTS = 50_000
@@ -81,15 +81,13 @@ class Stepper:
     def __init__(
         self,
         kept: Kept,
-        log: EventLog,
-        engine: Engine,
-        known: Mapping[str, View],
-        references: References,
+        archive: Archive,
+        views: Mapping[str, View],
     ) -> None:
         self._kept = kept
-        self._log = log
-        self._engine = engine
-        self._advance = Advance(kept, known, references, digest)
+        self._log = archive.log
+        self._engine = archive.engine
+        self._advance = Advance(kept, views, archive.domain.references, digest)
 
     def next(self, until: int) -> int:
         """The sequence that the next step goes to; a step that was begun is repeated exactly."""

@@ -16,7 +16,7 @@ from archive import export
 from replay.kept.state import Followed
 
 if TYPE_CHECKING:
-    from views import View
+    from archive.archive import Archive
     from replay.kept.state import Kept
 
 
@@ -36,15 +36,16 @@ def followed(kept: Kept, engine: Engine, serving: Mapping[str, Generation]) -> s
     }
 
 
-def take_up(kept: Kept, view: View, about: Generation, home: Path | str, engine: Engine) -> None:
+def take_up(archive: Archive, kept: Kept, about: Generation) -> None:
     """Bring a generation to the sequence of the kept state, and keep its documents' digests.
 
     One that was built at that sequence has the documents: it was compared with its view before
     it served. Another, or one that lags behind what was written to it, is compared with the view
     as of now, and what differs is written.
     """
+    view, engine = archive.views[about.view], archive.engine
     with (
-        export.file(view, home, at=kept.sequence) as made,
+        export.file(archive, view, at=kept.sequence) as made,
         tempfile.TemporaryDirectory(prefix="stet-taking-up-") as folder,
         kept.transaction(),
     ):

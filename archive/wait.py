@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search import open_engine
 from search.errors import SearchError
-from archive.standing import wanted, why
-from views import VIEWS, View
+from archive.standing import as_now, reason
 
 if TYPE_CHECKING:
-    from search.engine import Engine
+    from archive.archive import Archive
 
 EVERY = 0.05
 """Seconds between two looks: a few small files, or one request to a cluster."""
@@ -29,13 +26,7 @@ class NotVisible(SearchError):
         self.late = dict(late)
 
 
-def wait(
-    home: Path | str,
-    sequence: int,
-    timeout: float = 30.0,
-    engine: Engine | None = None,
-    known: Mapping[str, View] = VIEWS,
-) -> dict[str, float]:
+def wait(archive: Archive, sequence: int, timeout: float = 30.0) -> dict[str, float]:
     """Wait until every view serves this sequence; by view, the seconds after which it did.
 
     Somebody else must catch up: ``stet follow``, or ``stet catch-up``. Views that need a rebuild
@@ -43,20 +34,20 @@ def wait(
     view is not there after ``timeout`` seconds.
 
     >>> import tempfile
-    >>> wait(tempfile.mkdtemp(), 1)
+    >>> from archive import Archive
+    >>> wait(Archive(tempfile.mkdtemp()), 1)
     {}
     """
-    engine = engine or open_engine(home)
-    as_now = wanted(engine, known)
+    built = as_now(archive.engine, archive.views)
     started = time.monotonic()
     seen: dict[str, float] = {}
     while True:
-        serving = engine.serving()
+        serving = archive.engine.serving()
         passed = time.monotonic() - started
         late = {}
-        for name in known:
+        for name in archive.views:
             now = serving.get(name)
-            if name in seen or now is None or why(as_now[name], now):
+            if name in seen or now is None or reason(built[name], now):
                 continue
             if now.sequence >= sequence:
                 seen[name] = round(passed, 3)

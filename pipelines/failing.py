@@ -29,14 +29,14 @@ def told_apart() -> Iterator[None]:
     or a full disk stay as they are until somebody does something.
     """
     from event_log import EventLogError
-    from replay.errors import ViewError
+    from replay.errors import ReplayError
     from search.errors import ClusterAway, SearchError
 
     try:
         yield
     except ClusterAway as error:
         raise RetryRequested(MOST_RETRIES, SECONDS_TO_RETRY) from error
-    except (SearchError, EventLogError, ViewError, OSError) as error:
+    except (SearchError, EventLogError, ReplayError, OSError) as error:
         raise Failure(description=one_line(str(error)), allow_retries=False) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,9 @@ import ibis
 import ibis.expr.types as ir
 
 from replay.entities import live, referring
-from replay.place import the_newsroom
 
 if TYPE_CHECKING:
+    from replay.domain import References
     from replay.entities import Entities
 
 
@@ -26,25 +25,25 @@ class Unresolved:
     count: int
 
 
-def unresolved_references(state: Entities) -> list[Unresolved]:
-    """The newsroom's references of live entities to what the log had not seen."""
-    return [Unresolved(**line) for line in unresolved(state).to_pyarrow().to_pylist()]
+def unresolved_references(state: Entities, references: References) -> list[Unresolved]:
+    """The references of live entities to streams without any event, the most frequent first."""
+    return [Unresolved(**line) for line in unresolved(state, references).to_pyarrow().to_pylist()]
 
 
-def unresolved(
-    state: Entities, references: Mapping[str, Mapping[str, str]] | None = None
-) -> ir.Table:
-    """References of live entities to streams without any event, the most frequent first.
+def unresolved(state: Entities, references: References) -> ir.Table:
+    """The same as a table.
 
     Columns ``category``, ``field``, ``id`` (that is named and not there), and ``count``, how many
-    entities name it. ``references`` is the newsroom's ``REFERENCES`` unless others are given.
+    entities name it.
     """
-    references = the_newsroom(references)
     tables = [
         _missing(state, category, field, target)
         for category, fields in references.items()
         for field, target in fields.items()
     ]
+    if not tables:
+        columns = {"category": "string", "field": "string", "id": "string", "count": "int64"}
+        return ibis.memtable([], schema=columns)
     found = ibis.union(*tables)
     return found.order_by(ibis.desc("count"), "category", "field", "id")
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import duckdb
 
 from replay import memory
-from replay.errors import NotWritten, ViewError
+from replay.errors import NotWritten, ReplayError
 
 SPILLED = "max_temp_directory_size"
 """How DuckDB says that it is the disk that has no room for what memory has none for."""
@@ -24,7 +24,7 @@ DAMAGES = (
 )
 
 
-class DamagedState(ViewError):
+class DamagedState(ReplayError):
     """The kept state cannot be read; it is to be set aside and made anew."""
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from event_log import Registry
 
 
-DAY = "day of the instant"
+DAY_COLUMN = "day of the instant"
 """A column beside an entity's fields, named as no field is."""
 
 
@@ -69,12 +69,12 @@ class Entities(ABC):
         entities = self.entities(category)
         if days is None:
             return entities
-        told = entities.mutate(**{DAY: self.day(entities[field])})
-        return told.semi_join(self.days(days), DAY).drop(DAY)
+        told = entities.mutate(**{DAY_COLUMN: self.day(entities[field])})
+        return told.semi_join(self.days(days), DAY_COLUMN).drop(DAY_COLUMN)
 
     def days(self, named: ir.Table) -> ir.Table:
         """The days that have these names, as ``day`` tells them."""
-        return named.select(**{DAY: self.day(named.id.try_cast("timestamp('UTC')"))})
+        return named.select(**{DAY_COLUMN: self.day(named.id.try_cast("timestamp('UTC')"))})
 
     def day(self, instant: ir.Value) -> ir.Value:
         """Tells the day of an instant from all others."""

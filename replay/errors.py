@@ -1,13 +1,13 @@
-"""What can go wrong where documents are made."""
+"""What can go wrong between the log and the documents."""
 
 from __future__ import annotations
 
 
-class ViewError(Exception):
-    """The base of every error of the views."""
+class ReplayError(Exception):
+    """The base of every error of this room."""
 
 
-class BrokenView(ViewError):
+class BrokenView(ReplayError):
     """The expressions of a view cannot be computed; ``view`` says of which."""
 
     def __init__(self, view: str, reason: str) -> None:
@@ -15,9 +15,13 @@ class BrokenView(ViewError):
         self.view = view
 
 
-class NotWritten(ViewError):
+class NotWritten(ReplayError):
     """Documents or state could not be written; what was there before is as it was."""
 
 
-class NoDocument(ViewError):
+class NoDocument(ReplayError):
     """A view has no such document at that point."""
+
+
+class Refused(ReplayError):
+    """An editor's event that contradicts the current state; nothing was appended."""

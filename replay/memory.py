@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 
-from replay.errors import ViewError
+from replay.errors import ReplayError
 
 VARIABLE = "STET_MEMORY"
 DEFAULT = "2GB"
 SIZE = re.compile(r"(\d+(\.\d+)?) ?(MB|GB|MiB|GiB)")
 
 
-class InvalidMemory(ViewError, ValueError):
+class InvalidMemory(ReplayError, ValueError):
     """``STET_MEMORY`` does not say an amount of memory."""
 
 

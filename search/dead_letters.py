@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.builds.durable import durably_rename
-from replay.place import derived
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,8 +64,8 @@ def _schema() -> pa.Schema:
 class DeadLetters:
     """The dead letters of an archive. Several threads may add at once."""
 
-    def __init__(self, home: Path | str) -> None:
-        self.root = derived(home) / "dead-letters"
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "dead-letters"
         self._lock = threading.Lock()
         self._new: list[Letter] = []
 

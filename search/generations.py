@@ -30,7 +30,7 @@ from search.locks import held
 from search.mapping import IndexMapping
 
 if TYPE_CHECKING:
-    from views import View
+    from replay.view import View
 
 STATES_BEFORE = 2
 """How often one may roll back: with what serves, the last three generations are kept."""

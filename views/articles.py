@@ -147,4 +147,6 @@ VIEW = View(
     },
     date="published_at",
     documents_a_gigabyte=25_000,
+    bulk=("body",),
+    per="article",
 )

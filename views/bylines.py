@@ -84,4 +84,5 @@ VIEW = View(
         "coauthor_id": "coauthors.id",
     },
     date="last_published_at",
+    per="byline",
 )

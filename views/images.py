@@ -78,4 +78,5 @@ VIEW = View(
         "credit": "credit",
     },
     date="taken_at",
+    per="image",
 )

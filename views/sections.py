@@ -118,4 +118,5 @@ VIEW = View(
         "byline": "bylines.name",
         "byline_id": "bylines.id",
     },
+    per="section",
 )

@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from replay.entities import chosen, live, referring
-from replay.view import View
+from replay.view import DAY, View
 from views.denormalize import counted, gathered, named, reference, through, with_lists
 
 if TYPE_CHECKING:
@@ -77,5 +77,6 @@ VIEW = View(
     text={"day": ("id",), "headline": ("headlines.headline",)},
     filters={"id": "id", "section": "sections.name", "section_id": "sections.id"},
     date="date",
+    per=DAY,
     roots=roots,
 )

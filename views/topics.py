@@ -69,4 +69,5 @@ VIEW = View(
         "related": "related.name",
         "related_id": "related.id",
     },
+    per="tag",
 )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
-from event_log import Category, EventLog, Point
+from event_log import EventLog, Point
 from replay.builds import folder, make
-from replay.place import open_log
 from replay.state import THREADS, State
 from replay.view import View
 
@@ -92,24 +90,23 @@ class Build:
 
 
 def begin(
-    home: Path | str,
+    log: EventLog,
+    builds: Path,
     at: Point = None,
     build_id: str | None = None,
-    categories: Sequence[Category] | None = None,
     *,
     threads: int = THREADS,
     memory_limit: str | None = None,
 ) -> Build:
-    """A new build of the log in ``home`` as of a point, or the one begun before as ``build_id``.
+    """Begin a build of a log as of a point, or go on with the one begun as ``build_id``.
 
-    The log's categories are the newsroom's unless others are given. Of the builds before, the last
-    ones are kept and the rest is removed, except what another process may still be using.
+    ``builds`` is the folder of all builds. Of those before, the last ones are kept and the rest is
+    removed, except what another process may still be using.
     """
-    log = open_log(home, categories)
-    folder.clear(folder.shelf(home))
-    known = folder.find(folder.shelf(home), build_id) if build_id else None
+    folder.clear(builds)
+    known = folder.find(builds, build_id) if build_id else None
     directory = known or folder.place(
-        folder.shelf(home),
+        builds,
         build_id=build_id,
         snapshot=log.at(at),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

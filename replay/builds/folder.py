@@ -1,6 +1,4 @@
-"""The shelf: the numbered directories of builds under ``home/views``, and what each of them is.
-
-Of an archive in an object store they lie on this machine (``replay.place.derived``).
+"""The folder of builds: numbered directories, and what each of them is.
 
 A directory holds ``build.json`` from its first moment on, and for each view that was written
 ``<view>.parquet`` and then ``<view>.json``. Nothing is ever changed: what is there is whole.
@@ -21,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replay.builds.durable import write_json
-from replay.place import derived
 
 if TYPE_CHECKING:
     from event_log import Snapshot
@@ -37,11 +34,6 @@ QUIET_SECONDS = 600
 """How long nothing was written in a finished build before it may be removed."""
 ABANDONED_SECONDS = 3600
 """How long nothing was written in a build without a view before it counts as abandoned."""
-
-
-def shelf(home: Path | str) -> Path:
-    """Where the builds of an archive lie."""
-    return derived(home) / "views"
 
 
 def builds(views: Path) -> list[Path]:

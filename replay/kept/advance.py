@@ -20,9 +20,10 @@ from replay.kept.entities import Happened, WholeHappened
 from replay.kept.expressions import Expressions, told_of
 from replay.kept.fold_on import Folding
 from replay.kept.remake import Changed, Digest, Remaking
-from replay.kept.state import Kept, References
+from replay.kept.state import Kept
 
 if TYPE_CHECKING:
+    from replay.domain import References
     import pyarrow as pa
 
     from event_log import EventLog

@@ -20,7 +20,6 @@ from replay.kept.state import (
     HASHED,
     SIDES,
     Kept,
-    References,
     entity_table,
     hashed,
     lines,
@@ -29,6 +28,7 @@ from replay.kept.state import (
 )
 
 if TYPE_CHECKING:
+    from replay.domain import References
     from event_log import EventLog
 
 CHANGED = f"({HASHED}, id) IN (SELECT hash(id), id FROM changed)"

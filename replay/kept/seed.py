@@ -13,10 +13,11 @@ from replay.builds.durable import durably_rename
 from replay.duckdb_errors import too_little
 from replay.errors import NotWritten
 from replay.kept import state as kept
-from replay.kept.state import Kept, References
+from replay.kept.state import Kept
 from replay.state import State
 
 if TYPE_CHECKING:
+    from replay.domain import References
     from event_log import Snapshot
 
 GROUP_LINES = 61_440

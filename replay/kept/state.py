@@ -33,12 +33,13 @@ import pyarrow as pa
 from event_log.locks import Hold, SubscriptionHeld
 from replay import memory
 from replay.duckdb_errors import DamagedState, reading
-from replay.errors import ViewError
+from replay.errors import ReplayError
 from replay.fold import wide
 from replay.kept.plans import Tables
 from replay.state import THREADS
 
 if TYPE_CHECKING:
+    from replay.domain import References
     from event_log import EventLog, Registry
 
 FORMAT = 5
@@ -50,12 +51,10 @@ HASHED = f'"{HASH}"'
 """The same as it stands in SQL."""
 SIDES = {"named_by": "target", "names": "source"}
 """The side that each of the two tables of references is asked for, and sorted by."""
-References = Mapping[str, Mapping[str, str]]
-"""By category, the fields that name other entities, and the category that each names."""
 Tell = Callable[[str], None]
 
 
-class StateHeld(ViewError):
+class StateHeld(ReplayError):
     """Another process advances the kept state; the message says which."""
 
 

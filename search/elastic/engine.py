@@ -25,9 +25,9 @@ from search.errors import NothingServes, NotIndexed, UnknownName
 from search.generations import Generations, begun, now
 from search.pace import Pace
 from search.query import Query
-from views import VIEWS, View
 
 if TYPE_CHECKING:
+    from replay.view import View
     from search.elastic.steps import Steps
 
 UNFINISHED_FOR = timedelta(days=1)
@@ -41,17 +41,17 @@ class ElasticsearchEngine:
     """The engine for archives that many search at once. ``home`` keeps locks and dead letters."""
 
     def __init__(
-        self, home: Path | str, connection: Connection, views: Mapping[str, View] | None = None
+        self, home: Path | str, connection: Connection, views: Mapping[str, View]
     ) -> None:
         self.folder = Path(home) / "elasticsearch"
         self.identity = f"{connection.prefix} on {connection.url}"
-        self.letters = DeadLetters(home)
+        self.letters = DeadLetters(Path(home))
         self._built_in = f"{socket.gethostname()}:{Path(home).absolute()}"
         self._connection = connection
         self._cluster = Cluster(connection)
         self._indexes = ClusterGenerations(self._cluster, connection.prefix)
         self._local = Generations(self.folder)
-        self._views = VIEWS if views is None else views
+        self._views = views
         self._loading: dict[Key, Index] = {}
         self._steps: Steps | None = None
 
@@ -229,8 +229,7 @@ class ElasticsearchEngine:
         """Answer a query from what serves now."""
         from search.elastic import query as elastic_query
 
-        if query.view not in self._views:
-            raise UnknownName("view", query.view, self._views)
+        query = query.of(self._views)
         for attempt in (1, 2):
             index = self._indexes.serving(query.view)
             if index is None:

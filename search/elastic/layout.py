@@ -48,7 +48,7 @@ def definition(mapping: IndexMapping, schema: pa.Schema) -> dict[str, Any]:
 
     Nothing is refreshed and there is no replica: that is for whoever loads it to switch on.
 
-    >>> articles = IndexMapping("headline", {"headline": ["headline"]}, {"id": "id"}, None)
+    >>> articles = IndexMapping("headline", {"headline": ["headline"]}, {"id": "id"}, None, bulk=())
     >>> schema = pa.schema([("id", pa.string()), ("headline", pa.string())])
     >>> definition(articles, schema)["mappings"]["properties"]["id"]
     {'type': 'keyword'}

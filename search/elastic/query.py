@@ -158,7 +158,7 @@ def question(
 ) -> Json:
     """The body's ``query``. What only limits does not score; what only scores is optional.
 
-    >>> articles = IndexMapping("headline", {"headline": ["headline"]}, {"id": "id"}, None)
+    >>> articles = IndexMapping("headline", {"headline": ["headline"]}, {"id": "id"}, None, bulk=())
     >>> question(parse("*"), True, Limits({"id": ["1"]}), articles, scored=False)
     {'bool': {'filter': [{'match_all': {}}, {'terms': {'id': ['1']}}]}}
     """

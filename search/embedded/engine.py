@@ -22,9 +22,9 @@ from search.mapping import IndexMapping
 from search.pace import Pace
 from search.query import Limits, Query
 from search.syntax import parse
-from views import VIEWS, View
 
 if TYPE_CHECKING:
+    from replay.view import View
     from search.embedded.steps import Advancing
 
 Key = tuple[str, int]
@@ -33,11 +33,11 @@ Key = tuple[str, int]
 class EmbeddedEngine:
     """The engine that needs no server: its indexes lie in ``home/index``."""
 
-    def __init__(self, home: Path | str, views: Mapping[str, View] | None = None) -> None:
+    def __init__(self, home: Path | str, views: Mapping[str, View]) -> None:
         self.folder = Path(home) / "index"
         self.identity = "embedded"
         self._generations = Generations(self.folder)
-        self._views = VIEWS if views is None else views
+        self._views = views
         self._readers = Readers(self._generations, self._views)
         self._loading: dict[Key, tuple[Generation, IndexMapping, Writer]] = {}
         self._steps: Advancing | None = None
@@ -162,6 +162,7 @@ class EmbeddedEngine:
 
     def search(self, query: Query) -> Answer:
         """Answer a query from what serves now."""
+        query = query.of(self._views)
         opened = self._readers.serving(query.view)
         limits = answers.limits(query, opened.mapping)
         try:

@@ -1,4 +1,7 @@
-"""history: every event as an editor reads it: who changed what, when, from what to what."""
+"""history: every event as an editor reads it: who changed what, when, from what to what.
+
+Any domain may have it among its views; ``stet history`` computes it for every domain.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ import ibis.expr.types as ir
 
 from event_log.category import Category
 from replay.entities import chosen
-from replay.view import View
-from views.changes import changes, titles, told
-from views.sentences import done, summary
+from replay.view import EVENT, View
+from replay.history.changes import changes, titles, told
+from replay.history.sentences import done, summary
 
 if TYPE_CHECKING:
     from replay.entities import Entities
@@ -57,7 +60,7 @@ def _id(events: ir.Table) -> ir.Value:
     return (events.stream + ibis.literal("@") + events.version.cast("string")).name("id")
 
 
-VIEW = View(
+HISTORY = View(
     name="history",
     code_version=1,
     documents=documents,
@@ -73,4 +76,6 @@ VIEW = View(
         "field": "changes.field",
     },
     date="recorded_at",
+    bulk=("old", "new"),
+    per=EVENT,
 )
