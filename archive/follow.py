@@ -15,7 +15,7 @@ from views import VIEWS, View
 from replay.place import open_log
 
 if TYPE_CHECKING:
-    from event_log.following.subscription import Subscription
+    from event_log import Subscription
     from search.engine import Engine
     from replay.kept.state import References
 

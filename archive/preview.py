@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from event_log.suppose import supposed
+from event_log import suppose_events
 from views import VIEWS
 from replay.kept import digests
 from replay.kept import state as kept
@@ -56,7 +56,7 @@ def preview(
     takes longer and is told. Raises what ``EventLog.append`` raises for an event that does not fit.
     """
     references = the_newsroom(references)
-    events = supposed(log, [event])
+    events = suppose_events(log, [event])
     with _telling_damage(), _state(home, log, references, tell or (lambda _: None)) as state:
         views = [name for name in known if state.has_digests(name)]
         advance = Advance(state, known, references, digest)

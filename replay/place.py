@@ -49,7 +49,7 @@ def derived(home: Path | str) -> Path:
     """
     if not _is_url(home):
         return Path(home)
-    from event_log.storage.store import local_folder
+    from event_log import local_folder
 
     return local_folder(_trimmed(str(home)))
 
