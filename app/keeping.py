@@ -15,8 +15,7 @@ from app import show
 from app.options import DEFAULT_HOME, At, Failure, Home, Json, open_log, told
 
 if TYPE_CHECKING:
-    from event_log import EventLog, Proof, Verified
-    from event_log.following.status import SubscriptionStatus
+    from event_log import EventLog, Proof, SubscriptionStatus, Verified
 
 DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 
@@ -136,10 +135,10 @@ def _print_held(held: Verified, sealed_through: int) -> None:
 
 
 def _verify_witnessed(log: EventLog, file: Path, as_json: bool) -> None:
-    from event_log import witness
+    from event_log import read_witness, verify_with_witness
 
-    before = witness.read(file)
-    held, now = witness.verify(log, file)
+    before = read_witness(file)
+    held, now = verify_with_witness(log, file)
     if as_json:
         said = {"file": str(file), "sequence": now.sequence, "digest": now.digest}
         typer.echo(show.json_line({**asdict(held), "witness": said}))
@@ -150,15 +149,14 @@ def _verify_witnessed(log: EventLog, file: Path, as_json: bool) -> None:
 
 
 def _verify_proof(file: str, digest: str | None, as_json: bool) -> None:
-    from event_log import Proof
-    from event_log.proving.proof import check
+    from event_log import Proof, check_proof
 
     try:
         text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise Failure(f"cannot read the proof {file}: {error.strerror}") from None
     found = Proof.from_json(text)
-    check(found, digest)
+    check_proof(found, digest)
     if as_json:
         head = {"sequence": found.size, "digest": found.root.hex(), "given": digest is not None}
         typer.echo(show.json_line({"event": found.event, "head": head}))

@@ -26,7 +26,7 @@ from archive.place import is_url, local_folder
 from replay.builds.durable import write_json
 
 if TYPE_CHECKING:
-    from event_log.storage.store import Store
+    from event_log import Store
     from replay.domain import Domain
 
 GROUP = "stet.domains"
@@ -140,6 +140,6 @@ def _write(path: Path, content: str) -> None:
 
 
 def _store(home: Path | str) -> Store:
-    from event_log.storage.store import open_store
+    from event_log import open_store
 
     return open_store(str(home).rstrip("/") if is_url(home) else home)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from event_log.files.reading import schema
+from event_log import log_schema
 from replay.builds import folder as shelf
 from replay.history.changes import label
 from replay.entities import referring
@@ -130,7 +130,7 @@ def _events(state: State, entities: Sequence[str], document: str, view: View) ->
         if category in present
     ]
     if not tables:
-        return schema(state.registry).empty_table().select(list(ENVELOPE))
+        return log_schema(state.registry).empty_table().select(list(ENVELOPE))
     events = ibis.union(*tables)
     if view.per == EVENT and (event := OF_AN_EVENT.fullmatch(document)):
         last = int(event["version"])

@@ -12,7 +12,7 @@ from search.errors import ClusterAway
 from archive.step import MOST_EVENTS, Step
 
 if TYPE_CHECKING:
-    from event_log.following.subscription import Subscription
+    from event_log import Subscription
     from archive.archive import Archive
 
 NAME = "follow"

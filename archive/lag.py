@@ -47,7 +47,7 @@ def recorded(log: EventLog, after: int, until: int) -> pa.ChunkedArray:
     """When each of the events after one sequence until another was recorded, in their order."""
     import pyarrow as pa
 
-    from event_log.category import INSTANT
+    from event_log import INSTANT
 
     found = [batch.column("recorded_at") for batch in log.at(until).scan(["recorded_at"], after)]
     return pa.chunked_array(found, type=INSTANT)

@@ -31,7 +31,7 @@ def local_folder(home: Path | str) -> Path:
     """
     if not is_url(home):
         return Path(home)
-    from event_log.storage.store import local_folder as local
+    from event_log import local_folder as local
 
     return local(_trimmed(str(home)))
 

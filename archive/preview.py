@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive.step import digest
-from event_log.suppose import supposed
+from event_log import suppose_events
 from replay.kept import digests
 from replay.kept import state as kept
 from replay.kept import seed
@@ -46,7 +46,7 @@ def preview(archive: Archive, event: NewEvent, tell: Tell | None = None) -> Prev
     takes longer and is told. Raises what ``EventLog.append`` raises for an event that does not fit.
     """
     domain = archive.domain
-    events = supposed(archive.log, [event])
+    events = suppose_events(archive.log, [event])
     with _telling_damage(), _state(archive, tell or (lambda _: None)) as state:
         views = [name for name in domain.views if state.has_digests(name)]
         advance = Advance(state, domain.views, domain.references, digest)

@@ -25,7 +25,8 @@ from event_log.index.lookup import Lookup
 from event_log.proving import verify as verification
 from event_log.proving.proof import Proof, prove
 from event_log.snapshot import Point, Snapshot, locate
-from event_log.storage.store import Store, open_store
+from event_log.storage.opening import open_store
+from event_log.storage.store import Store
 
 
 class EventLog:
@@ -252,12 +253,12 @@ class EventLog:
         self._commits.refresh()
         return self._commits.manifest.through
 
-    def seal(self, grace_seconds: float = sealing.GRACE_SECONDS) -> sealing.Sealed:
+    def seal(self, grace_seconds: float = sealing.SEAL_GRACE_SECONDS) -> sealing.Sealed:
         """Rewrite the open commits into large files for scanning; see ``sealing.seal``."""
         return sealing.seal(self._commits, grace_seconds)
 
     def prove(self, sequence: int, at: Point = None) -> Proof:
-        """A proof that this event stands in the log as of a point; ``proof.check`` needs no log.
+        """A proof that this event stands in the log as of a point; ``check_proof`` needs no log.
 
         Raises ``InvalidPoint`` for a sequence that is not in the log at that point.
         """

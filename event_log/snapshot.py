@@ -90,7 +90,7 @@ class Snapshot:
         With ``categories`` only their events come. A column that is not asked for is not read.
         Raises ``EventLogError`` for a column or a category that there is not.
         """
-        types = reading.schema(self.registry)
+        types = reading.log_schema(self.registry)
         chosen = list(columns) if columns is not None else [*ENVELOPE.names]
         if columns is None:
             chosen += [name for name in self.registry if not categories or name in categories]
@@ -165,10 +165,10 @@ def _recorded_by(microseconds: int, commits: Commits) -> int:
     return found
 
 
-def shown(moment: datetime) -> str:
-    """An instant as ISO 8601 in UTC, with microseconds only when there are any.
+def instant_text(moment: datetime) -> str:
+    """Return an instant as ISO 8601 in UTC, with microseconds only when there are any.
 
-    >>> shown(datetime(1851, 9, 18, 5, tzinfo=UTC))
+    >>> instant_text(datetime(1851, 9, 18, 5, tzinfo=UTC))
     '1851-09-18T05:00:00Z'
     """
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

@@ -1,4 +1,4 @@
-"""Supposing: events as the log would have them next, without appending them."""
+"""Supposing: what events would look like in the log, without appending them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from event_log.log import EventLog
 
 
-def supposed(log: EventLog, events: Iterable[NewEvent]) -> pa.Table:
-    """The events with all columns of a scan, from the sequence after the log's head on.
+def suppose_events(log: EventLog, events: Iterable[NewEvent]) -> pa.Table:
+    """Return events as a scan would give them if they were appended now, with all its columns.
 
     Raises what ``EventLog.append`` raises for events that do not fit.
     """
@@ -27,7 +27,7 @@ def supposed(log: EventLog, events: Iterable[NewEvent]) -> pa.Table:
     numbered = numbering.numbered(batch.table(), log.versions(batch.streams()), log.registry)
     placed = numbering.placed(numbered, log.head, time.time_ns() // 1000)
     whole = pa.Table.from_batches(placed)
-    types = reading.schema(log.registry)
+    types = reading.log_schema(log.registry)
     columns = [
         whole.column(field.name).cast(field.type)
         if field.name in whole.column_names

@@ -60,7 +60,7 @@ class Witness:
         return json.dumps(said, indent=2) + "\n"
 
 
-def read(path: Path) -> Witness | None:
+def read_witness(path: Path) -> Witness | None:
     """The witness in a file; None when there is no file. Raises ``InvalidWitness`` for others."""
     try:
         said: Any = json.loads(path.read_bytes())
@@ -86,7 +86,7 @@ def read(path: Path) -> Witness | None:
     )
 
 
-def verify(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[Verified, Witness]:
+def verify_with_witness(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[Verified, Witness]:
     """Verify a log as a whole and against the witness in a file, which then moves on to the head.
 
     The first time there is no file, and it is written. Of several that verify at once none moves
@@ -95,7 +95,7 @@ def verify(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[Verified, Witn
 
     >>> import tempfile
     >>> log = EventLog(tempfile.mkdtemp(), ())
-    >>> verified, witness = verify(log, Path(tempfile.mkdtemp()) / "witness.json")
+    >>> verified, witness = verify_with_witness(log, Path(tempfile.mkdtemp()) / "witness.json")
     >>> witness.sequence == verified.last == log.head
     True
     """
@@ -104,12 +104,12 @@ def verify(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[Verified, Witn
         raise InvalidWitness(
             f"{path} lies in the log that it is to witness; keep it on another disk or machine"
         )
-    read(path)
+    read_witness(path)
     with _next(path):
         pass  # what cannot be written is told before a long verification, not after it
     verified = log.verify()
     with _next(path):
-        kept = read(path)
+        kept = read_witness(path)
         if kept is not None:
             check(log, kept, path)
             if kept.sequence >= verified.last:

@@ -57,14 +57,12 @@ Waits = tuple[str, bool]
 
 def _followed(archive: Archive) -> Waits | None:
     from archive.follow import NAME
-    from event_log.following.status import FOLDER
-    from event_log.locks import SUFFIX, holder
+    from event_log import subscription_holder
 
-    held_by = holder(archive.log().path / FOLDER / f"{NAME}{SUFFIX}")
+    held_by = subscription_holder(archive.log().path, NAME)
     if held_by is None:
         return None
-    who = f"process {held_by.process} on {held_by.host} since {held_by.since}"
-    return f"stands back: stet follow brings the views up ({who})", False
+    return f"stands back: stet follow brings the views up ({held_by})", False
 
 
 def _running(context: SensorEvaluationContext) -> Waits | None:

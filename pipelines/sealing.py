@@ -20,7 +20,7 @@ from dagster import (
     schedule,
 )
 
-from event_log.files.sealing import GRACE_SECONDS
+from event_log import SEAL_GRACE_SECONDS
 from pipelines.failing import told_apart
 from pipelines.resources import Archive
 
@@ -35,7 +35,7 @@ class Sealing(ConfigurableResource):  # type: ignore[type-arg]
     """
 
     open_commits: int | None = None
-    grace_seconds: float = GRACE_SECONDS
+    grace_seconds: float = SEAL_GRACE_SECONDS
 
     def most_open(self) -> int:
         """How many commits may be open; raises ``Failure`` when the environment has no number."""

@@ -37,7 +37,7 @@ SERVES = "serves_what_the_log_says"
 )
 def digests_hold(archive: Archive) -> Iterator[AssetCheckResult]:
     """Recompute all digests of the log; the run fails with the first sequence that does not fit."""
-    from event_log.errors import DamagedLog
+    from event_log import DamagedLog
 
     try:
         with told_apart():

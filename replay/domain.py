@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from event_log.category import Category
+from event_log import Category
 from replay.errors import ReplayError
 from replay.view import DAY, EVENT, View
 

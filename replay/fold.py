@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from event_log.category import TEXT, Category, Effect
+from event_log import TEXT, Category, Effect
 
 
 def fold(events: ir.Table, category: Category) -> ir.Table:

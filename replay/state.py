@@ -15,8 +15,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from event_log import Snapshot
-from event_log.files.reading import schema
+from event_log import Snapshot, log_schema
 from replay import memory
 from replay.builds import parquet
 from replay.entities import Entities
@@ -101,7 +100,7 @@ class State(Entities):
         """The events of files; an empty one with every column gives them its types."""
         typed = self._spill / "types.parquet"
         if not typed.exists():
-            pq.write_table(schema(self.registry).empty_table(), typed)
+            pq.write_table(log_schema(self.registry).empty_table(), typed)
         return self.backend.read_parquet(
             [str(typed), *files],
             table_name="log",

@@ -29,7 +29,7 @@ THREADS = 2
 """Segments that are read at a time for one stream: each has to decode a row group for it."""
 
 
-def schema(registry: Registry) -> pa.Schema:
+def log_schema(registry: Registry) -> pa.Schema:
     """The envelope, then every category's struct: what a scan of everything gives."""
     return pa.schema([*ENVELOPE, *(pa.field(n, c.struct) for n, c in registry.items())])
 
@@ -43,7 +43,7 @@ def batches(commits: Commits, part: Part, registry: Registry) -> Iterator[pa.Rec
 
     Only the columns asked for are read, and only of files that can hold what is asked for.
     """
-    wanted, types = part.columns or (), schema(registry)
+    wanted, types = part.columns or (), log_schema(registry)
     newest = {name: n for name, n in commits.newest_schemas.items() if name in wanted}
     commits.schemas.check_readable(newest, registry)
     part = replace(part, columns=to_read(wanted, registry))

@@ -24,7 +24,7 @@ from event_log.files.sealed_group import Rewriting
 from event_log.storage.folder import STALE_SECONDS
 from event_log.storage.store import Store, StoreError, hint
 
-GRACE_SECONDS = 3600.0
+SEAL_GRACE_SECONDS = 3600.0
 """How long commits stay that were sealed."""
 GROUP_EVENTS = 1_000_000
 FILE_BYTES = 128 * 1024 * 1024
@@ -49,7 +49,7 @@ class Sealed:
     removed: int = 0
 
 
-def seal(commits: Commits, grace_seconds: float = GRACE_SECONDS) -> Sealed:
+def seal(commits: Commits, grace_seconds: float = SEAL_GRACE_SECONDS) -> Sealed:
     """Seal the open commits, and remove what was replaced longer ago than the grace period.
 
     Events are checked while they are rewritten: raises ``DamagedLog`` rather than sealing one that

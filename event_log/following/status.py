@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from event_log import locks
 from event_log.following import checkpoint
 from event_log.following.checkpoint import InvalidCheckpoint
 from event_log.following.progress import Log
-from event_log.following.subscription import NAME
-from event_log.locks import Holder
+from event_log.following.subscription import LOCK, NAME
+from event_log.locks import Holder, lock_holder
 
 FOLDER = "subscriptions"
 
@@ -33,6 +32,14 @@ class SubscriptionStatus:
     problem: str | None = None
 
 
+def subscription_holder(log_folder: Path, name: str) -> Holder | None:
+    """Return the process that holds a subscription of a log; None when nobody holds it.
+
+    ``log_folder`` is ``EventLog.path``.
+    """
+    return lock_holder(log_folder / FOLDER / f"{name}{LOCK}")
+
+
 def subscriptions(log: Log, folder: Path) -> list[SubscriptionStatus]:
     """The subscriptions that have a checkpoint in a folder, by name."""
     names = sorted(path.stem for path in folder.glob(f"*{checkpoint.SUFFIX}"))
@@ -40,7 +47,7 @@ def subscriptions(log: Log, folder: Path) -> list[SubscriptionStatus]:
 
 
 def _status(log: Log, folder: Path, name: str) -> SubscriptionStatus:
-    held_by = locks.holder(folder / f"{name}{locks.SUFFIX}")
+    held_by = lock_holder(folder / f"{name}{LOCK}")
     try:
         found, problem = checkpoint.read(folder / f"{name}{checkpoint.SUFFIX}"), None
     except InvalidCheckpoint as error:

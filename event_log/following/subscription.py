@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from event_log import locks
+from event_log.errors import EventLogError
 from event_log.event import Event
 from event_log.files import as_events
 from event_log.files.selection import BATCH_EVENTS
 from event_log.following import checkpoint
 from event_log.following.progress import InvalidSubscription, Log, Progress
 from event_log.following.watch import Watch
-from event_log.locks import Hold
+from event_log.locks import Holder, Lock, LockHeld
 
+LOCK = ".lock"
+"""How the name of a subscription's lock file ends."""
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 RENEWED_SECONDS = 60.0
 """After this long a scan is begun anew, so that no file is needed long after it was sealed."""
@@ -26,6 +28,17 @@ WINDOW = 1_000_000
 """Sequences looked through at a time, so that the checkpoint moves where no event is wanted."""
 GATHERED_SECONDS = 0.05
 """How long a batch is filled at most: a thousand small commits take long to open."""
+
+
+class SubscriptionHeld(EventLogError):
+    """Another process holds the subscription; ``holder`` names it, None when it has just begun."""
+
+    def __init__(self, name: str, held: LockHeld) -> None:
+        super().__init__(
+            f"subscription {name!r} is held by {held.who}; stop that one, or take another name"
+        )
+        self.name = name
+        self.holder: Holder | None = held.holder
 
 
 class Subscription:
@@ -80,7 +93,7 @@ class Subscription:
         self.name = name
         self.categories = None if categories is None else tuple(sorted(set(categories)))
         self._log, self._folder, self._watch, self._from = log, folder, watch, from_
-        self._hold = Hold(folder / f"{name}{locks.SUFFIX}")
+        self._lock = Lock(folder / f"{name}{LOCK}")
         path = folder / f"{name}{checkpoint.SUFFIX}"
         self._progress = Progress(log, path, self.categories, explicit)
         self._open, self._armed = contextlib.ExitStack(), False
@@ -88,8 +101,11 @@ class Subscription:
 
     def __enter__(self) -> Subscription:
         checkpoint.make_folder(self._folder)
-        self._hold.take()
-        self._open.callback(self._hold.release)
+        try:
+            self._lock.take()
+        except LockHeld as error:
+            raise SubscriptionHeld(self.name, error) from None
+        self._open.callback(self._lock.release)
         try:
             self._progress.begin(self._from)
         except BaseException:
@@ -100,7 +116,7 @@ class Subscription:
     def __exit__(self, *_: object) -> None:
         with self._open:
             self._armed = False
-            if self._hold.held:
+            if self._lock.held:
                 self._progress.write()
 
     # reading
@@ -234,7 +250,7 @@ class Subscription:
         self._watch.stop()
 
     def _check_held(self) -> None:
-        if not self._hold.held:
+        if not self._lock.held:
             raise InvalidSubscription(
                 f"subscription {self.name!r} is not held by this process: "
                 "use it within ``with ... as subscription``"

@@ -27,7 +27,7 @@ from event_log.digests.canonical import CHAINED, LIST, NULL_ITEM
 from event_log.digests.digest import canonical_forms, digest_of
 from event_log.digests.merkle import Frontier, PathBuilder, inclusion_spans, verify_inclusion
 from event_log.errors import DamagedLog, EventLogError
-from event_log.snapshot import shown
+from event_log.snapshot import instant_text
 
 FORMAT = "stet-proof-1"
 TYPE = re.compile(rb"[\0-\x1f]")
@@ -121,14 +121,14 @@ def prove(
     path = builder.path()
     proof = Proof(_said(form), form, digest_of(form), head.size, head.root, path)
     try:
-        check(proof)
+        check_proof(proof)
     except InvalidProof:
         reason = "this event cannot be proven, for it is not the one that the head's digest covers"
         raise DamagedLog(f"{reason}; stet verify finds the place", sequence) from None
     return proof
 
 
-def check(proof: Proof, head: str | None = None) -> None:
+def check_proof(proof: Proof, head: str | None = None) -> None:
     """Check a proof, and that its head's digest is ``head`` (hexadecimal) if that is given.
 
     Raises ``InvalidProof`` at the first part that does not fit. Needs no log.
@@ -237,7 +237,7 @@ def _sized(value: bytes, size: int) -> bytes:
 READERS: Mapping[int, Callable[[bytes], Any]] = {
     canonical.STRING: bytes.decode,
     canonical.INTEGER: _integer,
-    canonical.MOMENT: lambda value: shown(EPOCH + timedelta(microseconds=_integer(value))),
+    canonical.MOMENT: lambda value: instant_text(EPOCH + timedelta(microseconds=_integer(value))),
     canonical.DAY: lambda value: (EPOCH.date() + timedelta(days=_integer(value, 4))).isoformat(),
     canonical.BOOLEAN: lambda value: bool(_integer(value, 1)),
     canonical.NUMBER: _number,

@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from event_log.category import Category, Effect
+from event_log import Category, Effect
 from replay.fold import last, wide
 
 SHORTENED = 200

@@ -7,7 +7,7 @@ import re
 import ibis
 import ibis.expr.types as ir
 
-from event_log.category import Category, Effect, EventType
+from event_log import Category, Effect, EventType
 
 
 def done(events: ir.Table, category: Category) -> dict[str, ir.Value]:

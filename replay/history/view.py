@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from event_log.category import Category
+from event_log import Category
 from replay.entities import chosen
 from replay.view import EVENT, View
 from replay.history.changes import changes, titles, told

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from event_log.category import ENVELOPE, Category, Effect
-from event_log.files.reading import schema
+from event_log import ENVELOPE, Category, Effect, log_schema
 from replay.fold import fold, wide
 from replay.kept import compiled
 from replay.kept.state import (
@@ -50,11 +49,11 @@ class Folding:
         self._kept = kept
         self._tables = kept.tables
         self._references = references
-        self.take(schema(kept.registry).empty_table(), kept.registry)
+        self.take(log_schema(kept.registry).empty_table(), kept.registry)
 
     def read(self, log: EventLog, after: int, until: int) -> int:
         """Take the events of a part of the log, and say how many they are."""
-        types = schema(self._kept.registry)
+        types = log_schema(self._kept.registry)
         events = pa.Table.from_batches(log.at(until).scan(after=after), types)
         self.take(events)
         return len(events)

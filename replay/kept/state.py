@@ -30,7 +30,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from event_log.locks import Hold, SubscriptionHeld
+from event_log import Lock, LockHeld
 from replay import memory
 from replay.duckdb_errors import DamagedState, reading
 from replay.errors import ReplayError
@@ -71,19 +71,17 @@ class Followed:
 def lock(path: Path) -> Iterator[None]:
     """Hold the kept state; raises ``StateHeld`` when another process does."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    hold = Hold(path.with_suffix(".lock"))
+    lock = Lock(path.with_suffix(".lock"))
     try:
-        hold.take()
-    except SubscriptionHeld as error:
-        by = error.holder
-        who = f"process {by.process} on {by.host} since {by.since}" if by else "another process"
+        lock.take()
+    except LockHeld as error:
         raise StateHeld(
-            f"the views are being caught up by {who}; let it do that, or stop it"
+            f"the views are being caught up by {error.who}; let it do that, or stop it"
         ) from None
     try:
         yield
     finally:
-        hold.release()
+        lock.release()
 
 
 class Kept:

@@ -23,8 +23,8 @@ from event_log import (
     SubscriptionHeld,
     WrongExpectedVersion,
 )
-from event_log.proving.proof import check
-from event_log.storage.store import open_store
+from event_log.proving.proof import check_proof
+from event_log.storage.opening import open_store
 from newsroom.categories import CATEGORIES
 
 
@@ -185,8 +185,8 @@ def test_an_event_is_proven_to_stand_in_the_log_without_the_log(ten: EventLog, s
     if sealed:
         ten.seal()
     for sequence in (1, 6, 10):
-        check(ten.prove(sequence), ten.digest)
-    check(ten.prove(3, at=7), ten.at(7).digest)
+        check_proof(ten.prove(sequence), ten.digest)
+    check_proof(ten.prove(3, at=7), ten.at(7).digest)
 
 
 @pytest.mark.usefixtures("ten")

@@ -29,7 +29,7 @@ from event_log.digests.digest import canonical_forms, digest_of
 from event_log.digests.merkle import Frontier
 from event_log.files import manifest
 from event_log.schemas.evolution import NAMES as TYPE_NAMES
-from event_log.storage.store import open_store
+from event_log.storage.opening import open_store
 
 DOCUMENT = (Path(event.__file__).parent / "FORMAT.md").read_text("utf-8")
 SQL = dict(re.findall(r"```sql\n-- (\w+)\n(.*?)```", DOCUMENT, re.DOTALL))

@@ -14,7 +14,8 @@ from stores import BUCKET, SECRET, Answer, Network, Request, refusal
 
 from event_log.storage import bucket
 from event_log.storage.bucket import ObjectStore
-from event_log.storage.store import StoreError, open_store
+from event_log.storage.opening import open_store
+from event_log.storage.store import StoreError
 
 ROOT = Path(__file__).parents[2]
 
@@ -257,7 +258,7 @@ def test_without_the_client_it_is_said_what_to_install(monkeypatch) -> None:
 
 def test_a_local_log_does_not_import_the_client() -> None:
     script = (
-        "import sys; from event_log.storage.store import open_store;"
+        "import sys; from event_log.storage.opening import open_store;"
         "open_store('x').names('commits');"
         "sys.exit('obstore' in sys.modules)"
     )

@@ -207,7 +207,7 @@ def test_what_was_replaced_stays_for_the_grace_period_and_goes_after_it(
     log.seal()
     assert replaced | first < files_of(log)
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + sealing.GRACE_SECONDS + 1)
+    monkeypatch.setattr(time, "time", lambda: now + sealing.SEAL_GRACE_SECONDS + 1)
     digest = opened(log.path).digest
     removed = log.seal().removed
     left = files_of(log)

@@ -17,14 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from event_log import EventLog, EventLogError, InvalidPoint, StoreError
+from event_log import EventLog, EventLogError, InvalidPoint, StoreError, SubscriptionHeld
 from event_log.following import progress, subscription
 from event_log.following.checkpoint import InvalidCheckpoint
 from event_log.following.progress import InvalidSubscription
 from event_log.following.status import subscriptions
 from event_log.following.subscription import Subscription
 from event_log.following.watch import watch
-from event_log.locks import SubscriptionHeld
 from newsroom.categories import CATEGORIES
 
 ROOT = Path(__file__).parents[2]

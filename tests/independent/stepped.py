@@ -19,8 +19,7 @@ import pyarrow.parquet as pq
 from histories import REGISTRY
 
 from archive.step import digest
-from event_log import EventLog
-from event_log.files.reading import schema
+from event_log import EventLog, log_schema
 from newsroom.categories import CATEGORIES, REFERENCES
 from replay.fold import fold
 from replay.kept import digests, seed
@@ -164,7 +163,7 @@ class Rebuilds:
     def __init__(self) -> None:
         folder = Path(tempfile.mkdtemp())
         self._place = Place(folder / "log.parquet")
-        pq.write_table(schema(REGISTRY).empty_table(), self._place.path)
+        pq.write_table(log_schema(REGISTRY).empty_table(), self._place.path)
         self._state = State(self._place, folder / "state")
         backend = self._state.backend
         self._folds = {
@@ -204,7 +203,7 @@ class Rebuilds:
         return paths
 
     def _take(self, log: EventLog, at: int | None = None) -> None:
-        events = pa.Table.from_batches(log.at(at).scan(), schema(REGISTRY))
+        events = pa.Table.from_batches(log.at(at).scan(), log_schema(REGISTRY))
         pq.write_table(events, self._place.path)
         for name, sql in self._folds.items():
             path = self._state.directory / f"{name}.parquet"

@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from event_log.category import INSTANT, TEXT, Effect, Registry
+from event_log import INSTANT, TEXT, Effect, Registry
 from newsroom.categories import CATEGORIES, REFERENCES
 from newsroom.generate import WINDOW, generate
 
