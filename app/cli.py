@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 
 from app import (
-    archive,
     content,
     dead_letters,
     differing,
-    engines,
     evaluation,
     explaining,
     freshness,
     keeping,
+    options,
+    rebuilding,
+    searching,
     serving,
     upkeep,
 )
@@ -39,17 +40,19 @@ def stet(
             help="The folder where the archive lies, or s3://bucket/prefix.",
         ),
     ] = None,
-    search: engines.SearchForAll = None,
-    search_api_key: engines.ApiKey = None,
-    search_user: engines.User = None,
-    search_password: engines.Password = None,
-    search_ca: engines.Signer = None,
+    domain: options.Domain = None,
+    search: options.SearchForAll = None,
+    search_api_key: options.ApiKey = None,
+    search_user: options.User = None,
+    search_password: options.Password = None,
+    search_ca: options.Signer = None,
 ) -> None:
     """A newsroom's search archive: append events, rebuild views from them, search.
 
     Example: stet import newsroom/sample/*.jsonl && stet rebuild && stet search whales
     """
-    engines.remember(
+    options.remember(
+        domain=domain,
         url=search,
         api_key=search_api_key,
         user=search_user,
@@ -66,14 +69,14 @@ for name, command in (
     ("history", content.history),
     ("explain", explaining.explain),
     ("diff", differing.diff),
-    ("rebuild", archive.rebuild),
+    ("rebuild", rebuilding.rebuild),
     ("catch-up", freshness.catch_up),
     ("follow", freshness.follow),
     ("preview", freshness.preview),
     ("generations", serving.generations),
     ("promote", serving.promote),
     ("roll-back", serving.roll_back),
-    ("export", archive.export),
+    ("export", searching.export),
     ("status", serving.status),
     ("seal", keeping.seal),
     ("verify", keeping.verify),
@@ -90,7 +93,7 @@ for name, command in (
 cli.command(
     "search",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-)(archive.search)
+)(searching.search)
 
 cli.add_typer(dead_letters.dead_letters)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app import show
-from app.options import DEFAULT_HOME, At, Failure, Home, Json, open_log, told
+from app.options import DEFAULT_HOME, At, Failure, Home, Json, open_archive, told
 
 if TYPE_CHECKING:
     from event_log import EventLog, Proof, SubscriptionStatus, Verified
@@ -35,7 +35,7 @@ def seal(
     Example: stet seal --grace 600
     """
     with told():
-        sealed = open_log(home).seal(grace)
+        sealed = open_archive(home).log.seal(grace)
     if as_json:
         typer.echo(show.json_line(asdict(sealed)))
         return
@@ -110,9 +110,9 @@ def verify(
         if proof is not None:
             _verify_proof(proof, digest, as_json)
         elif witness is not None:
-            _verify_witnessed(open_log(home), witness, as_json)
+            _verify_witnessed(open_archive(home).log, witness, as_json)
         else:
-            log = open_log(home)
+            log = open_archive(home).log
             held = log.verify((first or 1) - 1, last)
             if as_json:
                 typer.echo(show.json_line(asdict(held)))
@@ -198,7 +198,7 @@ def prove(
     Example: stet prove 12 > proof.json && stet verify --proof proof.json
     """
     with told():
-        typer.echo(open_log(home).prove(sequence, at).to_json(), nl=False)
+        typer.echo(open_archive(home).log.prove(sequence, at).to_json(), nl=False)
 
 
 def subscriptions(
@@ -219,7 +219,7 @@ def subscriptions(
     if to is not None and reset is None:
         raise typer.BadParameter("goes with --reset NAME", param_hint="--to")
     with told():
-        log = open_log(home)
+        log = open_archive(home).log
         if reset is not None:
             _reset(log, reset, to or "start")
         found = [one for one in log.subscriptions() if reset in (None, one.name)]

@@ -1,4 +1,7 @@
-"""What every command takes, and how what went wrong is told."""
+"""What every command takes: the archive and its domain, the engine, views; and how errors are told.
+
+What stands before the command is meant for all commands, as the environment is.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from replay.place import open_log as archive_log
-
 if TYPE_CHECKING:
-    from event_log import EventLog
+    from archive import Archive
 
-DEFAULT_HOME = "archive"
+DEFAULT_HOME = "stet-home"
 
 
 def _home(context: typer.Context, value: str) -> str:
@@ -45,17 +46,99 @@ At = Annotated[
     ),
 ]
 
+Domain = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STET_DOMAIN",
+        metavar="NAME|MODULE:NAME",
+        help="The domain of the archive: one that is installed, or module:NAME for one in the"
+        " working folder. The archive remembers its own.",
+    ),
+]
+Views = Annotated[
+    list[str] | None, typer.Argument(metavar="[VIEW...]", help="All views if none is named.")
+]
+ViewName = Annotated[
+    str, typer.Option("--view", metavar="VIEW", help="Where to search; the first view by default.")
+]
+ViewOrAll = Annotated[
+    str | None, typer.Option("--view", metavar="VIEW", help="Only those of this view.")
+]
+Search = Annotated[
+    str | None,
+    typer.Option(
+        "--search",
+        metavar="URL",
+        help="The Elasticsearch to use instead of the embedded engine; STET_SEARCH says it for all"
+        " commands.",
+    ),
+]
+SearchForAll = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STET_SEARCH",
+        metavar="URL",
+        help="An Elasticsearch to use instead of the embedded engine.",
+    ),
+]
+ApiKey = Annotated[str | None, typer.Option(envvar="STET_SEARCH_API_KEY", help="Its API key.")]
+User = Annotated[str | None, typer.Option(envvar="STET_SEARCH_USER", help="Or one of its users,")]
+Password = Annotated[
+    str | None, typer.Option(envvar="STET_SEARCH_PASSWORD", help="and the user's password.")
+]
+Signer = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STET_SEARCH_CA",
+        metavar="FILE",
+        help="The certificate of who signed the cluster's.",
+    ),
+]
+
 
 class Failure(Exception):
     """What was asked could not be done; the message says what, where, and what to do."""
 
 
-def open_log(home: str) -> EventLog:
-    """The newsroom's log of an archive; an archive that is not there yet is empty."""
+_before: dict[str, str | None] = {}
+"""What stands before the command. Each run of the command line sets it anew."""
+
+
+def remember(**options: str | None) -> None:
+    """Keep what stands before the command: the domain, the cluster, how to be let in."""
+    _before.clear()
+    _before.update(options)
+
+
+def open_archive(home: str, search: str | None = None) -> Archive:
+    """The archive of a command, with the domain and the engine that it was told to use.
+
+    One that is not there yet is empty. Call it where errors are told: it may raise them.
+    """
+    from archive import Archive
+    from search import connection
+
     folder = Path(home)
     if folder.exists() and not folder.is_dir():
         raise Failure(f"{home} is a file; --home must name a folder")
-    return archive_log(home)
+    options = dict(_before)
+    domain, before = options.pop("domain", None), options.pop("url", None)
+    cluster = connection(before if search is None else search, **options)
+    return Archive(home, domain, cluster or "embedded")
+
+
+def checked_view(archive: Archive, view: str | None) -> str | None:
+    """The view, if the domain has it: a usage error if not."""
+    if view and view not in archive.views:
+        raise typer.BadParameter(f"no view {view!r}; there is {', '.join(archive.views)}")
+    return view
+
+
+def checked_views(archive: Archive, views: list[str] | None) -> list[str] | None:
+    """The views, if the domain has them; none when none is named."""
+    for view in views or ():
+        checked_view(archive, view)
+    return views or None
 
 
 @contextlib.contextmanager
@@ -82,10 +165,11 @@ def _fail(message: str) -> None:
 
 def _expected() -> tuple[type[Exception], ...]:
     """The base error of each room; imported only when something went wrong."""
-    from connectors.errors import ConnectorError
+    from archive import ArchiveError
+    from connectors import ConnectorError
     from event_log import EventLogError
-    from newsroom.rules import NewsroomError
-    from replay.errors import ReplayError
+    from replay import ReplayError
     from search import SearchError
 
-    return (Failure, EventLogError, NewsroomError, ConnectorError, ReplayError, SearchError, OSError)
+    rooms = (ArchiveError, ConnectorError, EventLogError, ReplayError, SearchError)
+    return (Failure, *rooms, OSError)

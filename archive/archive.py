@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,22 +14,23 @@ from archive.place import is_url, local_folder, open_log
 if TYPE_CHECKING:
     import pandas as pd
 
-    from archive.catch_up import Result as CaughtUp
+    from archive.catch_up import CatchUpResult
     from archive.clear import Cleared
     from archive.compare import Compared
     from archive.diff import Difference
     from archive.explain import Explanation
+    from archive.follow import Follow
+    from archive.growth import Counted
     from archive.preview import Preview
-    from archive.rebuild import Result as Rebuilt
+    from archive.rebuild import RebuildResult
     from archive.status import Status
     from event_log import EventLog, NewEvent, Point, Receipt
-    from replay.domain import Domain
-    from replay.view import View
-    from search.connection import Connection
-    from search.engine import Answer, Engine, Generation
-    from search.query import Query
+    from replay import Domain, View
+    from search import Answer, Connection, DeadLetters, Engine, Generation, Query
 
 HOME = "stet-home"
+Tell = Callable[[str], None]
+"""Is called with a line that says how far something is."""
 
 
 class Archive:
@@ -91,12 +93,18 @@ class Archive:
     @cached_property
     def engine(self) -> Engine:
         """The engine that the archive is searched with."""
-        from search.connection import Connection, connection
-        from search.opening import open_engine
+        from search import Connection, connection, open_engine
 
         given = self._connection
         cluster = given if isinstance(given, Connection) else connection(given)
         return open_engine(self.folder.absolute(), self.views, cluster)
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The documents that an engine refused to index, with its reasons."""
+        from search import DeadLetters
+
+        return DeadLetters(self.folder)
 
     @property
     def builds(self) -> Path:
@@ -112,18 +120,19 @@ class Archive:
         """The view of a name, the first when it is empty; raises ``UnknownName`` for no view."""
         if not isinstance(view, str):
             return view
-        return next(iter(self.chosen_views([view]).values())) if view else self._first_view
+        return next(iter(self.chosen_views([view or self.first_view]).values()))
 
     @property
-    def _first_view(self) -> View:
-        return self.views[next(iter(self.views))]
+    def first_view(self) -> str:
+        """The name of the view that is searched when none is named."""
+        return next(iter(self.views))
 
     def chosen_views(self, names: Sequence[str] | None = None) -> dict[str, View]:
         """The views of these names, all when there are none, in the order of the domain.
 
         Raises ``UnknownName`` for what is no view.
         """
-        from search.errors import UnknownName
+        from search import UnknownName
 
         for name in names or ():
             if name not in self.views:
@@ -171,33 +180,53 @@ class Archive:
         """
         domains.remember(self.home, self.domain)
 
-    def preview(self, event: NewEvent) -> Preview:
-        """How many documents of which views an event would rewrite; nothing is appended."""
+    def preview(self, event: NewEvent, tell: Tell | None = None) -> Preview:
+        """How many documents of which views an event would rewrite; nothing is appended.
+
+        ``tell`` is called with a line when that takes longer. Raises what ``append`` raises.
+        """
         from archive.edit import check
         from archive.preview import preview
 
         check(self, event)
-        return preview(self, event)
+        return preview(self, event, tell)
 
     # keeping documents and indexes true to the log
 
-    def rebuild(self, views: Sequence[str] | None = None, at: Point = None) -> Rebuilt:
+    def rebuild(
+        self, views: Sequence[str] | None = None, at: Point = None, **options: Any
+    ) -> RebuildResult:
         """Compute views from the log, index them beside the live ones, compare, and promote.
 
-        ``at`` is a sequence or an instant; the log's head when not given.
+        ``at`` is a sequence or an instant; the log's head when not given. ``options`` are those of
+        ``archive.rebuild.run``: ``progress``, ``loading``, ``tolerated`` and ``merge``.
         """
-        from archive import rebuild
+        from archive.rebuild import run
 
-        return rebuild.run(self, views, at)
+        return run(self, views, at, **options)
 
-    def catch_up(self, views: Sequence[str] | None = None) -> CaughtUp:
+    def catch_up(
+        self, views: Sequence[str] | None = None, tell: Tell | None = None
+    ) -> CatchUpResult:
         """Bring the live indexes to the log's head; only documents that events changed are written.
 
-        Raises ``NothingServes`` when there is no index yet: rebuild first.
+        ``tell`` is called with a line after each step. Raises ``NothingServes`` when there is no
+        index yet: rebuild first.
         """
-        from archive import catch_up
+        from archive.catch_up import run
 
-        return catch_up.run(self, views)
+        return run(self, views, tell)
+
+    def follow(
+        self, views: Sequence[str] | None = None, tell: Tell | None = None
+    ) -> AbstractContextManager[Follow]:
+        """Catch up again and again as events come: iterate over the steps within a ``with``.
+
+        Raises ``StateHeld`` while another process catches up.
+        """
+        from archive.follow import Follow
+
+        return Follow.open(self, views, tell)
 
     def wait(self, sequence: int, timeout: float = 30.0) -> dict[str, float]:
         """Wait until each view's live index has this sequence; by view, the seconds it took.
@@ -207,6 +236,12 @@ class Archive:
         from archive.wait import wait
 
         return wait(self, sequence, timeout)
+
+    def needs_rebuild(self) -> dict[str, str]:
+        """The views that catching up cannot bring forward, and why."""
+        from archive.standing import needs_rebuild
+
+        return needs_rebuild(self.engine, self.views, self.engine.serving())
 
     def compare(self, views: Sequence[str] | None = None) -> Iterator[Compared]:
         """Compare live indexes with their views, computed anew, document by document."""
@@ -220,6 +255,15 @@ class Archive:
 
         return clear(self)
 
+    def growth(self, first: str, last: str) -> list[Counted]:
+        """How many documents each view had at the end of each month, such as ``2026-01``.
+
+        Raises ``InvalidMonth``.
+        """
+        from archive.growth import count_month, months
+
+        return [count_month(self, month) for month in months(first, last)]
+
     def status(self) -> Status:
         """The log's head, and for each view its checkpoint, its lag, and its live generation."""
         from archive.status import status
@@ -232,7 +276,7 @@ class Archive:
 
     def promote(self, generation: int) -> Sequence[str]:
         """Make a generation live in all its views at the same moment, if it passed its check."""
-        from search.promotion import promote
+        from search import promote
 
         return promote(self.engine, generation)
 
@@ -243,23 +287,29 @@ class Archive:
     # reading
 
     def search(
-        self, query: str | Query, view: str = "", *, at: Point = None, **options: Any
+        self,
+        query: str | Query,
+        view: str = "",
+        *,
+        at: Point = None,
+        tell: Tell | None = None,
+        **options: Any,
     ) -> Answer:
         """Search a view, the domain's first unless one is named.
 
-        ``options`` are those of ``search.Query``: ``filters``, ``date_from``, ``date_to``, ``sort``,
-        ``facets``, ``page``, ``size``. ``at`` answers as of a sequence or an instant; the index of
-        then is built when it is first asked for.
+        ``options`` are those of ``search.Query``: ``filters``, ``date_from``, ``date_to``,
+        ``sort``, ``facets``, ``page``, ``size``. ``at`` answers as of a sequence or an instant; the
+        index of then is built when it is first asked for: ``tell`` is called with how far that is.
         """
-        from search.query import Query
+        from search import Query
 
         if isinstance(query, str):
             query = Query(query, view, **options)
         if at is None:
             return self.engine.search(query)
-        from archive import look_back
+        from archive.look_back import search
 
-        return look_back.search(self, query, at)
+        return search(self, query, at, tell)
 
     def read(self, view: str | View, at: Point = None) -> pd.DataFrame:
         """The documents of a view as of a sequence, an instant, or now, sorted by id.
@@ -293,15 +343,23 @@ class Archive:
 
         return history(self, stream)
 
-    def explain(self, document: str, view: str | View, at: Point = None) -> Explanation:
-        """Which events made a document, and how their entities are part of it."""
+    def explain(
+        self,
+        document: str,
+        view: str | View,
+        at: Point = None,
+        most: int | None = 20,
+        tell: Tell | None = None,
+    ) -> Explanation:
+        """Which events made a document, and how their entities are part of it.
+
+        ``most`` limits the events to the latest so many. Raises ``NoDocument``.
+        """
         from archive.explain import explain
 
-        return explain(self, document, view, at)
+        return explain(self, document, view, at, most, tell)
 
-    def diff(
-        self, document: str, view: str | View, old: Point, new: Point = None
-    ) -> Difference:
+    def diff(self, document: str, view: str | View, old: Point, new: Point = None) -> Difference:
         """How a document changed between two points of the log."""
         from archive.diff import difference
 

@@ -1,6 +1,6 @@
 """Catching up: what serves goes on from where it is to the log's head, and costs what it touches.
 
-The kept state (``replay.kept.state``) and the generations that serve move on together, step by step. A
+The kept state (``replay.kept``) and the generations that serve move on together, step by step. A
 generation that the state does not know yet, after a rebuild or a roll back, is taken up first.
 """
 
@@ -12,20 +12,25 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from search.errors import NothingServes
 from archive.standing import needs_rebuild
 from archive.step import Advanced, Step, Stepper
 from archive.take_up import followed, take_up
-from replay.kept import state as kept
-from replay.kept import seed
-from replay.duckdb_errors import DamagedState, reading
-from replay.errors import BrokenView
-from replay.kept.state import Kept
+from replay import (
+    BrokenView,
+    DamagedState,
+    Kept,
+    lock_kept_state,
+    make_kept_state,
+    open_kept_state,
+    reading_state,
+    set_aside,
+)
+from search import NothingServes
 
 if TYPE_CHECKING:
     from archive.archive import Archive
-    from replay.view import View
-    from search.engine import Generation
+    from replay import View
+    from search import Generation
 
 Tell = Callable[[str], None]
 REBUILD_SHARE = 0.4
@@ -37,7 +42,7 @@ for one that is rebuilt.
 
 
 @dataclass(frozen=True)
-class Result:
+class CatchUpResult:
     """What catching up came to; the views' figures are those of all its steps."""
 
     after: int
@@ -81,7 +86,7 @@ class CatchUp:
         ``tell`` is told what takes long, and why a kept state was set aside.
         """
         made = cls(archive, archive.chosen_views(views), tell or (lambda _: None))
-        with kept.lock(made._path):
+        with lock_kept_state(made._path):
             try:
                 yield made
             finally:
@@ -105,7 +110,7 @@ class CatchUp:
         stepper = self._stepper
         if stepper is None:
             return
-        with suppress(DamagedState), reading():  # a step says it
+        with suppress(DamagedState), reading_state():  # a step says it
             for _ in stepper.prepare([x for x in self._views if x not in self.needs_rebuild]):
                 yield
                 if self._stepper is not stepper:
@@ -126,13 +131,13 @@ class CatchUp:
             self._close()
             if not self._path.exists():
                 raise
-            aside = kept.set_aside(self._path)
+            aside = set_aside(self._path)
             self._tell(f"{self._path} is damaged ({error}); it is set aside as {aside.name}")
             return self._step(until)
 
     def _step(self, until: int | None) -> Step | None:
         serving = self._can_follow()
-        with reading():
+        with reading_state():
             state, stepper = self._opened(serving)
             ahead = self._take_up(state, serving)
             head = self._log.head if until is None else min(until, self._log.head)
@@ -158,13 +163,17 @@ class CatchUp:
     def _opened(self, serving: Mapping[str, Generation]) -> tuple[Kept, Stepper]:
         """The kept state, made anew when there is none, or none of what serves goes on from it."""
         if self._kept is None:
-            self._kept = kept.opened(self._path, self._log, self._archive.domain.references, self._tell)
+            self._kept = open_kept_state(
+                self._path, self._log, self._archive.domain.references, self._tell
+            )
         if self._kept is not None and not followed(self._kept, self._engine, serving):
             self._close()
         if self._kept is None:
             newest = max(about.sequence for about in serving.values())
             self._tell(f"folding the log as of sequence {newest:,}")
-            self._kept = seed.seeded(self._path, self._log.at(newest), self._archive.domain.references)
+            self._kept = make_kept_state(
+                self._path, self._log.at(newest), self._archive.domain.references
+            )
         if self._stepper is None:
             self._stepper = Stepper(self._kept, self._archive, self._views)
         return self._kept, self._stepper
@@ -197,7 +206,7 @@ def run(
     views: Sequence[str] | None = None,
     progress: Tell | None = None,
     until: int | None = None,
-) -> Result:
+) -> CatchUpResult:
     """Catch up to the log's head as it is now, or to an earlier sequence.
 
     >>> import tempfile
@@ -215,7 +224,7 @@ def run(
             if progress:
                 progress(f"{step.through:,} of {until:,} events")
         stuck = catch_up.needs_rebuild
-    return Result(
+    return CatchUpResult(
         after=steps[0].after if steps else until,
         through=steps[-1].through if steps else until,
         events=sum(step.events for step in steps),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from replay.builds import folder
+from replay import clear_builds, list_builds
 
 if TYPE_CHECKING:
     from archive.archive import Archive
@@ -39,7 +39,7 @@ def clear(archive: Archive) -> Cleared:
     'nothing to remove'
     """
     generations = archive.engine.clear()
-    before = folder.builds(archive.builds)
-    folder.clear(archive.builds)
-    gone = sorted(set(before) - set(folder.builds(archive.builds)))
+    before = list_builds(archive.builds)
+    clear_builds(archive.builds)
+    gone = sorted(set(before) - set(list_builds(archive.builds)))
     return Cleared(tuple(generations), tuple(int(path.name) for path in gone))

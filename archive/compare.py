@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.comparison import Differences, compared
-from search.errors import NothingServes, SearchError
-from replay.builds import build
-from replay.builds import folder
+from replay import begin_build, kept_documents
+from search import Differences, NothingServes, SearchError, compare_index
 
 if TYPE_CHECKING:
     from archive.archive import Archive
-    from search.engine import Generation
-    from replay.builds.build import Build
+    from replay import Build
+    from search import Generation
 
 TRIES = 3
 """How often a comparison begins again because what serves has moved on meanwhile."""
@@ -67,7 +65,7 @@ def _compare(archive: Archive, view: str, built: dict[int, Build]) -> Compared:
         about = engine.serving()[view]
         documents = _documents(archive, about, built)
         rejected = engine.rejected(view, about.generation)
-        found = compared(documents, engine.digests(view, about.generation), rejected)
+        found = compare_index(documents, engine.digests(view, about.generation), rejected)
         if not found or engine.serving()[view] == about:
             seconds = time.perf_counter() - started
             return Compared(view, about.generation, about.sequence, about.documents, seconds, found)
@@ -77,11 +75,11 @@ def _compare(archive: Archive, view: str, built: dict[int, Build]) -> Compared:
 def _documents(archive: Archive, about: Generation, built: dict[int, Build]) -> Path:
     """The view's documents at the generation's sequence; views of one sequence share a build."""
     view = archive.views[about.view]
-    kept = folder.kept(archive.builds, view, archive.log.at(about.sequence))
+    kept = kept_documents(archive.builds, view, archive.log.at(about.sequence))
     if kept:
         return kept
     if about.sequence not in built:
-        built[about.sequence] = build.begin(archive.log, archive.builds, at=about.sequence)
+        built[about.sequence] = begin_build(archive.log, archive.builds, at=about.sequence)
     begun = built[about.sequence]
     begun.write(view)
     return begun.path(about.view)

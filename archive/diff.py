@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from archive.export import export
-from replay.errors import NoDocument
-from replay.view import View
+from replay import NoDocument, View
 
 if TYPE_CHECKING:
     from archive.archive import Archive

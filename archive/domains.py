@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING
 
 from archive.errors import UnknownDomain, WrongDomain
 from archive.place import is_url, local_folder
-from replay.builds.durable import write_json
+from replay import write_json
 
 if TYPE_CHECKING:
     from event_log import Store
-    from replay.domain import Domain
+    from replay import Domain
 
 GROUP = "stet.domains"
 DEFAULT = "newsroom"
@@ -36,10 +36,10 @@ FILE = "domain.json"
 
 
 @lru_cache(maxsize=16)
-def find(name: str) -> Domain:
+def find_domain(name: str) -> Domain:
     """The domain that is called so, or that ``module:NAME`` names; raises ``UnknownDomain``.
 
-    >>> find("newsroom").name
+    >>> find_domain("newsroom").name
     'newsroom'
     """
     if ":" in name:
@@ -56,7 +56,7 @@ def find(name: str) -> Domain:
 
 
 def _loaded(point: EntryPoint, name: str) -> Domain:
-    from replay.domain import Domain
+    from replay import Domain
 
     if not point.attr:
         raise UnknownDomain(f"{name!r} names no domain; write module:NAME")
@@ -83,7 +83,7 @@ def chosen(given: Domain | str | None, home: Path | str) -> Domain:
     wanted = given or os.environ.get("STET_DOMAIN") or remembered or DEFAULT
     if isinstance(wanted, str):
         try:
-            wanted = find(wanted)
+            wanted = find_domain(wanted)
         except UnknownDomain as error:
             if wanted != remembered:
                 raise
@@ -94,6 +94,16 @@ def chosen(given: Domain | str | None, home: Path | str) -> Domain:
             f" --domain {remembered}, or another --home"
         )
     return wanted
+
+
+def domain_in_force(home: Path | str) -> Domain:
+    """The domain that ``home`` is opened with when none is given, without asking an object store.
+
+    >>> domain_in_force("my-archive").name
+    'newsroom'
+    """
+    remembered = None if is_url(home) else recall(home)
+    return find_domain(os.environ.get("STET_DOMAIN") or remembered or DEFAULT)
 
 
 def recall(home: Path | str) -> str | None:

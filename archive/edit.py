@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import rules
+from replay import check_edit, read_entity
 
 if TYPE_CHECKING:
     from archive.archive import Archive
@@ -24,9 +24,9 @@ def append(archive: Archive, event: NewEvent, expected_version: int | None = Non
     log.batch().add(event)
     if event.event_id is not None and log.known([event.event_id]):
         return log.append([event])
-    current = rules.entity(log, event.stream)
+    current = read_entity(log, event.stream)
     if expected_version is None or expected_version == current.version:
-        rules.check(archive.domain, log, current, event)
+        check_edit(archive.domain, log, current, event)
     archive.remember_domain()
     version = current.version if expected_version is None else expected_version
     return log.append([event], expected_version=version)
@@ -35,4 +35,4 @@ def append(archive: Archive, event: NewEvent, expected_version: int | None = Non
 def check(archive: Archive, event: NewEvent) -> None:
     """Validate an editor's event without appending it; raises what ``append`` raises."""
     archive.log.batch().add(event)
-    rules.check(archive.domain, archive.log, rules.entity(archive.log, event.stream), event)
+    check_edit(archive.domain, archive.log, read_entity(archive.log, event.stream), event)

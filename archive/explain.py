@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from event_log import log_schema
-from replay.builds import folder as shelf
-from replay.history.changes import label
-from replay.entities import referring
-from replay.errors import NoDocument
-from replay.state import State
-from replay.view import EVENT, View
+from replay import EVENT, NoDocument, State, View, folded_entities, label, referring, state_folder
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -25,7 +20,7 @@ if TYPE_CHECKING:
 
     from archive.archive import Archive
     from event_log import Point, Snapshot
-    from replay.domain import References
+    from replay import References
 
 ENVELOPE = ("sequence", "stream", "version", "type", "actor", "recorded_at", "occurred_at")
 OF_AN_EVENT = re.compile(r"(?P<stream>.+)@(?P<version>[0-9]{1,18})")
@@ -104,9 +99,9 @@ def explain(
 @contextmanager
 def _state(archive: Archive, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
     place = archive.builds
-    if shelf.folded(place, snapshot) is None:
+    if folded_entities(place, snapshot) is None:
         tell(f"no build of sequence {snapshot.sequence:,} is kept: folding the log up to there")
-    with shelf.state_folder(place, snapshot) as folder, State(snapshot, folder) as state:
+    with state_folder(place, snapshot) as folder, State(snapshot, folder) as state:
         yield state
 
 

@@ -11,10 +11,7 @@ import orjson
 import pyarrow.parquet as pq
 
 from event_log import Point, Snapshot
-from replay.builds import make
-from replay.builds import folder
-from replay.state import State
-from replay.view import View
+from replay import HISTORY, NoDocument, State, View, kept_documents, scratch_folder, write_documents
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,11 +75,11 @@ def file(
     """A Parquet file with (at least) the documents asked for, while it is needed."""
     known = archive.view(view)
     snapshot = archive.log.at(at)
-    built = folder.kept(archive.builds, known, snapshot)
+    built = kept_documents(archive.builds, known, snapshot)
     if built:
         yield built
         return
-    with folder.scratch(archive.builds) as directory:
+    with scratch_folder(archive.builds) as directory:
         yield _made(known, snapshot, directory, keys)
 
 
@@ -90,5 +87,5 @@ def _made(view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] |
     with State(snapshot, directory / "state") as state:
         wanted = None if keys is None else state.keys(keys)
         path = directory / f"{view.name}.parquet"
-        make.write(view, state, path, wanted)
+        write_documents(view, state, path, wanted)
     return path

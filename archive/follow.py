@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from archive.catch_up import CatchUp, Tell
-from search.errors import ClusterAway
 from archive.step import MOST_EVENTS, Step
+from search import ClusterAway
 
 if TYPE_CHECKING:
-    from event_log import Subscription
     from archive.archive import Archive
+    from event_log import Subscription
 
-NAME = "follow"
+SUBSCRIPTION = "follow"
 """The subscription that is held meanwhile: by it others see that somebody follows."""
 LOOK_SECONDS = 2.0
 """How often it is looked for what serves while no event comes: a rebuild may have promoted."""
@@ -50,7 +50,7 @@ class Follow:
         """
         tell = tell or (lambda _: None)
         with (
-            archive.log.subscribe(NAME, from_="now") as subscription,
+            archive.log.subscribe(SUBSCRIPTION, from_="now") as subscription,
             CatchUp.open(archive, views, tell) as catch_up,
         ):
             yield cls(catch_up, subscription, tell)

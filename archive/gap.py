@@ -13,14 +13,11 @@ import pyarrow.parquet as pq
 
 from archive.step import Step, Stepper, digest
 from archive.take_up import as_followed
-from replay.kept import digests
-from replay.kept import state as kept
-from replay.kept import seed
-from replay.kept.state import Kept, StateHeld
+from replay import STATE_FILE, Kept, StateHeld, keep_digests, lock_kept_state, make_kept_state
 
 if TYPE_CHECKING:
     from archive.archive import Archive
-    from replay.builds.build import Build
+    from replay import Build
 
 
 class Gap:
@@ -28,7 +25,7 @@ class Gap:
 
     def __init__(self, build: Build, archive: Archive) -> None:
         self._build, self._archive = build, archive
-        self._path = build.directory / kept.NAME
+        self._path = build.directory / STATE_FILE
         self._state: Kept | None = None
 
     def close(self, generation: int, views: tuple[str, ...]) -> list[Step]:
@@ -38,7 +35,7 @@ class Gap:
         if head == self._build.sequence:
             return []
         self._path.unlink(missing_ok=True)
-        state = seed.seeded(
+        state = make_kept_state(
             self._path,
             log.at(self._build.sequence),
             self._archive.domain.references,
@@ -48,7 +45,7 @@ class Gap:
         self._state = state
         for view in views:
             path = self._build.path(view)
-            digests.keep(state, view, path, digest(pq.read_schema(path)))
+            keep_digests(state, view, path, digest(pq.read_schema(path)))
         stepper = Stepper(state, self._archive, self._archive.views)
         steps = []
         while (target := stepper.next(head)) > state.sequence:
@@ -73,7 +70,7 @@ class Gap:
 
     def _leave(self, state: Kept, place: Path) -> None:
         engine = self._archive.engine
-        with kept.lock(place):
+        with lock_kept_state(place):
             for view, about in engine.serving().items():
                 if view in self._archive.views:
                     state.follow(view, as_followed(engine, about))

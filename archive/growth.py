@@ -14,9 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from replay.builds import build
-from replay.builds.durable import write_json
-from replay.errors import ReplayError
+from replay import ReplayError, begin_build, write_json
 
 if TYPE_CHECKING:
     from archive.archive import Archive
@@ -70,7 +68,7 @@ def months(first: str, last: str) -> list[str]:
     return [f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(numbers[0], numbers[1] + 1)]
 
 
-def count(archive: Archive, month: str) -> Counted:
+def count_month(archive: Archive, month: str) -> Counted:
     """Rebuild all views as of a month's end, beside whatever serves, and note how many documents.
 
     Nothing is indexed or promoted. What was counted of the same events is not computed again.
@@ -80,7 +78,7 @@ def count(archive: Archive, month: str) -> Counted:
     if end > datetime.now(UTC):
         raise InvalidMonth(f"{month} has not ended yet")
     snapshot = archive.log.at(end)
-    same = [one for one in counted(archive) if one.sequence == snapshot.sequence]
+    same = [one for one in counted_months(archive) if one.sequence == snapshot.sequence]
     started = time.perf_counter()
     documents = same[0].documents if same else _documents(archive, snapshot.sequence)
     seconds = 0.0 if same else round(time.perf_counter() - started, 3)
@@ -92,7 +90,7 @@ def count(archive: Archive, month: str) -> Counted:
     return found
 
 
-def counted(archive: Archive) -> list[Counted]:
+def counted_months(archive: Archive) -> list[Counted]:
     """What was counted and still holds, by month: of this log, and of the views as they are."""
     log, versions = archive.log, _code_versions(archive)
     head = log.head
@@ -117,7 +115,7 @@ def _read(path: Path) -> Counted | None:
 
 
 def _documents(archive: Archive, sequence: int) -> dict[str, int]:
-    with build.begin(archive.log, archive.builds, at=sequence) as begun:
+    with begin_build(archive.log, archive.builds, at=sequence) as begun:
         return {name: begun.write(view).documents for name, view in archive.views.items()}
 
 

@@ -43,7 +43,7 @@ def lag(log: EventLog, checkpoint: int) -> Lag:
     return Lag(snapshot.sequence - checkpoint, round(max(0.0, seconds), 3))
 
 
-def recorded(log: EventLog, after: int, until: int) -> pa.ChunkedArray:
+def recorded_between(log: EventLog, after: int, until: int) -> pa.ChunkedArray:
     """When each of the events after one sequence until another was recorded, in their order."""
     import pyarrow as pa
 

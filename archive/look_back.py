@@ -21,19 +21,25 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.comparison import compared
-from search.errors import DamagedIndex, NothingServes, NotIndexed, SearchError
-from search.embedded.engine import EmbeddedEngine
-from search.locks import Hold, held
-from search.query import Query
-from archive.standing import needs_rebuild
 from archive import export
+from archive.standing import needs_rebuild
+from search import (
+    DamagedIndex,
+    EmbeddedEngine,
+    Hold,
+    NothingServes,
+    NotIndexed,
+    Query,
+    SearchError,
+    compare_index,
+    held,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from archive.archive import Archive
-    from search.engine import Answer
+    from search import Answer
 
 UNUSED_SECONDS = 7 * 24 * 3600
 """How long after its last use an index of the past is removed."""
@@ -79,6 +85,13 @@ def _now(archive: Archive, query: Query, sequence: int) -> Answer | None:
         return None
     answer = engine.search(query)
     return answer if answer.sequence == sequence else None  # it may have been caught up meanwhile
+
+
+def recorded_at(archive: Archive, sequence: int) -> datetime | None:
+    """When the event of a sequence was recorded; none for 0, before the first event."""
+    for event in archive.log.read(after=sequence - 1, limit=1) if sequence else ():
+        return event.recorded_at
+    return None
 
 
 @contextmanager
@@ -143,16 +156,14 @@ def _build(archive: Archive, folder: Path, view: str, sequence: int, tell: Tell)
         ) from error
 
 
-def _fill(
-    archive: Archive, engine: EmbeddedEngine, view: str, sequence: int, tell: Tell
-) -> None:
+def _fill(archive: Archive, engine: EmbeddedEngine, view: str, sequence: int, tell: Tell) -> None:
     tell(f"{view} as of {sequence:,}: computing")
     with export.file(archive, view, sequence) as path:
         engine.create(view, 1, sequence)
         engine.load(view, 1, path, lambda now: tell(str(now)))
         engine.refresh(view, 1)
         tell(f"{view} as of {sequence:,}: checking")
-        found = compared(path, engine.digests(view, 1))
+        found = compare_index(path, engine.digests(view, 1))
     if found:
         raise NotIndexed(f"the index of {view} as of {sequence} is not as its view: {found}")
     engine.promote({view: 1})

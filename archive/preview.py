@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING
 
 from archive.step import digest
 from event_log import suppose_events
-from replay.kept import digests
-from replay.kept import state as kept
-from replay.kept import seed
-from replay.builds import folder as shelf
-from replay.kept.advance import Advance
-from replay.duckdb_errors import DamagedState, reading
-from replay.kept.state import Kept, StateHeld
+from replay import (
+    STATE_FILE,
+    Advance,
+    DamagedState,
+    Kept,
+    StateHeld,
+    keep_no_digests,
+    lock_kept_state,
+    make_kept_state,
+    open_kept_state,
+    reading_state,
+    scratch_folder,
+)
 
 if TYPE_CHECKING:
     from archive.archive import Archive
@@ -64,7 +70,7 @@ def preview(archive: Archive, event: NewEvent, tell: Tell | None = None) -> Prev
 def _telling_damage() -> Iterator[None]:
     """A kept state that is damaged where it was not looked at before is for catching up to mend."""
     try:
-        with reading():
+        with reading_state():
             yield
     except DamagedState as error:
         raise DamagedState(
@@ -79,16 +85,16 @@ def _state(archive: Archive, tell: Tell) -> Iterator[Kept]:
         path, log, references = archive.state_path, archive.log, archive.domain.references
         found = None
         try:
-            held.enter_context(kept.lock(path))
-            found = kept.opened(path, log, references, tell)
+            held.enter_context(lock_kept_state(path))
+            found = open_kept_state(path, log, references, tell)
         except StateHeld as error:
             tell(f"{error}; so this is made from the log")
         if found is None:
             views = archive.builds
-            folder = held.enter_context(shelf.scratch(views))
+            folder = held.enter_context(scratch_folder(views))
             tell(f"folding {log.head:,} events")
-            found = seed.seeded(folder / kept.NAME, log.at(), references, views=views)
+            found = make_kept_state(folder / STATE_FILE, log.at(), references, views=views)
             for name in archive.views:
-                digests.keep_none(found, name)
+                keep_no_digests(found, name)
         held.callback(found.close)
         yield found

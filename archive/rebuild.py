@@ -16,20 +16,29 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from search.comparison import Differences, compared
-from search.engine import Engine, Tell
-from search.errors import NotIndexed, NotPromoted
 from archive.gap import Gap
-from search.generations import Generations
-from search.locks import Hold, held
-from search.promotion import TOLERATED, checked_path, demand_checked, is_equal, note_check
-from replay.builds import build
-from replay.builds.durable import write_json
+from replay import begin_build, write_json
+from search import (
+    TOLERATED,
+    Differences,
+    Engine,
+    Generations,
+    Hold,
+    LoadProgress,
+    NotIndexed,
+    NotPromoted,
+    check_path,
+    compare_index,
+    held,
+    note_check,
+    passed_check,
+    require_check,
+)
 
 if TYPE_CHECKING:
     from archive.archive import Archive
     from event_log import Point
-    from replay.builds.build import Build, Written
+    from replay import Build, Written
 
 Progress = Callable[[str], None]
 
@@ -61,7 +70,7 @@ class Rebuilt:
 
 
 @dataclass(frozen=True)
-class Result:
+class RebuildResult:
     """What a rebuild came to."""
 
     generation: int
@@ -100,7 +109,7 @@ class Rebuild:
     ) -> Rebuild:
         """Begin a rebuild, or go on with the one that was begun with this ``build_id``."""
         wanted = tuple(archive.chosen_views(views))
-        begun = build.begin(archive.log, archive.builds, at=at, build_id=build_id)
+        begun = begin_build(archive.log, archive.builds, at=at, build_id=build_id)
         engine = archive.engine
         generation, hold = _generation(engine, begun, wanted)
         engine.clear(keep=generation)
@@ -130,7 +139,7 @@ class Rebuild:
         """Compute a view's documents from the log."""
         return self.build.write(self.archive.views[view])
 
-    def index(self, view: str, tell: Tell | None = None, merge: bool = False) -> Indexed:
+    def index(self, view: str, tell: LoadProgress | None = None, merge: bool = False) -> Indexed:
         """Fill a new index with a view's documents; it does not serve yet.
 
         ``tell`` is told every few seconds how far it is; ``merge`` asks for an index in one piece.
@@ -138,7 +147,7 @@ class Rebuild:
         """
         self._still_there()
         started = time.perf_counter()
-        checked_path(self._directory, view).unlink(missing_ok=True)
+        check_path(self._directory, view).unlink(missing_ok=True)
         try:
             self.engine.create(view, self.generation, self.sequence)
             self.engine.load(view, self.generation, self.path(view), tell)
@@ -159,7 +168,7 @@ class Rebuild:
         """
         self._still_there()
         rejected = self.engine.rejected(view, self.generation)
-        found = compared(self.path(view), self.engine.digests(view, self.generation), rejected)
+        found = compare_index(self.path(view), self.engine.digests(view, self.generation), rejected)
         note_check(self._directory, view, found, pq.read_metadata(self.path(view)).num_rows)
         return found
 
@@ -170,7 +179,7 @@ class Rebuild:
         """
         self._still_there()
         for view in self.views:
-            demand_checked(self.engine, view, self.generation, self.tolerated)
+            require_check(self.engine, view, self.generation, self.tolerated)
         gap = Gap(self.build, self.archive)
         try:
             steps = [] if self.as_of else gap.close(self.generation, self.views)
@@ -183,7 +192,7 @@ class Rebuild:
 
     def promote_when_complete(self) -> bool:
         """Promote if every view of this rebuild has been checked and is equal; say whether."""
-        if not all(is_equal(self._directory, view) for view in self.views):
+        if not all(passed_check(self._directory, view) for view in self.views):
             return False
         self.promote()
         return True
@@ -205,10 +214,10 @@ def run(
     views: Sequence[str] | None = None,
     at: Point = None,
     progress: Progress | None = None,
-    loading: Tell | None = None,
+    loading: LoadProgress | None = None,
     tolerated: float = TOLERATED,
     merge: bool = False,
-) -> Result:
+) -> RebuildResult:
     """The whole job in this process.
 
     ``progress`` is told what comes next, ``loading`` every few seconds how far an index is.
@@ -223,11 +232,11 @@ def run(
     finally:
         rebuild.close()
     seconds = time.perf_counter() - started
-    return Result(rebuild.generation, rebuild.reached, seconds, rebuilt)
+    return RebuildResult(rebuild.generation, rebuild.reached, seconds, rebuilt)
 
 
 def _rebuild(
-    rebuild: Rebuild, view: str, progress: Progress, loading: Tell | None, merge: bool
+    rebuild: Rebuild, view: str, progress: Progress, loading: LoadProgress | None, merge: bool
 ) -> Rebuilt:
     progress(f"{view}: computing")
     written = rebuild.write(view)

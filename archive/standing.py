@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from replay.view import View
-    from search.engine import Engine, Generation
+    from replay import View
+    from search import Engine, Generation
 
 Built = tuple[int, str]
 """The version of a view's code, and the digest of its mapping."""

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from search import lines
-from search.engine import Change
-from replay.kept.advance import Advance
-from replay.kept.remake import Changed
+from replay import Advance, Changed
+from search import Change, document_sql
 
 if TYPE_CHECKING:
     from archive.archive import Archive
-    from replay.kept.state import Kept
-    from replay.view import View
+    from replay import Kept, View
 
 MOST_EVENTS = 50_000
 """Events of one step: they are in memory, and a document is made once for all of them."""
@@ -72,7 +69,7 @@ class Step:
 
 def digest(schema: pa.Schema) -> str:
     """The SQL of a document's digest: the SHA-256 of its JSON, as an index's is."""
-    return f"sha256({lines.document(schema)})"
+    return f"sha256({document_sql(schema)})"
 
 
 class Stepper:

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from search.engine import Change, Engine, Generation
-from archive.step import digest
-from replay.kept import digests
 from archive import export
-from replay.kept.state import Followed
+from archive.step import digest
+from replay import Followed, differing_documents, keep_digests
+from search import Change, Engine, Generation
 
 if TYPE_CHECKING:
     from archive.archive import Archive
-    from replay.kept.state import Kept
+    from replay import Kept
 
 
 def as_followed(engine: Engine, about: Generation) -> Followed:
@@ -49,12 +48,12 @@ def take_up(archive: Archive, kept: Kept, about: Generation) -> None:
         tempfile.TemporaryDirectory(prefix="stet-taking-up-") as folder,
         kept.transaction(),
     ):
-        digests.keep(kept, view.name, made, digest(pq.read_schema(made)))
+        keep_digests(kept, view.name, made, digest(pq.read_schema(made)))
         known = kept.followed().get(view.name) == as_followed(engine, about)
         if about.sequence != kept.sequence or known:
             found = engine.digests(about.view, about.generation)
             path = Path(folder) / f"{view.name}.parquet"
-            gone = digests.differing(kept, view.name, made, found, path)
+            gone = differing_documents(kept, view.name, made, found, path)
             change = Change(about.view, about.generation, path, gone)
             engine.advance(kept.sequence, {about.view: about.generation}, [change])
         kept.follow(view.name, as_followed(engine, about))

@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from search.errors import SearchError
 from archive.standing import as_now, reason
+from search import SearchError
 
 if TYPE_CHECKING:
     from archive.archive import Archive
@@ -30,8 +30,8 @@ def wait(archive: Archive, sequence: int, timeout: float = 30.0) -> dict[str, fl
     """Wait until every view serves this sequence; by view, the seconds after which it did.
 
     Somebody else must catch up: ``stet follow``, or ``stet catch-up``. Views that need a rebuild
-    (``archive.standing``) are not waited for, and not in the answer. Raises ``NotVisible`` when some
-    view is not there after ``timeout`` seconds.
+    (``archive.standing``) are not waited for, and not in the answer. Raises ``NotVisible`` when
+    some view is not there after ``timeout`` seconds.
 
     >>> import tempfile
     >>> from archive import Archive

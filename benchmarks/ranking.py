@@ -85,11 +85,11 @@ def main() -> None:
                 for name, ask in CONSTRUCTIONS.items()
             }
             for name, engine in engines.items():
-                runs[f"Stet, {name}"] = evaluation.run(engine, "articles", queries)
+                runs[f"Stet, {name}"] = evaluation.run_queries(engine, "articles", queries)
         finally:
             for index in cluster.ask("GET", f"/{named.prefix}-*", missing={}):
                 cluster.ask("DELETE", f"/{index}", missing=None)
-    _print({name: evaluation.measured(found, judged).measures for name, found in runs.items()})
+    _print({name: evaluation.measure(found, judged).measures for name, found in runs.items()})
 
 
 def _print(measured: Mapping[str, Mapping[str, float]]) -> None:

@@ -16,7 +16,7 @@ def main() -> None:
     home = Path(sys.argv[1])
     seconds = {}
     begun = time.perf_counter()
-    with build.begin(home) as replay:
+    with build.begin_build(home) as replay:
         seconds["opening"] = time.perf_counter() - begun
         for name in VIEWS:
             begun = time.perf_counter()

@@ -21,7 +21,7 @@ WARM_UP = 20
 def queries(home: Path) -> Iterator[Query]:
     """One to four words, phrases and longer questions, out of the archive's own bodies."""
     chosen = random.Random(1)  # noqa: S311 - to be the same in each run
-    path = folder.builds(folder.shelf(home))[-1] / "articles.parquet"
+    path = folder.list_builds(folder.shelf(home))[-1] / "articles.parquet"
     batch = next(pq.ParquetFile(path).iter_batches(2000, columns=["body"]))
     bodies = [body.split() for body in batch.column("body").to_pylist() if body]
     while True:

@@ -29,8 +29,8 @@ def told_apart() -> Iterator[None]:
     or a full disk stay as they are until somebody does something.
     """
     from event_log import EventLogError
-    from replay.errors import ReplayError
-    from search.errors import ClusterAway, SearchError
+    from replay import ReplayError
+    from search import ClusterAway, SearchError
 
     try:
         yield
@@ -73,7 +73,7 @@ def what_failed(failed: Sequence[DagsterEvent], otherwise: str) -> tuple[str, st
 )
 def alert_on_failure(context: RunFailureSensorContext) -> None:
     """Call the operator's command for a run that failed, by itself or because it was killed."""
-    from archive.alert import alert
+    from archive import alert
 
     event, run = context.failure_event, context.dagster_run
     what, where = what_failed(context.get_step_failure_events(), event.message or "it failed")

@@ -14,6 +14,7 @@ from dagster import (
     AssetCheckEvaluation,
     AssetCheckExecutionContext,
     AssetCheckResult,
+    AssetChecksDefinition,
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetKey,
@@ -28,12 +29,12 @@ from dagster import (
     sensor,
 )
 
-from archive.lag import Lag
+from archive import Lag
 from pipelines.assets import INDEX_GROUP
 from pipelines.failing import told_apart
-from pipelines.resources import Archive
-from search.engine import Generation
-from views import VIEW_NAMES
+from pipelines.resources import ArchiveResource
+from replay import Domain
+from search import Generation
 
 LAG = "lag"
 BEHIND = "How far the index is behind the log: events, and seconds that the oldest has waited."
@@ -112,15 +113,16 @@ class Judged:
         }
 
 
-def judge(archive: Archive, limits: Limits) -> list[Judged]:
+def judge(archive: ArchiveResource, limits: Limits) -> list[Judged]:
     """The lag of every view now."""
-    from archive.lag import lag
+    from archive import lag
 
-    log, serving = archive.log(), archive.engine().serving()
+    opened = archive.archive()
+    log, serving = opened.log, opened.engine.serving()
     checkpoints = {view: now.sequence for view, now in serving.items()}
     lags = {checkpoint: lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
     found = []
-    for view in VIEW_NAMES:
+    for view in opened.views:
         behind = lags[checkpoints.get(view, 0)]
         severity = limits.severity(behind)
         if view not in serving and behind.events:
@@ -129,24 +131,29 @@ def judge(archive: Archive, limits: Limits) -> list[Judged]:
     return found
 
 
-@multi_asset_check(
-    name="lag",
-    specs=[
-        AssetCheckSpec(LAG, asset=[INDEX_GROUP, view], description=BEHIND) for view in VIEW_NAMES
-    ],
-    can_subset=True,
-    description="Compare each index's checkpoint with the head of the log. It changes nothing.",
-)
-def lag_checks(
-    context: AssetCheckExecutionContext, archive: Archive, limits: Limits
-) -> Iterator[AssetCheckResult]:
-    """How far each index is behind the log."""
-    asked = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
-    with told_apart():
-        found = judge(archive, limits)
-    for judged in found:
-        if judged.view in asked:
-            yield AssetCheckResult(**judged.told)
+def lag_checks(domain: Domain) -> AssetChecksDefinition:
+    """A check on the index of each view: how far it is behind the log."""
+
+    @multi_asset_check(
+        name="lag",
+        specs=[
+            AssetCheckSpec(LAG, asset=[INDEX_GROUP, view], description=BEHIND)
+            for view in domain.views
+        ],
+        can_subset=True,
+        description="Compare each index's checkpoint with the head of the log. It changes nothing.",
+    )
+    def lag_checks(
+        context: AssetCheckExecutionContext, archive: ArchiveResource, limits: Limits
+    ) -> Iterator[AssetCheckResult]:
+        selected = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
+        with told_apart():
+            found = judge(archive, limits)
+        for judged in found:
+            if judged.view in selected:
+                yield AssetCheckResult(**judged.told)
+
+    return lag_checks
 
 
 @sensor(
@@ -156,18 +163,20 @@ def lag_checks(
     description="Look at the log and at what serves, and say when something changed: the head, a "
     "checkpoint (whoever moved it), or how bad a lag is. It only observes, and starts no run.",
 )
-def observe_lag(context: SensorEvaluationContext, archive: Archive, limits: Limits) -> SensorResult:
+def observe_lag(
+    context: SensorEvaluationContext, archive: ArchiveResource, limits: Limits
+) -> SensorResult:
     """Tell Dagster what it does not know yet of the log and the indexes."""
     from event_log import EventLogError
-    from search.errors import SearchError
+    from search import SearchError
 
     try:
-        log = archive.log()
+        log = archive.archive().log
         head, digest, found = log.head, log.digest, judge(archive, limits)
     except (SearchError, EventLogError, OSError) as error:
         return SensorResult(skip_reason=f"cannot look: {error}")
     if not head:
-        return SensorResult(skip_reason=f"the log of {archive.folder()} is empty")
+        return SensorResult(skip_reason=f"the log of {archive.archive().home} is empty")
     before = _remembered(context.cursor)
     now = {judged.view: _mark(judged) for judged in found}
     news = [judged for judged in found if before.get(judged.view) != now[judged.view]]

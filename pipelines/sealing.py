@@ -22,7 +22,7 @@ from dagster import (
 
 from event_log import SEAL_GRACE_SECONDS
 from pipelines.failing import told_apart
-from pipelines.resources import Archive
+from pipelines.resources import ArchiveResource
 
 OPEN_COMMITS = 500
 
@@ -48,11 +48,11 @@ class Sealing(ConfigurableResource):  # type: ignore[type-arg]
 
 
 @op(description="Rewrite the open commits of the log into large files.")
-def seal_commits(context: OpExecutionContext, archive: Archive, sealing: Sealing) -> None:
+def seal_commits(context: OpExecutionContext, archive: ArchiveResource, sealing: Sealing) -> None:
     """Seal the log; the output's metadata says what became of the files."""
     began = time.monotonic()
     with told_apart():
-        sealed = archive.log().seal(sealing.grace_seconds)
+        sealed = archive.archive().log.seal(sealing.grace_seconds)
     seconds = round(time.monotonic() - began, 3)
     context.log.info(f"sealed through sequence {sealed.through}")
     context.add_output_metadata({**asdict(sealed), "seconds": seconds})
@@ -72,10 +72,10 @@ def seal() -> None:
     description="Seal the log when more than 500 commits (STET_SEAL_COMMITS) are open.",
 )
 def hourly_seal(
-    context: ScheduleEvaluationContext, archive: Archive, sealing: Sealing
+    context: ScheduleEvaluationContext, archive: ArchiveResource, sealing: Sealing
 ) -> RunRequest | SkipReason:
     """Ask for a run of the job ``seal`` when that is worth it."""
-    count, most = archive.log().open_commits, sealing.most_open()
+    count, most = archive.archive().log.open_commits, sealing.most_open()
     if count <= most:
         return SkipReason(f"{count} commits are open; sealing waits for more than {most}")
     context.log.info(f"{count} commits are open")

@@ -29,7 +29,7 @@ class DamagedState(ReplayError):
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def reading_state() -> Iterator[None]:
     """What DuckDB says of a file that it cannot make sense of is ``DamagedState``.
 
     Where disk or memory do not suffice it is ``NotWritten``: the file is whole, and what was begun

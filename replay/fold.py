@@ -29,7 +29,7 @@ def fold(events: ir.Table, category: Category) -> ir.Table:
         hidden=_when(lasting, category, Effect.REMOVES),
         version=lasting.version.max(),
         sequence=lasting.sequence.max(),
-        updated_at=last(moment, lasting.sequence),
+        updated_at=last_value(moment, lasting.sequence),
         **_last_values(lasting, category),
     )
     return folded.select(
@@ -42,7 +42,7 @@ def fold(events: ir.Table, category: Category) -> ir.Table:
     )
 
 
-def last(value: ir.Value, sequence: ir.Value) -> ir.Value:
+def last_value(value: ir.Value, sequence: ir.Value) -> ir.Value:
     """Aggregates to the value with the greatest sequence, nulls left out.
 
     Ibis' own ``argmax`` sorts on DuckDB; ``max_by`` does not, and Spark has it too.
@@ -62,7 +62,7 @@ def _max_by(kind: dt.DataType) -> Callable[..., ir.Value]:
     return builtin
 
 
-def wide(category: Category) -> tuple[str, ...]:
+def long_texts(category: Category) -> tuple[str, ...]:
     """The fields of long prose, which the fold names by the event that gave them."""
     return tuple(field.name for field in category.fields if field.type == TEXT)
 
@@ -73,12 +73,12 @@ def _when(events: ir.Table, category: Category, *effects: Effect) -> ir.Value:
 
 def _last_values(events: ir.Table, category: Category) -> dict[str, ir.Value]:
     """For each field its last value, and for those that can be emptied, when both happened."""
-    texts = wide(category)
+    texts = long_texts(category)
     values: dict[str, ir.Value] = {}
     for name in category.fields.names:
         given = events[name].notnull()
         if name not in texts:
-            values[name] = last(events[name], events.sequence)
+            values[name] = last_value(events[name], events.sequence)
         if name in texts or name not in category.required:
             values[f"{name}_given"] = events.sequence.max(where=given)
         if name not in category.required:
@@ -88,7 +88,7 @@ def _last_values(events: ir.Table, category: Category) -> dict[str, ir.Value]:
 
 
 def _unless_cleared(folded: ir.Table, category: Category) -> dict[str, ir.Value]:
-    texts = wide(category)
+    texts = long_texts(category)
     values: dict[str, ir.Value] = {}
     for name in category.fields.names:
         value = folded[f"{name}_given"] if name in texts else folded[name]

@@ -41,7 +41,7 @@ class Entity:
             self.fields.pop(name, None)
 
 
-def entity(log: EventLog, stream: str) -> Entity:
+def read_entity(log: EventLog, stream: str) -> Entity:
     """Fold the events of a stream into its current state."""
     state = Entity(stream)
     for event in log.stream(stream):
@@ -49,7 +49,7 @@ def entity(log: EventLog, stream: str) -> Entity:
     return state
 
 
-def check(domain: Domain, log: EventLog, current: Entity, event: NewEvent) -> None:
+def check_edit(domain: Domain, log: EventLog, current: Entity, event: NewEvent) -> None:
     """Validate an editor's event against the current state of its entity; raises ``Refused``.
 
     Checked are the entity's life, that no required text is empty, the references, and the
@@ -96,7 +96,7 @@ def _check_references(
             if reference == current.stream:
                 raise Refused(f"data.{name}: {reference} cannot refer to itself")
             if reference not in kept:
-                _check_reference(entity(log, reference), name)
+                _check_reference(read_entity(log, reference), name)
 
 
 def _check_reference(named: Entity, field: str) -> None:

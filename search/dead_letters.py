@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from replay.builds.durable import durably_rename
+from replay import durable_rename
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,7 +95,7 @@ class DeadLetters:
         unfinished = path.with_name(f".{path.name}")
         table = pa.Table.from_pylist([asdict(letter) for letter in letters], schema=_schema())
         pq.write_table(table, unfinished)
-        durably_rename(unfinished, path)
+        durable_rename(unfinished, path)
 
     def _paths(self, view: str | None, generation: int | None) -> list[Path]:
         number = "*" if generation is None else f"{generation:06d}"

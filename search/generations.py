@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from replay.builds.durable import write_json
+from replay import write_json
 from search.embedded import segments
 from search.embedded.checkpoints import Checkpoints, Mark, mark
 from search.engine import Generation
@@ -30,7 +30,7 @@ from search.locks import held
 from search.mapping import IndexMapping
 
 if TYPE_CHECKING:
-    from replay.view import View
+    from replay import View
 
 STATES_BEFORE = 2
 """How often one may roll back: with what serves, the last three generations are kept."""

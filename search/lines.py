@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from replay.kept.plans import prepare
+from replay import prepare
 
 BYTES_AT_ONCE = 4_000_000
 MOST_AT_ONCE = 20_000
@@ -136,7 +136,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def document(schema: pa.Schema) -> str:
+def document_sql(schema: pa.Schema) -> str:
     """The whole document as JSON text; instants are ISO 8601 with ``Z``, as an export has them."""
     fields = ", ".join(
         f"{quoted(field.name)} := {_readable(quoted(field.name), field.type)}" for field in schema

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from replay.view import View
+    from replay import View
     from search.connection import Connection
     from search.engine import Engine
 

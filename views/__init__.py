@@ -1,38 +1,5 @@
-"""The views: what the log means. Documents denormalized from events, as Ibis expressions.
+"""The views: what the newsroom's log means. Documents denormalized from entities, by Ibis.
 
-Here live the folding of events into state, one module per view, and the building of documents as
-Parquet. How documents are found lives in ``search``; no search engine is known here.
+Here lives one module per view, and what they share: definitions only. How documents are computed,
+kept true and found does not live here.
 """
-
-from __future__ import annotations
-
-from collections.abc import Iterator, Mapping
-from importlib import import_module
-
-from replay.view import View
-
-__all__ = ["VIEWS", "VIEW_NAMES", "View"]
-
-VIEW_NAMES = ("articles", "bylines", "images", "sections", "topics", "timeline", "history")
-
-
-class _Views(Mapping[str, View]):
-    """The newsroom's views by name; each is imported, and Ibis with it, when it is asked for."""
-
-    def __getitem__(self, name: str) -> View:
-        if name not in VIEW_NAMES:
-            raise KeyError(name)
-        view: View = import_module(f"views.{name}").VIEW
-        return view
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(VIEW_NAMES)
-
-    def __len__(self) -> int:
-        return len(VIEW_NAMES)
-
-    def __contains__(self, name: object) -> bool:
-        return name in VIEW_NAMES
-
-
-VIEWS: Mapping[str, View] = _Views()

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from replay.entities import chosen, referring, visible
-from replay.view import View
+from replay import View, chosen, referring, visible
 from views.denormalize import in_position, itself, mentions, named, reference, through, with_lists
 
 if TYPE_CHECKING:
-    from replay.entities import Entities
+    from replay import Entities
 
 BYLINE = {"id": "other", "name": "name", "title": "title"}
 TAG = {"id": "other", "name": "name", "kind": "kind"}

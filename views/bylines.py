@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from replay.entities import chosen, live, visible
-from replay.view import View
+from replay import View, chosen, live, visible
 from views.denormalize import counted, itself, latest, mentioned_once, naming, through, with_lists
 
 if TYPE_CHECKING:
-    from replay.entities import Entities
+    from replay import Entities
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:

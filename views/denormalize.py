@@ -13,10 +13,10 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from replay.entities import referring
+from replay import referring
 
 if TYPE_CHECKING:
-    from replay.entities import Entities
+    from replay import Entities
 
 LATEST = 10
 NAMED: Mapping[str, str] = {"id": "other", "name": "name"}

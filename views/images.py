@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from replay.entities import chosen, live, referring, visible
-from replay.view import View
+from replay import View, chosen, live, referring, visible
 from views.denormalize import (
     CARD,
     gathered,
@@ -23,7 +22,7 @@ from views.denormalize import (
 )
 
 if TYPE_CHECKING:
-    from replay.entities import Entities
+    from replay import Entities
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:

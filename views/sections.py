@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from replay.entities import chosen, live, referring, visible
-from replay.view import View
+from replay import View, chosen, live, referring, visible
 from views.denormalize import (
     LATEST,
     NAMED,
@@ -24,7 +23,7 @@ from views.denormalize import (
 )
 
 if TYPE_CHECKING:
-    from replay.entities import Entities
+    from replay import Entities
 
 DEPTH = 5
 """How many levels of sub-sections count for a section; also what ends a cycle of parents."""

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from replay.entities import chosen, live, referring
-from replay.view import DAY, View
+from replay import DAY, View, chosen, live, referring
 from views.denormalize import counted, gathered, named, reference, through, with_lists
 
 if TYPE_CHECKING:
-    from replay.entities import Entities
+    from replay import Entities
 
 HEADLINES = 50
 HEADLINE = {"id": "article", "headline": "headline", "url": "url", "section": "section"}

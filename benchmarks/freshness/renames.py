@@ -24,7 +24,7 @@ TIMES = 5
 
 def bylines(home: Path) -> dict[int, tuple[str, int]]:
     """By wanted number of articles: the byline that comes nearest, if one comes near."""
-    with duckdb.connect(str(folder.shelf(home) / kept.NAME), read_only=True) as state:
+    with duckdb.connect(str(folder.shelf(home) / kept.STATE_FILE), read_only=True) as state:
         query = (
             "SELECT byline, count(*) AS articles"
             " FROM (SELECT unnest(byline_ids) AS byline FROM entity_article)"

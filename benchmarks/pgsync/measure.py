@@ -189,7 +189,7 @@ class Both:
     @property
     def _view(self) -> Path:
         """The documents of Stet's last rebuild."""
-        return shelf.builds(shelf.shelf(self.home))[-1] / "articles.parquet"
+        return shelf.list_builds(shelf.shelf(self.home))[-1] / "articles.parquet"
 
     @property
     def documents(self) -> int:

@@ -49,7 +49,7 @@ def main() -> None:
         modify = NewEvent(order, "ModifyOrderEvent", {"quantity": 6})
         print(f"ModifyOrderEvent, quantity 6: eventID {log.append([modify]).last}")
 
-        with build.begin(home, categories=CATEGORIES) as built:
+        with build.begin_build(home, categories=CATEGORIES) as built:
             written = built.write(ORDER_VIEW)
         print(f"OrderView rebuilt from {built.sequence} events: {written.documents} orders")
         print(f"the order's quantity is {order_view(home)[order]}")

@@ -61,7 +61,7 @@ class Build:
         """Make the documents of a view, and say what that came to."""
         started = time.perf_counter()
         path = self.path(view.name)
-        documents = make.write(view, self.state, path)
+        documents = make.write_documents(view, self.state, path)
         seconds = time.perf_counter() - started
         written = Written(view.name, documents, seconds, path.stat().st_size)
         folder.note_view(self.directory, view, written)
@@ -89,7 +89,7 @@ class Build:
         self.close()
 
 
-def begin(
+def begin_build(
     log: EventLog,
     builds: Path,
     at: Point = None,
@@ -103,7 +103,7 @@ def begin(
     ``builds`` is the folder of all builds. Of those before, the last ones are kept and the rest is
     removed, except what another process may still be using.
     """
-    folder.clear(builds)
+    folder.clear_builds(builds)
     known = folder.find(builds, build_id) if build_id else None
     directory = known or folder.place(
         builds,

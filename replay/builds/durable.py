@@ -13,10 +13,10 @@ def write_json(path: Path, content: Any) -> None:
     """Write a small JSON file; it is on disk when this returns."""
     unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     unfinished.write_text(json.dumps(content, indent=2) + "\n")
-    durably_rename(unfinished, path)
+    durable_rename(unfinished, path)
 
 
-def durably_rename(unfinished: Path, path: Path) -> None:
+def durable_rename(unfinished: Path, path: Path) -> None:
     """Give a finished file its name, and return when file and name survive a power loss."""
     for place in (unfinished, None, path.parent):
         if place is None:

@@ -36,7 +36,7 @@ ABANDONED_SECONDS = 3600
 """How long nothing was written in a build without a view before it counts as abandoned."""
 
 
-def builds(views: Path) -> list[Path]:
+def list_builds(views: Path) -> list[Path]:
     """The directories of all builds, oldest first."""
     if not views.exists():
         return []
@@ -64,7 +64,7 @@ def place(views: Path, build_id: str | None, snapshot: Snapshot, created_at: str
     )
     number = 1
     while True:
-        present = builds(views)
+        present = list_builds(views)
         number = max(int(present[-1].name) + 1 if present else 1, number)
         directory = views / f"{number:06d}"
         try:
@@ -84,7 +84,7 @@ def place(views: Path, build_id: str | None, snapshot: Snapshot, created_at: str
 
 def find(views: Path, build_id: str) -> Path | None:
     """The first directory that was begun with this id, if there is one."""
-    matching = (path for path, said in _told(builds(views)) if said["build_id"] == build_id)
+    matching = (path for path, said in _told(list_builds(views)) if said["build_id"] == build_id)
     return next(matching, None)
 
 
@@ -113,7 +113,7 @@ def views_of(directory: Path) -> dict[str, dict[str, Any]]:
     return {path.stem: json.loads(path.read_text()) for path in notes}
 
 
-def kept(views: Path, view: View, snapshot: Snapshot) -> Path | None:
+def kept_documents(views: Path, view: View, snapshot: Snapshot) -> Path | None:
     """The documents of a view, if a build has them of this snapshot and this version of the code.
 
     The digest tells a snapshot from one of another log that had as many events; that of the
@@ -128,7 +128,7 @@ def kept(views: Path, view: View, snapshot: Snapshot) -> Path | None:
     return None
 
 
-def folded(views: Path, snapshot: Snapshot) -> Path | None:
+def folded_entities(views: Path, snapshot: Snapshot) -> Path | None:
     """The folder of the folded entities that a build of this snapshot has kept, if there is one."""
     folders = (directory / "state" for directory in _of(views, snapshot))
     return next((folder for folder in folders if folder.exists()), None)
@@ -137,13 +137,13 @@ def folded(views: Path, snapshot: Snapshot) -> Path | None:
 def _of(views: Path, snapshot: Snapshot) -> Iterator[Path]:
     """The builds of a snapshot, the newest first."""
     wanted = (snapshot.sequence, snapshot.digest, snapshot.upcast_digest)
-    for directory, built in _told(reversed(builds(views))):
+    for directory, built in _told(reversed(list_builds(views))):
         if tuple(built.get(name) for name in ("sequence", "digest", "upcast")) == wanted:
             yield directory
 
 
 @contextmanager
-def scratch(views: Path) -> Iterator[Path]:
+def scratch_folder(views: Path) -> Iterator[Path]:
     """A folder for what is needed for a moment; ``clear`` removes those of who was killed."""
     views.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".reading-", dir=views) as folder:
@@ -153,22 +153,22 @@ def scratch(views: Path) -> Iterator[Path]:
 @contextmanager
 def state_folder(views: Path, snapshot: Snapshot) -> Iterator[Path]:
     """A folder for a ``State`` of a snapshot: that of a kept build, else one for the moment."""
-    kept = folded(views, snapshot)
-    if kept is not None:
-        yield kept
+    kept_documents = folded_entities(views, snapshot)
+    if kept_documents is not None:
+        yield kept_documents
         return
-    with scratch(views) as folder:
+    with scratch_folder(views) as folder:
         yield folder / "state"
 
 
-def clear(views: Path) -> None:
+def clear_builds(views: Path) -> None:
     """Remove what was left behind: finished builds but the last, and abandoned ones."""
     if not views.exists():
         return
-    finished = [path for path in builds(views) if views_of(path)]
+    finished = [path for path in list_builds(views) if views_of(path)]
     for directory in finished[:-KEPT]:
         _remove_if_quiet(directory, QUIET_SECONDS)
-    unfinished = [path for path in builds(views) if path not in finished]
+    unfinished = [path for path in list_builds(views) if path not in finished]
     for directory in [*unfinished, *views.glob(".begin-*"), *views.glob(".reading-*")]:
         _remove_if_quiet(directory, ABANDONED_SECONDS)
     for leftover in [place for path in finished[-KEPT:] for place in path.rglob(".*-*")]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from replay.view import View
 
 
-def write(view: View, state: State, path: Path, keys: ir.Table | None = None) -> int:
+def write_documents(view: View, state: State, path: Path, keys: ir.Table | None = None) -> int:
     """Write a view's documents, sorted by id, as one Parquet file; returns how many they are.
 
     DuckDB spills what it sorts and joins to disk, but holds the lists that it gathers. So long

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow.parquet as pq
 
-from replay.builds.durable import durably_rename
+from replay.builds.durable import durable_rename
 from replay.duckdb_errors import too_little
 from replay.errors import NotWritten
 
@@ -73,7 +73,7 @@ def _appearing(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
         yield unfinished
-        durably_rename(unfinished, path)
+        durable_rename(unfinished, path)
     except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
         unfinished.unlink(missing_ok=True)
         raise NotWritten(

@@ -12,7 +12,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from event_log import Category, Effect
-from replay.fold import last, wide
+from replay.fold import last_value, long_texts
 
 SHORTENED = 200
 """Characters of long text that a change shows, the ellipsis included."""
@@ -35,7 +35,7 @@ def told(events: ir.Table, category: Category) -> ir.Table:
     before = ibis.window(group_by="stream", order_by="sequence", preceding=(None, 1))
     compared = marked.mutate(
         **{
-            f"{name}_old": last(marked[f"{name}_new"], marked.sequence).over(before)
+            f"{name}_old": last_value(marked[f"{name}_new"], marked.sequence).over(before)
             for name in names
         }
     )
@@ -80,7 +80,7 @@ def _change(events: ir.Table, category: Category, name: str) -> ir.Value:
         {
             "field": ibis.literal(name),
             "label": ibis.literal(label(name)),
-            "skipped": len(MARK) + (HASH_DIGITS if name in wide(category) else 0),
+            "skipped": len(MARK) + (HASH_DIGITS if name in long_texts(category) else 0),
             "old": ibis.coalesce(events[f"{name}_old"], ""),
             "new": events[f"{name}_new"],
         }
@@ -100,7 +100,7 @@ def _written(events: ir.Table, category: Category, name: str) -> ir.Value:
     """The marked value that an event writes into a field."""
     emptied = events.cleared.contains(name) | events.type.isin(category.types_that(Effect.CREATES))
     value = events[name]
-    text = _hashed(value) if name in wide(category) else as_text(value)
+    text = _hashed(value) if name in long_texts(category) else as_text(value)
     return ibis.cases((value.notnull(), ibis.literal(MARK) + text), (emptied, ""))
 
 

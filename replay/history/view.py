@@ -12,9 +12,9 @@ import ibis.expr.types as ir
 
 from event_log import Category
 from replay.entities import chosen
-from replay.view import EVENT, View
 from replay.history.changes import changes, titles, told
 from replay.history.sentences import done, summary
+from replay.view import EVENT, View
 
 if TYPE_CHECKING:
     from replay.entities import Entities

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from replay.duckdb_errors import reading
+from replay.duckdb_errors import reading_state
 from replay.errors import BrokenView
 from replay.kept import neighbourhood
 from replay.kept.entities import Happened, WholeHappened
@@ -23,10 +23,10 @@ from replay.kept.remake import Changed, Digest, Remaking
 from replay.kept.state import Kept
 
 if TYPE_CHECKING:
-    from replay.domain import References
     import pyarrow as pa
 
     from event_log import EventLog
+    from replay.domain import References
     from replay.kept.entities import Whole
     from replay.view import View
 
@@ -60,9 +60,9 @@ class Advance:
         When the block fails, the state is what it was.
         """
         kept = self._kept
-        with reading(), kept.transaction():
+        with reading_state(), kept.transaction():
             kept.say(pending=until)
-        with reading(), kept.transaction():
+        with reading_state(), kept.transaction():
             self._tables.few = until - kept.sequence <= FEW_EVENTS
             events = self._folding.read(log, kept.sequence, until)
             self._touch(views)

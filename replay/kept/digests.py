@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PAIRS_AT_ONCE = 50_000
 
 
-def keep(kept: Kept, view: str, documents: Path, digest: str) -> None:
+def keep_digests(kept: Kept, view: str, documents: Path, digest: str) -> None:
     """Keep the digest of each document of a Parquet file; ``digest`` is its SQL expression."""
     kept.connection.execute(
         f"CREATE OR REPLACE TABLE {documents_table(view)} AS SELECT hash(id) AS key, id,"
@@ -27,14 +27,14 @@ def keep(kept: Kept, view: str, documents: Path, digest: str) -> None:
     kept.tables.forget()
 
 
-def keep_none(kept: Kept, view: str) -> None:
+def keep_no_digests(kept: Kept, view: str) -> None:
     """Keep that a view has no documents."""
     kept.connection.execute(
         f"CREATE TABLE {documents_table(view)} (key UBIGINT, id VARCHAR, digest VARCHAR)"
     )
 
 
-def differing(
+def differing_documents(
     kept: Kept, view: str, documents: Path, found: Iterable[tuple[str, str]], to: Path
 ) -> list[str]:
     """Compare what an index has, ids and digests, with what is kept.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import ibis.expr.types as ir
 
-from replay.entities import DAY, Entities
+from replay.entities import DAY_COLUMN, Entities
 from replay.kept.state import HASH, HASHED, entity_table, hashed, lines, text_table, texts
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Whole(Entities):
         """The same; what else they say is read of these only."""
         if days is None:
             return self.entities(category)
-        return self._of(category, self.days(days), DAY, lambda known: self.day(known[field]))
+        return self._of(category, self.days(days), DAY_COLUMN, lambda known: self.day(known[field]))
 
     def _hashed(self, category: str) -> ir.Table:
         """The same as ``entities``, with a hash of each id."""

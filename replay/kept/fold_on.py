@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from event_log import ENVELOPE, Category, Effect, log_schema
-from replay.fold import fold, wide
+from replay.fold import fold, long_texts
 from replay.kept import compiled
 from replay.kept.state import (
     HASHED,
@@ -27,8 +27,8 @@ from replay.kept.state import (
 )
 
 if TYPE_CHECKING:
-    from replay.domain import References
     from event_log import EventLog
+    from replay.domain import References
 
 CHANGED = f"({HASHED}, id) IN (SELECT hash(id), id FROM changed)"
 """Tells the lines of kept entities that have changed."""
@@ -106,7 +106,7 @@ class Folding:
         """Keep the entities as they are now, in the place of what they were."""
         for name in self.categories:
             category, table = self._kept.registry[name], entity_table(name)
-            for field in wide(category):
+            for field in long_texts(category):
                 self._keep_text(category, field)
             self._tables.run(f"DELETE FROM {table} WHERE {CHANGED}")
             self._tables.run(f"INSERT INTO {table} BY NAME {hashed(f'folded_{name}')}")
@@ -144,7 +144,7 @@ class Folding:
 
 def _told_again(category: Category) -> list[str]:
     """The queries that tell the entities of ``old_<category>`` again, as events."""
-    old, texts = f"old_{category.name}", wide(category)
+    old, texts = f"old_{category.name}", long_texts(category)
     creates, hides = (
         (*category.types_that(effect), NEITHER)[0] for effect in (Effect.CREATES, Effect.REMOVES)
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from replay.builds import folder as shelf
 from replay.builds import parquet
-from replay.builds.durable import durably_rename
+from replay.builds.durable import durable_rename
 from replay.duckdb_errors import too_little
 from replay.errors import NotWritten
 from replay.kept import state as kept
@@ -17,14 +17,14 @@ from replay.kept.state import Kept
 from replay.state import State
 
 if TYPE_CHECKING:
-    from replay.domain import References
     from event_log import Snapshot
+    from replay.domain import References
 
 GROUP_LINES = 61_440
 """Half of what DuckDB would take: two threads share a table better, and less is read for a line."""
 
 
-def seeded(
+def make_kept_state(
     path: Path,
     snapshot: Snapshot,
     references: References,
@@ -44,7 +44,7 @@ def seeded(
             State(snapshot, folder, memory_limit=memory_limit) as state,
         ):
             _fill(state, unfinished, references)
-        durably_rename(unfinished, path)
+        durable_rename(unfinished, path)
     except OSError as error:
         raise NotWritten(f"cannot write {path}: {too_little(error)}") from error
     finally:

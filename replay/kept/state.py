@@ -32,19 +32,19 @@ import pyarrow as pa
 
 from event_log import Lock, LockHeld
 from replay import memory
-from replay.duckdb_errors import DamagedState, reading
+from replay.duckdb_errors import DamagedState, reading_state
 from replay.errors import ReplayError
-from replay.fold import wide
+from replay.fold import long_texts
 from replay.kept.plans import Tables
 from replay.state import THREADS
 
 if TYPE_CHECKING:
-    from replay.domain import References
     from event_log import EventLog, Registry
+    from replay.domain import References
 
 FORMAT = 5
 """Raise with every change of the tables, or of the fold."""
-NAME = "state.duckdb"
+STATE_FILE = "state.duckdb"
 HASH = "hash of the id"
 """A column beside an entity's fields, named as no field is: a number is found sooner than an id."""
 HASHED = f'"{HASH}"'
@@ -68,12 +68,12 @@ class Followed:
 
 
 @contextmanager
-def lock(path: Path) -> Iterator[None]:
+def lock_kept_state(path: Path) -> Iterator[None]:
     """Hold the kept state; raises ``StateHeld`` when another process does."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = Lock(path.with_suffix(".lock"))
+    lock_kept_state = Lock(path.with_suffix(".lock"))
     try:
-        lock.take()
+        lock_kept_state.take()
     except LockHeld as error:
         raise StateHeld(
             f"the views are being caught up by {error.who}; let it do that, or stop it"
@@ -81,7 +81,7 @@ def lock(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        lock_kept_state.release()
 
 
 class Kept:
@@ -91,7 +91,7 @@ class Kept:
         self.path = path
         self.registry = registry
         spill = path.with_suffix(".spill")
-        with reading():
+        with reading_state():
             self.connection = duckdb.connect(
                 str(path),
                 config={
@@ -214,7 +214,7 @@ def lines(table: str, where: str) -> str:
 
 def texts(registry: Registry) -> list[tuple[str, str]]:
     """Category and name of each field of long prose."""
-    return [(name, field) for name, category in registry.items() for field in wide(category)]
+    return [(name, field) for name, category in registry.items() for field in long_texts(category)]
 
 
 def pairs(tables: Mapping[str, str], registry: Registry, references: References) -> str:
@@ -243,7 +243,7 @@ def identity(registry: Registry, references: References) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def opened(
+def open_kept_state(
     path: Path,
     log: EventLog,
     references: References,
@@ -256,7 +256,7 @@ def opened(
     kept = None
     try:
         kept = Kept(path, log.registry, memory_limit)
-        with reading():
+        with reading_state():
             problem = _problem(kept.about(), log, references)
     except DamagedState as error:
         problem = f"is damaged ({error})"

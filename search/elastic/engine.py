@@ -20,14 +20,14 @@ from search.elastic.generations import ClusterGenerations
 from search.elastic.index import Index
 from search.elastic.patience import Patience
 from search.elastic.rejects import Rejects
-from search.engine import Answer, Change, Generation, Tell
-from search.errors import NothingServes, NotIndexed, UnknownName
+from search.engine import Answer, Change, Generation, LoadProgress
+from search.errors import NothingServes, NotIndexed
 from search.generations import Generations, begun, now
 from search.pace import Pace
 from search.query import Query
 
 if TYPE_CHECKING:
-    from replay.view import View
+    from replay import View
     from search.elastic.steps import Steps
 
 UNFINISHED_FOR = timedelta(days=1)
@@ -40,9 +40,7 @@ Given = TypeVar("Given")
 class ElasticsearchEngine:
     """The engine for archives that many search at once. ``home`` keeps locks and dead letters."""
 
-    def __init__(
-        self, home: Path | str, connection: Connection, views: Mapping[str, View]
-    ) -> None:
+    def __init__(self, home: Path | str, connection: Connection, views: Mapping[str, View]) -> None:
         self.folder = Path(home) / "elasticsearch"
         self.identity = f"{connection.prefix} on {connection.url}"
         self.letters = DeadLetters(Path(home))
@@ -75,7 +73,9 @@ class ElasticsearchEngine:
         self.letters.forget(view, generation)
         self._loading[view, generation] = Index(name, about, mapping, fence, False, self._built_in)
 
-    def load(self, view: str, generation: int, documents: Path, tell: Tell | None = None) -> int:
+    def load(
+        self, view: str, generation: int, documents: Path, tell: LoadProgress | None = None
+    ) -> int:
         """Add the documents of a Parquet file, and say how many they were.
 
         Waits for a cluster that is away or busy, and goes on where it was.

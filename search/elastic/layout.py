@@ -30,7 +30,7 @@ from unicodedata import category
 import pyarrow as pa
 
 from search.english import STOP_WORDS, TOLD_APART
-from search.lines import document, scalar
+from search.lines import document_sql, scalar
 from search.mapping import YEAR, IndexMapping
 
 VERSION = 1
@@ -106,7 +106,7 @@ def query(mapping: IndexMapping, schema: pa.Schema) -> str:
     # A null has no place in `concat`: then the comma is not there either.
     said = ", ".join(f"',\"{name}\":' || {value}" for name, value in beside.items())
     source = f"'{{\"{BESIDE}\":{{', substr(concat({said}), 2), '}},', substr(json, 2)"
-    written = f"SELECT *, {document(schema)} AS json FROM documents"
+    written = f"SELECT *, {document_sql(schema)} AS json FROM documents"
     return f"SELECT id, sequence, concat({source}) AS source FROM ({written})"
 
 

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from replay.builds.durable import write_json
+from replay import write_json
 from search.engine import Generation
 from search.errors import DamagedIndex
 from search.locks import Hold, held

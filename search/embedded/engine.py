@@ -15,7 +15,7 @@ from search.embedded import segments
 from search.embedded.index import EmbeddedIndex, stems
 from search.embedded.readers import Opened, Readers, damaged
 from search.embedded.writer import MUCH, Writer
-from search.engine import Answer, Change, Generation, Tell
+from search.engine import Answer, Change, Generation, LoadProgress
 from search.generations import Generations, begun, now
 from search.highlight import Highlighter
 from search.mapping import IndexMapping
@@ -24,7 +24,7 @@ from search.query import Limits, Query
 from search.syntax import parse
 
 if TYPE_CHECKING:
-    from replay.view import View
+    from replay import View
     from search.embedded.steps import Advancing
 
 Key = tuple[str, int]
@@ -60,7 +60,9 @@ class EmbeddedEngine:
         writer = Writer(EmbeddedIndex.create(directory, mapping), MUCH)
         self._loading[view, generation] = about, mapping, writer
 
-    def load(self, view: str, generation: int, documents: Path, tell: Tell | None = None) -> int:
+    def load(
+        self, view: str, generation: int, documents: Path, tell: LoadProgress | None = None
+    ) -> int:
         """Add the documents of a Parquet file, and say how many they were."""
         from search import lines
         from search.embedded import layout

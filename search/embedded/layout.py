@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from search.lines import document, items, quoted, scalar
+from search.lines import document_sql, items, quoted, scalar
 from search.mapping import YEAR, IndexMapping
 
 VERSION = 1
@@ -44,7 +44,7 @@ def query(mapping: IndexMapping, schema: pa.Schema) -> str:
         },
         **_dates(mapping, schema),
         "tie": "md5_number_lower(id)::VARCHAR",
-        "document": f"'\"' || base64(encode({document(schema)})) || '\"'",
+        "document": f"'\"' || base64(encode({document_sql(schema)})) || '\"'",
     }
     said = ", ',', ".join(f"'\"{name}\":', {value}" for name, value in pairs.items())
     line = f"concat('{{', {said}, '}}')"

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from archive import export, rebuild
-from search.comparison import compared
+from search.comparison import compare_index
 from search.embedded.engine import EmbeddedEngine
 from views import VIEW_NAMES
 
@@ -100,7 +100,7 @@ class Home:
         engine = EmbeddedEngine(self.path)
         for view, served in engine.serving().items():
             with export.file(view, self.path, at=served.sequence) as path:
-                assert not compared(path, engine.digests(view, served.generation)), view
+                assert not compare_index(path, engine.digests(view, served.generation)), view
 
 
 @pytest.fixture(scope="module")

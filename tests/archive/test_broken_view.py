@@ -22,8 +22,8 @@ def test_a_view_that_cannot_be_computed_is_named_and_nothing_is_kept(tmp_path):
         return state.entities("tag").select("id", wrong="no_such_field")
 
     log = told([NewEvent("tag/whales", "TagDefined", {"name": "Whales"})])
-    kept = seed.seeded(tmp_path / "state.duckdb", log.at(0), REFERENCES)
-    digests.keep_none(kept, "topics")
+    kept = seed.make_kept_state(tmp_path / "state.duckdb", log.at(0), REFERENCES)
+    digests.keep_no_digests(kept, "topics")
     advance = Advance(
         kept, {"topics": replace(VIEWS["topics"], documents=broken)}, REFERENCES, digest
     )

@@ -20,7 +20,7 @@ from event_log import EventLog, NewEvent
 from newsroom.categories import CATEGORIES
 from replay.kept import state as kept
 from replay.kept.state import StateHeld
-from search.comparison import compared
+from search.comparison import compare_index
 from search.embedded.engine import EmbeddedEngine
 from search.errors import NothingServes
 from views import VIEW_NAMES, VIEWS
@@ -72,7 +72,7 @@ class Archive:
 
     @property
     def state(self) -> Path:
-        return self.home / "views" / kept.NAME
+        return self.home / "views" / kept.STATE_FILE
 
     def is_right(self, *views: str) -> None:
         """Do these views, or all, serve what the log says now?"""
@@ -81,7 +81,7 @@ class Archive:
             served = self.engine.serving()[view]
             assert served.sequence == self.head, view
             found = self.engine.digests(view, served.generation)
-            assert not compared(made[view], found), view
+            assert not compare_index(made[view], found), view
 
     def set_aside(self) -> list[str]:
         """What was said of a kept state that is of no use."""

@@ -122,7 +122,7 @@ def test_where_a_build_of_that_sequence_is_kept_nothing_is_folded(home):
     said: list[str] = []
     without = explain("tag/sea", "topics", home, tell=said.append)
     assert said == ["no build of sequence 9 is kept: folding the log up to there"]
-    with build.begin(home) as begun:
+    with build.begin_build(home) as begun:
         begun.write(TOPICS)
     assert explain("tag/sea", "topics", home, tell=said.append) == without
     assert len(said) == 1

@@ -43,7 +43,7 @@ def test_the_view_shows_the_last_quantity_and_at_321_the_first(
 
 
 def test_a_deleted_view_is_given_back_by_the_log(log: EventLog, tmp_path: Path) -> None:
-    with build.begin(tmp_path, categories=CATEGORIES) as built:
+    with build.begin_build(tmp_path, categories=CATEGORIES) as built:
         built.write(ORDER_VIEW)
     before = order_view(tmp_path)
     built.path(ORDER_VIEW.name).unlink()

@@ -132,14 +132,14 @@ class Template:
 
 def begun(log: EventLog, at: int, folder: Path) -> Stepped:
     """The kept state of a log at a sequence, and all documents, made as a rebuild makes them."""
-    kept = seed.seeded(folder / "state.duckdb", log.at(at), REFERENCES)
+    kept = seed.make_kept_state(folder / "state.duckdb", log.at(at), REFERENCES)
     documents: Documents = {}
     with State(log.at(at), folder / "first") as state:
         for name in VIEW_NAMES:
             path = folder / f"{name}.parquet"
             made = state.backend.compile(completed(VIEWS[name], state))
             state.backend.raw_sql(f"COPY ({made}) TO '{path}' (FORMAT parquet)")
-            digests.keep(kept, name, path, digest(pq.read_schema(path)))
+            digests.keep_digests(kept, name, path, digest(pq.read_schema(path)))
             documents[name] = {d["id"]: d for d in pq.read_table(path).to_pylist()}
     return Stepped(kept, log, documents, folder)
 

@@ -13,7 +13,7 @@ import pytest
 
 from archive import export
 from replay.builds import folder, make
-from replay.builds.build import begin
+from replay.builds.build import begin_build
 from replay.errors import NotWritten
 from replay.state import State
 from search.comparison import digests
@@ -27,7 +27,7 @@ def home(newsroom, article):
 
 
 def write(home, *names, **options):
-    with begin(home, **options) as build:
+    with begin_build(home, **options) as build:
         for name in names:
             build.write(VIEWS[name])
     return build
@@ -40,7 +40,7 @@ def age(path, seconds=100_000):
 
 
 def test_a_build_writes_every_view_sorted_by_id_and_says_what_it_wrote(home):
-    with begin(home) as build:
+    with begin_build(home) as build:
         written = {name: build.write(VIEWS[name]) for name in VIEW_NAMES}
     assert (build.number, build.sequence) == (1, 3)
     assert build.directory == home / "views" / "000001"
@@ -88,17 +88,17 @@ def test_views_of_an_empty_log_are_empty_and_have_the_same_types(home, tmp_path)
 def test_the_same_build_id_gives_the_same_build_again_whatever_was_appended(
     home, newsroom, article
 ):
-    first = begin(home, build_id="run 1")
+    first = begin_build(home, build_id="run 1")
     newsroom.tell(article("4"))
-    again, other = begin(home, build_id="run 1"), begin(home, build_id="run 2")
+    again, other = begin_build(home, build_id="run 1"), begin_build(home, build_id="run 2")
     assert (again.directory, again.sequence) == (first.directory, 3)
     assert (other.number, other.sequence) == (2, 4)
 
 
 def test_processes_that_begin_at_once_share_a_build_id_and_else_have_their_own(home):
     with ThreadPoolExecutor(8) as pool:
-        same = list(pool.map(lambda _: begin(home, build_id="one").number, range(8)))
-        own = list(pool.map(lambda _: begin(home).number, range(8)))
+        same = list(pool.map(lambda _: begin_build(home, build_id="one").number, range(8)))
+        own = list(pool.map(lambda _: begin_build(home).number, range(8)))
     assert len(set(same)) == 1
     assert len(set(own)) == 8
 
@@ -137,7 +137,7 @@ def test_a_write_that_fails_leaves_the_documents_before_as_they_were(home, monke
         raise OSError("No space left on device")
 
     monkeypatch.setattr("replay.builds.parquet.durably_rename", full)
-    with begin(home, build_id="run") as again, pytest.raises(NotWritten, match="No space"):
+    with begin_build(home, build_id="run") as again, pytest.raises(NotWritten, match="No space"):
         again.write(VIEWS["articles"])
     assert build.path("articles").read_bytes() == before
 
@@ -145,8 +145,8 @@ def test_a_write_that_fails_leaves_the_documents_before_as_they_were(home, monke
 def test_the_last_three_finished_builds_are_kept_once_the_others_are_quiet(home):
     for _ in range(5):
         age(write(home, "bylines").directory)
-    begin(home)
-    assert [path.name for path in folder.builds(home / "views")] == [
+    begin_build(home)
+    assert [path.name for path in folder.list_builds(home / "views")] == [
         "000003",
         "000004",
         "000005",
@@ -155,14 +155,14 @@ def test_the_last_three_finished_builds_are_kept_once_the_others_are_quiet(home)
 
 
 def test_what_a_killed_build_left_is_removed_when_nobody_can_be_at_it(home):
-    finished, killed, working = write(home, "bylines"), begin(home), begin(home)
+    finished, killed, working = write(home, "bylines"), begin_build(home), begin_build(home)
     leftover = finished.directory / ".articles.parquet-123"
     leftover.write_bytes(b"half")
     prepared = home / "views" / ".begin-123"
     prepared.mkdir()
     for path in (killed.directory, leftover, prepared):
         age(path)
-    begin(home)
+    begin_build(home)
     assert not killed.directory.exists()
     assert not leftover.exists()
     assert not prepared.exists()
@@ -254,7 +254,7 @@ def test_the_registry_of_views_gives_each_by_its_name():
 
 
 def test_a_view_declares_paths_that_its_documents_have(home):
-    with State(begin(home).log.at()) as state:
+    with State(begin_build(home).log.at()) as state:
         for view in VIEWS.values():
             table = view.documents(state, None)
             for path in [p for ps in view.text.values() for p in ps] + [*view.filters.values()]:
@@ -270,9 +270,9 @@ def test_a_view_declares_paths_that_its_documents_have(home):
 def test_documents_made_in_parts_are_those_made_at_once(newsroom, article, tmp_path):
     newsroom.tell(*(article(f"{number:03}", body=f"Text {number}") for number in range(25)))
     state, whole = newsroom.state(), tmp_path / "whole.parquet"
-    assert make.write(VIEWS["articles"], state, whole) == 25
+    assert make.write_documents(VIEWS["articles"], state, whole) == 25
     few = replace(VIEWS["articles"], documents_a_gigabyte=3)
     parts = tmp_path / "parts.parquet"
-    assert make.write(few, state, parts) == 25
+    assert make.write_documents(few, state, parts) == 25
     assert pq.read_table(parts).to_pylist() == pq.read_table(whole).to_pylist()
     assert list(digests(parts)) == list(digests(whole))

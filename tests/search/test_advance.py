@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.comparison import compared
+from search.comparison import compare_index
 from search.connection import Connection
 from search.elastic.cluster import Cluster
 from search.elastic.engine import ElasticsearchEngine
@@ -77,7 +77,7 @@ class Stepped:
         for view in BOTH:
             assert served[view].documents == len(self.held[view])
             whole = self.archive.write(view, list(self.held[view].values()), "whole")
-            assert not compared(whole, self.engine.digests(view, self.generation))
+            assert not compare_index(whole, self.engine.digests(view, self.generation))
             answer = self.engine.search(Query(view=view, size=1000))
             assert {hit.id for hit in answer.hits} == set(self.held[view])
             assert answer.sequence == sequence
@@ -147,7 +147,7 @@ def test_many_documents_are_a_step_like_few(newsroom: Stepped) -> None:
     served = newsroom.engine.serving()["articles"]
     assert (served.sequence, served.documents) == (40, len(newsroom.held["articles"]))
     whole = newsroom.archive.write("articles", list(newsroom.held["articles"].values()), "whole")
-    assert not compared(whole, newsroom.engine.digests("articles", 1))
+    assert not compare_index(whole, newsroom.engine.digests("articles", 1))
 
 
 def test_a_generation_that_is_not_there_takes_no_step(newsroom: Stepped) -> None:

@@ -184,7 +184,7 @@ def test_both_rank_the_judged_queries_equally_well(both: Both) -> None:
     queries = evaluation.read_queries(SAMPLE / "queries.tsv")
     judged = evaluation.read_judgements(SAMPLE / "qrels.txt")
     found = [
-        evaluation.measured(evaluation.run(engine, "articles", queries), judged).measures
+        evaluation.measure(evaluation.run_queries(engine, "articles", queries), judged).measures
         for engine in (both.embedded, both.elasticsearch)
     ]
     assert found[0]["nDCG@10"] == pytest.approx(found[1]["nDCG@10"], abs=0.02)

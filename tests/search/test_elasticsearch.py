@@ -15,7 +15,7 @@ import real_elasticsearch
 
 from archive.rebuild import Rebuild
 from search import promotion
-from search.comparison import compared
+from search.comparison import compare_index
 from search.connection import Connection
 from search.elastic.cluster import LINES, Cluster
 from search.elastic.engine import ElasticsearchEngine
@@ -72,7 +72,7 @@ class Newsroom:
     def differences(self, documents: list[dict[str, Any]], generation: int = 1) -> Any:
         rejected = self.engine.rejected("articles", generation)
         found = self.engine.digests("articles", generation)
-        return compared(self.documents(documents), found, rejected)
+        return compare_index(self.documents(documents), found, rejected)
 
 
 @pytest.fixture
@@ -207,13 +207,13 @@ def test_a_broken_document_is_found_among_a_hundred_thousand(
     engine.create("bylines", 1, 10)
     assert engine.load("bylines", 1, path) == 100_000
     engine.refresh("bylines", 1)
-    assert not compared(path, engine.digests("bylines", 1))
+    assert not compare_index(path, engine.digests("bylines", 1))
     name = f"{newsroom.prefix}-bylines-000001"
     # Its digest stays as it was: only who looks at the document itself sees it.
     changed = {"doc": {"name": "Ana Ruis"}}
     cluster.ask("POST", f"/{name}/_update/byline%2F054321", changed, refresh="true")
     cluster.ask("DELETE", f"/{name}/_doc/byline%2F000007", refresh="true")
-    found = compared(path, engine.digests("bylines", 1))
+    found = compare_index(path, engine.digests("bylines", 1))
     assert (found.different, found.missing, found.extra) == (
         ["byline/054321"],
         ["byline/000007"],

@@ -21,7 +21,7 @@ import pytest
 import real_elasticsearch
 from elasticsearch_server import Server
 
-from search.comparison import compared
+from search.comparison import compare_index
 from search.connection import connection
 from search.elastic.cluster import Cluster
 from search.elastic.engine import ElasticsearchEngine
@@ -64,7 +64,7 @@ def loaded_whole(engine: ElasticsearchEngine, stories: Path) -> None:
     about = engine.refresh("articles", 1)
     assert about.documents == 12_000
     assert engine.rejected("articles", 1) == set()
-    assert not compared(stories, engine.digests("articles", 1))
+    assert not compare_index(stories, engine.digests("articles", 1))
 
 
 def test_a_server_that_is_killed_in_the_middle_of_a_load_and_comes_back_has_everything(

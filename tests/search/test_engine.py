@@ -315,7 +315,7 @@ def test_a_generation_is_brought_to_a_later_sequence(
     assert archive.ids("ship") == ["article/0"]
     assert "article/1" not in archive.ids("whale")
     assert archive.ask().sequence == 25
-    from search.comparison import compared
+    from search.comparison import compare_index
 
     whole = write(archive.home / "after.parquet", after)
-    assert not compared(whole, archive.engine.digests("articles", 1))
+    assert not compare_index(whole, archive.engine.digests("articles", 1))
