@@ -161,9 +161,9 @@ class EventLog:
 
     def versions(self, streams: Iterable[str]) -> dict[str, int]:
         """The version that each stream is at; 0 for one that has no events."""
-        asked = list(streams)
-        found = self._lookup.find(streams=asked).versions
-        return {stream: found.get(stream, 0) for stream in asked}
+        names = list(streams)
+        found = self._lookup.find(streams=names).versions
+        return {stream: found.get(stream, 0) for stream in names}
 
     def known(self, event_ids: Iterable[str]) -> dict[str, int]:
         """The sequence of each of these event ids that the log has."""
@@ -274,8 +274,9 @@ class EventLog:
     def verify(self, after: int = 0, until: int | None = None) -> verification.Verified:
         """Recompute every digest; raises ``DamagedLog`` at the first sequence that does not fit.
 
-        With ``after`` and ``until`` only the parts that hold the events between; what is before is
-        believed. Raises ``InvalidPoint`` for events that the log does not have.
+        With ``after`` and ``until`` only the commits and sealed groups that hold the events
+        between; what is before is believed. Raises ``InvalidPoint`` for events that the log does
+        not have.
         """
         self._commits.refresh()
         return verification.verify(self._commits, after, until)

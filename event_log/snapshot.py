@@ -18,7 +18,7 @@ from event_log.files import as_events, commit, reading
 from event_log.files.commit import SchemaVersions
 from event_log.files.layout import Commits
 from event_log.files.log_digest import digest_at
-from event_log.files.selection import Part
+from event_log.files.selection import Selection
 from event_log.files.upcast_copies import UpcastCopies, upcast_digest
 
 Point = int | str | datetime | None
@@ -57,17 +57,17 @@ class Snapshot:
         return self.commits.again(lambda: self._files(categories))
 
     def _files(self, categories: Sequence[str] | None) -> list[str]:
-        part = Part((), 0, self.sequence, categories)
+        selection = Selection((), 0, self.sequence, categories)
         names: list[str] = []
         versions: dict[str, SchemaVersions] = {}
         upcasts = any(category.upcasters for category in self.registry.values())
         for segment in self.commits.segments(0, self.sequence):
             if segment.group is None:
-                about = self.commits.at(segment.last)  # raises where one is missing before it
-                names.append(commit.name_of(about.first))
-                versions[names[-1]] = about.schema_versions
+                metadata = self.commits.at(segment.last)  # raises where one is missing before it
+                names.append(commit.name_of(metadata.first))
+                versions[names[-1]] = metadata.schema_versions
                 continue
-            for file in filter(part.within, segment.group.files):
+            for file in filter(selection.within, segment.group.files):
                 names.append(file.name)
                 versions[file.name] = {file.category: (file.schema_version,)}
         paths = [self.commits.locate(name) for name in names]
@@ -94,13 +94,13 @@ class Snapshot:
         chosen = list(columns) if columns is not None else [*ENVELOPE.names]
         if columns is None:
             chosen += [name for name in self.registry if not categories or name in categories]
-        for asked, there in ((chosen, types.names), (categories or (), list(self.registry))):
-            for name in asked:
-                if name not in there:
-                    raise EventLogError(f"there is no {name!r}, but {', '.join(there)}")
+        for names, known in ((chosen, types.names), (categories or (), list(self.registry))):
+            for name in names:
+                if name not in known:
+                    raise EventLogError(f"there is no {name!r}, but {', '.join(known)}")
         extra = [] if "category" in chosen or not categories else ["category"]
-        part = Part([*chosen, *extra], after, self.sequence, categories)
-        found = reading.batches(self.commits, part, self.registry)
+        selection = Selection([*chosen, *extra], after, self.sequence, categories)
+        found = reading.batches(self.commits, selection, self.registry)
         for batch in reading.only(found, {"category": categories}):
             yield batch.select(chosen)
 
@@ -155,8 +155,8 @@ def _recorded_by(microseconds: int, commits: Commits) -> int:
         return whole
     group = commits.segments(whole, whole + 1)[0]
     found, moment = whole, pa.scalar(microseconds, INSTANT)
-    part = Part(["sequence", "recorded_at"], whole, group.last)
-    for batch in reading.batches(commits, part, Registry(())):
+    selection = Selection(["sequence", "recorded_at"], whole, group.last)
+    for batch in reading.batches(commits, selection, Registry(())):
         until = pc.less_equal(batch.column("recorded_at"), moment).true_count
         if until:
             found = batch.column("sequence")[until - 1].as_py()

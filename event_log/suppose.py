@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from event_log.appending import numbering
+from event_log.appending.commit_writer import numbered, placed
 from event_log.files import reading
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ def suppose_events(log: EventLog, events: Iterable[NewEvent]) -> pa.Table:
     batch = log.batch()
     for event in events:
         batch.add(event)
-    numbered = numbering.numbered(batch.table(), log.versions(batch.streams()), log.registry)
-    placed = numbering.placed(numbered, log.head, time.time_ns() // 1000)
-    whole = pa.Table.from_batches(placed)
+    versioned = numbered(batch.table(), log.versions(batch.streams()), log.registry)
+    batches = placed(versioned, log.head, time.time_ns() // 1000)
+    whole = pa.Table.from_batches(batches)
     types = reading.log_schema(log.registry)
     columns = [
         whole.column(field.name).cast(field.type)

@@ -50,27 +50,27 @@ class Witness:
 
     def to_json(self) -> str:
         """The witness as it stands in its file."""
-        said = {
+        content = {
             "format": FORMAT,
             "sequence": self.sequence,
             "digest": self.digest,
             "frontier": self.frontier.to_hex(),
             "seen_at": self.seen_at,
         }
-        return json.dumps(said, indent=2) + "\n"
+        return json.dumps(content, indent=2) + "\n"
 
 
 def read_witness(path: Path) -> Witness | None:
     """The witness in a file; None when there is no file. Raises ``InvalidWitness`` for others."""
     try:
-        said: Any = json.loads(path.read_bytes())
-        if said["format"] != FORMAT:
+        content: Any = json.loads(path.read_bytes())
+        if content["format"] != FORMAT:
             raise ValueError(f"its format is not {FORMAT}")
-        frontier = Frontier.from_hex(said["sequence"], said["frontier"])
-        if frontier.root.hex() != said["digest"]:
+        frontier = Frontier.from_hex(content["sequence"], content["frontier"])
+        if frontier.root.hex() != content["digest"]:
             raise ValueError("its digest is not that of its frontier")
-        datetime.fromisoformat(said["seen_at"])
-        return Witness(said["sequence"], said["digest"], frontier, said["seen_at"])
+        datetime.fromisoformat(content["seen_at"])
+        return Witness(content["sequence"], content["digest"], frontier, content["seen_at"])
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -14,8 +14,8 @@ from collections import deque
 
 import pyarrow as pa
 
-from event_log.appending import duplicates, numbering
-from event_log.appending.commit_writer import Writing
+from event_log.appending import duplicates
+from event_log.appending.commit_writer import CommitWriter, numbered
 from event_log.appending.pending import Pending
 from event_log.category import Registry
 from event_log.checking.batch import as_columns, together
@@ -29,7 +29,7 @@ from event_log.index.event_index import Found
 from event_log.index.lookup import Lookup
 from event_log.storage.store import StoreError
 
-GROUP_EVENTS = 10_000
+GROUP_COMMIT_EVENTS = 10_000
 """Events after which a group is full: whoever waits behind them leads the next one."""
 GATHERED_SECONDS = 0.001
 """How long a commit waits at most for as many appends as the one before it had."""
@@ -116,7 +116,7 @@ class Appender:
         events = len(group[0].batch)
         while self._line and not (group[0].alone or self._line[0].alone):
             events += len(self._line[0].batch)
-            if events > GROUP_EVENTS:
+            if events > GROUP_COMMIT_EVENTS:
                 break
             group.append(self._line.popleft())
         return group
@@ -196,7 +196,7 @@ class Appender:
         else:
             table = together([pending.table() for pending in admitted], self._registry)
         try:
-            return numbering.numbered(table, found.versions, self._registry)
+            return numbered(table, found.versions, self._registry)
         except InvalidEvent as error:
             place = error.position
             for pending in admitted:
@@ -213,21 +213,21 @@ class Appender:
         before = found.place[0]
         store, commits = self._commits.store, self._commits
         producers = dict([admitted[0].producer]) if admitted[0].producer else {}
-        writing = Writing(table, before, self._now(), frontier_at(commits, before), producers)
+        writer = CommitWriter(table, before, self._now(), frontier_at(commits, before), producers)
         name, anchor = commit.name_of(before + 1), commits.anchor(before)
-        if not store.put_if_absent(name, writing.write):
+        if not store.put_if_absent(name, writer.write):
             if commits.refresh() <= before:
                 raise StoreError(f"{store.where(name)} is no commit; move it out of the log")
             return False
-        if not commits.holds(anchor) and not self._in_time(writing.about):
+        if not commits.holds(anchor) and not self._in_time(writer.metadata):
             return False
-        commits.extend(writing.about)
-        writing.tell(admitted)
-        place = (writing.about.last, writing.about.digest.hex())
-        self._lookup.extend(place, writing.indexed, producers)
+        commits.extend(writer.metadata)
+        writer.tell(admitted)
+        place = (writer.metadata.last, writer.metadata.digest.hex())
+        self._lookup.extend(place, writer.indexed, producers)
         return True
 
-    def _in_time(self, about: CommitMetadata) -> bool:
+    def _in_time(self, metadata: CommitMetadata) -> bool:
         """Whether a commit that was just put is of the log; it is removed if it is not.
 
         Who slept longer than the grace period may get a name that others had before, whose commit
@@ -235,11 +235,11 @@ class Appender:
         """
         commits = self._commits
         commits.overtaken(commits.manifest)
-        if about.first > commits.manifest.through:
+        if metadata.first > commits.manifest.through:
             return True
-        if commits.last >= about.last and digest_at(commits, about.last) == about.digest:
+        if commits.last >= metadata.last and digest_at(commits, metadata.last) == metadata.digest:
             return True
-        commits.store.delete(commit.name_of(about.first))
+        commits.store.delete(commit.name_of(metadata.first))
         return False
 
     def _now(self) -> int:

@@ -27,7 +27,7 @@ from event_log.event import Receipt
 from event_log.files import commit, reading
 from event_log.files.layout import Commits
 from event_log.files.log_digest import digest_at
-from event_log.files.selection import Part
+from event_log.files.selection import Selection
 from event_log.index.event_index import Found
 
 PLACED = ("sequence", "version", "schema_version", "recorded_at")
@@ -65,7 +65,7 @@ def _check_same(
     place = 0
     for stored in _stored(given, sequences, commits, registry):
         batch = given.slice(place, len(stored)).combine_chunks().to_batches()[0]
-        same = pc.equal(_said(batch, stored, registry), _said(stored, stored, registry))
+        same = pc.equal(_forms(batch, stored, registry), _forms(stored, stored, registry))
         other = pc.index(same, False).as_py()
         if other >= 0:
             raise _other(pending, stored, other)
@@ -79,14 +79,14 @@ def _stored(
     columns, places = [*ENVELOPE.names, *registry], np.array(sequences, np.int64)
     streams = given.column("stream").unique().to_pylist()
     for likely in (streams, None) if len(streams) < FEW_STREAMS else (None,):
-        part = Part.of(columns, places, streams=likely)
-        stored = list(reading.batches(commits, part, registry))
+        selection = Selection.of(columns, places, streams=likely)
+        stored = list(reading.batches(commits, selection, registry))
         if sum(map(len, stored)) == len(given):
             break
     return stored
 
 
-def _said(events: pa.RecordBatch, placed: pa.RecordBatch, registry: Registry) -> pa.Array:
+def _forms(events: pa.RecordBatch, placed: pa.RecordBatch, registry: Registry) -> pa.Array:
     """The canonical forms of events, as if they stood in the places of others."""
     names = [*CHAINED, *(name for name in registry if name in events.schema.names)]
     arrays = [(placed if name in PLACED else events).column(name) for name in names]
@@ -113,8 +113,8 @@ def receipt(commits: Commits, known: Mapping[str, int]) -> Receipt:
 
 def receipt_at(commits: Commits, sequence: int) -> Receipt:
     """The receipt of the event at a sequence."""
-    part = Part(["version"], sequence - 1, sequence)
-    version = next(reading.batches(commits, part, Registry(()))).column("version")[0].as_py()
+    selection = Selection(["version"], sequence - 1, sequence)
+    version = next(reading.batches(commits, selection, Registry(()))).column("version")[0].as_py()
     commits.store.make_durable(commits.again(lambda: _holding(commits, sequence)))
     return Receipt(sequence, sequence, version, digest_at(commits, sequence).hex(), 0)
 

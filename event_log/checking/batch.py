@@ -7,6 +7,8 @@ memory of its text and not that of its Python objects. Events that come as colum
 from __future__ import annotations
 
 import bisect
+import os
+import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -17,7 +19,6 @@ import uuid_utils
 
 from event_log.category import INSTANT, Registry
 from event_log.checking import arrow, columns
-from event_log.checking.identifiers import uuid7s
 from event_log.checking.one_event import Validator
 from event_log.digests.canonical import CHAINED
 from event_log.digests.digest import canonical_forms
@@ -42,6 +43,9 @@ GIVEN = pa.schema(
 )
 """The envelope's columns that are known before the events have their place."""
 CATEGORY = GIVEN.get_field_index("category")
+HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), "S2")
+GROUPS = ((0, 0, 4), (9, 4, 6), (14, 6, 8), (19, 8, 10), (24, 10, 16))
+"""Of each group of digits: its place in the text, and the bytes it shows."""
 Line = tuple[tuple[Any, ...], Mapping[str, Any]]
 """One event: the values of ``GIVEN``, and its data."""
 
@@ -107,19 +111,19 @@ class Batch:
         category = self._validator.category(event)
         data = self._validator.data(event, category)
         event_id, occurred_at, rest = self._validator.envelope(event)
-        about = (event.stream, category.name, event.type, category.schema_version, occurred_at)
+        known = (event.stream, category.name, event.type, category.schema_version, occurred_at)
         if event_id is None:
             event_id = str(uuid_utils.uuid7())
         else:
             fields = tuple((name, _hashable(data[name])) for name in sorted(data))
-            said = hash((*map(_hashable, about), *rest, fields))
+            content = hash((*map(_hashable, known), *rest, fields))
             if event_id in self._ids:
-                if self._ids[event_id] != said:
+                if self._ids[event_id] != content:
                     raise _twice(event_id)
                 self._repeats.append(len(self))
                 return
-            self._ids[event_id] = said
-        self._lines.append(((event_id, *about, *rest), data))
+            self._ids[event_id] = content
+        self._lines.append(((event_id, *known, *rest), data))
         if len(self._lines) == CHUNK:
             self._seal_chunk()
 
@@ -144,8 +148,8 @@ class Batch:
             ids = table.column("event_id")
             self._given.append(ids.drop_null().combine_chunks())
         if ids.null_count:
-            made = pc.coalesce(ids, pa.chunked_array([uuid7s(len(ids))]))
-            table = table.set_column(0, "event_id", made)
+            complete = pc.coalesce(ids, pa.chunked_array([uuid7s(len(ids))]))
+            table = table.set_column(0, "event_id", complete)
         self._chunks += table.combine_chunks().to_batches()
         self._full += len(table)
 
@@ -157,7 +161,7 @@ class Batch:
         again = np.flatnonzero((firsts[place] != np.arange(len(codes))) & (codes >= 0))
         if not len(again):
             return table
-        same = pc.equal(_said(table.take(again)), _said(table.take(firsts[place[again]])))
+        same = pc.equal(_forms(table.take(again)), _forms(table.take(firsts[place[again]])))
         other = pc.index(same, False).as_py()
         if other >= 0:
             error = _twice(ids[again[other]].as_py())
@@ -210,7 +214,7 @@ def _widened(chunk: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _said(events: pa.Table) -> pa.Array:
+def _forms(events: pa.Table) -> pa.Array:
     """The canonical forms of events that have no place in the log yet."""
     names = [*CHAINED, *(field.name for field in events.schema if pa.types.is_struct(field.type))]
     absent = pa.nulls(len(events), pa.int64())
@@ -228,3 +232,31 @@ def _twice(event_id: str) -> InvalidEvent:
     return InvalidEvent(
         "event_id", f"{event_id!r} comes twice in this append, with different content"
     )
+
+
+def uuid7s(count: int) -> pa.Array:
+    """So many UUIDs of version 7 (RFC 9562), each greater than the one before it.
+
+    The millisecond is followed by a counter of 32 bits that begins at random (section 6.2,
+    method 1), and by 42 random bits.
+
+    >>> ids = uuid7s(3).to_pylist()
+    >>> ids == sorted(set(ids)), ids[0][14]
+    (True, '7')
+    """
+    random = np.frombuffer(os.urandom(16 * count), np.uint8).reshape(count, 16).copy()
+    start = int.from_bytes(os.urandom(4), "big") >> 1
+    counter = np.arange(start, start + count, dtype=np.uint64)
+    random[:, :6] = np.frombuffer((time.time_ns() // 1_000_000).to_bytes(6, "big"), np.uint8)
+    random[:, 6] = 0x70 | (counter >> 28)
+    random[:, 7] = counter >> 20 & 0xFF
+    random[:, 8] = 0x80 | (counter >> 14 & 0x3F)
+    random[:, 9] = counter >> 6 & 0xFF
+    random[:, 10] = (counter & 0x3F) << 2 | (random[:, 10] & 3)
+    text = np.full((count, 36), ord("-"), np.uint8)
+    for place, first, end in GROUPS:
+        digits = HEX[random[:, first:end]].view(np.uint8).reshape(count, -1)
+        text[:, place : place + digits.shape[1]] = digits
+    offsets = np.arange(0, 36 * (count + 1), 36, dtype=np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+    return pa.StringArray.from_buffers(count, buffers[1], buffers[2])

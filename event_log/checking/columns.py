@@ -1,6 +1,6 @@
 """Columns: events that come as Arrow tables, checked without a Python object an event.
 
-The rules are those of ``validation``, which checks single events: a bulk and its events one by one
+The rules are those of ``one_event``, which checks single events: a bulk and its events one by one
 are accepted or refused alike, with the same field, place and reason.
 """
 
@@ -14,8 +14,7 @@ import pyarrow.compute as pc
 
 from event_log.category import INSTANT, Category, Registry
 from event_log.checking import arrow
-from event_log.checking.arrow import NAMES, REQUIRED
-from event_log.checking.casting import cast
+from event_log.checking.arrow import NAMES, REQUIRED, cast
 from event_log.checking.one_event import FIRST_INSTANT, LAST_INSTANT, NAME_LIMIT, Validator, retired
 from event_log.errors import InvalidEvent
 from event_log.event import NewEvent
@@ -25,7 +24,7 @@ FIRST_DAY, LAST_DAY = (moment // 86_400_000_000 for moment in (FIRST_INSTANT, LA
 WORTH_A_THREAD = 16_384
 """Events from which on a second thread saves more than it costs."""
 CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
-"""As in ``validation``, in the notation of Arrow's regular expressions (RE2)."""
+"""As in ``one_event``, in the notation of Arrow's regular expressions (RE2)."""
 
 
 def in_halves(events: pa.Table, registry: Registry) -> list[pa.Table]:
@@ -47,7 +46,7 @@ def checked(events: pa.Table, registry: Registry) -> pa.Table:
 
     ``events`` has ``stream`` and ``type``, may have ``event_id``, ``occurred_at``, ``actor``,
     ``correlation_id`` and ``causation_id``, and for each category a struct column of its name with
-    its fields (``shape.check_columns``); ``event_id`` stays null where none was given. Raises
+    its fields (``arrow.check_columns``); ``event_id`` stays null where none was given. Raises
     ``InvalidEvent`` with the field, the reason and the event's place.
     """
     try:

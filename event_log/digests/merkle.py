@@ -19,7 +19,7 @@ from event_log.digests.digest import NO_DIGEST
 
 WIDTH = len(NO_DIGEST)
 BLOCK = 8_192 * WIDTH  # larger ones fall out of the cache between two levels: a fifth slower
-Span = tuple[int, int]
+Subtree = tuple[int, int]
 """Positions from the first up to, but without, the second."""
 
 
@@ -115,25 +115,25 @@ def root(digests: bytes | memoryview) -> bytes:
 class PathBuilder:
     """Makes a path of the digests of a log that go by in order, a few kilobytes at a time.
 
-    ``spans`` says the roots of what the path consists of. With the frontier of a commit ``before``
-    the spans' end (for the path to an event: of any commit before that event), the digests begin
+    The path consists of the roots of ``subtrees``. With ``before``, the frontier of a commit before
+    the subtrees' end (for the path to an event: of any commit before that event), the digests begin
     at ``before.size``, and what is behind it is not read.
 
-    >>> builder = PathBuilder(inclusion_spans(2, 3))
+    >>> builder = PathBuilder(inclusion_subtrees(2, 3))
     >>> builder.add(bytes(32) * 3)
     >>> builder.path() == (root(bytes(32) * 2),)
     True
     """
 
-    def __init__(self, spans: Sequence[Span], before: Frontier | None = None) -> None:
-        self._spans = tuple(spans)
-        self._waiting = sorted(spans, reverse=True)
-        self._roots: dict[Span, bytes] = {}
+    def __init__(self, subtrees: Sequence[Subtree], before: Frontier | None = None) -> None:
+        self._subtrees = tuple(subtrees)
+        self._waiting = sorted(subtrees, reverse=True)
+        self._roots: dict[Subtree, bytes] = {}
         before = before or Frontier.empty()
         self.position = before.size
         """Of the next digest to add."""
         self._open = Frontier.empty()
-        for start, end in sorted(spans):
+        for start, end in sorted(subtrees):
             if start >= before.size:
                 break
             self._waiting.pop()
@@ -149,13 +149,13 @@ class PathBuilder:
         view = memoryview(digests)
         end = self.position + len(view) // WIDTH
         while self._waiting and self._waiting[-1][0] < end:
-            span = self._waiting[-1]
-            first = max(span[0], self.position) - self.position
-            until = min(span[1], end) - self.position
+            subtree = self._waiting[-1]
+            first = max(subtree[0], self.position) - self.position
+            until = min(subtree[1], end) - self.position
             self._open = self._open.append(view[first * WIDTH : until * WIDTH])
-            if span[1] > end:
+            if subtree[1] > end:
                 break
-            self._roots[span] = self._open.root
+            self._roots[subtree] = self._open.root
             self._open = Frontier.empty()
             self._waiting.pop()
         self.position = end
@@ -164,17 +164,17 @@ class PathBuilder:
         """The path, in the RFC's order; raises ``ValueError`` while digests are missing."""
         if self._waiting:
             raise ValueError(f"the digests from position {self.position} on are missing")
-        return tuple(self._roots[span] for span in self._spans)
+        return tuple(self._roots[subtree] for subtree in self._subtrees)
 
 
-def inclusion_spans(index: int, size: int) -> list[Span]:
+def inclusion_subtrees(index: int, size: int) -> list[Subtree]:
     """Of what the path from an event to the root of ``size`` events consists (2.1.3.1)."""
     if not 0 <= index < size:
         raise ValueError(f"there is no position {index} among {size} events")
     return _beside(index, size)
 
 
-def consistency_spans(old: int, new: int) -> list[Span]:
+def consistency_subtrees(old: int, new: int) -> list[Subtree]:
     """Of what the proof consists that ``new`` events begin with ``old`` of them (2.1.4.1)."""
     if not 0 <= old <= new:
         raise ValueError(f"{new} events cannot begin with {old} of them")
@@ -184,21 +184,21 @@ def consistency_spans(old: int, new: int) -> list[Span]:
     return [*([(edge, old)] if edge else []), *_beside(old - 1, new, old)]
 
 
-def _beside(index: int, size: int, stop: int = 0) -> list[Span]:
-    """The spans beside the way from the root down to a position, the lowest first.
+def _beside(index: int, size: int, stop: int = 0) -> list[Subtree]:
+    """The subtrees beside the way from the root down to a position, the lowest first.
 
     The way ends at the position, or before that at the tree whose end is ``stop``.
     """
-    spans, start, end = [], 0, size
+    subtrees, start, end = [], 0, size
     while end - start > 1 and end != stop:
         middle = start + _largest(end - start - 1)
         if index < middle:
-            spans.append((middle, end))
+            subtrees.append((middle, end))
             end = middle
         else:
-            spans.append((start, middle))
+            subtrees.append((start, middle))
             start = middle
-    return spans[::-1]
+    return subtrees[::-1]
 
 
 def inclusion_path(index: int, size: int, blocks: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -206,7 +206,7 @@ def inclusion_path(index: int, size: int, blocks: Iterable[bytes]) -> tuple[byte
 
     ``blocks`` has the digests of all of them, some at a time.
     """
-    return _path(inclusion_spans(index, size), blocks)
+    return _path(inclusion_subtrees(index, size), blocks)
 
 
 def consistency_path(old: int, new: int, blocks: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -214,7 +214,7 @@ def consistency_path(old: int, new: int, blocks: Iterable[bytes]) -> tuple[bytes
 
     ``blocks`` has the digests of the ``new`` events, some at a time.
     """
-    return _path(consistency_spans(old, new), blocks)
+    return _path(consistency_subtrees(old, new), blocks)
 
 
 def verify_inclusion(
@@ -266,15 +266,15 @@ def verify_consistency(
     return not last and found_old == old_root and found_new == new_root
 
 
-def _path(spans: list[Span], blocks: Iterable[bytes]) -> tuple[bytes, ...]:
-    builder = PathBuilder(spans)
+def _path(subtrees: list[Subtree], blocks: Iterable[bytes]) -> tuple[bytes, ...]:
+    builder = PathBuilder(subtrees)
     for block in blocks:
         builder.add(block)
     return builder.path()
 
 
 def _within(frontier: Frontier, start: int, end: int) -> bytes:
-    """The root of a span that is one of the frontier's subtrees."""
+    """The root of a subtree that the frontier has."""
     place = 0
     for subtree in frontier.subtrees:
         size = _largest(frontier.size - place)
@@ -284,7 +284,7 @@ def _within(frontier: Frontier, start: int, end: int) -> bytes:
     raise ValueError(f"the events {start} to {end} are no subtree of {frontier.size} events")
 
 
-def _up_to_right(place: int, last: int) -> Span:
+def _up_to_right(place: int, last: int) -> Subtree:
     while place and not place & 1:
         place, last = place >> 1, last >> 1
     return place, last

@@ -27,7 +27,7 @@ from event_log.errors import DamagedLog, EventLogError
 FOLDER = "commits"
 SUFFIX = ".parquet"
 FORMAT = b"2"
-GROUP_EVENTS = 8_192
+ROW_GROUP_EVENTS = 8_192
 """Events in a row group: small enough to skip to one event, large enough to scan fast."""
 FEW_EVENTS = 256
 """Below this a dictionary and statistics for every column cost more than they save."""
@@ -105,7 +105,7 @@ class Writer:
         schema: pa.Schema,
         sample: pa.Table | None,
         *,
-        group_events: int = GROUP_EVENTS,
+        group_events: int = ROW_GROUP_EVENTS,
         compression: str = COMPRESSION,
         **options: Any,
     ) -> None:
@@ -182,25 +182,25 @@ def _repeats(values: pa.ChunkedArray) -> bool:
 def read_metadata(path: Path) -> CommitMetadata:
     """What the commit's footer says; raises ``DamagedLog`` when it cannot be the file's own."""
     with reader(path) as file:
-        about = file.metadata.metadata or {}
+        footer = file.metadata.metadata or {}
     first = first_of(path.name)
-    said = about.get(b"stet.format", FORMAT)
-    if said != FORMAT and checksum.holds(path):
-        found_format = said.decode(errors="replace")
-        raise EventLogError(f"{path} has the format {found_format}, {_other(said)}")
+    written_format = footer.get(b"stet.format", FORMAT)
+    if written_format != FORMAT and checksum.holds(path):
+        shown = written_format.decode(errors="replace")
+        raise EventLogError(f"{path} has the format {shown}, {_other(written_format)}")
     try:
-        found = _metadata(about) if said == FORMAT else None
+        metadata = _metadata(footer) if written_format == FORMAT else None
     except (KeyError, ValueError, TypeError, AttributeError):
-        found = None
-    if found is None or found.first != first or found.last < first:
+        metadata = None
+    if metadata is None or metadata.first != first or metadata.last < first:
         raise DamagedLog(
             f"{path} does not hold the events that begin there; restore it from a backup", first
         )
-    return found
+    return metadata
 
 
-def _other(said: bytes) -> str:
-    if said == b"1":
+def _other(written_format: bytes) -> str:
+    if written_format == b"1":
         return (
             "which versions of Stet wrote before the first release and this one does not read; "
             "import its source again into another --home"
@@ -208,20 +208,20 @@ def _other(said: bytes) -> str:
     return "which is newer than this version of Stet; install a newer one"
 
 
-def _metadata(about: Mapping[bytes, bytes]) -> CommitMetadata:
-    last = int(about[b"stet.last_sequence"])
-    frontier = Frontier.from_hex(last, about[b"stet.frontier"].decode())
-    if frontier.root.hex() != about[b"stet.digest"].decode():
+def _metadata(footer: Mapping[bytes, bytes]) -> CommitMetadata:
+    last = int(footer[b"stet.last_sequence"])
+    frontier = Frontier.from_hex(last, footer[b"stet.frontier"].decode())
+    if frontier.root.hex() != footer[b"stet.digest"].decode():
         raise ValueError("the frontier is not that of the digest")
-    versions = orjson.loads(about[b"stet.schema_versions"])
+    versions = orjson.loads(footer[b"stet.schema_versions"])
     return CommitMetadata(
-        int(about[b"stet.first_sequence"]),
+        int(footer[b"stet.first_sequence"]),
         last,
-        int(about[b"stet.recorded_at"]),
-        bytes.fromhex(about[b"stet.previous_digest"].decode()),
+        int(footer[b"stet.recorded_at"]),
+        bytes.fromhex(footer[b"stet.previous_digest"].decode()),
         frontier,
         {name: tuple(numbers) for name, numbers in versions.items()},
-        orjson.loads(about[b"stet.producers"]),
+        orjson.loads(footer[b"stet.producers"]),
     )
 
 
@@ -233,8 +233,8 @@ def reader(path: Path, *, checksums: bool = False, kept: bool = False) -> pq.Par
     try:
         footer = None
         if kept:
-            about = path.stat()
-            footer = _footer(path, about.st_ino, about.st_size, about.st_mtime_ns)
+            status = path.stat()
+            footer = _footer(path, status.st_ino, status.st_size, status.st_mtime_ns)
         return pq.ParquetFile(path, metadata=footer, page_checksum_verification=checksums)
     except FileNotFoundError:
         raise DamagedLog(f"{path} is missing; restore it from a backup", begins(path)) from None
@@ -252,8 +252,8 @@ def unreadable(path: Path, error: Exception) -> DamagedLog:
     """The error that what lies at a path is not what was written there."""
     if path.is_dir():
         return DamagedLog(f"{path} is a directory; move it away", begins(path))
-    said = f"{path} cannot be read ({error}); restore it from a backup"
-    return DamagedLog(said, begins(path))
+    reason = f"{path} cannot be read ({error}); restore it from a backup"
+    return DamagedLog(reason, begins(path))
 
 
 def begins(path: Path | str) -> int:

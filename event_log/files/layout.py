@@ -80,7 +80,7 @@ class Commits:
         while self.store.exists(following := manifest.name_of(self.manifest.through + 1)):
             self._adopt(self._load(following))
         while self.store.exists(commit.name_of(self._last + 1)):
-            self._add(self._about(self._last + 1))
+            self._add(self._metadata(self._last + 1))
         return before == (self.manifest.since, self._last) or self.holds(anchor)
 
     def anchor(self, sequence: int) -> Anchor | None:
@@ -99,11 +99,11 @@ class Commits:
         except FileNotFoundError:
             return False
 
-    def extend(self, about: CommitMetadata) -> None:
+    def extend(self, metadata: CommitMetadata) -> None:
         """Take in the commit that was just written, if it follows what was seen."""
         with self._lock:
-            if about.first == self._last + 1:
-                self._add(self._remember(about))
+            if metadata.first == self._last + 1:
+                self._add(self._remember(metadata))
                 self._seen = self._last
 
     def overtaken(self, seen: Manifest) -> bool:
@@ -133,7 +133,7 @@ class Commits:
         """When the last event seen was recorded, in microseconds since 1970; 0 for none."""
         with self._lock:
             if self._firsts:
-                return self._about(self._firsts[-1]).recorded_at
+                return self._metadata(self._firsts[-1]).recorded_at
             return self.manifest.recorded_to
 
     def __len__(self) -> int:
@@ -153,10 +153,10 @@ class Commits:
             place = bisect.bisect_right(self._firsts, sequence) - 1
             if place < 0:
                 raise self._missing(self.manifest.through + 1)
-            about = self._about(self._firsts[place])
-            if about.last < sequence:
-                raise self._missing(about.last + 1)
-            return about
+            metadata = self._metadata(self._firsts[place])
+            if metadata.last < sequence:
+                raise self._missing(metadata.last + 1)
+            return metadata
 
     def segments(self, after: int = 0, until: int | None = None) -> list[Segment]:
         """The parts that hold the events after a sequence and up to another, in order.
@@ -193,8 +193,8 @@ class Commits:
             sealed = self.manifest
             found = dict(sealed.producers) if after < sealed.through else {}
             for segment in self._open(max(after, sealed.through), until):
-                about = self._about(segment.first)
-                found |= {name: (at, about.last) for name, at in about.producers.items()}
+                metadata = self._metadata(segment.first)
+                found |= {name: (at, metadata.last) for name, at in metadata.producers.items()}
             return found
 
     def recorded_by(self, microseconds: int) -> int:
@@ -212,10 +212,10 @@ class Commits:
             )
             return self._firsts[later] - 1 if later < len(self._firsts) else self._last
 
-    def _add(self, about: CommitMetadata) -> None:
-        self._firsts.append(about.first)
-        self._last = about.last
-        self._drop_anchor(commit.name_of(about.first))
+    def _add(self, metadata: CommitMetadata) -> None:
+        self._firsts.append(metadata.first)
+        self._last = metadata.last
+        self._drop_anchor(commit.name_of(metadata.first))
 
     def _adopt(self, found: Manifest) -> None:
         """Believe a manifest: what it seals is not looked for among the open commits any more."""
@@ -248,7 +248,7 @@ class Commits:
         """Begin with what is in the folders."""
         firsts, found = self._listed(), self._newest()
         firsts = firsts[bisect.bisect_right(firsts, found.through) :]
-        last = self._about(firsts[-1]).last if firsts else found.through
+        last = self._metadata(firsts[-1]).last if firsts else found.through
         if last < self._seen:
             raise self._missing(last + 1)
         self.manifest, self._firsts, self._last = found, firsts, last
@@ -277,18 +277,18 @@ class Commits:
         except OSError as error:
             raise commit.unreadable(self.store.path(name), error) from None
 
-    def _about(self, first: int) -> CommitMetadata:
+    def _metadata(self, first: int) -> CommitMetadata:
         return self._remembered.get(first) or self._remember(
             commit.read_metadata(self.locate(commit.name_of(first)))
         )
 
-    def _remember(self, about: CommitMetadata) -> CommitMetadata:
+    def _remember(self, metadata: CommitMetadata) -> CommitMetadata:
         if len(self._remembered) >= REMEMBERED:
             self._remembered.clear()
-        self._remembered[about.first] = about
-        for name, versions in about.schema_versions.items():
+        self._remembered[metadata.first] = metadata
+        for name, versions in metadata.schema_versions.items():
             self.newest_schemas[name] = max(self.newest_schemas.get(name, 0), *versions)
-        return about
+        return metadata
 
     def missing(self, name: str) -> DamagedLog:
         """The error that a file is not there."""

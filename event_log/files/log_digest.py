@@ -14,7 +14,7 @@ from event_log.category import Registry
 from event_log.digests.merkle import WIDTH, Frontier
 from event_log.files import manifest, reading
 from event_log.files.layout import Commits
-from event_log.files.selection import Part
+from event_log.files.selection import Selection
 
 NO_CATEGORIES = Registry(())
 
@@ -31,11 +31,11 @@ def _frontier_at(commits: Commits, sequence: int) -> Frontier:
     if sequence == sealed.through:
         return sealed.frontier
     if sequence > sealed.through:
-        about = commits.at(sequence)
-        if about.last == sequence:
-            return about.frontier
-        return frontier_at(commits, about.first - 1).append(
-            digests(commits, about.first - 1, sequence)
+        metadata = commits.at(sequence)
+        if metadata.last == sequence:
+            return metadata.frontier
+        return frontier_at(commits, metadata.first - 1).append(
+            digests(commits, metadata.first - 1, sequence)
         )
     span = manifest.span_of(sequence)
     return sealed.frontier_at_span(span).append(digests(commits, span * manifest.SPAN, sequence))
@@ -53,8 +53,8 @@ def digests(commits: Commits, after: int, until: int) -> bytes:
 
 def blocks(commits: Commits, after: int, until: int) -> Iterator[memoryview]:
     """Like ``digests``, some at a time."""
-    part = Part(["digest"], after, until)
-    for batch in reading.batches(commits, part, NO_CATEGORIES):
+    selection = Selection(["digest"], after, until)
+    for batch in reading.batches(commits, selection, NO_CATEGORIES):
         yield flat(batch.column("digest"))
 
 

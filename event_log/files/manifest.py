@@ -96,7 +96,7 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """The manifest as it stands in its file."""
-        said = {
+        content = {
             "format": FORMAT,
             "since": self.since,
             "through": self.through,
@@ -107,26 +107,26 @@ class Manifest:
             "groups": [asdict(group) for group in self.groups],
             "producers": dict(self.producers),
         }
-        said[checksum.KEY] = checksum.EMPTY
-        text = orjson.dumps(said, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        content[checksum.KEY] = checksum.EMPTY
+        text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         return checksum.stamped(text)
 
     @classmethod
     def from_json(cls, text: bytes, name: str) -> Manifest:
         """The manifest of a file; raises ``DamagedLog`` for one that is not whole."""
         try:
-            said = orjson.loads(text)
-            if said["format"] > FORMAT:
+            content = orjson.loads(text)
+            if content["format"] > FORMAT:
                 raise EventLogError(
-                    f"{FOLDER}/{name} has the format {said['format']}, which is newer than this "
+                    f"{FOLDER}/{name} has the format {content['format']}, which is newer than this "
                     "version of Stet; install a newer one"
                 )
-            found = _read(said)
+            found = _read(content)
             if found.name != f"{FOLDER}/{name}":
                 raise ValueError("the manifest has another name")
             if checksum.stamped(text) != text:
                 raise ValueError("it is not as it was written")
-            if found.frontier.root.hex() != said["digest"]:
+            if found.frontier.root.hex() != content["digest"]:
                 raise ValueError("the frontier is not that of the digest")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DamagedLog(
@@ -136,18 +136,18 @@ class Manifest:
         return found
 
 
-def _read(said: Mapping[str, Any]) -> Manifest:
+def _read(content: Mapping[str, Any]) -> Manifest:
     return Manifest(
-        since=said["since"],
-        through=said["through"],
-        sealed_at=said["sealed_at"],
-        frontier=Frontier.from_hex(said["through"], said["frontier"]),
-        spans=tuple(bytes.fromhex(root) for root in said["spans"]),
+        since=content["since"],
+        through=content["through"],
+        sealed_at=content["sealed_at"],
+        frontier=Frontier.from_hex(content["through"], content["frontier"]),
+        spans=tuple(bytes.fromhex(root) for root in content["spans"]),
         groups=tuple(
             Group(**{**group, "files": tuple(SealedFile(**file) for file in group["files"])})
-            for group in said["groups"]
+            for group in content["groups"]
         ),
-        producers={name: (place[0], place[1]) for name, place in said["producers"].items()},
+        producers={name: (place[0], place[1]) for name, place in content["producers"].items()},
     )
 
 

@@ -21,7 +21,7 @@ from event_log.files import commit
 from event_log.files.as_events import events
 from event_log.files.layout import Commits, Segment
 from event_log.files.manifest import Group, span_of
-from event_log.files.selection import BATCH_EVENTS, Part
+from event_log.files.selection import BATCH_EVENTS, Selection
 from event_log.schemas.upcast import to_read, upcast
 
 T = TypeVar("T")
@@ -38,48 +38,49 @@ Shape = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Turns what a file holds into the columns that were asked for."""
 
 
-def batches(commits: Commits, part: Part, registry: Registry) -> Iterator[pa.RecordBatch]:
+def batches(commits: Commits, selection: Selection, registry: Registry) -> Iterator[pa.RecordBatch]:
     """The events of a part of the log, in order; a column that a file lacks is null.
 
     Only the columns asked for are read, and only of files that can hold what is asked for.
     """
-    wanted, types = part.columns or (), log_schema(registry)
+    wanted, types = selection.columns or (), log_schema(registry)
     newest = {name: n for name, n in commits.newest_schemas.items() if name in wanted}
     commits.schemas.check_readable(newest, registry)
-    part = replace(part, columns=to_read(wanted, registry))
+    selection = replace(selection, columns=to_read(wanted, registry))
 
     def shape(batch: pa.RecordBatch) -> pa.RecordBatch:
         return _shaped(upcast(batch, registry), wanted, types)
 
     while True:
-        seen, last = commits.manifest, part.after
+        seen, last = commits.manifest, selection.after
         try:
-            for end, batch in _in_segments(commits, part, shape):
+            for end, batch in _in_segments(commits, selection, shape):
                 yield batch
                 last = end
             return
         except DamagedLog:
             if not commits.overtaken(seen):
                 raise
-            part = part.behind(last)  # what was read is sealed and removed; go on where it is now
+            # What is left was sealed and removed meanwhile: go on in the files that have it now.
+            selection = selection.behind(last)
 
 
 def _in_segments(
-    commits: Commits, part: Part, shape: Shape
+    commits: Commits, selection: Selection, shape: Shape
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The events of a part in order, each batch with its last sequence."""
-    for segment in commits.segments(part.after, part.until):
-        if not part.wants(segment.first, segment.last):
+    for segment in commits.segments(selection.after, selection.until):
+        if not selection.wants(segment.first, segment.last):
             continue
         if segment.group is not None:
-            yield from _in_order(commits, segment.group, part, shape)
+            yield from _in_order(commits, segment.group, selection, shape)
             continue
-        for batch in in_commit(commits, segment, part):
+        for batch in in_commit(commits, segment, selection):
             if len(batch):
                 yield batch.column("sequence")[-1].as_py(), shape(batch)
 
 
-def in_commit(commits: Commits, segment: Segment, part: Part) -> Iterator[pa.RecordBatch]:
+def in_commit(commits: Commits, segment: Segment, selection: Selection) -> Iterator[pa.RecordBatch]:
     """The events of an open commit, in order, as they are written."""
     path = commits.locate(commit.name_of(segment.first))
     with commit.reader(path) as file:
@@ -87,29 +88,30 @@ def in_commit(commits: Commits, segment: Segment, part: Part) -> Iterator[pa.Rec
         if following != segment.last + 1:
             raise commits.missing(commit.name_of(following))
         names = file.schema_arrow.names
-        if part.categories is not None and not any(name in names for name in part.categories):
+        wanted = selection.categories
+        if wanted is not None and not any(name in names for name in wanted):
             return
-        yield from part.read(file, path, [group for group, _ in part.groups(file)])
+        yield from selection.read(file, path, [group for group, _ in selection.groups(file)])
 
 
 def in_group(
-    commits: Commits, group: Group, part: Part
+    commits: Commits, group: Group, selection: Selection
 ) -> Iterator[tuple[int, list[pa.RecordBatch]]]:
     """The events of a sealed group: by span, the batches of its files, as they are written."""
     with ExitStack() as opened:
         files = []
-        for sealed in filter(part.within, group.files):
+        for sealed in filter(selection.within, group.files):
             path = commits.locate(sealed.name)
             file = opened.enter_context(commit.reader(path, kept=True))
             spans: dict[int, list[int]] = {}
-            for number, first in part.groups(file):
+            for number, first in selection.groups(file):
                 spans.setdefault(span_of(first), []).append(number)
             files.append((path, file, spans))
         for span in sorted({span for _, _, spans in files for span in spans}):
             here = [
                 batch
                 for path, file, spans in files
-                for batch in part.read(file, path, spans.get(span, []))
+                for batch in selection.read(file, path, spans.get(span, []))
             ]
             yield span, [batch for batch in here if len(batch)]
 
@@ -117,7 +119,7 @@ def in_group(
 def whole(path: Path) -> Iterator[pa.RecordBatch]:
     """All events of one file, as they are written."""
     with commit.reader(path) as file:
-        everything = Part(None, 0, 2**63 - 1)
+        everything = Selection(None, 0, 2**63 - 1)
         yield from everything.read(file, path, list(range(file.num_row_groups)))
 
 
@@ -127,19 +129,19 @@ def written(commits: Commits, sequence: int) -> pa.RecordBatch:
 
 
 def _written(commits: Commits, sequence: int) -> pa.RecordBatch:
-    part = Part(None, sequence - 1, sequence)
+    selection = Selection(None, sequence - 1, sequence)
     segment = commits.segments(sequence - 1, sequence)[0]
     if segment.group is None:
-        found = list(in_commit(commits, segment, part))
+        found = list(in_commit(commits, segment, selection))
     else:
-        found = [b for _, batches in in_group(commits, segment.group, part) for b in batches]
+        found = [b for _, batches in in_group(commits, segment.group, selection) for b in batches]
     return next(batch for batch in found if len(batch))
 
 
 def _in_order(
-    commits: Commits, group: Group, part: Part, shape: Shape
+    commits: Commits, group: Group, selection: Selection, shape: Shape
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
-    for found in _ahead(batches for _, batches in in_group(commits, group, part)):
+    for found in _ahead(batches for _, batches in in_group(commits, group, selection)):
         if not found:
             continue
         sequences = pa.chunked_array([batch.column("sequence") for batch in found])
@@ -184,13 +186,15 @@ def of_stream(
     wanted = np.array(sequences, np.int64)
     ends = [segment.last for segment in commits.segments(min(sequences, default=1) - 1)]
     pieces = np.split(wanted, np.searchsorted(wanted, ends, "right"))
-    parts = [Part.of(columns, piece, [category], [stream]) for piece in pieces if len(piece)]
+    selections = [
+        Selection.of(columns, piece, [category], [stream]) for piece in pieces if len(piece)
+    ]
 
-    def read(part: Part) -> list[pa.RecordBatch]:
-        return list(batches(commits, part, registry))
+    def read(selection: Selection) -> list[pa.RecordBatch]:
+        return list(batches(commits, selection, registry))
 
     with ThreadPoolExecutor(THREADS) as pool:
-        for found in pool.map(read, parts):
+        for found in pool.map(read, selections):
             for batch in found:
                 yield from (event for event in events(batch) if event.stream == stream)
 

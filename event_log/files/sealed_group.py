@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 
 from event_log.category import ENVELOPE
 from event_log.digests import checksum
+from event_log.digests.check import check_events
 from event_log.errors import DamagedLog
 from event_log.files import commit, reading
 from event_log.files.layout import Commits
 from event_log.files.log_digest import NO_CATEGORIES, flat, frontier_at
 from event_log.files.manifest import FOLDER, FORMAT, Group, SealedFile
-from event_log.files.selection import Part
-from event_log.proving.verify import check_events
+from event_log.files.selection import Selection
 
 ROW_GROUP_EVENTS = 4_096
 """Events in a row group: what is read at least to find one stream."""
@@ -117,27 +117,27 @@ class Rewriting:
 
         Raises ``DamagedLog`` for an event that is not what was appended.
         """
-        parts: dict[Key, list[pa.Table]] = {}
+        by_file: dict[Key, list[pa.Table]] = {}
         digests = []
         for batch in self._batches(until):
             check_events(batch)
             digests.append(pa.Table.from_batches([batch.select(["sequence", "digest"])]))
             for key, events in _split(batch):
-                parts.setdefault(key, []).append(events)
-        for key, tables in parts.items():
+                by_file.setdefault(key, []).append(events)
+        for key, tables in by_file.items():
             table = pa.concat_tables(tables).sort_by(ORDER)
             file = self._files.get(key) or self._begin(key, table)
             file.write(table)
         self._extend(pa.concat_tables(digests), until)
 
     def _batches(self, until: int) -> list[pa.RecordBatch]:
-        part = Part(None, self._through, until)
+        selection = Selection(None, self._through, until)
         found: list[pa.RecordBatch] = []
         for segment in self._commits.segments(self._through, until):
             if segment.group is None:
-                found += reading.in_commit(self._commits, segment, part)
+                found += reading.in_commit(self._commits, segment, selection)
             else:
-                for _, batches in reading.in_group(self._commits, segment.group, part):
+                for _, batches in reading.in_group(self._commits, segment.group, selection):
                     found += batches
         return found
 
@@ -188,8 +188,8 @@ class Rewriting:
         return SealedFile(name, category, version, file.first, file.last, file.events, size)
 
     def _recorded_at(self, sequence: int) -> int:
-        part = Part(["recorded_at"], sequence - 1, sequence)
-        batch = next(reading.batches(self._commits, part, NO_CATEGORIES))
+        selection = Selection(["recorded_at"], sequence - 1, sequence)
+        batch = next(reading.batches(self._commits, selection, NO_CATEGORIES))
         return int(batch.column("recorded_at").cast(pa.int64())[0].as_py())
 
 

@@ -26,7 +26,7 @@ from event_log.storage.store import Store, StoreError, hint
 
 SEAL_GRACE_SECONDS = 3600.0
 """How long commits stay that were sealed."""
-GROUP_EVENTS = 1_000_000
+SEALED_GROUP_EVENTS = 1_000_000
 FILE_BYTES = 128 * 1024 * 1024
 """A group is full at so many events, or with one of its files of so many bytes."""
 TIER = 4
@@ -133,7 +133,8 @@ def _kept(groups: tuple[Group, ...], events: int) -> tuple[Group, ...]:
 
 
 def _full(group: Group) -> bool:
-    return group.events >= GROUP_EVENTS // 2 or any(f.bytes >= FILE_BYTES // 2 for f in group.files)
+    large = any(file.bytes >= FILE_BYTES // 2 for file in group.files)
+    return large or group.events >= SEALED_GROUP_EVENTS // 2
 
 
 def _rewritten(
@@ -147,7 +148,7 @@ def _rewritten(
     spans: list[bytes] = []
     while after < until:
         with Rewriting(commits, after) as rewriting:
-            while after < until and not rewriting.full(GROUP_EVENTS, FILE_BYTES):
+            while after < until and not rewriting.full(SEALED_GROUP_EVENTS, FILE_BYTES):
                 end = min(until, (span_of(after + 1) + 1) * manifest.SPAN)
                 rewriting.take(end)
                 if end % manifest.SPAN == 0:

@@ -19,7 +19,7 @@ BATCH_EVENTS = 16_384
 
 
 @dataclass(frozen=True)
-class Part:
+class Selection:
     """What of the log is asked for: columns, ``after < sequence <= until``, and perhaps less.
 
     ``categories`` and ``streams`` say what is enough to read, ``among`` (sorted) the only
@@ -41,7 +41,7 @@ class Part:
         sequences: np.ndarray,
         categories: Sequence[str] | None = None,
         streams: Sequence[str] | None = None,
-    ) -> Part:
+    ) -> Selection:
         """Just the events of these sequences; their categories and streams if they are known."""
         among = np.sort(sequences)
         first, last = (int(among[0]), int(among[-1])) if len(among) else (1, 0)
@@ -54,7 +54,7 @@ class Part:
             return place < len(self.among) and bool(self.among[place] <= last)
         return first <= self.until and last > self.after
 
-    def behind(self, sequence: int) -> Part:
+    def behind(self, sequence: int) -> Selection:
         """What is left of it after a sequence."""
         among = None if self.among is None else self.among[self.among > sequence]
         return replace(self, after=max(self.after, sequence), among=among)

@@ -21,6 +21,7 @@ from event_log.category import Registry
 from event_log.errors import DamagedLog, EventLogError
 from event_log.files import commit
 from event_log.schemas.upcast import needs_upcast, upcast
+from event_log.storage.disk import fsync
 
 BATCH_EVENTS = 16_384
 UNUSED_SECONDS = 2 * 86_400.0
@@ -89,10 +90,10 @@ class UpcastCopies:
             self._swept = True
             self._sweep()
         try:
-            about = source.stat()
+            status = source.stat()
         except FileNotFoundError:
             raise DamagedLog(f"{source} is missing; restore it from a backup") from None
-        identity = f"{about.st_size:x}-{about.st_mtime_ns:x}"  # a restored log has other files
+        identity = f"{status.st_size:x}-{status.st_mtime_ns:x}"  # a restored log has other files
         target = self._folder / f"{source.stem}-{identity}{source.suffix}"
         try:
             os.utime(target)
@@ -106,8 +107,7 @@ class UpcastCopies:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             upcast_file(source, staged, self._registry)
-            with staged.open("rb") as file:
-                os.fsync(file.fileno())  # else its name may outlive a power failure, and it not
+            fsync(staged)  # otherwise its name may survive a power failure, and its content not
             staged.replace(target)
         except OSError as error:
             raise EventLogError(

@@ -7,13 +7,13 @@ restored to less and has grown differently since, is not believed.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from event_log.errors import EventLogError
-from event_log.storage.store import HINTS, StoreError
+from event_log.storage.disk import durable_rename, fsync
+from event_log.storage.store import StoreError, hint
 
 SUFFIX = ".json"
 
@@ -64,40 +64,26 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     """
     unfinished = path.with_suffix(f"{SUFFIX}.new")
     try:
-        with unfinished.open("w") as file:
-            file.write(json.dumps(asdict(checkpoint), indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        sync_folder(path.parent)
+        unfinished.write_text(json.dumps(asdict(checkpoint), indent=2) + "\n")
+        durable_rename(unfinished, path)
     except OSError as error:
         raise refused(f"cannot write the checkpoint {path}", error) from error
 
 
 def make_folder(folder: Path) -> None:
     """Make the folder for checkpoints; it survives power loss when this returns."""
-    above = [path for path in (folder, *folder.parents) if not path.exists()]
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for made in above:
-            sync_folder(made.parent)
+        for path in new:
+            fsync(path.parent)
     except OSError as error:
         raise refused(f"cannot make the folder {folder}", error) from error
 
 
-def sync_folder(folder: Path) -> None:
-    """Let the names in a folder survive power loss."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def refused(what: str, error: OSError) -> StoreError:
     """The error that says what the file system refused, and that nothing is lost by it."""
-    reason = HINTS.get(error.errno or 0, error.strerror or str(error))
-    return StoreError(f"{what}: {reason}. Events handled since the last one will come again.")
+    return StoreError(f"{what}: {hint(error)}. Events handled since the last one will come again.")
 
 
 def _unreadable(path: Path, reason: str) -> InvalidCheckpoint:

@@ -18,6 +18,7 @@ from event_log.following import checkpoint
 from event_log.following.progress import InvalidSubscription, Log, Progress
 from event_log.following.watch import Watch
 from event_log.locks import Holder, Lock, LockHeld
+from event_log.storage.disk import fsync
 
 LOCK = ".lock"
 """How the name of a subscription's lock file ends."""
@@ -208,7 +209,7 @@ class Subscription:
         """Let what is given survive power loss: its writer may not have come to that yet."""
         if self._watch.folder is not None:
             try:
-                checkpoint.sync_folder(self._watch.folder)
+                fsync(self._watch.folder)
             except OSError as error:
                 raise checkpoint.refused(f"cannot sync {self._watch.folder}", error) from error
 

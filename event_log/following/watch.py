@@ -60,18 +60,18 @@ class Watch:
         self.poll = poll
         self.stopped = False
         self._woken: SimpleQueue[None] = SimpleQueue()  # put() may interrupt get(), as signals do
-        self._told: _Told | None = None
+        self._notices: _Notices | None = None
         self._pause = FIRST_PAUSE
 
     def __enter__(self) -> Watch:
         if self.folder is not None:
-            self._told = _listen(self.folder, self._woken)
+            self._notices = _listen(self.folder, self._woken)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._told is not None:
-            _leave(self._told, self._woken)
-            self._told = None
+        if self._notices is not None:
+            _leave(self._notices, self._woken)
+            self._notices = None
 
     def wait(self, timeout: float | None = None) -> None:
         """Return when something happened, at the latest after ``timeout`` or ``poll`` seconds.
@@ -81,7 +81,7 @@ class Watch:
         """
         if self.stopped:
             return
-        untold = self.folder is not None and not (self._told and self._told.alive)
+        untold = self.folder is not None and not (self._notices and self._notices.alive)
         pause = min(self._pause, self.poll, LONGEST_UNTOLD if untold else self.poll)
         self._pause = 2 * pause
         try:
@@ -139,7 +139,7 @@ def wait_for(head: Callable[[], int], sequence: int, timeout: float | None, watc
             watch.wait(left)
 
 
-class _Told:
+class _Notices:
     """One thread that waits for what the kernel tells of a folder, and wakes all that listen."""
 
     def __init__(self, folder: Path) -> None:
@@ -161,12 +161,12 @@ class _Told:
 
     def _run(self) -> None:
         try:
-            while (told := self._next()) != "stop":
+            while (change := self._next()) != "stop":
                 moved = _place(self.folder) != self._place
                 if moved:
                     self._watcher.close()
                     self._place, self._watcher = _armed(self.folder)
-                if moved or told != "timeout":
+                if moved or change != "timeout":
                     self._wake()
         except (OSError, RuntimeError):
             return  # its listeners see that it is not alive, and look by themselves
@@ -210,30 +210,30 @@ def _place(folder: Path) -> Place:
 
 
 _lock = threading.Lock()
-_folders: dict[Path, _Told] = {}
+_folders: dict[Path, _Notices] = {}
 
 
-def _listen(folder: Path, woken: SimpleQueue[None]) -> _Told | None:
+def _listen(folder: Path, woken: SimpleQueue[None]) -> _Notices | None:
     """Let a folder's changes wake a waiter; None when the kernel refuses to tell them."""
     with _lock:
-        told = _folders.get(folder)
-        if told is None or not told.alive:
+        notices = _folders.get(folder)
+        if notices is None or not notices.alive:
             try:
-                told = _folders[folder] = _Told(folder)
+                notices = _folders[folder] = _Notices(folder)
             except (OSError, RuntimeError):  # no watch left, no permission, no such call
                 return None
-        told.listeners.add(woken)
-        return told
+        notices.listeners.add(woken)
+        return notices
 
 
-def _leave(told: _Told, woken: SimpleQueue[None]) -> None:
+def _leave(notices: _Notices, woken: SimpleQueue[None]) -> None:
     with _lock:
-        told.listeners.discard(woken)
-        if told.listeners:
+        notices.listeners.discard(woken)
+        if notices.listeners:
             return
-        if _folders.get(told.folder) is told:
-            del _folders[told.folder]
-    told.end()
+        if _folders.get(notices.folder) is notices:
+            del _folders[notices.folder]
+    notices.end()
 
 
 def _forked() -> None:
@@ -245,8 +245,8 @@ def _forked() -> None:
 
 def _exiting() -> None:
     """A thread in the library must not come back from it while the interpreter is taken down."""
-    for told in list(_folders.values()):
-        told.end()
+    for notices in list(_folders.values()):
+        notices.end()
 
 
 atexit.register(_exiting)

@@ -48,7 +48,7 @@ Listed = tuple[int, int, str]
 """Of one run: its first and last sequence and the name of its file."""
 
 
-class DamagedIndex(EventLogError):
+class DamagedEventIndex(EventLogError):
     """What the index consists of is not what was written: it has to be made anew."""
 
 
@@ -142,10 +142,10 @@ def move(connection: sqlite3.Connection, place: Place, producers: Producers | No
     connection.execute("DELETE FROM place")
     connection.execute("INSERT INTO place VALUES (?, ?)", place)
     if producers:
-        connection.executemany(PRODUCED, [(name, *said) for name, said in producers.items()])
+        connection.executemany(PRODUCED, [(name, *reached) for name, reached in producers.items()])
 
 
-def said(connection: sqlite3.Connection, producer: str) -> tuple[int, int] | None:
+def reached_by(connection: sqlite3.Connection, producer: str) -> tuple[int, int] | None:
     """The highest position of a producer, and the last sequence of the commit with it."""
     query = "SELECT position, sequence FROM producers WHERE name = ?"
     found: tuple[int, int] | None = connection.execute(query, (producer,)).fetchone()
@@ -153,12 +153,12 @@ def said(connection: sqlite3.Connection, producer: str) -> tuple[int, int] | Non
 
 
 def listed(connection: sqlite3.Connection) -> list[Listed]:
-    """The runs, oldest first; raises ``DamagedIndex`` where one is missing from the list."""
+    """The runs, oldest first; raises ``DamagedEventIndex`` where one is missing from the list."""
     listed = connection.execute("SELECT first, last, name FROM runs ORDER BY first").fetchall()
     expected = 1
     for first, last, name in listed:
         if first != expected:
-            raise DamagedIndex(f"the run before {name} is missing")
+            raise DamagedEventIndex(f"the run before {name} is missing")
         expected = last + 1
     return listed
 

@@ -29,7 +29,7 @@ import pyarrow as pa
 
 from event_log.errors import DamagedLog
 from event_log.index import database, run_set, tail
-from event_log.index.database import DamagedIndex, Database, Listed, Place, Producers
+from event_log.index.database import DamagedEventIndex, Database, Listed, Place, Producers
 from event_log.index.hashing import Hashing, Places
 from event_log.index.run_file import Run
 from event_log.index.run_set import Columns, RunFiles
@@ -52,15 +52,8 @@ class Found:
     producer: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the index finds; ``known`` lacks the ``candidates``, which the log must confirm.
-
-    Those are places among the ids that were asked for, and for each a sequence it may have.
-    """
-
-    found: Found
-    candidates: tuple[Places, Places]
+Candidates = tuple[Places, Places]
+"""Places among the ids that were looked up, and for each a sequence that the log must confirm."""
 
 
 class EventIndex:
@@ -142,7 +135,7 @@ class EventIndex:
                 tail.copy(connection, columns)
                 columns.check(after)
             except DamagedLog as error:
-                raise DamagedIndex(f"in {self._path}, {error}") from None
+                raise DamagedEventIndex(f"in {self._path}, {error}") from None
         for batch in batches:
             columns.add_ids(batch.column("sequence"), batch.column("event_id"))
             columns.add_streams(*(batch.column(name) for name in ("sequence", "stream", "version")))
@@ -190,8 +183,8 @@ class EventIndex:
         """The key, the list, and what of it is to be merged."""
         with self._database.transaction("DEFERRED") as connection:
             listed, hashing = database.listed(connection), self._hashing_of(connection)
-        part = run_set.due([last - first + 1 for first, last, _ in listed])
-        return hashing, listed, listed[part] if part else []
+        due = run_set.due([last - first + 1 for first, last, _ in listed])
+        return hashing, listed, listed[due] if due else []
 
     def _merged_once(self) -> bool:
         hashing, all_listed, replaced = self._due()
@@ -201,8 +194,8 @@ class EventIndex:
             opened = self._files.open(hashing.mark, all_listed)
         except FileNotFoundError:
             return False  # made anew by another process, or damaged: whoever searches will see
-        parts = [run for run, listed in zip(opened, all_listed, strict=True) if listed in replaced]
-        written = self._files.write(hashing.mark, replaced[0][0], run_set.merged(parts))
+        runs = [run for run, listed in zip(opened, all_listed, strict=True) if listed in replaced]
+        written = self._files.write(hashing.mark, replaced[0][0], run_set.merged(runs))
 
         def listed(connection: sqlite3.Connection) -> bool:
             if not set(replaced) <= set(database.listed(connection)):
@@ -224,8 +217,11 @@ class EventIndex:
         streams: pa.Array,
         sequences_of: str | None = None,
         producer: str | None = None,
-    ) -> Answer:
-        """The sequences of ids, the last versions of streams, the sequences of one stream."""
+    ) -> tuple[Found, Candidates]:
+        """Return what the index has of ids, of streams, of one stream's events and of a producer.
+
+        Of the ids, ``Found.known`` has those in the tail; those in runs are candidates.
+        """
         opened = None
         while opened is None:
             with self._database.transaction("DEFERRED") as connection:
@@ -234,13 +230,13 @@ class EventIndex:
                 known = tail.known(connection, event_ids)
                 versions = tail.versions(connection, streams)
                 sequences = tail.sequences(connection, sequences_of) if sequences_of else []
-                said = database.said(connection, producer) if producer else None
+                reached = database.reached_by(connection, producer) if producer else None
             opened = self._opened(hashing, listed)
         versions = run_set.versions(opened, hashing, streams) | versions
         if sequences_of:
             sequences = run_set.sequences(opened, hashing, sequences_of) + sequences
-        found = Found(place, known, versions, sequences, said)
-        return Answer(found, run_set.candidates(opened, hashing, event_ids))
+        found = Found(place, known, versions, sequences, reached)
+        return found, run_set.candidates(opened, hashing, event_ids)
 
     def _opened(self, hashing: Hashing, listed: Sequence[Listed]) -> list[Run] | None:
         """The runs of a list; None when it has changed since it was read."""
@@ -251,13 +247,13 @@ class EventIndex:
             return self._files.open(hashing.mark, listed)
         except FileNotFoundError as error:
             if database.listed(self._database.connection()) == listed:
-                raise DamagedIndex(f"{error.filename} is missing") from None
+                raise DamagedEventIndex(f"{error.filename} is missing") from None
             return None
 
     def _hashing_of(self, connection: sqlite3.Connection) -> Hashing:
         (key,) = connection.execute("SELECT key FROM key").fetchone() or (None,)
         if not isinstance(key, bytes):
-            raise DamagedIndex(f"{self._path} has no key")
+            raise DamagedEventIndex(f"{self._path} has no key")
         if self._hashing is None or self._hashing[0] != key:
             self._hashing = (key, Hashing(key))
         return self._hashing[1]

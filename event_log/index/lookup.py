@@ -21,8 +21,8 @@ from event_log.errors import DamagedLog
 from event_log.files import reading
 from event_log.files.layout import Commits
 from event_log.files.log_digest import NO_CATEGORIES, digest_at
-from event_log.files.selection import Part
-from event_log.index.database import DamagedIndex, Place
+from event_log.files.selection import Selection
+from event_log.index.database import DamagedEventIndex, Place
 from event_log.index.event_index import EventIndex, Found
 from event_log.index.hashing import LONGEST, Places
 
@@ -39,7 +39,7 @@ UNUSABLE = {
     sqlite3.SQLITE_READONLY,
 }
 """SQLite's errors that making the index anew does not mend."""
-FAILURES = (OSError, sqlite3.Error, DamagedIndex)
+FAILURES = (OSError, sqlite3.Error, DamagedEventIndex)
 """What an index raises that is damaged or cannot be used."""
 logger = logging.getLogger("event_log")
 
@@ -68,14 +68,14 @@ class Lookup:
 
         Ids and streams may be Arrow strings; a hundred thousand of them are looked up at once.
         """
-        ids, names = _asked(event_ids), _asked(streams)
-        one = sequences_of if sequences_of and possible([sequences_of]) else None
-        said = producer if producer and possible([producer]) else None
+        ids, names = _column(event_ids), _column(streams)
+        stream = sequences_of if sequences_of and possible([sequences_of]) else None
+        producer_name = producer if producer and possible([producer]) else None
         mended = False
         while True:
             try:
                 self._catch_up()
-                answer = self._index.find(ids, names, one, said)
+                found, candidates = self._index.find(ids, names, stream, producer_name)
             except FAILURES as error:
                 if not mended and self._mended(error):
                     mended = True
@@ -86,10 +86,10 @@ class Lookup:
                         "restore it from a backup"
                     ) from None
                 self._warn(error)
-                return self._found_by_reading(ids, names, one, said)
-            if answer.found.place[0] == self._commits.last:
-                self._confirm(answer.found.known, ids, *answer.candidates)
-                return answer.found
+                return self._found_by_reading(ids, names, stream, producer_name)
+            if found.place[0] == self._commits.last:
+                self._confirm(found.known, ids, *candidates)
+                return found
 
     def extend(
         self,
@@ -103,9 +103,9 @@ class Lookup:
         ``producers`` are the positions that the commit was written with.
         """
         after = batches[0].column("sequence")[0].as_py() - 1
-        said = {name: (position, place[0]) for name, position in (producers or {}).items()}
+        reached = {name: (position, place[0]) for name, position in (producers or {}).items()}
         try:
-            self._index.extend(after, place, batches, said)
+            self._index.extend(after, place, batches, reached)
         except FAILURES as error:
             self._mended(error)
 
@@ -121,8 +121,8 @@ class Lookup:
             if until - after >= BACKLOG_EVENTS or until == head:
                 through = (until, digest_at(self._commits, until).hex())
                 batches = list(self._events(after, until))
-                said = self._commits.again(partial(self._commits.producers, after, until))
-                self._index.extend(after, through, batches, said)
+                reached = self._commits.again(partial(self._commits.producers, after, until))
+                self._index.extend(after, through, batches, reached)
                 after = until
 
     def _continues(self, place: Place, head: int) -> bool:
@@ -155,8 +155,8 @@ class Lookup:
             return
         order = np.argsort(sequences)
         places, sequences = places[order], sequences[order]
-        part = Part.of(("sequence", "event_id"), np.unique(sequences))
-        for batch in reading.batches(self._commits, part, NO_CATEGORIES):
+        selection = Selection.of(("sequence", "event_id"), np.unique(sequences))
+        for batch in reading.batches(self._commits, selection, NO_CATEGORIES):
             if not len(batch):
                 continue
             found = batch.column("sequence").to_numpy()
@@ -166,11 +166,12 @@ class Lookup:
             start, stop = np.searchsorted(sequences, (found[0], found[-1] + 1))
             near = np.searchsorted(found, sequences[start:stop])
             here = found[near] == sequences[start:stop]
-            asked = event_ids.take(pa.array(places[start:stop][here]))
-            there = batch.column("event_id").take(pa.array(of_event[near[here]]))
-            same = pc.equal(asked, there.cast(asked.type))
+            candidates = event_ids.take(pa.array(places[start:stop][here]))
+            stored = batch.column("event_id").take(pa.array(of_event[near[here]]))
+            same = pc.equal(candidates, stored.cast(candidates.type))
             numbers = sequences[start:stop][here][same.to_numpy(zero_copy_only=False)].tolist()
-            for event_id, sequence in zip(asked.filter(same).to_pylist(), numbers, strict=True):
+            confirmed = candidates.filter(same).to_pylist()
+            for event_id, sequence in zip(confirmed, numbers, strict=True):
                 known[event_id] = min(known.get(event_id, sequence), sequence)
 
     def _found_by_reading(
@@ -193,19 +194,19 @@ class Lookup:
             own += [(entry[3], entry[0]) for entry in _only(batch, "stream", one)]
         sequences = [sequence for _, sequence in sorted(own)]
         place = (head, digest_at(self._commits, head).hex())
-        return Found(place, known, versions, sequences, self._said(head, producer))
+        return Found(place, known, versions, sequences, self._reached(head, producer))
 
-    def _said(self, head: int, producer: str | None) -> tuple[int, int] | None:
+    def _reached(self, head: int, producer: str | None) -> tuple[int, int] | None:
         if producer is None:
             return None
         return self._commits.again(lambda: self._commits.producers(0, head)).get(producer)
 
     def _events(self, after: int, until: int) -> Iterator[pa.RecordBatch]:
         """The events after a sequence and up to another, with the columns of ``INDEXED``."""
-        return reading.batches(self._commits, Part(INDEXED, after, until), NO_CATEGORIES)
+        return reading.batches(self._commits, Selection(INDEXED, after, until), NO_CATEGORIES)
 
 
-def _asked(names: Names) -> pa.Array:
+def _column(names: Names) -> pa.Array:
     """What is asked for as one Arrow array, without what no log can have."""
     if not len(names):
         return pa.nulls(0, pa.string())

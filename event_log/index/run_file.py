@@ -29,7 +29,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from event_log.index.database import DamagedIndex
+from event_log.index.database import DamagedEventIndex
 from event_log.index.hashing import Hashes, Places
 
 HEADER = struct.Struct("<8s8sqqI4x")
@@ -104,14 +104,14 @@ class Checked:
         return self.whole[start:stop]
 
     def check(self, blocks: Places | slice) -> None:
-        """Check those blocks that were not yet; raises ``DamagedIndex`` for one that differs."""
+        """Check blocks that are not checked yet; raises ``DamagedEventIndex`` where one differs."""
         wanted = np.zeros_like(self.unchecked)
         wanted[blocks] = True
         for block in np.flatnonzero(wanted & self.unchecked).tolist():
             start = block * self._each
             content = self.whole[start : start + self._each].view("u1")
             if zlib.crc32(content.data) != self._sums[block]:
-                raise DamagedIndex(f"{self._path} is damaged")
+                raise DamagedEventIndex(f"{self._path} is damaged")
             self.unchecked[block] = False
 
 
@@ -157,7 +157,7 @@ class Run:
                 self._identity = _identity(os.fstat(file.fileno()))
                 content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (ValueError, IsADirectoryError):
-            raise DamagedIndex(f"{path} is empty, or no file") from None
+            raise DamagedEventIndex(f"{path} is empty, or no file") from None
         self._read(content)
 
     def _read(self, content: mmap.mmap) -> None:
@@ -169,11 +169,13 @@ class Run:
         directory = sum(kind.itemsize * length for kind, length in shapes)
         start = place + directory + -directory % 8
         if len(content) != start + count * (2 * KEY.itemsize + PLACE.itemsize):
-            raise DamagedIndex(f"{self.path} does not have the size of {count} events")
+            raise DamagedEventIndex(f"{self.path} does not have the size of {count} events")
         header = HEADER.pack(MAGIC, self.mark, self.first, count, 0)
         checksum = zlib.crc32(content[place:start], zlib.crc32(header))
         if content[:place] != HEADER.pack(MAGIC, self.mark, self.first, count, checksum):
-            raise DamagedIndex(f"{self.path} is not the run of {count} events from {self.first}")
+            raise DamagedEventIndex(
+                f"{self.path} is not the run of {count} events from {self.first}"
+            )
         parts: list[npt.NDArray[Any]] = []
         for kind, length in shapes:
             parts.append(np.frombuffer(content, kind, length, place))
@@ -198,17 +200,17 @@ class Run:
         but only the log can tell.
         """
         prefixes = hashes & ~self.mask
-        places, asked = self.ids.search(prefixes, "left"), np.arange(len(hashes))
+        places, numbers = self.ids.search(prefixes, "left"), np.arange(len(hashes))
         found, sequences = [], []
         while True:
             inside = places < self.count
-            places, asked = places[inside], asked[inside]
+            places, numbers = places[inside], numbers[inside]
             keys = self.ids.take(places)
-            same = (keys & ~self.mask) == prefixes[asked]
-            places, asked = places[same] + 1, asked[same]
-            found.append(asked)
+            same = (keys & ~self.mask) == prefixes[numbers]
+            places, numbers = places[same] + 1, numbers[same]
+            found.append(numbers)
             sequences.append(self.first + (keys[same] & self.mask).astype(np.int64))
-            if not len(asked):
+            if not len(numbers):
                 return np.concatenate(found), np.concatenate(sequences)
 
     def versions(self, hashes: Hashes, checks: Hashes) -> Places:
@@ -216,19 +218,19 @@ class Run:
         prefixes = hashes & ~self.mask
         versions = np.zeros(len(hashes), np.int64)
         places = self.streams.search(prefixes | self.mask, "right") - 1
-        asked = np.arange(len(hashes))
+        numbers = np.arange(len(hashes))
         while True:
             inside = places >= 0
-            places, asked = places[inside], asked[inside]
+            places, numbers = places[inside], numbers[inside]
             keys = self.streams.take(places)
-            same = (keys & ~self.mask) == prefixes[asked]
-            places, asked, keys = places[same], asked[same], keys[same]
-            if not len(asked):
+            same = (keys & ~self.mask) == prefixes[numbers]
+            places, numbers, keys = places[same], numbers[same], keys[same]
+            if not len(numbers):
                 return versions
             found = self.places.take((keys & self.mask).astype(np.int64))
-            true = found["check"] == checks[asked]
-            versions[asked[true]] = found["version"][true]
-            places, asked = places[~true] - 1, asked[~true]
+            true = found["check"] == checks[numbers]
+            versions[numbers[true]] = found["version"][true]
+            places, numbers = places[~true] - 1, numbers[~true]
 
     def sequences(self, stream: np.uint64, check: np.uint64) -> Places:
         """The sequences of one stream's events here, in order."""

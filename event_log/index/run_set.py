@@ -107,7 +107,7 @@ class RunFiles:
         """The listed runs, opened, and no others any more.
 
         Raises ``FileNotFoundError`` for one that is gone, because it was merged or deleted, and
-        ``DamagedIndex`` for one that is not what the list says.
+        ``DamagedEventIndex`` for one that is not what the list says.
         """
         kept, self._opened = self._opened, {}
         opened = {}
@@ -183,16 +183,16 @@ def merged(runs: Sequence[Run]) -> list[npt.NDArray[Any]]:
 
 def candidates(runs: Sequence[Run], hashing: Hashing, event_ids: pa.Array) -> tuple[Places, Places]:
     """Which ids may be in the runs, as places among them, and for each a sequence it may have."""
-    asked, found = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    numbers, found = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     if not runs or not len(event_ids):
-        return asked[0], found[0]
+        return numbers[0], found[0]
     hashes = hashing.ids(event_ids)
     order = _order(hashes)
     for run in runs:
         places, sequences = run.candidates(hashes[order])
-        asked.append(order[places])
+        numbers.append(order[places])
         found.append(sequences)
-    return np.concatenate(asked), np.concatenate(found)
+    return np.concatenate(numbers), np.concatenate(found)
 
 
 def versions(runs: Sequence[Run], hashing: Hashing, streams: pa.Array) -> dict[str, int]:

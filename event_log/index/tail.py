@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -89,6 +90,5 @@ def _each(connection: sqlite3.Connection, query: str, names: pa.Array) -> dict[s
 def _among(found: list[tuple[str, int]], names: pa.Array) -> dict[str, int]:
     if not found:
         return {}
-    there = pa.array([name for name, _ in found], names.type)
-    wanted = pc.is_in(there, names).to_pylist()
-    return {name: number for (name, number), asked in zip(found, wanted, strict=True) if asked}
+    wanted = pc.is_in(pa.array([name for name, _ in found], names.type), names).to_pylist()
+    return dict(itertools.compress(found, wanted))

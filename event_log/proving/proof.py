@@ -25,7 +25,7 @@ from event_log.checking.one_event import EPOCH
 from event_log.digests import canonical
 from event_log.digests.canonical import CHAINED, LIST, NULL_ITEM
 from event_log.digests.digest import canonical_forms, digest_of
-from event_log.digests.merkle import Frontier, PathBuilder, inclusion_spans, verify_inclusion
+from event_log.digests.merkle import Frontier, PathBuilder, inclusion_subtrees, verify_inclusion
 from event_log.errors import DamagedLog, EventLogError
 from event_log.snapshot import instant_text
 
@@ -114,12 +114,12 @@ def prove(
     ``ValueError`` for fewer digests than the head has events.
     """
     sequence = event.column("sequence")[0].as_py()
-    builder = PathBuilder(inclusion_spans(sequence - 1, head.size), before)
+    builder = PathBuilder(inclusion_subtrees(sequence - 1, head.size), before)
     for block in digests:
         builder.add(block)
     form = canonical_forms(event)[0].as_py()
     path = builder.path()
-    proof = Proof(_said(form), form, digest_of(form), head.size, head.root, path)
+    proof = Proof(_values_of(form), form, digest_of(form), head.size, head.root, path)
     try:
         check_proof(proof)
     except InvalidProof:
@@ -136,10 +136,10 @@ def check_proof(proof: Proof, head: str | None = None) -> None:
     if digest_of(proof.form) != proof.digest:
         raise InvalidProof("the event's canonical form was changed: it has another digest")
     try:
-        said = _said(proof.form)
+        values = _values_of(proof.form)
     except (ValueError, OverflowError) as error:
         raise InvalidProof(f"the event's canonical form cannot be read: {error}") from None
-    _check_shown(proof.event, said)
+    _check_shown(proof.event, values)
     index = proof.sequence - 1
     if not verify_inclusion(proof.digest, index, proof.size, proof.path, proof.root):
         raise InvalidProof(
@@ -153,13 +153,13 @@ def check_proof(proof: Proof, head: str | None = None) -> None:
         )
 
 
-def _check_shown(shown_event: Mapping[str, Any], said: Mapping[str, Any]) -> None:
+def _check_shown(shown_event: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Raise where the event that is shown is not the one of the canonical form."""
     found = dict(shown_event)
     data = found.pop("data", None)
     found |= {f"data.{k}": v for k, v in data.items()} if isinstance(data, dict) else {"data": data}
-    expected = {name: value for name, value in said.items() if name != "data"}
-    expected |= {f"data.{name}": value for name, value in said["data"].items()}
+    expected = {name: value for name, value in values.items() if name != "data"}
+    expected |= {f"data.{name}": value for name, value in values["data"].items()}
     for name in {**expected, **found}:
         # As JSON, for True == 1 == 1.0 in Python.
         if name not in found or json.dumps(found[name]) != json.dumps(expected.get(name)):
@@ -169,7 +169,7 @@ def _check_shown(shown_event: Mapping[str, Any], said: Mapping[str, Any]) -> Non
             )
 
 
-def _said(form: bytes) -> dict[str, Any]:
+def _values_of(form: bytes) -> dict[str, Any]:
     """The event that a canonical form says, as JSON has it; raises ``ValueError`` for no form."""
     envelope: dict[str, Any] = {}
     data: dict[str, Any] = {}

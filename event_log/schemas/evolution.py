@@ -55,7 +55,7 @@ class Registered:
 
     def to_json(self) -> str:
         """As text for the log's folder, for people to read as well."""
-        about = {
+        content = {
             "category": self.category.name,
             "schema_version": self.category.schema_version,
             "readable_since": self.readable_since,
@@ -66,19 +66,19 @@ class Registered:
                 for t in self.category.types
             },
         }
-        return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Registered:
         """Back from ``to_json``; raises ``ValueError``, ``TypeError`` or ``KeyError`` if not it."""
-        about = json.loads(text)
-        fields = pa.schema([(name, TYPES[kind]) for name, kind in about["fields"].items()])
+        content = json.loads(text)
+        fields = pa.schema([(name, TYPES[kind]) for name, kind in content["fields"].items()])
         types = tuple(
             EventType(name, Effect(t["effect"]), tuple(t["required"]), bool(t["retired"]))
-            for name, t in about["types"].items()
+            for name, t in content["types"].items()
         )
-        category = Category(about["category"], fields, types, int(about["schema_version"]))
-        return cls(category, frozenset(about["upcasters"]), int(about["readable_since"]))
+        category = Category(content["category"], fields, types, int(content["schema_version"]))
+        return cls(category, frozenset(content["upcasters"]), int(content["readable_since"]))
 
 
 def checked(earlier: Sequence[Registered], category: Category) -> Registered | None:

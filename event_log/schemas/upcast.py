@@ -126,23 +126,23 @@ def _upcast(
     """The data of events of one category and schema version, as the newest version has them."""
     written = pa.RecordBatch.from_arrays(struct.flatten(), schema=pa.schema([*struct.type]))
     fields = chained(written, types, category, version)
-    said = f"category {category.name!r}, events of schema version {version}, upcast"
+    origin = f"category {category.name!r}, events of schema version {version}, upcast"
     for event_type in category.types:
         here = pc.equal(types, event_type.name) if event_type.required else None
         for name in event_type.required:
             if pc.and_(here, fields.column(name).is_null()).true_count:
                 raise IncompatibleSchema(
-                    f"{said}: {event_type.name} requires {name!r}, and one lacks it; let the "
+                    f"{origin}: {event_type.name} requires {name!r}, and one lacks it; let the "
                     "upcaster fill it"
                 )
     cleared = set(pc.unique(fields.column("cleared").flatten()).to_pylist())
     for name in cleared - set(category.fields.names):
         raise IncompatibleSchema(
-            f"{said}: {name!r} is cleared, but is no field; let the upcaster see to `cleared`"
+            f"{origin}: {name!r} is cleared, but is no field; let the upcaster see to `cleared`"
         )
     for name in cleared & category.required:
         raise IncompatibleSchema(
-            f"{said}: {name!r} is cleared, but required; let the upcaster fill it"
+            f"{origin}: {name!r} is cleared, but required; let the upcaster fill it"
         )
     return pa.StructArray.from_arrays(fields.columns, fields=[*category.struct])
 
@@ -160,42 +160,42 @@ def chained(
     A column that the next version does not have is an error when it has values; with ``strict``
     also when it has none.
     """
-    said = f"category {category.name!r}, events of schema version {version}"
+    origin = f"category {category.name!r}, events of schema version {version}"
     for number in sorted(n for n in category.upcasters if n >= version):
         upcaster = category.upcasters[number]
         fields = _fitted(
-            fields, upcaster.schema, f"{said}, before the upcaster from {number}", strict
+            fields, upcaster.schema, f"{origin}, before the upcaster from {number}", strict
         )
-        said = f"category {category.name!r}, the upcaster from schema version {number}"
-        fields = _applied(upcaster, fields, types, said)
-    return _fitted(fields, pa.schema([*category.struct]), said, strict)
+        origin = f"category {category.name!r}, the upcaster from schema version {number}"
+        fields = _applied(upcaster, fields, types, origin)
+    return _fitted(fields, pa.schema([*category.struct]), origin, strict)
 
 
 def _applied(
-    upcaster: Upcaster, fields: pa.RecordBatch, types: pa.Array, said: str
+    upcaster: Upcaster, fields: pa.RecordBatch, types: pa.Array, origin: str
 ) -> pa.RecordBatch:
     try:
         given = upcaster.apply(fields, types)
     except MISTAKES as error:
-        raise IncompatibleSchema(f"{said}, failed: {_one_line(error)}") from error
+        raise IncompatibleSchema(f"{origin}, failed: {_one_line(error)}") from error
     if not isinstance(given, pa.RecordBatch):
-        raise IncompatibleSchema(f"{said}, gives {type(given).__name__}, not a RecordBatch")
+        raise IncompatibleSchema(f"{origin}, gives {type(given).__name__}, not a RecordBatch")
     if len(given) != len(fields):
         raise IncompatibleSchema(
-            f"{said}, gives {len(given)} lines for {len(fields)} events; it must keep each"
+            f"{origin}, gives {len(given)} lines for {len(fields)} events; it must keep each"
         )
     return given
 
 
-def _fitted(fields: pa.RecordBatch, schema: pa.Schema, said: str, strict: bool) -> pa.RecordBatch:
+def _fitted(fields: pa.RecordBatch, schema: pa.Schema, origin: str, strict: bool) -> pa.RecordBatch:
     """The fields in the order of a schema; those that are missing are null."""
     names = fields.schema.names
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise IncompatibleSchema(f"{said}: {name!r} is there twice")
+            raise IncompatibleSchema(f"{origin}: {name!r} is there twice")
         if name not in schema.names and (strict or fields.column(place).null_count < len(fields)):
             raise IncompatibleSchema(
-                f"{said}: {name!r} is no field of the next version; rename or drop it"
+                f"{origin}: {name!r} is no field of the next version; rename or drop it"
             )
     columns = []
     for field in schema:
@@ -205,7 +205,7 @@ def _fitted(fields: pa.RecordBatch, schema: pa.Schema, said: str, strict: bool) 
             or pa.types.is_null(column.type)
             or (column.type in TEXTS and field.type in TEXTS)
         ):
-            raise IncompatibleSchema(f"{said}: {field.name!r} is {column.type}, not {field.type}")
+            raise IncompatibleSchema(f"{origin}: {field.name!r} is {column.type}, not {field.type}")
         columns.append(column.cast(field.type))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 

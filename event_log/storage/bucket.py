@@ -73,7 +73,7 @@ class ObjectStore:
         self._patience = patience
         self._pid = os.getpid()
         quick = min(patience, QUICK_SECONDS)
-        with self._asked("cannot open"):
+        with self._errors_explained("cannot open"):
             self._client = _client(self.url, patience, SILENCE)
             self._patient = _client(self.url, patience, TRANSFER)
             self._quick = _client(self.url, quick, SILENCE)
@@ -128,7 +128,7 @@ class ObjectStore:
 
     def fresh_path(self, name: str) -> Path:
         """A local copy, fetched now; raises ``FileNotFoundError``."""
-        with self._asked("cannot read", name):
+        with self._errors_explained("cannot read", name):
             found = obstore.get(self._patient, name)
             with self._copies.staged() as staged:
                 with staged.open("wb") as file:
@@ -142,7 +142,7 @@ class ObjectStore:
     def put_if_absent(self, name: str, write: Callable[[Path], None]) -> bool:
         """Let ``write`` fill a file and put it under this name: False if the name is taken."""
         if not self._keeps_conditions:
-            with self._asked("cannot write", name, NOTHING_APPENDED):
+            with self._errors_explained("cannot write", name, NOTHING_APPENDED):
                 self._probe(self._client)
         with self._copies.staged() as staged:
             try:
@@ -164,13 +164,13 @@ class ObjectStore:
 
     def delete(self, name: str) -> None:
         """Remove an object, if it is there."""
-        with contextlib.suppress(FileNotFoundError), self._asked("cannot remove", name):
+        with contextlib.suppress(FileNotFoundError), self._errors_explained("cannot remove", name):
             obstore.delete(self._client, name)
         self._tags.pop(name, None)
         self._copies.forget(name)
 
     def _open(self) -> None:
-        with self._asked("cannot open"):
+        with self._errors_explained("cannot open"):
             try:
                 self._probe(self._quick)
             except FORBIDDEN:  # of writing; perhaps not of reading
@@ -227,7 +227,7 @@ class ObjectStore:
 
     def _list(self, folder: str, after: str = "") -> list[str]:
         start = f"{folder}/"
-        with self._asked("cannot list", folder):
+        with self._errors_explained("cannot list", folder):
             pages = obstore.list(
                 self._client, folder, offset=f"{start}{after}" if after else None, chunk_size=1000
             )
@@ -238,7 +238,7 @@ class ObjectStore:
 
     def _head(self, name: str) -> ObjectMeta:
         self._tags.pop(name, None)
-        with self._asked("cannot read", name):
+        with self._errors_explained("cannot read", name):
             return obstore.head(self._client, name)
 
     def _seen(self, name: str, meta: ObjectMeta) -> str:
@@ -246,7 +246,7 @@ class ObjectStore:
         return self._tags[name]
 
     @contextlib.contextmanager
-    def _asked(self, doing: str, name: str = "", after: str = "") -> Iterator[None]:
+    def _errors_explained(self, doing: str, name: str = "", after: str = "") -> Iterator[None]:
         """Turns the client's errors, but for a missing object, into some for people."""
         self._check_process()
         try:

@@ -53,14 +53,14 @@ class Copies:
         self._staging = folder / "staging"
         self._disk = Disk()
         self._prepared = False
-        with self._told():
+        with self._errors_explained():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextlib.contextmanager
     def staged(self) -> Iterator[Path]:
         """A path that nobody else has, for a file to be filled; gone afterwards, unless kept."""
         if not (self._prepared and self._staging.is_dir()):
-            with self._told():
+            with self._errors_explained():
                 self._staging.mkdir(parents=True, exist_ok=True)
                 self._clean()
             self._prepared = True
@@ -92,7 +92,7 @@ class Copies:
     def keep(self, name: str, tag: str, staged: Path) -> Path:
         """Make a staged file the copy; whole, or not at all, also after power loss."""
         path = self.path(name, tag)
-        with self._told():
+        with self._errors_explained():
             self._disk.sync(staged)
             try:
                 self._move(staged, path)
@@ -122,7 +122,7 @@ class Copies:
                         path.unlink()
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors_explained(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

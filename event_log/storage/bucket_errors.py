@@ -58,9 +58,9 @@ def meaning(error: Exception, scheme: str) -> str:
     """What went wrong and what to do about it, in one line."""
     text = str(error)
     credentials = CREDENTIALS.get(scheme, "the credentials")
-    for pattern, said in MEANINGS:
+    for pattern, message in MEANINGS:
         if re.search(pattern, text):
-            return said.format(credentials=credentials)
+            return message.format(credentials=credentials)
     status = re.search(r"status code: (\d+ [^:\n]+)", text)
     code = re.search(r"<Code>(\w+)</Code>", text)
     if status:

@@ -52,7 +52,7 @@ class LocalStore:
 
     def names(self, folder: str, suffix: str = "", after: str = "") -> list[str]:
         """The names of the files in a folder that end so and come after another, sorted."""
-        with _told(self.root / folder):
+        with _errors_explained(self.root / folder):
             try:
                 with os.scandir(self.root / folder) as entries:
                     found = [entry.name for entry in entries if not entry.is_dir()]
@@ -63,7 +63,7 @@ class LocalStore:
     def walk(self, folder: str) -> list[str]:
         """The names of all files at any depth below a folder, relative to it, sorted."""
         top = self.root / folder
-        with _told(top):
+        with _errors_explained(top):
             return sorted(path.relative_to(top).as_posix() for path in _files(top))
 
     def exists(self, name: str) -> bool:
@@ -146,9 +146,9 @@ class LocalStore:
         if folder in self._settled:
             return
         for path in (folder, self._staging):
-            for made in (*reversed(path.parents), path):
-                if not made.is_dir():
-                    self._disk.mkdir(made)
+            for each in (*reversed(path.parents), path):
+                if not each.is_dir():
+                    self._disk.mkdir(each)
         self._settle(folder)
         self._clean()
 
@@ -181,7 +181,7 @@ class LocalStore:
 
     def _stat(self, name: str) -> os.stat_result:
         path = self.root / name
-        with _told(path):
+        with _errors_explained(path):
             return path.stat()
 
 
@@ -200,7 +200,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _errors_explained(path: Path) -> Iterator[None]:
     """Turns an error of reading, but for a missing file, into one for people."""
     try:
         yield

@@ -17,7 +17,7 @@ from event_log.files import manifest, sealed_group, sealing
 SMALL = {
     "manifest.SPAN": 8,
     "rewriting.ROW_GROUP_EVENTS": 3,
-    "sealing.GROUP_EVENTS": 24,
+    "sealing.SEALED_GROUP_EVENTS": 24,
 }
 """As if 8 events were 65,536: several spans, row groups and groups in a log of some ten events."""
 MODULES = {"manifest": manifest, "rewriting": sealed_group, "sealing": sealing}

@@ -221,7 +221,7 @@ def test_a_scan_may_be_left_while_the_next_span_is_read(
     for number in range(12):
         log.append([domain.made(f"thing/{number}")])
     log.seal()
-    read, begun, go_on = reading.Part.read, threading.Event(), threading.Event()
+    read, begun, go_on = reading.Selection.read, threading.Event(), threading.Event()
 
     def slowly(part, file, path, groups):
         if groups and begun.is_set():
@@ -229,7 +229,7 @@ def test_a_scan_may_be_left_while_the_next_span_is_read(
         yield from read(part, file, path, groups)
         begun.set()
 
-    monkeypatch.setattr(reading.Part, "read", slowly)
+    monkeypatch.setattr(reading.Selection, "read", slowly)
     scan = log.scan(["sequence"])
     assert next(scan).column("sequence").to_pylist() == [1, 2, 3, 4]
     threading.Timer(0.2, go_on.set).start()

@@ -27,7 +27,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from event_log import Category, DamagedLog, Effect, EventLog, EventType, NewEvent
 from event_log.index import hashing as hashing_module
-from event_log.index.database import DamagedIndex
+from event_log.index.database import DamagedEventIndex
 from event_log.index.event_index import EventIndex
 from event_log.index.hashing import Hashing
 from event_log.index.run_file import Run, write
@@ -224,7 +224,7 @@ def test_a_changed_bit_is_never_believed(tmp_path, hashing) -> None:
             places, sequences = opened.candidates(hashing.ids(pa.array(["id-3"])))
             assert found == [6, 6, 6, 6, 6, 5, 5]
             assert 4 in sequences[places == 0]
-        except DamagedIndex:
+        except DamagedEventIndex:
             noticed += 1
     assert noticed > 200
 
@@ -233,7 +233,7 @@ def test_a_changed_bit_is_never_believed(tmp_path, hashing) -> None:
 def test_a_cut_run_is_told(tmp_path, hashing, size: int) -> None:
     run = made(tmp_path, hashing, [(f"id-{n}", "s") for n in range(40)], 0)
     os.truncate(run.path, size if size >= 0 else run.path.stat().st_size - 1)
-    with pytest.raises(DamagedIndex):
+    with pytest.raises(DamagedEventIndex):
         Run(run.path, hashing.mark, 1, 40)
     assert not run.is_there()
 
@@ -241,7 +241,7 @@ def test_a_cut_run_is_told(tmp_path, hashing, size: int) -> None:
 def test_a_run_of_other_events_or_of_another_key_is_told(tmp_path, hashing) -> None:
     run = made(tmp_path, hashing, [(f"id-{n}", "s") for n in range(40)], 0)
     for mark, first, last in ((b"another!", 1, 40), (hashing.mark, 2, 41), (hashing.mark, 1, 41)):
-        with pytest.raises(DamagedIndex):
+        with pytest.raises(DamagedEventIndex):
             Run(run.path, mark, first, last)
 
 
@@ -443,7 +443,7 @@ def test_what_a_producer_says_with_a_commit_is_indexed_with_it(path) -> None:
     batch = pa.RecordBatch.from_pydict(lines)
     index.extend(0, (2, "x"), [batch], {"import": (7, 2)})
     none = pa.array([], pa.string())
-    assert index.find(none, none, None, "import").found.producer == (7, 2)
+    assert index.find(none, none, None, "import")[0].producer == (7, 2)
 
 
 # processes

@@ -369,7 +369,7 @@ def sealed(full) -> Iterator[EventLog]:
     The groups hold 1 to 8 and 9, because a span is eight events here.
     """
     with small_spans(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("event_log.files.sealing.GROUP_EVENTS", 8)
+        patch.setattr("event_log.files.sealing.SEALED_GROUP_EVENTS", 8)
         last = commits_of(full)[-1]
         aside = full.path / "aside"
         last.rename(aside)
