@@ -184,7 +184,7 @@ def generate(
 
     Example: stet generate --articles 100000 --seed 1 | stet import -
     """
-    from newsroom import generate as lines
+    from newsroom import generate_events as lines
 
     with told():
         for chunk in lines(articles, seed):

@@ -43,9 +43,9 @@ def alerting(job: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        from archive import alert
+        from archive import send_alert
 
-        alert(job, f"process {os.getpid()}", str(error), job)
+        send_alert(job, f"process {os.getpid()}", str(error), job)
         raise
 
 

@@ -116,14 +116,14 @@ def open_archive(home: str, search: str | None = None) -> Archive:
     One that is not there yet is empty. Call it where errors are told: it may raise them.
     """
     from archive import Archive
-    from search import connection
+    from search import configured_connection
 
     folder = Path(home)
     if folder.exists() and not folder.is_dir():
         raise Failure(f"{home} is a file; --home must name a folder")
     options = dict(_before)
     domain, before = options.pop("domain", None), options.pop("url", None)
-    cluster = connection(before if search is None else search, **options)
+    cluster = configured_connection(before if search is None else search, **options)
     return Archive(home, domain, cluster or "embedded")
 
 

@@ -1,4 +1,4 @@
-from .alert import alert as alert
+from .alert import send_alert as send_alert
 from .archive import HOME as HOME
 from .archive import Archive as Archive
 from .catch_up import CatchUp as CatchUp
@@ -21,7 +21,7 @@ from .growth import InvalidMonth as InvalidMonth
 from .growth import count_month as count_month
 from .growth import counted_months as counted_months
 from .lag import Lag as Lag
-from .lag import lag as lag
+from .lag import measure_lag as measure_lag
 from .lag import recorded_between as recorded_between
 from .look_back import recorded_at as recorded_at
 from .preview import Preview as Preview

@@ -20,7 +20,7 @@ SHOWN = 300
 log = logging.getLogger("stet.alert")
 
 
-def alert(job: str, run: str, what: str, where: str, when: datetime | None = None) -> bool:
+def send_alert(job: str, run: str, what: str, where: str, when: datetime | None = None) -> bool:
     """Give the operator's command one JSON object on its standard input; say whether it took it.
 
     ``job`` and ``run`` are what failed and the id of that attempt, ``what`` is one line of what
@@ -30,7 +30,7 @@ def alert(job: str, run: str, what: str, where: str, when: datetime | None = Non
     its own to tell.
 
     >>> os.environ.pop("STET_ALERT_COMMAND", None) and None
-    >>> alert("catch_up", "4f3a", "the cluster is away", "articles")
+    >>> send_alert("catch_up", "4f3a", "the cluster is away", "articles")
     False
     """
     said = os.environ.get(COMMAND, "").strip()

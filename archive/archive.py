@@ -93,10 +93,10 @@ class Archive:
     @cached_property
     def engine(self) -> Engine:
         """The engine that the archive is searched with."""
-        from search import Connection, connection, open_engine
+        from search import Connection, configured_connection, open_engine
 
         given = self._connection
-        cluster = given if isinstance(given, Connection) else connection(given)
+        cluster = given if isinstance(given, Connection) else configured_connection(given)
         return open_engine(self.folder.absolute(), self.views, cluster)
 
     @property

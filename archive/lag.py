@@ -26,12 +26,12 @@ class Lag:
         return f"{counted} behind, the oldest for {self.seconds:,.0f} s"
 
 
-def lag(log: EventLog, checkpoint: int) -> Lag:
+def measure_lag(log: EventLog, checkpoint: int) -> Lag:
     """The lag of a view that has come to a checkpoint (a sequence; 0 when it has nothing).
 
     >>> import tempfile
     >>> from event_log import EventLog
-    >>> str(lag(EventLog(tempfile.mkdtemp(), ()), 0))
+    >>> str(measure_lag(EventLog(tempfile.mkdtemp(), ()), 0))
     'at the head'
     """
     snapshot = log.at()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archive.lag import lag
+from archive.lag import measure_lag
 from archive.standing import needs_rebuild
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def status(archive: Archive) -> Status:
     log, live = archive.log, archive.engine.serving()
     stuck = needs_rebuild(archive.engine, archive.views, live)
     checkpoints = {name: generation.sequence for name, generation in live.items()}
-    lags = {checkpoint: lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
+    lags = {checkpoint: measure_lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
     views = []
     for name in archive.views:
         now, checkpoint = live.get(name), checkpoints.get(name, 0)

@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 import urllib3
 
 from search import lines
-from search.connection import Connection, connection
+from search.connection import Connection, configured_connection
 from search.elastic import layout, load
 from search.elastic.cluster import Cluster
 from search.elastic.engine import ElasticsearchEngine
@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=4_000_000)
     parser.add_argument("--in-flight", type=int, default=4)
     chosen = parser.parse_args()
-    to = connection(chosen.url, prefix=PREFIX)
+    to = configured_connection(chosen.url, prefix=PREFIX)
     assert to is not None
     _removed(to)
     try:

@@ -21,7 +21,7 @@ from typing import Any
 
 from archive import rebuild
 from search import evaluation, open_engine
-from search.connection import connection
+from search.connection import configured_connection
 from search.elastic import layout
 from search.elastic.cluster import Cluster
 from search.elastic.engine import ElasticsearchEngine
@@ -67,7 +67,7 @@ def main() -> None:
     said = _arguments()
     queries = evaluation.read_queries(said.queries)
     judged = evaluation.read_judgements(said.qrels)
-    named = connection(said.search, prefix=f"bench-{uuid.uuid4().hex[:8]}")
+    named = configured_connection(said.search, prefix=f"bench-{uuid.uuid4().hex[:8]}")
     if named is None:
         raise SystemExit("name an Elasticsearch: --search URL")
     cluster = Cluster(named)

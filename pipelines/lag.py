@@ -115,12 +115,12 @@ class Judged:
 
 def judge(archive: ArchiveResource, limits: Limits) -> list[Judged]:
     """The lag of every view now."""
-    from archive import lag
+    from archive import measure_lag
 
     opened = archive.archive()
     log, serving = opened.log, opened.engine.serving()
     checkpoints = {view: now.sequence for view, now in serving.items()}
-    lags = {checkpoint: lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
+    lags = {checkpoint: measure_lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
     found = []
     for view in opened.views:
         behind = lags[checkpoints.get(view, 0)]

@@ -72,9 +72,11 @@ def home_of(home: str) -> str:
 @lru_cache(maxsize=4)
 def _archive(home: str, domain: str, search: str) -> Archive:
     from archive import Archive
-    from search import connection
+    from search import configured_connection
 
-    return Archive(home, DOMAINS.get(domain, domain), connection(search or None) or "embedded")
+    return Archive(
+        home, DOMAINS.get(domain, domain), configured_connection(search or None) or "embedded"
+    )
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 from .comparison import Differences as Differences
 from .comparison import compare_index as compare_index
 from .connection import Connection as Connection
-from .connection import connection as connection
+from .connection import configured_connection as configured_connection
 from .dead_letters import DeadLetters as DeadLetters
 from .dead_letters import Letter as Letter
 from .embedded.engine import EmbeddedEngine as EmbeddedEngine

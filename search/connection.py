@@ -86,7 +86,7 @@ class Connection:
 NAMES = ("api_key", "user", "password", "ca", "prefix", "patience", "replicas")
 
 
-def connection(url: str | None = None, **given: str | None) -> Connection | None:
+def configured_connection(url: str | None = None, **given: str | None) -> Connection | None:
     """The cluster that is asked for, or none for the embedded engine.
 
     What is not given is taken from the environment: ``STET_SEARCH``, ``STET_SEARCH_API_KEY``,

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from app.cli import cli
 from archive import clear, compare, growth, rebuild
-from archive.lag import lag
+from archive.lag import measure_lag
 from event_log import EventLog, NewEvent
 from newsroom.categories import CATEGORIES
 from replay.builds import folder
@@ -130,9 +130,9 @@ def test_the_command_line_counts_a_range_of_months(tmp_path: Path, log: EventLog
 
 
 def test_lag_is_in_events_and_in_seconds_since_the_oldest_of_them(log: EventLog) -> None:
-    assert (lag(log, 3).events, lag(log, 3).seconds) == (0, 0.0)
+    assert (measure_lag(log, 3).events, measure_lag(log, 3).seconds) == (0, 0.0)
     time.sleep(0.05)
     publish(log, "later")
-    assert lag(log, 3).events == 1
-    assert lag(log, 0).events == 4
-    assert lag(log, 0).seconds > lag(log, 3).seconds
+    assert measure_lag(log, 3).events == 1
+    assert measure_lag(log, 0).events == 4
+    assert measure_lag(log, 0).seconds > measure_lag(log, 3).seconds

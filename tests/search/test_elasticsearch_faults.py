@@ -22,7 +22,7 @@ import real_elasticsearch
 from elasticsearch_server import Server
 
 from search.comparison import compare_index
-from search.connection import connection
+from search.connection import configured_connection
 from search.elastic.cluster import Cluster
 from search.elastic.engine import ElasticsearchEngine
 from search.engine import Loading
@@ -54,7 +54,7 @@ def stories(story: Story, write: Any, tmp_path: Path) -> Path:
 
 
 def engine_at(url: str, home: Path, views: Any, patience: str = "120") -> ElasticsearchEngine:
-    found = connection(url, prefix=f"faults-{uuid.uuid4().hex[:8]}", patience=patience)
+    found = configured_connection(url, prefix=f"faults-{uuid.uuid4().hex[:8]}", patience=patience)
     assert found is not None
     return ElasticsearchEngine(home, found, views)
 
@@ -123,7 +123,7 @@ def test_a_loader_that_is_killed_leaves_what_serves_and_the_next_one_clears_up(
     log = EventLog(tmp_path / "log", CATEGORIES)
     given = {"headline": "Whale", "published_at": "1912-04-15T00:00:00Z"}
     log.append([NewEvent(f"article/{n}", "ArticlePublished", given) for n in range(50)])
-    used = connection(killed.url, prefix=f"killed-{os.getpid()}")
+    used = configured_connection(killed.url, prefix=f"killed-{os.getpid()}")
     assert used is not None
     engine = ElasticsearchEngine(tmp_path, used)
     run(tmp_path, ["articles"], engine=engine)
@@ -131,7 +131,7 @@ def test_a_loader_that_is_killed_leaves_what_serves_and_the_next_one_clears_up(
     code = f"""
         import sys, time
         from search import elastic_load, open_engine
-        from search.connection import connection
+        from search.connection import configured_connection
         from archive.rebuild import run
         send = elastic_load.Loader._sent
         def slowly(self, body):
@@ -140,7 +140,7 @@ def test_a_loader_that_is_killed_leaves_what_serves_and_the_next_one_clears_up(
             time.sleep(60)
             return found
         elastic_load.Loader._sent = slowly
-        used = connection({killed.url!r}, prefix={used.prefix!r})
+        used = configured_connection({killed.url!r}, prefix={used.prefix!r})
         run(sys.argv[1], ["articles"], engine=open_engine(sys.argv[1], used))
     """
     child = subprocess.Popen(
