@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import suppress
 from difflib import get_close_matches
@@ -43,7 +44,11 @@ def find_domain(name: str) -> Domain:
     'newsroom'
     """
     if ":" in name:
-        return _loaded(EntryPoint(name, name, GROUP), name)
+        if not re.fullmatch(r"\w+(\.\w+)*:\w+", name):
+            raise UnknownDomain(f"{name!r} names no domain; write module:NAME")
+        if str(Path.cwd()) not in sys.path:
+            sys.path.append(str(Path.cwd()))
+        return _loaded(EntryPoint(name, name, GROUP))
     declared = {point.name: point for point in entry_points(group=GROUP)}
     if name not in declared:
         near = get_close_matches(name, declared, 1)
@@ -52,22 +57,22 @@ def find_domain(name: str) -> Domain:
             + (f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(declared)}.")
             + " One in the working folder is named with --domain module:NAME"
         )
-    return _loaded(declared[name], name)
+    return _loaded(declared[name])
 
 
-def _loaded(point: EntryPoint, name: str) -> Domain:
-    from replay import Domain
+def _loaded(point: EntryPoint) -> Domain:
+    from replay import Domain, ReplayError
 
-    if not point.attr:
-        raise UnknownDomain(f"{name!r} names no domain; write module:NAME")
     try:
-        if point.name == point.value and str(Path.cwd()) not in sys.path:
-            sys.path.append(str(Path.cwd()))
-        domain = getattr(import_module(point.module), point.attr)
-    except ModuleNotFoundError as error:
-        raise UnknownDomain(f"the domain {name!r} cannot be imported: {error}") from error
-    except AttributeError:
-        raise UnknownDomain(f"the module {point.module} has no {point.attr}") from None
+        module = import_module(point.module)
+    except ReplayError as error:
+        raise UnknownDomain(f"{point.value}: {error}") from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UnknownDomain(f"the domain {point.value} cannot be imported: {reason}") from error
+    domain = getattr(module, point.attr, None)
+    if domain is None:
+        raise UnknownDomain(f"the module {point.module} has no {point.attr}")
     if not isinstance(domain, Domain):
         raise UnknownDomain(f"{point.value} is a {type(domain).__name__}, not a Domain")
     return domain

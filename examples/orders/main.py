@@ -41,7 +41,9 @@ def main() -> None:
         print(f"ModifyOrderEvent, quantity 6: eventID {modified.last}")
 
         rebuilt = archive.rebuild(["orders"])
-        print(f"OrderView rebuilt from {rebuilt.sequence} events: {rebuilt.views[0].documents} orders")
+        print(
+            f"OrderView rebuilt from {rebuilt.sequence} events: {rebuilt.views[0].documents} orders"
+        )
         print(f"the order's quantity is {order_view(archive)[order]}")
         print(f"at 321 it was {order_view(archive, at=321)[order]}")
         print(f"found by 'whale': {[hit.id for hit in archive.search('whale').hits]}")
