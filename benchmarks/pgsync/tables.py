@@ -10,10 +10,11 @@ import ibis
 import ibis.expr.types as ir
 
 from benchmarks.pgsync.servers import Servers
+from replay.entities import live, visible
 from replay.place import open_log
 from replay.state import State
 from views.articles import words
-from views.denormalize import live, mentions, visible
+from views.denormalize import mentions
 
 HERE = Path(__file__).parent
 NULL = r"\N"
