@@ -25,7 +25,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinxcontrib.mermaid",
     "commands",  # docs/extensions: the reference of commands, from the command line itself
-    # "settings",  # docs/extensions: the table of settings, from their registry
+    "settings",  # docs/extensions: the table of settings, from their registry
     "public_names",  # docs/extensions: what a room's face offers
 ]
 exclude_patterns = ["extensions", "begin.md"]
@@ -49,7 +49,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True}
 
-copybutton_prompt_text = "$ "
+copybutton_prompt_text = r"\$ |> "
+copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 
 # A reference that leads nowhere is a warning, and a warning is an error. What is left out has its

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -34,15 +35,16 @@ class Command:
 
 
 def commands(block: str) -> Iterator[Command]:
-    r"""The commands of a console block; a line that ends in ``\`` goes on in the next.
+    r"""The commands of a console block; a line that begins with ``> `` goes on with the one before.
 
-    >>> list(commands("$ stet status \\\n    --json\n{…}\n"))
-    [Command(line='stet status \\\n    --json', output=('{…}',))]
+    >>> list(commands("$ stet status \\\\\n>   --json\n{…}\n"))
+    [Command(line='stet status \\\\\n  --json', output=('{…}',))]
     """
     for each in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-        lines = each.rstrip("\n").split("\n")
-        last = next(n for n, line in enumerate(lines) if not line.endswith("\\"))
-        yield Command("\n".join(lines[: last + 1]), tuple(lines[last + 1 :]))
+        first, *rest = each.rstrip("\n").split("\n")
+        more = list(takewhile(lambda line: line.startswith("> "), rest))
+        line = "\n".join([first, *(line[2:] for line in more)])
+        yield Command(line, tuple(rest[len(more) :]))
 
 
 def missing(shown: tuple[str, ...], printed: str) -> str | None:
@@ -150,7 +152,7 @@ def _leaves(group: object, path: str = "stet") -> Iterator[str]:
             yield f"{path} {name}"
 
 
-@pytest.mark.parametrize("command", _leaves(typer.main.get_command(app.cli.cli)))
+@pytest.mark.parametrize("command", list(_leaves(typer.main.get_command(app.cli.cli))))
 def test_some_page_shows_every_command(command: str) -> None:
     assert re.search(rf"{command}(?![-\w])", shown_commands())
 
