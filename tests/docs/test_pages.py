@@ -120,7 +120,8 @@ def test_what_a_page_shows_is_what_happens(page: Path, clone: Path, sample: Path
     if SAMPLE_FIRST in text:
         shutil.copytree(sample, clone / "stet-home")
     names: dict[str, object] = {"__name__": "page"}
-    for kind, block in BLOCK.findall(text):
+    for found in BLOCK.finditer(text):
+        kind, block = found.groups()
         file = re.match(r"# (\S+\.py)\n", block)
         if kind == "console":
             for command in commands(block):
@@ -129,7 +130,8 @@ def test_what_a_page_shows_is_what_happens(page: Path, clone: Path, sample: Path
             (clone / file[1]).parent.mkdir(parents=True, exist_ok=True)
             (clone / file[1]).write_text(block)
         else:
-            exec(compile(block, str(page), "exec"), names)  # noqa: S102 - it is the page's own code
+            above = "\n" * text.count("\n", 0, found.start(2))  # so that errors name the line
+            exec(compile(above + block, str(page), "exec"), names)  # noqa: S102 - the page's own
 
 
 def _run(command: Command) -> None:
