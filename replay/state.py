@@ -20,6 +20,7 @@ from replay import memory
 from replay.builds import parquet
 from replay.entities import Entities
 from replay.fold import fold
+from replay.progress_bar import hide_progress_bar
 
 THREADS = 2
 MOST_FILES = 500
@@ -71,7 +72,7 @@ class State(Entities):
             preserve_insertion_order=False,
         )
         self.backend.raw_sql("SET TimeZone = 'UTC'")
-        self.backend.raw_sql("SET enable_progress_bar = false")  # it would be in what programs read
+        hide_progress_bar(self.backend.con)
         self.backend.raw_sql("SET enable_external_file_cache = false")  # each file is read once
         self._kept: dict[str, ir.Table] = {}
         self._files = snapshot.files()

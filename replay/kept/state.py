@@ -36,6 +36,7 @@ from replay.duckdb_errors import DamagedState, reading_state
 from replay.errors import ReplayError
 from replay.fold import long_texts
 from replay.kept.plans import Tables
+from replay.progress_bar import hide_progress_bar
 from replay.state import THREADS
 
 if TYPE_CHECKING:
@@ -104,9 +105,7 @@ class Kept:
             self.connection.execute("SET TimeZone = 'UTC'")
         self.backend = ibis.duckdb.from_connection(self.connection)
         self.tables = Tables(self.connection)
-        self.connection.execute(
-            "SET enable_progress_bar = false"
-        )  # it would be in what programs read
+        hide_progress_bar(self.connection)
 
     # what it is as of
 
