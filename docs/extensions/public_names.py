@@ -11,16 +11,21 @@ from sphinx.util.docutils import SphinxDirective
 
 
 class PublicNames(SphinxDirective):
-    """The documentation of every name that a package exports, in the order of its kind."""
+    """The documentation of every name that a package exports, those first that are named first.
+
+    The others come by kind, and by name.
+    """
 
     required_arguments = 1
+    optional_arguments = 10
 
     def run(self) -> list[nodes.Node]:
         """Hand each name to autodoc."""
-        room = self.arguments[0]
+        room, *first = self.arguments
         module = importlib.import_module(room)
         lines = ["```{eval-rst}", f".. automodule:: {room}", "   :no-members:", ""]
-        for name in sorted(module.__all__, key=lambda name: (self._kind(module, name), name)):
+        others = sorted(set(module.__all__) - set(first), key=lambda n: (self._kind(module, n), n))
+        for name in (*first, *others):
             kind = self._kind(module, name)
             lines += [f".. auto{kind}:: {room}.{name}", ""]
         return self.parse_text_to_nodes("\n".join([*lines, "```"]), allow_section_headings=True)
