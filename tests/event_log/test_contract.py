@@ -300,6 +300,7 @@ def test_a_writer_that_is_killed_loses_nothing_that_it_was_told(log: EventLog, l
     assert log.append([defined("after")]).last == log.head
 
 
+@pytest.mark.slow
 def test_a_sealer_that_is_killed_loses_nothing_and_keeps_nobody_from_writing(
     log: EventLog, log_at: str
 ) -> None:

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiers import given_in_tiers
 
 from event_log import DamagedLog, EventLogError, NewEvent
 from event_log.digests.canonical import joined
@@ -176,8 +176,7 @@ def test_a_proof_for_another_head_than_the_expected_is_refused(written) -> None:
         check_proof(proof, "00ff")
 
 
-@settings(max_examples=300, deadline=None)
-@given(data=st.data())
+@given_in_tiers(60, 300, data=st.data())
 def test_no_flipped_bit_of_any_part_passes(written, data) -> None:
     proof = written.proof(data.draw(st.integers(1, 10)))
     parts = {"form": proof.form, "digest": proof.digest, "root": proof.root}
@@ -196,8 +195,7 @@ def test_no_flipped_bit_of_any_part_passes(written, data) -> None:
         check_proof(Proof.from_json(other.to_json()))
 
 
-@settings(max_examples=300, deadline=None)
-@given(data=st.data())
+@given_in_tiers(60, 300, data=st.data())
 def test_a_form_that_is_none_is_refused_and_never_a_traceback(written, data) -> None:
     """Its digest is made to fit, so that it is read."""
     proof = written.proof(1)

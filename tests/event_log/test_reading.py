@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiers import given_in_tiers
 
 from event_log import EventLog, EventLogError, InvalidPoint, NewEvent
 from event_log.files import manifest, reading
@@ -119,8 +119,7 @@ def test_a_point_that_is_none_is_an_error_that_says_what_to_give(full, point) ->
     assert len(str(caught.value)) < 300
 
 
-@settings(max_examples=15, deadline=None)
-@given(sizes=st.lists(st.integers(1, 5), max_size=5))
+@given_in_tiers(5, 15, sizes=st.lists(st.integers(1, 5), max_size=5))
 def test_every_prefix_of_a_log_is_a_snapshot(domain, tmp_path_factory, sizes: list[int]) -> None:
     log = domain.open(tmp_path_factory.mktemp("log"))
     for size in sizes:

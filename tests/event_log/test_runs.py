@@ -24,6 +24,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from tiers import given_in_tiers, stateful_in_tiers
 
 from event_log import Category, DamagedLog, Effect, EventLog, EventType, NewEvent
 from event_log.index import hashing as hashing_module
@@ -68,6 +69,7 @@ def multilinear(key: bytes, lane: int, name: str) -> int:
     return (keys[0] + keys[1] * len(text) + sum(products)) % 2**64
 
 
+@settings(deadline=None)
 @given(NAMES, st.integers(0, 5), st.sampled_from([pa.string(), pa.large_string()]))
 def test_names_are_hashed_as_the_paper_says_whatever_the_column(names, start, kind) -> None:
     column = pa.array(names, kind).slice(start)
@@ -99,6 +101,7 @@ def test_another_key_gives_other_hashes_and_another_mark() -> None:
 # merging
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 2_000_000), min_size=1, max_size=200), st.sampled_from([2, 4, 8]))
 def test_there_are_few_runs_and_an_event_is_written_few_times(sizes: list[int], fan: int) -> None:
     runs: list[int] = []
@@ -166,7 +169,7 @@ def made(folder: Path, hashing: Hashing, events: list[tuple[str, str]], after: i
     return Run(path, hashing.mark, after + 1, after + len(events))
 
 
-@given(events=EVENTS, after=st.integers(0, 10**12), many=st.booleans())
+@given_in_tiers(20, 100, events=EVENTS, after=st.integers(0, 10**12), many=st.booleans())
 def test_a_run_finds_what_it_was_made_of(events, after, many) -> None:
     for hashing in (Hashing(KEY), Weak(KEY)):
         with tempfile.TemporaryDirectory() as folder:
@@ -364,8 +367,9 @@ class IndexAndModel(RuleBasedStateMachine):
             self.small.close()
 
 
-TestIndexAndModel = pytest.mark.filterwarnings("ignore::ResourceWarning")(IndexAndModel.TestCase)
-TestIndexAndModel.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestIndexAndModel, TestIndexAndModelOnManyExamples = stateful_in_tiers(
+    IndexAndModel, 8, 40, steps=30
+)
 
 
 def test_ids_that_only_look_alike_are_compared_with_the_log(path, monkeypatch) -> None:
@@ -523,7 +527,13 @@ def is_right_through(log: EventLog) -> None:
 
 @pytest.mark.parametrize(
     ("step", "count"),
-    [*(("write", n) for n in (1, 2, 8, 9, 10)), *(("_publish", n) for n in (1, 9)), ("delete", 1)],
+    [
+        ("write", 9),
+        ("_publish", 9),
+        ("delete", 1),
+        *(pytest.param("write", n, marks=pytest.mark.slow) for n in (1, 2, 8, 10)),
+        pytest.param("_publish", 1, marks=pytest.mark.slow),
+    ],
 )
 def test_a_process_that_is_killed_anywhere_leaves_a_right_index(path, step, count) -> None:
     """After a run is written, before and after it is listed, and while old ones are deleted."""

@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from faults import FaultyDisk, StepDisk
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sealed import everything, files_of, listed, manifests, sealed_files, small_spans
+from tiers import some_steps, stateful_in_tiers
 
 from event_log import Category, DamagedLog, Effect, EventLog, EventType, NewEvent
 from event_log.files import commit, sealed_group, sealing
@@ -374,15 +374,16 @@ def test_who_slept_while_his_place_was_taken_sealed_and_removed_appends_after_it
         log.seal(grace_seconds=0)
 
 
+@some_steps(8)
 @pytest.mark.parametrize("opened_commits", [0, 1])
 def test_who_slept_while_sealing_broke_off_at_any_step_loses_nothing(
-    opened, log, domain, tmp_path, monkeypatch, opened_commits
+    opened, log, domain, tmp_path, monkeypatch, opened_commits, every: int
 ) -> None:
     """What is removed goes in such an order that who slept sees that his place was taken."""
     filled(log, 2)
     log.seal(grace_seconds=0)
     filled(log, opened_commits, 20)
-    for step in itertools.count():
+    for step in itertools.count(step=every):
         path = tmp_path / str(step)
         shutil.copytree(log.path, path)
         sleeper, disk = opened(path), FaultyDisk(step, errno.EIO)
@@ -664,8 +665,9 @@ class SealedAndModel(RuleBasedStateMachine):
             self.small.__exit__(None, None, None)
 
 
-TestSealedAndModel = pytest.mark.filterwarnings("ignore::ResourceWarning")(SealedAndModel.TestCase)
-TestSealedAndModel.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestSealedAndModel, TestSealedAndModelOnManyExamples = stateful_in_tiers(
+    SealedAndModel, 5, 25, steps=20
+)
 
 
 def test_a_sealed_file_is_no_commit(log) -> None:

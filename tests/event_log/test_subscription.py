@@ -505,6 +505,7 @@ def test_a_process_forked_by_a_holder_does_not_hold_on(full) -> None:
         child.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [PRINTS_EVENTS, PRINTS_BATCHES], ids=["events", "batches"])
 def test_killed_at_any_moment_every_event_is_seen_in_order_without_a_gap(tags, script) -> None:
     draw = random.Random(4)

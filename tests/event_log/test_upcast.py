@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_upcast import upcast as plain
+from tiers import given_in_tiers
 
 from event_log import (
     Category,
@@ -48,7 +48,6 @@ spec.loader.exec_module(written)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 REPORTS = written.REPORTS
 NEWEST = Registry((written.DESK, REPORTS[3]))
-FEW = settings(max_examples=25, deadline=None)
 
 WHALE = {
     "headline": "A Whale Is Seen ☃",
@@ -211,8 +210,7 @@ def appends(draw):
     return version, draw(st.lists(reports(version), min_size=1, max_size=4)), draw(st.booleans())
 
 
-@FEW
-@given(history=st.lists(appends(), min_size=1, max_size=6))
+@given_in_tiers(6, 25, history=st.lists(appends(), min_size=1, max_size=6))
 def test_a_mix_of_versions_is_read_as_each_event_upcast_alone(history) -> None:
     with tempfile.TemporaryDirectory() as folder:
         logs = {version: written.opened(Path(folder), version) for version in REPORTS}
@@ -278,8 +276,7 @@ def batch_of(events) -> pa.RecordBatch:
     )
 
 
-@FEW
-@given(events=st.lists(EVENT, max_size=12), cut=st.integers(0, 3))
+@given_in_tiers(6, 25, events=st.lists(EVENT, max_size=12), cut=st.integers(0, 3))
 def test_versions_and_categories_in_one_batch_do_not_disturb_each_other(events, cut) -> None:
     batch = batch_of(events).slice(cut)
     newest = upcast(batch, NEWEST)

@@ -105,7 +105,7 @@ def test_a_folder_that_is_replaced_is_watched_again(tmp_path) -> None:
         armed.wait(30)
         folder.mkdir(parents=True)
         deadline = time.monotonic() + 30
-        while armed._told._place[0] != folder:
+        while armed._notices._place[0] != folder:
             assert time.monotonic() < deadline
             armed.wait(1)
         armed.wait(0.2)  # what there was to tell of making it
@@ -131,7 +131,7 @@ def test_watches_of_one_folder_share_a_thread_that_ends_with_the_last(tmp_path) 
 
     with watch(tmp_path) as one:
         with watch(tmp_path) as other:
-            assert one._told is other._told
+            assert one._notices is other._notices
             assert threads() == 1
         assert threads() == 1
     assert threads() == 0
@@ -155,7 +155,7 @@ except OSError:
 with watch(log.path / "commits", 600.0) as armed:
     for descriptor in taken:
         os.close(descriptor)
-    print(armed._told)
+    print(armed._notices)
     threading.Timer(1.0, append).start()
     while not log.head:
         armed.wait(30)
