@@ -10,11 +10,12 @@ from histories import told
 
 from archive.step import digest
 from event_log import NewEvent
-from newsroom.categories import REFERENCES
+from newsroom import DOMAIN, REFERENCES
 from replay.errors import BrokenView
 from replay.kept import digests, seed
 from replay.kept.advance import Advance
-from views import VIEWS
+
+VIEWS = DOMAIN.views
 
 
 def test_a_view_that_cannot_be_computed_is_named_and_nothing_is_kept(tmp_path):

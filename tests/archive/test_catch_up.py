@@ -18,15 +18,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stepped import Killed, Rebuilds
 
-from archive import rebuild
-from archive.catch_up import CatchUp, run
+from archive import Archive, CatchUp
+from archive.catch_up import run
 from connectors.jsonlines import import_events
 from event_log import EventLog
-from newsroom.categories import CATEGORIES
+from newsroom import CATEGORIES, DOMAIN
+from replay import View
 from search.embedded.engine import EmbeddedEngine
 from search.engine import Engine
 from search.query import Query
-from views import VIEW_NAMES
+
+VIEWS = DOMAIN.views
+VIEW_NAMES = tuple(VIEWS)
+EngineOf = Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]]
 
 rebuilds = cache(Rebuilds)
 QUERIES = [
@@ -41,7 +45,7 @@ def empty() -> Path:
     """The home of an archive without events, and with all views built from that."""
     home = Path(tempfile.mkdtemp())
     EventLog(home / "log", CATEGORIES)
-    rebuild.run(home, engine=EmbeddedEngine(home))
+    Archive(home, DOMAIN, "embedded").rebuild()
     return home
 
 
@@ -88,19 +92,22 @@ def dying(engine: Engine, after: bool) -> Callable[..., Any]:
 )
 @given(events=histories(), data=st.data())
 def test_catching_up_in_any_steps_answers_like_a_rebuild(
-    engine_of: Callable[[Path], AbstractContextManager[Engine]], events: Any, data: Any
+    engine_of: Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]],
+    events: Any,
+    data: Any,
 ) -> None:
     """Restarts in between, and steps that fail before or after the engine has them."""
     home = Path(tempfile.mkdtemp())
     shutil.copytree(empty() / "views", home / "views")
-    with engine_of(home) as engine:
+    with engine_of(home, VIEWS) as engine:
+        archive = Archive(home, DOMAIN, engine=engine)
         load(engine, 1, 0, {v: home / "views" / "000001" / f"{v}.parquet" for v in VIEW_NAMES})
         log = EventLog(home / "log", CATEGORIES)
         log.append(events)
         cuts = sorted(data.draw(st.sets(st.integers(1, len(events)), max_size=4)) | {len(events)})
         while cuts:
             restarts = data.draw(st.integers(1, len(cuts)))
-            with CatchUp.open(home, engine=engine) as catch_up:
+            with CatchUp.open(archive) as catch_up:
                 for cut in cuts[:restarts]:
                     while catch_up.step(cut):
                         pass
@@ -109,7 +116,7 @@ def test_catching_up_in_any_steps_answers_like_a_rebuild(
             if cuts and (failing := data.draw(st.sampled_from(["", "before", "after"]))):
                 with (
                     pytest.MonkeyPatch.context() as patched,
-                    CatchUp.open(home, engine=engine) as catch_up,
+                    CatchUp.open(archive) as catch_up,
                 ):
                     patched.setattr(engine, "advance", dying(engine, failing == "after"))
                     with pytest.raises(Killed):
@@ -130,13 +137,14 @@ def test_a_real_history_is_caught_up_as_it_is_rebuilt(name: str, tmp_path: Path)
     """A few cuts; the view-level test has fifty."""
     log = EventLog(tmp_path / "log", CATEGORIES)
     import_events(log, shutil.copy(corpus(name), tmp_path), on_error="reject")
-    engine = EmbeddedEngine(tmp_path)
-    rebuild.run(tmp_path, at=log.head // 3, engine=engine)
+    engine = EmbeddedEngine(tmp_path, VIEWS)
+    archive = Archive(tmp_path, DOMAIN, engine=engine)
+    archive.rebuild(at=log.head // 3)
     for cut in (log.head // 3 + 1, log.head // 2, log.head):
-        run(tmp_path, engine=engine, until=cut)
+        run(archive, until=cut)
     first = engine.serving()["articles"].generation
     found, caught_up = answers(engine), whole(engine, first)
-    second = rebuild.run(tmp_path, engine=engine).generation
+    second = archive.rebuild().generation
     assert second > first
     assert caught_up == whole(engine, second)
     assert [answer for answer in found if answer[1] < 100] == [

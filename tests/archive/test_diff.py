@@ -9,22 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archive import Archive
 from archive.diff import Change, changed, difference
 from event_log import InvalidPoint, NewEvent
 from replay.errors import NoDocument
-from replay.place import open_log
 
 DAY = "1912-04-15T05:00:00Z"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def archive(tmp_path: Path) -> Archive:
+    made = Archive(tmp_path)
     people = [
         NewEvent(f"byline/{name}", "BylineRegistered", {"name": name.title()})
         for name in ("ana", "bo")
     ]
     story = {"headline": "All saved", "published_at": DAY, "byline_ids": ["byline/ana"]}
-    open_log(tmp_path).append(
+    made.log.append(
         [
             *people,
             NewEvent("article/titanic", "ArticlePublished", story),
@@ -36,49 +37,49 @@ def home(tmp_path: Path) -> Path:
             NewEvent("article/titanic", "ArticleRetracted", {}),
         ]
     )
-    return tmp_path
+    return made
 
 
-def told(home: Path, old: int, new: int) -> dict[str, tuple[str, Any, Any]]:
-    found = difference("article/titanic", "articles", home, old, new)
+def told(archive: Archive, old: int, new: int) -> dict[str, tuple[str, Any, Any]]:
+    found = difference(archive, "article/titanic", "articles", old, new)
     return {change.path: (change.kind, change.old, change.new) for change in found.changes}
 
 
-def test_a_field_that_an_event_revised_is_told_from_what_to_what(home):
-    assert told(home, 3, 4) == {
+def test_a_field_that_an_event_revised_is_told_from_what_to_what(archive):
+    assert told(archive, 3, 4) == {
         "headline": ("changed", "All saved", "Titanic sinks"),
         "version": ("changed", 1, 2),
     }
 
 
-def test_what_changed_in_another_entity_is_told_at_its_place_in_the_document(home):
-    assert told(home, 4, 5) == {"bylines[byline/ana].name": ("changed", "Ana", "Ana Ruiz")}
+def test_what_changed_in_another_entity_is_told_at_its_place_in_the_document(archive):
+    assert told(archive, 4, 5) == {"bylines[byline/ana].name": ("changed", "Ana", "Ana Ruiz")}
 
 
-def test_an_item_that_came_and_those_that_stayed_are_told_apart(home):
-    found = told(home, 5, 6)
+def test_an_item_that_came_and_those_that_stayed_are_told_apart(archive):
+    found = told(archive, 5, 6)
     assert found["bylines[byline/bo]"][0] == "added"
     assert set(found) == {"bylines[byline/bo]", "version"}
 
 
-def test_a_document_that_did_not_exist_yet_or_ceased_is_said_to_be_so(home):
-    begun = difference("article/titanic", "articles", home, 2, 3)
+def test_a_document_that_did_not_exist_yet_or_ceased_is_said_to_be_so(archive):
+    begun = difference(archive, "article/titanic", "articles", 2, 3)
     assert (begun.existed, begun.exists) == (False, True)
     assert Change("headline", "added", None, "All saved") in begun.changes
-    ceased = difference("article/titanic", "articles", home, 6)
+    ceased = difference(archive, "article/titanic", "articles", 6)
     assert (ceased.existed, ceased.exists, ceased.new_sequence) == (True, False, 7)
     assert Change("headline", "removed", "Titanic sinks", None) in ceased.changes
 
 
-def test_where_nothing_of_it_changed_there_is_no_change(home):
-    assert difference("byline/bo", "bylines", home, 2, 5).changes == ()
+def test_where_nothing_of_it_changed_there_is_no_change(archive):
+    assert difference(archive, "byline/bo", "bylines", 2, 5).changes == ()
 
 
-def test_a_document_that_is_at_neither_point_is_an_error_and_so_is_a_point_that_is_not(home):
+def test_a_document_that_is_at_neither_point_is_an_error_and_so_is_a_point_that_is_not(archive):
     with pytest.raises(NoDocument, match="neither as of sequence 1 nor of 2"):
-        difference("article/titanic", "articles", home, 1, 2)
+        difference(archive, "article/titanic", "articles", 1, 2)
     with pytest.raises(InvalidPoint):
-        difference("article/titanic", "articles", home, 1, 99)
+        difference(archive, "article/titanic", "articles", 1, 99)
 
 
 def test_items_in_another_order_have_moved():

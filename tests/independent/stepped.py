@@ -20,7 +20,7 @@ from histories import REGISTRY
 
 from archive.step import digest
 from event_log import EventLog, log_schema
-from newsroom.categories import CATEGORIES, REFERENCES
+from newsroom import CATEGORIES, DOMAIN, REFERENCES
 from replay.fold import fold
 from replay.kept import digests, seed
 from replay.kept.advance import Advance
@@ -28,8 +28,9 @@ from replay.kept.remake import Changed
 from replay.kept.state import HASHED, Kept, entity_table, text_table, texts
 from replay.lineage import completed
 from replay.state import State
-from views import VIEW_NAMES, VIEWS
 
+VIEWS = DOMAIN.views
+VIEW_NAMES = tuple(VIEWS)
 Entities = dict[str, list[dict[str, Any]]]
 Documents = dict[str, dict[str, dict[str, Any]]]
 
