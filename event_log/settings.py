@@ -194,11 +194,11 @@ _given: Mapping[str, str] = {}
 def use(given: Mapping[str, str | None]) -> None:
     """Let these values, by the setting's name, go before the environment, in this process.
 
-    ``STET_HOME`` and ``STET_CONFIG`` among them choose the settings file. What is None is not
-    given. What was given before is forgotten.
+    ``STET_HOME`` and ``STET_CONFIG`` among them choose the settings file. A value that is None is
+    not given; what was given before stays.
     """
     global _given
-    _given = {name: text for name, text in given.items() if text is not None}
+    _given = {**_given, **{name: text for name, text in given.items() if text is not None}}
 
 
 @contextmanager
@@ -209,12 +209,13 @@ def using(given: Mapping[str, str | None]) -> Iterator[None]:
     ...     whole("STET_THREADS")
     3
     """
+    global _given
     before = _given
     use(given)
     try:
         yield
     finally:
-        use(before)
+        _given = before
 
 
 def look_up(name: str) -> Value:

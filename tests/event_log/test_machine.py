@@ -1,4 +1,4 @@
-"""How many threads and how much memory: of the machine, of a container, and as the operator says."""
+"""Threads and memory: of the machine, of a container, and as the operator sets them."""
 
 from __future__ import annotations
 
