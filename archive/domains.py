@@ -11,7 +11,6 @@ A domain in the working folder is named ``module:NAME``, and needs no declaratio
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from contextlib import suppress
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from archive.errors import UnknownDomain, WrongDomain
 from archive.place import is_url, local_folder
+from event_log import settings
 from replay import write_json
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def chosen(given: Domain | str | None, home: Path | str) -> Domain:
     else the newsroom.
     """
     remembered = recall(home)
-    wanted = given or os.environ.get("STET_DOMAIN") or remembered or DEFAULT
+    wanted = given or settings.text("STET_DOMAIN") or remembered or DEFAULT
     if isinstance(wanted, str):
         try:
             wanted = find_domain(wanted)

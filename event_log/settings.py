@@ -189,6 +189,14 @@ class Value:
 
 _given: Mapping[str, str] = {}
 """What the command line says, by the setting's name."""
+_opened: str | None = None
+"""The home of the archive that was opened last."""
+
+
+def open_home(home: str) -> None:
+    """Use the settings file of this home in this process, until another archive is opened."""
+    global _opened
+    _opened = home
 
 
 def use(given: Mapping[str, str | None]) -> None:
@@ -209,13 +217,14 @@ def using(given: Mapping[str, str | None]) -> Iterator[None]:
     ...     whole("STET_THREADS")
     3
     """
-    global _given
-    before = _given
+    global _given, _opened
+    before = _given, _opened
+    _opened = None
     use(given)
     try:
         yield
     finally:
-        _given = before
+        _given, _opened = before
 
 
 def look_up(name: str) -> Value:
@@ -262,17 +271,23 @@ def in_force() -> list[Value]:
 
 def settings_file() -> Path | None:
     """The settings file in use; raises ``InvalidSetting`` when one is named that is not there."""
-    named = _given.get("STET_CONFIG") or os.environ.get("STET_CONFIG")
-    if named:
+    if named := _named():
         path = Path(named)
         if not path.is_file():
             raise InvalidSetting(f"there is no settings file {named}; see --config and STET_CONFIG")
         return path
-    folder = _given.get("STET_HOME") or os.environ.get("STET_HOME") or SETTINGS["STET_HOME"].default
-    if folder is None or "://" in folder:
-        return None
+    folder = _opened or _before_file("STET_HOME") or SETTINGS["STET_HOME"].default or ""
     path = Path(folder, FILE_NAME)
-    return path if path.is_file() else None
+    return path if "://" not in folder and path.is_file() else None
+
+
+def _named() -> str | None:
+    return _before_file("STET_CONFIG")
+
+
+def _before_file(name: str) -> str | None:
+    """What the command line or the environment says."""
+    return _given.get(name) or os.environ.get(name, "").strip() or None
 
 
 def read(path: Path) -> Mapping[str, str]:
@@ -285,8 +300,7 @@ def read(path: Path) -> Mapping[str, str]:
         found = _read(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise InvalidSetting(f"cannot read {path}: {error.strerror or error}") from None
-    named = _given.get("STET_CONFIG") or os.environ.get("STET_CONFIG")
-    if "STET_HOME" in found and not named:
+    if "STET_HOME" in found and not _named():
         raise _wrong(path, "STET_HOME", "it cannot stand in the home's own file; use --config FILE")
     _warn_of_readers(path, status.st_mode, _secrets(found))
     return found
