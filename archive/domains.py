@@ -108,7 +108,7 @@ def domain_in_force(home: Path | str) -> Domain:
     'newsroom'
     """
     remembered = None if is_url(home) else recall(home)
-    return find_domain(os.environ.get("STET_DOMAIN") or remembered or DEFAULT)
+    return find_domain(settings.text("STET_DOMAIN") or remembered or DEFAULT)
 
 
 def recall(home: Path | str) -> str | None:

@@ -107,7 +107,7 @@ _ALL = (
     Setting("STET_MEMORY", MEMORY, None,
             "Memory that DuckDB may use for one build or one kept state.",
             "replay, search", "an amount of memory in MB, GB, MiB or GiB", "1GB",
-            otherwise="a quarter of the machine's or the container's"),
+            otherwise="an eighth of the machine's or the container's"),
     Setting("STET_CACHE", PATH, None,
             "The folder for copies of files from an object store.",
             "event_log, replay", "a folder", "/var/cache/stet",
@@ -288,6 +288,12 @@ def _named() -> str | None:
 def _before_file(name: str) -> str | None:
     """What the command line or the environment says."""
     return _given.get(name) or os.environ.get(name, "").strip() or None
+
+
+def check_file() -> None:
+    """Read the settings file, if there is one; raises ``InvalidSetting`` if it cannot be used."""
+    if path := settings_file():
+        read(path)
 
 
 def read(path: Path) -> Mapping[str, str]:

@@ -25,7 +25,7 @@ def partitions() -> MonthlyPartitionsDefinition:
 
     Raises ``InvalidSetting``, which is a ``ValueError``, for what is no month.
     """
-    first = settings.text("STET_BACKFILL_FROM")
+    first = settings.text("STET_BACKFILL_FROM") or ""
     return MonthlyPartitionsDefinition(start_date=first, fmt="%Y-%m", timezone="UTC")
 
 

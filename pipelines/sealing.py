@@ -23,7 +23,6 @@ from pipelines.failing import told_apart
 from pipelines.resources import ArchiveResource, whole
 
 
-
 class Sealing(ConfigurableResource):  # type: ignore[type-arg]
     """When the log is sealed, and how long what was replaced stays for those who read it.
 

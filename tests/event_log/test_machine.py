@@ -119,9 +119,9 @@ def test_in_a_container_the_hosts_path_is_not_there_and_the_top_has_the_limits(
     assert machine.processors(root) == 2
 
 
-def test_duckdb_gets_a_fourth(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_duckdb_gets_an_eighth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "memory_bytes", lambda: 8_000 * MEGABYTE)
-    assert machine.memory_limit() == "2000MB"
+    assert machine.memory_limit() == "1000MB"
     monkeypatch.setattr(machine, "memory_bytes", lambda: 1)
     assert machine.memory_limit() == "1MB"
 
