@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app import completing
 from event_log import settings
 
 if TYPE_CHECKING:
@@ -83,13 +84,28 @@ Domain = Annotated[
     ),
 ]
 Views = Annotated[
-    list[str] | None, typer.Argument(metavar="[VIEW...]", help="All views if none is named.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[VIEW...]", autocompletion=completing.views, help="All views if none is named."
+    ),
 ]
 ViewName = Annotated[
-    str, typer.Option("--view", metavar="VIEW", help="Where to search; the first view by default.")
+    str,
+    typer.Option(
+        "--view",
+        metavar="VIEW",
+        autocompletion=completing.views,
+        help="Where to search; the first view by default.",
+    ),
 ]
 ViewOrAll = Annotated[
-    str | None, typer.Option("--view", metavar="VIEW", help="Only those of this view.")
+    str | None,
+    typer.Option(
+        "--view",
+        metavar="VIEW",
+        autocompletion=completing.views,
+        help="Only those of this view.",
+    ),
 ]
 Search = Annotated[
     str | None,
