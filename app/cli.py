@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app import (
+    configuring,
     content,
     dead_letters,
     differing,
@@ -24,7 +25,6 @@ from app import (
 cli = typer.Typer(
     name="stet",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -33,31 +33,37 @@ cli = typer.Typer(
 
 @cli.callback()
 def stet(
-    home: Annotated[  # noqa: ARG001 - commands look it up
+    context: typer.Context,
+    home: Annotated[
         str | None,
         typer.Option(
             envvar="STET_HOME",
             help="The folder where the archive lies, or s3://bucket/prefix.",
         ),
     ] = None,
+    config: options.Config = None,
     domain: options.Domain = None,
     search: options.SearchForAll = None,
     search_api_key: options.ApiKey = None,
     search_user: options.User = None,
     search_password: options.Password = None,
     search_ca: options.Signer = None,
+    _version: options.Version = False,
 ) -> None:
     """A newsroom's search archive: append events, rebuild views from them, search.
 
     Example: stet import newsroom/sample/*.jsonl && stet rebuild && stet search whales
     """
-    options.remember(
+    options.use_options(
+        context,
+        home=home,
+        config=config,
         domain=domain,
-        url=search,
-        api_key=search_api_key,
-        user=search_user,
-        password=search_password,
-        ca=search_ca,
+        search=search,
+        search_api_key=search_api_key,
+        search_user=search_user,
+        search_password=search_password,
+        search_ca=search_ca,
     )
 
 
@@ -86,6 +92,7 @@ for name, command in (
     ("clear", upkeep.clear),
     ("growth", upkeep.growth),
     ("evaluate", evaluation.evaluate),
+    ("settings", configuring.show_settings),
 ):
     cli.command(name)(command)
 

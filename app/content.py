@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from app import show, visibility
+from app import completing, show, visibility
 from app.options import DEFAULT_HOME, Failure, Home, Json, Search, open_archive, told
 from app.visibility import Timeout, Wait
 
@@ -36,7 +36,12 @@ class OnError(StrEnum):
 
 def append(
     stream: Annotated[str, typer.Argument(help="The entity, such as article/1.")],
-    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Such as ArticleRevised.")],
+    type_: Annotated[
+        str,
+        typer.Argument(
+            metavar="TYPE", autocompletion=completing.event_types, help="Such as ArticleRevised."
+        ),
+    ],
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     actor: Annotated[str | None, typer.Option(help="Who says so.")] = None,
     expected_version: Annotated[
@@ -195,7 +200,12 @@ def generate(
 def log_events(
     after: Annotated[int, typer.Option(min=0, help="Only events after this sequence.")] = 0,
     stream: Annotated[str | None, typer.Option(help="Only this entity's events.")] = None,
-    type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
+    type_: Annotated[
+        str | None,
+        typer.Option(
+            "--type", autocompletion=completing.event_types, help="Only events of this type."
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Then those that come.")] = False,
     home: Home = DEFAULT_HOME,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from app import show
 from app.content import history, import_one, print_imported, sample_files
-from app.options import DEFAULT_HOME, Failure, open_archive, told
+from app.options import DEFAULT_HOME, Failure, chosen_home, open_archive, told
 from app.searching import print_answer
 
 if TYPE_CHECKING:
@@ -26,8 +25,8 @@ CORRECTED = "article/titanic-1912"
 
 def main() -> None:
     """Run the demonstration over the home of ``STET_HOME``, or ``./stet-home``."""
-    home = os.environ.get("STET_HOME", DEFAULT_HOME)
     with told():
+        home = chosen_home()
         archive = open_archive(home)
         _import(archive)
         _rebuild(archive)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import show
+from app import completing, show
 from app.options import DEFAULT_HOME, Home, Json, Search, Views, checked_views, open_archive, told
 
 if TYPE_CHECKING:
@@ -112,7 +112,12 @@ def _told(step: Step) -> str:
 
 def preview(
     stream: Annotated[str, typer.Argument(help="The entity, such as byline/ana-ruiz.")],
-    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Such as BylineRevised.")],
+    type_: Annotated[
+        str,
+        typer.Argument(
+            metavar="TYPE", autocompletion=completing.event_types, help="Such as BylineRevised."
+        ),
+    ],
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     home: Home = DEFAULT_HOME,
     as_json: Json = False,

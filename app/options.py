@@ -12,19 +12,47 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app import completing
+from event_log import settings
+
 if TYPE_CHECKING:
     from archive import Archive
 
-DEFAULT_HOME = "stet-home"
+DEFAULT_HOME = settings.SETTINGS["STET_HOME"].default or ""
+FORMER_HOME = "archive"
+"""The default before it became the name of a package in the clone."""
 
 
 def _home(context: typer.Context, value: str) -> str:
-    """The home given to the command, else the one given before it, else the default."""
-    source = context.get_parameter_source("home")
-    if source is not None and source.name != "DEFAULT":
+    """The home given to the command, else that of the settings; its settings file is in use."""
+    if context.resilient_parsing:
         return value
-    before = context.parent.params.get("home") if context.parent else None
-    return before or value
+    given = value if _is_typed(context, "home") else None
+    context.with_resource(settings.using({"STET_HOME": given}))
+    with told():
+        settings.check_file()
+        return chosen_home()
+
+
+def _is_typed(context: typer.Context, parameter: str) -> bool:
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def chosen_home() -> str:
+    """The home of the settings; on stderr a hint if it lay elsewhere by default before."""
+    home = settings.look_up("STET_HOME")
+    if (
+        home.source == settings.DEFAULT
+        and not Path(DEFAULT_HOME).exists()
+        and Path(FORMER_HOME, "log").is_dir()
+    ):
+        typer.echo(
+            f"the default home is now ./{DEFAULT_HOME}: the archive in ./{FORMER_HOME} is not used."
+            f" To go on with it, add --home {FORMER_HOME} or set STET_HOME={FORMER_HOME}",
+            err=True,
+        )
+    return home.text or ""
 
 
 Home = Annotated[
@@ -56,13 +84,28 @@ Domain = Annotated[
     ),
 ]
 Views = Annotated[
-    list[str] | None, typer.Argument(metavar="[VIEW...]", help="All views if none is named.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[VIEW...]", autocompletion=completing.views, help="All views if none is named."
+    ),
 ]
 ViewName = Annotated[
-    str, typer.Option("--view", metavar="VIEW", help="Where to search; the first view by default.")
+    str,
+    typer.Option(
+        "--view",
+        metavar="VIEW",
+        autocompletion=completing.views,
+        help="Where to search; the first view by default.",
+    ),
 ]
 ViewOrAll = Annotated[
-    str | None, typer.Option("--view", metavar="VIEW", help="Only those of this view.")
+    str | None,
+    typer.Option(
+        "--view",
+        metavar="VIEW",
+        autocompletion=completing.views,
+        help="Only those of this view.",
+    ),
 ]
 Search = Annotated[
     str | None,
@@ -81,6 +124,14 @@ SearchForAll = Annotated[
         help="An Elasticsearch to use instead of the embedded engine.",
     ),
 ]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STET_CONFIG",
+        metavar="FILE",
+        help="The settings file to use instead of stet.toml in the home.",
+    ),
+]
 ApiKey = Annotated[str | None, typer.Option(envvar="STET_SEARCH_API_KEY", help="Its API key.")]
 User = Annotated[str | None, typer.Option(envvar="STET_SEARCH_USER", help="Or one of its users,")]
 Password = Annotated[
@@ -96,18 +147,28 @@ Signer = Annotated[
 ]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"stet {version('stet-archive')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version."),
+]
+
+
 class Failure(Exception):
     """What was asked could not be done; the message says what, where, and what to do."""
 
 
-_before: dict[str, str | None] = {}
-"""What stands before the command. Each run of the command line sets it anew."""
-
-
-def remember(**options: str | None) -> None:
-    """Keep what stands before the command: the domain, the cluster, how to be let in."""
-    _before.clear()
-    _before.update(options)
+def use_options(context: typer.Context, **options: str | None) -> None:
+    """Let the options before the command override the settings until the command has ended."""
+    typed = {f"STET_{n.upper()}": v for n, v in options.items() if _is_typed(context, n)}
+    context.with_resource(settings.using(typed))
 
 
 def open_archive(home: str, search: str | None = None) -> Archive:
@@ -121,10 +182,8 @@ def open_archive(home: str, search: str | None = None) -> Archive:
     folder = Path(home)
     if folder.exists() and not folder.is_dir():
         raise Failure(f"{home} is a file; --home must name a folder")
-    options = dict(_before)
-    domain, before = options.pop("domain", None), options.pop("url", None)
-    cluster = configured_connection(before if search is None else search, **options)
-    return Archive(home, domain, cluster or "embedded")
+    settings.open_home(home)
+    return Archive(home, None, configured_connection(search) or "embedded")
 
 
 def checked_view(archive: Archive, view: str | None) -> str | None:

@@ -20,6 +20,7 @@ from app.options import (
     open_archive,
     told,
 )
+from event_log import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from search import Loading
 
 Tolerated = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--dead-letters",
         metavar="PERCENT",
         min=0,
         max=100,
         envvar="STET_DEAD_LETTERS",
+        show_default=settings.SETTINGS["STET_DEAD_LETTERS"].default or "",
         help="Promote although so many of a view's documents were refused by the engine.",
     ),
 ]
@@ -46,7 +48,7 @@ def rebuild(
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge each index into one piece before it serves.")
     ] = False,
-    tolerated: Tolerated = 0.1,
+    tolerated: Tolerated = None,
     search: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
@@ -63,13 +65,17 @@ def rebuild(
             at,
             progress=progress,
             loading=loading,
-            tolerated=tolerated / 100,
+            tolerated=_share(tolerated),
             merge=merge,
         )
     if as_json:
         typer.echo(show.json_line(asdict(result)))
     else:
         _print_result(result)
+
+
+def _share(percent: float | None) -> float:
+    return (settings.number("STET_DEAD_LETTERS") if percent is None else percent) / 100
 
 
 def _advancing(

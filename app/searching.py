@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import past, show
+from app import completing, show
 from app.options import (
     DEFAULT_HOME,
     At,
@@ -35,7 +35,9 @@ class Sort(StrEnum):
 
 
 def export(
-    view: Annotated[str, typer.Argument(help="The view, such as articles.")],
+    view: Annotated[
+        str, typer.Argument(autocompletion=completing.views, help="The view, such as articles.")
+    ],
     at: At = None,
     key: Annotated[str | None, typer.Option(help="Only the document with this id.")] = None,
     home: Home = DEFAULT_HOME,

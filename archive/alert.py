@@ -12,6 +12,8 @@ import subprocess
 import tempfile
 from datetime import UTC, datetime
 
+from event_log import settings
+
 COMMAND = "STET_ALERT_COMMAND"
 SECONDS = 30.0
 """How long the command may take; it is ended then, with all that it started."""
@@ -33,8 +35,8 @@ def send_alert(job: str, run: str, what: str, where: str, when: datetime | None 
     >>> send_alert("catch_up", "4f3a", "the cluster is away", "articles")
     False
     """
-    said = os.environ.get(COMMAND, "").strip()
-    if not said:
+    command = settings.text(COMMAND)
+    if not command:
         return False
     moment = (when or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds")
     told = {
@@ -45,7 +47,7 @@ def send_alert(job: str, run: str, what: str, where: str, when: datetime | None 
         "when": moment.replace("+00:00", "Z"),
     }
     try:
-        problem = _run(shlex.split(said), json.dumps(told, ensure_ascii=False).encode() + b"\n")
+        problem = _run(shlex.split(command), json.dumps(told, ensure_ascii=False).encode() + b"\n")
     except (OSError, ValueError) as error:
         problem = str(error)
     if problem:

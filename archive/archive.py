@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archive import domains
 from archive.place import is_url, local_folder, open_log
+from event_log import settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,9 @@ class Archive:
     one that the archive remembers, else the newsroom. ``connection`` is the Elasticsearch to
     search with, or its URL: by default ``STET_SEARCH``, else the embedded engine.
 
+    The settings file in ``home`` is the one of this process from then on, unless ``STET_CONFIG``
+    names another.
+
     Raises ``WrongDomain`` when the archive belongs to another domain.
 
     >>> import tempfile
@@ -64,6 +68,7 @@ class Archive:
         engine: Engine | None = None,
     ) -> None:
         self.home = str(home)
+        settings.open_home(self.home)
         self._domain, self._connection = domain, connection
         self.folder = local_folder(home)
         """Where on this machine lies what is made from the log."""

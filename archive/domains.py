@@ -11,7 +11,6 @@ A domain in the working folder is named ``module:NAME``, and needs no declaratio
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from contextlib import suppress
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from archive.errors import UnknownDomain, WrongDomain
 from archive.place import is_url, local_folder
+from event_log import settings
 from replay import write_json
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def chosen(given: Domain | str | None, home: Path | str) -> Domain:
     else the newsroom.
     """
     remembered = recall(home)
-    wanted = given or os.environ.get("STET_DOMAIN") or remembered or DEFAULT
+    wanted = given or settings.text("STET_DOMAIN") or remembered or DEFAULT
     if isinstance(wanted, str):
         try:
             wanted = find_domain(wanted)
@@ -108,7 +108,7 @@ def domain_in_force(home: Path | str) -> Domain:
     'newsroom'
     """
     remembered = None if is_url(home) else recall(home)
-    return find_domain(os.environ.get("STET_DOMAIN") or remembered or DEFAULT)
+    return find_domain(settings.text("STET_DOMAIN") or remembered or DEFAULT)
 
 
 def recall(home: Path | str) -> str | None:

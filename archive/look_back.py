@@ -13,7 +13,6 @@ view, never finds the index of before.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from archive import export
 from archive.standing import needs_rebuild
+from event_log import settings
 from search import (
     DamagedIndex,
     EmbeddedEngine,
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 UNUSED_SECONDS = 7 * 24 * 3600
 """How long after its last use an index of the past is removed."""
-MEGABYTES = 5_000
-"""How much all of them may take, unless ``STET_PAST_MB`` says otherwise; the last used are kept."""
 
 Tell = Callable[[str], None]
 
@@ -210,7 +208,8 @@ def _size(folder: Path) -> int:
 
 
 def _limit() -> int:
-    said = os.environ.get("STET_PAST_MB", "").strip() or str(MEGABYTES)
-    if not said.isdecimal():
-        raise SearchError(f"STET_PAST_MB is {said!r}; it must be a number of megabytes, as 5000")
-    return int(said) * 1_000_000
+    """Bytes that all indexes of the past may take; those used last are kept."""
+    try:
+        return settings.whole("STET_PAST_MB") * 1_000_000
+    except settings.InvalidSetting as error:
+        raise SearchError(str(error)) from None

@@ -1,3 +1,5 @@
+from . import machine as machine
+from . import settings as settings
 from .category import ENVELOPE as ENVELOPE
 from .category import INSTANT as INSTANT
 from .category import TEXT as TEXT
@@ -36,6 +38,7 @@ from .proving.proof import InvalidProof as InvalidProof
 from .proving.proof import Proof as Proof
 from .proving.proof import check_proof as check_proof
 from .proving.verify import Verified as Verified
+from .settings import InvalidSetting as InvalidSetting
 from .snapshot import Point as Point
 from .snapshot import Snapshot as Snapshot
 from .snapshot import instant_text as instant_text

@@ -3,8 +3,6 @@
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
 """
 
-import os
-
 from dagster import (
     AssetExecutionContext,
     DataVersion,
@@ -15,23 +13,20 @@ from dagster import (
     in_process_executor,
 )
 
+from event_log import settings
 from pipelines import metadata, plots
 from pipelines.assets import log
 from pipelines.failing import told_apart
 from pipelines.resources import ArchiveResource
 
-FIRST_MONTH = "2025-01"
-
 
 def partitions() -> MonthlyPartitionsDefinition:
-    """The months that have ended, from ``STET_BACKFILL_FROM`` on (2025-01)."""
-    first = os.environ.get("STET_BACKFILL_FROM") or FIRST_MONTH
-    try:
-        return MonthlyPartitionsDefinition(start_date=first, fmt="%Y-%m", timezone="UTC")
-    except ValueError:
-        raise ValueError(
-            f"STET_BACKFILL_FROM is {first!r}; give a month, such as {FIRST_MONTH}"
-        ) from None
+    """The months that have ended, from ``STET_BACKFILL_FROM`` on (2025-01).
+
+    Raises ``InvalidSetting``, which is a ``ValueError``, for what is no month.
+    """
+    first = settings.text("STET_BACKFILL_FROM") or ""
+    return MonthlyPartitionsDefinition(start_date=first, fmt="%Y-%m", timezone="UTC")
 
 
 @asset(

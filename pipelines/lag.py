@@ -4,7 +4,6 @@ Annotations are not postponed in this module: Dagster reads those of ``context``
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,6 @@ from dagster import (
     AssetObservation,
     ConfigurableResource,
     DefaultSensorStatus,
-    Failure,
     SensorEvaluationContext,
     SensorResult,
     multi_asset_check,
@@ -32,7 +30,7 @@ from dagster import (
 from archive import Lag
 from pipelines.assets import INDEX_GROUP
 from pipelines.failing import told_apart
-from pipelines.resources import ArchiveResource
+from pipelines.resources import ArchiveResource, whole
 from replay import Domain
 from search import Generation
 
@@ -41,20 +39,14 @@ BEHIND = "How far the index is behind the log: events, and seconds that the olde
 VERSION_TAG = "dagster/data_version"
 SEEN_AGAIN = timedelta(hours=12)
 """After so long without news an index that is at the head is said to be so once more."""
-LIMITS = {
-    "warn_events": 1_000,
-    "error_events": 100_000,
-    "warn_seconds": 300,
-    "error_seconds": 3_600,
-}
 
 
 class Limits(ConfigurableResource):  # type: ignore[type-arg]
     """From which lag on there is a warning, and from which an error.
 
-    What is not given here is taken from the environment (``STET_LAG_WARN_EVENTS``,
-    ``STET_LAG_ERROR_EVENTS``, ``STET_LAG_WARN_SECONDS``, ``STET_LAG_ERROR_SECONDS``), else it is
-    1,000 and 100,000 events, 300 and 3,600 seconds.
+    What is not given here is taken from the settings: ``STET_LAG_WARN_EVENTS`` (1,000),
+    ``STET_LAG_ERROR_EVENTS`` (100,000), ``STET_LAG_WARN_SECONDS`` (300) and
+    ``STET_LAG_ERROR_SECONDS`` (3,600).
     """
 
     warn_events: int | None = None
@@ -63,15 +55,9 @@ class Limits(ConfigurableResource):  # type: ignore[type-arg]
     error_seconds: int | None = None
 
     def limit(self, name: str) -> int:
-        """One of the four; raises ``Failure`` when the environment has no number."""
+        """One of the four; raises ``Failure`` when the setting is no number."""
         given: int | None = getattr(self, name)
-        if given is not None:
-            return given
-        variable = f"STET_LAG_{name.upper()}"
-        said = os.environ.get(variable) or str(LIMITS[name])
-        if not (said.isascii() and said.isdigit()):
-            raise Failure(f"{variable} is {said!r}; give a whole number, such as {LIMITS[name]}")
-        return int(said)
+        return whole(f"STET_LAG_{name.upper()}") if given is None else given
 
     def severity(self, lag: Lag) -> AssetCheckSeverity | None:
         """How bad a lag is; none when it is within the limits."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from dagster import ConfigurableResource
+from dagster import ConfigurableResource, Failure
+
+from event_log import InvalidSetting, settings
 
 if TYPE_CHECKING:
     from archive import Archive, Rebuild
@@ -25,12 +26,13 @@ def archive_resource(domain: Domain) -> ArchiveResource:
 class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
     """The archive of a run, and what of it is rebuilt.
 
-    ``home`` is the folder (``STET_HOME``, else ``stet-home``). ``domain`` is the name of the
-    domain that these definitions are for. ``views`` names the views to rebuild, all of them when
-    it is empty. ``at`` is a sequence or an instant; the head when it is empty. ``search`` is the
-    URL of the Elasticsearch to index into (``STET_SEARCH``, else the embedded engine); whatever is
-    secret about it stays in the environment (``STET_SEARCH_API_KEY`` and so on). ``dead_letters``
-    is the percentage of a view's documents that an engine may refuse.
+    ``home`` is the folder. ``domain`` is the name of the domain that these definitions are for.
+    ``views`` names the views to rebuild, all of them when it is empty. ``at`` is a sequence or an
+    instant; the head when it is empty. ``search`` is the URL of the Elasticsearch to index into;
+    whatever is secret about it stays in the settings (``STET_SEARCH_API_KEY`` and so on).
+    ``dead_letters`` is the percentage of a view's documents that an engine may refuse. For what
+    is not given the settings count: ``STET_HOME``, ``STET_SEARCH``, ``STET_DEAD_LETTERS``, from
+    the environment or from the settings file in the home.
     """
 
     home: str = ""
@@ -38,7 +40,7 @@ class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
     views: list[str] = []  # noqa: RUF012 - the base class is pydantic, which copies it
     at: str = ""
     search: str = ""
-    dead_letters: float = 0.1
+    dead_letters: float | None = None
 
     def wants(self, view: str) -> bool:
         """Whether this view is to be rebuilt."""
@@ -47,11 +49,14 @@ class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
     @property
     def tolerated(self) -> float:
         """The share of a view's documents that may be dead letters."""
-        return self.dead_letters / 100
+        percent = self.dead_letters
+        return (settings.number("STET_DEAD_LETTERS") if percent is None else percent) / 100
 
     def archive(self) -> Archive:
         """The archive, with its log and its engine."""
-        return _archive(home_of(self.home), self.domain, self.search)
+        home = home_of(self.home)
+        settings.open_home(home)
+        return _archive(home, self.domain, self.search)
 
     def rebuild(self, run_id: str) -> Rebuild:
         """The rebuild of a run: the first of its steps fixes the sequence for all of them.
@@ -63,10 +68,16 @@ class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
 
 
 def home_of(home: str) -> str:
-    """Where the archive lies: what is given, else ``STET_HOME``, else ``stet-home``."""
-    from archive import HOME
+    """Where the archive lies: what is given, else the setting ``STET_HOME``."""
+    return home or settings.home()
 
-    return home or os.environ.get("STET_HOME", HOME)
+
+def whole(name: str) -> int:
+    """A setting that is a whole number; raises ``Failure`` with the reason when it is not valid."""
+    try:
+        return settings.whole(name)
+    except InvalidSetting as error:
+        raise Failure(str(error)) from None
 
 
 @lru_cache(maxsize=4)

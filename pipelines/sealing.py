@@ -3,14 +3,12 @@
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
 """
 
-import os
 import time
 from dataclasses import asdict
 
 from dagster import (
     ConfigurableResource,
     DefaultScheduleStatus,
-    Failure,
     OpExecutionContext,
     RunRequest,
     ScheduleEvaluationContext,
@@ -22,29 +20,24 @@ from dagster import (
 
 from event_log import SEAL_GRACE_SECONDS
 from pipelines.failing import told_apart
-from pipelines.resources import ArchiveResource
-
-OPEN_COMMITS = 500
+from pipelines.resources import ArchiveResource, whole
 
 
 class Sealing(ConfigurableResource):  # type: ignore[type-arg]
     """When the log is sealed, and how long what was replaced stays for those who read it.
 
-    The schedule waits until more than ``open_commits`` commits are open: ``STET_SEAL_COMMITS`` if
-    that is set, else 500, unless the number is given here.
+    The schedule waits until more than ``open_commits`` commits are open: ``STET_SEAL_COMMITS``
+    (500) unless the number is given here.
     """
 
     open_commits: int | None = None
     grace_seconds: float = SEAL_GRACE_SECONDS
 
     def most_open(self) -> int:
-        """How many commits may be open; raises ``Failure`` when the environment has no number."""
+        """How many commits may be open; raises ``Failure`` when the setting is no number."""
         if self.open_commits is not None:
             return self.open_commits
-        said = os.environ.get("STET_SEAL_COMMITS") or str(OPEN_COMMITS)
-        if not (said.isascii() and said.isdigit()):
-            raise Failure(f"STET_SEAL_COMMITS is {said!r}; give a number of commits, such as 500")
-        return int(said)
+        return whole("STET_SEAL_COMMITS")
 
 
 @op(description="Rewrite the open commits of the log into large files.")

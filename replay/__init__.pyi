@@ -46,7 +46,6 @@ from .kept.state import lock_kept_state as lock_kept_state
 from .kept.state import open_kept_state as open_kept_state
 from .kept.state import set_aside as set_aside
 from .lineage import completed as completed
-from .memory import InvalidMemory as InvalidMemory
 from .rules import Entity as Entity
 from .rules import check_edit as check_edit
 from .rules import read_entity as read_entity

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from replay import memory
+from event_log import machine
 from replay.errors import NotWritten, ReplayError
 
 SPILLED = "max_temp_directory_size"
@@ -58,12 +58,15 @@ def too_little(error: Exception) -> str:
 
     >>> too_little(OSError("No space left on device"))
     'No space left on device. Make room, and repeat'
-    >>> too_little(duckdb.OutOfMemoryException("could not allocate block. Possible solutions: ..."))
+    >>> from event_log import settings
+    >>> error = duckdb.OutOfMemoryException("could not allocate block. Possible solutions: ...")
+    >>> with settings.using({"STET_MEMORY": "2GB"}):
+    ...     too_little(error)
     'could not allocate block. STET_MEMORY allows 2GB; allow more, and repeat'
     """
     said = one_line(error)
     first = said.partition(" Possible solutions")[0]  # they are settings that nobody has here
     first = first.removesuffix(".")
     if isinstance(error, duckdb.OutOfMemoryException) and SPILLED not in said:
-        return f"{first}. {memory.VARIABLE} allows {memory.limit()}; allow more, and repeat"
+        return f"{first}. STET_MEMORY allows {machine.memory_limit()}; allow more, and repeat"
     return f"{first}. Make room, and repeat"

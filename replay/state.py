@@ -15,14 +15,12 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from event_log import Snapshot, log_schema
-from replay import memory
+from event_log import Snapshot, log_schema, machine
 from replay.builds import parquet
 from replay.entities import Entities
 from replay.fold import fold
 from replay.progress_bar import hide_progress_bar
 
-THREADS = 2
 MOST_FILES = 500
 """DuckDB keeps a hundred kilobytes and more of each file that it reads: more are put together."""
 LARGE = 1_000_000
@@ -36,7 +34,7 @@ class State(Entities):
     ``directory``; a state of the same snapshot there, also in another process, uses it again. So it
     is with the files of a log that has very many.
     Without a directory it is kept in a temporary one until ``close``. What does not fit into
-    ``memory_limit`` spills to the directory.
+    ``memory_limit`` spills to the directory. Threads and memory are the machine's unless given.
 
     >>> from event_log import EventLog, NewEvent
     >>> from newsroom.categories import CATEGORIES
@@ -53,7 +51,7 @@ class State(Entities):
         snapshot: Snapshot,
         directory: Path | None = None,
         *,
-        threads: int = THREADS,
+        threads: int | None = None,
         memory_limit: str | None = None,
     ) -> None:
         self.snapshot = snapshot
@@ -64,9 +62,9 @@ class State(Entities):
         self._temporary = tempfile.TemporaryDirectory(prefix=prefix, dir=directory)
         self._spill = Path(self._temporary.name)
         self.directory = directory or self._spill
-        self.memory_limit = memory_limit or memory.limit()
+        self.memory_limit = memory_limit or machine.memory_limit()
         self.backend = ibis.duckdb.connect(
-            threads=threads,
+            threads=threads or machine.threads(),
             memory_limit=self.memory_limit,
             temp_directory=str(self._spill),
             preserve_insertion_order=False,

@@ -125,7 +125,7 @@ def _at_once(metadata: pq.FileMetaData) -> int:
 
 
 def connection() -> duckdb.DuckDBPyConnection:
-    """A DuckDB that says instants in UTC and leaves the second core to the index."""
+    """A DuckDB that says instants in UTC: a piece is too small for a second thread."""
     duck = duckdb.connect(config={"threads": 1, "memory_limit": "512MB"})
     duck.execute("SET TimeZone = 'UTC'")
     return duck

@@ -137,7 +137,7 @@ class Batch:
 
     def _add_checked(self, events: pa.Table) -> None:
         try:
-            table = together(columns.in_halves(events, self._registry), self._registry)
+            table = together(columns.in_parts(events, self._registry), self._registry)
         except InvalidEvent as error:
             if error.position:  # an earlier one may contradict another with its id
                 Batch(self._registry)._add_checked(events.slice(0, error.position))

@@ -6,12 +6,13 @@ are accepted or refused alike, with the same field, place and reason.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from event_log import machine
 from event_log.category import INSTANT, Category, Registry
 from event_log.checking import arrow
 from event_log.checking.arrow import NAMES, REQUIRED, cast
@@ -22,23 +23,28 @@ from event_log.event import NewEvent
 REST = ("event_id", "occurred_at", "actor", "correlation_id", "causation_id")
 FIRST_DAY, LAST_DAY = (moment // 86_400_000_000 for moment in (FIRST_INSTANT, LAST_INSTANT))
 WORTH_A_THREAD = 16_384
-"""Events from which on a second thread saves more than it costs."""
+"""Events for each thread from which on another thread saves more than it costs."""
 CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
 """As in ``one_event``, in the notation of Arrow's regular expressions (RE2)."""
 
 
-def in_halves(events: pa.Table, registry: Registry) -> list[pa.Table]:
-    """What ``checked`` gives, in one table or two: many events are checked in two threads."""
-    half = len(events) // 2
-    if half < WORTH_A_THREAD:
+def in_parts(events: pa.Table, registry: Registry) -> list[pa.Table]:
+    """What ``checked`` gives, in one table or more: many events are checked in several threads."""
+    count = min(machine.threads(), len(events) // WORTH_A_THREAD)
+    if count < 2:
         return [checked(events, registry)]
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(checked, events.slice(half), registry)
-        first = checked(events.slice(0, half), registry)
-        try:
-            return [first, coming.result()]
-        except InvalidEvent as error:
-            raise InvalidEvent(error.field, error.reason, error.position + half) from None
+    length = -(-len(events) // count)
+    starts = range(0, len(events), length)
+    with ThreadPoolExecutor(count) as pool:
+        parts = [pool.submit(checked, events.slice(at, length), registry) for at in starts]
+        return [_result(part, at) for part, at in zip(parts, starts, strict=True)]
+
+
+def _result(part: Future[pa.Table], start: int) -> pa.Table:
+    try:
+        return part.result()
+    except InvalidEvent as error:
+        raise InvalidEvent(error.field, error.reason, error.position + start) from None
 
 
 def checked(events: pa.Table, registry: Registry) -> pa.Table:

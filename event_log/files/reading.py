@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from event_log import machine
 from event_log.category import ENVELOPE, Registry
 from event_log.checking.one_event import possible
 from event_log.errors import DamagedLog
@@ -25,8 +26,6 @@ from event_log.files.selection import BATCH_EVENTS, Selection
 from event_log.schemas.upcast import to_read, upcast
 
 T = TypeVar("T")
-THREADS = 2
-"""Segments that are read at a time for one stream: each has to decode a row group for it."""
 
 
 def log_schema(registry: Registry) -> pa.Schema:
@@ -193,7 +192,8 @@ def of_stream(
     def read(selection: Selection) -> list[pa.RecordBatch]:
         return list(batches(commits, selection, registry))
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    # Each segment has to decode a row group for the stream.
+    with ThreadPoolExecutor(machine.threads()) as pool:
         for found in pool.map(read, selections):
             for batch in found:
                 yield from (event for event in events(batch) if event.stream == stream)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from event_log import machine
 from event_log.category import ENVELOPE, INSTANT
 from event_log.digests import checksum
 from event_log.digests.check import check_all, check_events, misfit
@@ -25,9 +26,8 @@ from event_log.files.manifest import Group, SealedFile
 from event_log.files.selection import Selection
 from event_log.storage.store import Fresh
 
-THREADS = 2
-AHEAD = 4
-"""Batches whose digests are computed while another is looked at."""
+AHEAD = 2
+"""Batches for each thread whose digests are computed while another is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _verify(seen: Commits, after: int, until: int | None) -> Verified:
     segments = seen.segments(after, until)
     first = segments[0].first if segments else after + 1
     frontier = frontier_at(seen, first - 1)
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(machine.threads()) as pool:
         verifying = _Verifying(seen, frontier, pool)
         for segment in segments:
             verifying.segment(segment)
@@ -190,7 +190,7 @@ class _Verifying:
         waiting: deque[tuple[pa.RecordBatch, Future[None]]] = deque()
         for batch in batches:
             waiting.append((batch, self._pool.submit(check_events, batch)))
-            if len(waiting) > AHEAD:
+            if len(waiting) > AHEAD * machine.threads():
                 yield _done(*waiting.popleft())
         while waiting:
             yield _done(*waiting.popleft())

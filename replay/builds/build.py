@@ -11,7 +11,7 @@ from types import TracebackType
 
 from event_log import EventLog, Point
 from replay.builds import folder, make
-from replay.state import THREADS, State
+from replay.state import State
 from replay.view import View
 
 
@@ -39,7 +39,7 @@ class Build:
     build_id: str
     sequence: int
     created_at: str
-    threads: int = THREADS
+    threads: int | None = None
     memory_limit: str | None = None
 
     @property
@@ -95,7 +95,7 @@ def begin_build(
     at: Point = None,
     build_id: str | None = None,
     *,
-    threads: int = THREADS,
+    threads: int | None = None,
     memory_limit: str | None = None,
 ) -> Build:
     """Begin a build of a log as of a point, or go on with the one begun as ``build_id``.

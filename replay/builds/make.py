@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from replay import memory
+from event_log import machine
 from replay.builds import parquet
 from replay.lineage import completed
 
@@ -32,7 +32,7 @@ def write_documents(view: View, state: State, path: Path, keys: ir.Table | None 
 def _at_once(view: View, state: State) -> int | None:
     if view.documents_a_gigabyte is None:
         return None
-    return max(1, int(view.documents_a_gigabyte * memory.gigabytes(state.memory_limit)))
+    return max(1, int(view.documents_a_gigabyte * machine.size(state.memory_limit) / 1e9))
 
 
 def _entities(state: State) -> int:

@@ -30,14 +30,12 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from event_log import Lock, LockHeld
-from replay import memory
+from event_log import Lock, LockHeld, machine
 from replay.duckdb_errors import DamagedState, reading_state
 from replay.errors import ReplayError
 from replay.fold import long_texts
 from replay.kept.plans import Tables
 from replay.progress_bar import hide_progress_bar
-from replay.state import THREADS
 
 if TYPE_CHECKING:
     from event_log import EventLog, Registry
@@ -96,8 +94,8 @@ class Kept:
             self.connection = duckdb.connect(
                 str(path),
                 config={
-                    "threads": THREADS,
-                    "memory_limit": memory_limit or memory.limit(),
+                    "threads": machine.threads(),
+                    "memory_limit": memory_limit or machine.memory_limit(),
                     "temp_directory": str(spill),
                     "preserve_insertion_order": False,
                 },

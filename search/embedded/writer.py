@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from event_log import machine
 from search.errors import NotIndexed
 
 if TYPE_CHECKING:
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 
 MUCH = 1_000
 """From so many documents on, a writer with memory and threads is worth its start."""
+LEAST, MOST = 15_000_000, 300_000_000
+"""Bytes for a thread of a writer: tantivy takes no less, and more was not measured."""
+MOST_THREADS = 8
+"""Tantivy takes no more."""
+SHARE = 0.3
+"""A writer's part of what DuckDB may use: they work at the same time."""
+
+
+def _much() -> tuple[int, int]:
+    """The memory and the threads of a writer for many documents."""
+    threads = min(machine.threads(), MOST_THREADS)
+    memory = int(SHARE * machine.size(machine.memory_limit()))
+    return threads * max(LEAST, min(MOST, memory // threads)), threads
 
 
 class Writer:
@@ -27,9 +41,8 @@ class Writer:
 
     def __init__(self, index: EmbeddedIndex, documents: int) -> None:
         self.for_much = documents >= MUCH
-        heap, threads = (600_000_000, 2) if self.for_much else (15_000_000, 1)
         try:
-            self._writer = index.writer(heap, threads)
+            self._writer = index.writer(*(_much() if self.for_much else (LEAST, 1)))
         except ValueError as error:
             if "LockBusy" not in str(error):
                 raise
