@@ -71,4 +71,4 @@ lock: setup  ## write requirements.lock anew from pyproject.toml
 		--all-extras --group bench --group docs --upgrade pyproject.toml -o requirements.lock
 
 clean:  ## remove the environment and the default archive
-	rm -rf .venv archive
+	rm -rf .venv stet-home
