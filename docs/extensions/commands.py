@@ -19,11 +19,7 @@ GUIDES = ("tutorials", "how-to")
 
 
 def leaves(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The words of each command that does something, in the order in which they are registered.
-
-    >>> ("dead-letters", "replay") in leaves(typer.main.get_command(app.cli.cli))
-    True
-    """
+    """The words of each command that does something, in the order in which they are registered."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from leaves(command, (*path, name))

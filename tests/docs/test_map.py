@@ -60,3 +60,12 @@ def test_the_map_names_every_room_of_the_tests() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
     for folder in {Path(name).parts[1] for name in TRACKED if re.match(r"tests/\w+/", name)}:
         assert f"`tests/{folder}/" in text
+
+
+def test_every_benchmark_has_a_place_for_its_tables() -> None:
+    sources = "".join(path.read_text() for path in ROOT.glob("benchmarks/**/*.py"))
+    written = re.findall(r'into_page\("([\w-]+)", "([\w-]+)"', sources)
+    assert len(written) >= 5
+    for page, mark in written:
+        text = (ROOT / f"docs/measured/{page}.md").read_text()
+        assert text.index(f"<!-- {mark} -->") < text.index(f"<!-- /{mark} -->")
