@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import completing, show
+from app import completing, past, show
 from app.options import (
     DEFAULT_HOME,
     At,
