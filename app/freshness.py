@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import completing, show
-from app.options import DEFAULT_HOME, Home, Json, Search, Views, checked_views, open_archive, told
+from app import show
+from app.options import (
+    DEFAULT_HOME,
+    Home,
+    Json,
+    Search,
+    Views,
+    checked_views,
+    open_archive,
+    told,
+)
 
 if TYPE_CHECKING:
     from archive import Advanced, CatchUpResult, Follow, Step

@@ -107,6 +107,12 @@ ViewOrAll = Annotated[
         help="Only those of this view.",
     ),
 ]
+Type = Annotated[
+    str,
+    typer.Argument(
+        metavar="TYPE", autocompletion=completing.event_types, help="Such as ArticleRevised."
+    ),
+]
 Search = Annotated[
     str | None,
     typer.Option(
