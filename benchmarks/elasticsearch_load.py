@@ -30,15 +30,15 @@ import orjson
 import pyarrow.parquet as pq
 import urllib3
 
+from newsroom import DOMAIN
 from search import lines
 from search.connection import Connection, configured_connection
 from search.elastic import layout, load
 from search.elastic.cluster import Cluster
 from search.elastic.engine import ElasticsearchEngine
 from search.mapping import IndexMapping
-from views import VIEWS
 
-VIEW = VIEWS["articles"]
+VIEW = DOMAIN.views["articles"]
 PREFIX = "bench"
 CHUNK = 500
 """Documents of a helper's request: its own default. Its request is at most 100 MB, as well."""

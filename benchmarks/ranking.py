@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from archive import rebuild
+from newsroom import DOMAIN
 from search import evaluation, open_engine
 from search.connection import configured_connection
 from search.elastic import layout
@@ -27,12 +28,11 @@ from search.elastic.cluster import Cluster
 from search.elastic.engine import ElasticsearchEngine
 from search.elastic.query import TITLE_WEIGHT
 from search.mapping import IndexMapping
-from views import VIEWS
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "newsroom" / "sample"
 STET = Path(sys.executable).parent / "stet"
-MAPPING = IndexMapping.of(VIEWS["articles"])
+MAPPING = IndexMapping.of(DOMAIN.views["articles"])
 PATHS = [path for paths in MAPPING.text.values() for path in paths]
 FIELDS = [f"{path}^{TITLE_WEIGHT}" if path == MAPPING.title else path for path in PATHS]
 Ask = Callable[[str], Mapping[str, Any]]

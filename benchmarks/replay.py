@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from newsroom import DOMAIN
 from replay.builds import build
-from views import VIEWS
 
 
 def main() -> None:
@@ -18,9 +18,9 @@ def main() -> None:
     begun = time.perf_counter()
     with build.begin_build(home) as replay:
         seconds["opening"] = time.perf_counter() - begun
-        for name in VIEWS:
+        for name in DOMAIN.views:
             begun = time.perf_counter()
-            replay.write(VIEWS[name])
+            replay.write(DOMAIN.views[name])
             seconds[name] = time.perf_counter() - begun
     print(json.dumps(seconds))
 

@@ -124,16 +124,16 @@ def test_the_dagster_job_gives_the_same_documents_as_the_command_line(
     imported: tuple[Path, Archive], tmp_path: Path
 ) -> None:
     from pipelines.run import rebuild
-    from views import VIEW_NAMES
+    from newsroom import DOMAIN
 
     home, _ = imported
-    before = {view: stet(home, "export", view) for view in VIEW_NAMES}
+    before = {view: stet(home, "export", view) for view in tuple(DOMAIN.views)}
     other = tmp_path / "home"
     shutil.copytree(home / "log", other / "log")
     done: list[str] = []
     rebuild(str(other), lambda asset, _: done.append(asset))
-    assert len(done) == 2 * len(VIEW_NAMES)
-    assert {view: stet(other, "export", view) for view in VIEW_NAMES} == before
+    assert len(done) == 2 * len(tuple(DOMAIN.views))
+    assert {view: stet(other, "export", view) for view in tuple(DOMAIN.views)} == before
     counts = [
         {
             view["view"]: view["documents"]
@@ -149,7 +149,7 @@ def test_the_history_rebuilds_into_a_cluster_by_command_line_and_by_dagster(
 ) -> None:
     """Both compare index and view document by document before they promote."""
     from pipelines.run import rebuild
-    from views import VIEW_NAMES
+    from views import tuple(DOMAIN.views)
 
     home, archive = imported
     counts = {
@@ -167,7 +167,7 @@ def test_the_history_rebuilds_into_a_cluster_by_command_line_and_by_dagster(
         rebuild(str(other), lambda *_: None)
         serving = json.loads(stet(other, "status", "--json"))["views"]
         assert {(view["view"], view["generation"]) for view in serving} == {
-            (view, 2) for view in VIEW_NAMES
+            (view, 2) for view in tuple(DOMAIN.views)
         }
         found = json.loads(stet(other, "search", "", "--size", "1", "--json"))
         assert found["total"] == len(archive.articles())

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from elasticsearch import Elasticsearch
 
 from benchmarks.pgsync.watch import Failed
+from newsroom import DOMAIN
 from search.elastic import layout
 from search.mapping import IndexMapping
-from views import VIEWS
 
 PGSYNC = "pgsync-articles"
 PREFIX = "pgsync-stet"
@@ -40,7 +40,7 @@ def prepare(client: Elasticsearch, documents: Path) -> None:
     Beside them is room for PGSync's keys, as keywords, and the refresh is Elasticsearch's own.
     """
     client.indices.delete(index=PGSYNC, ignore_unavailable=True)
-    view = VIEWS["articles"]
+    view = DOMAIN.views["articles"]
     made = layout.definition(IndexMapping.of(view), pq.read_schema(documents))
     settings, mappings = made["settings"], made["mappings"]
     settings["index"].pop("refresh_interval")

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from archive import export, rebuild
+from newsroom import DOMAIN
 from search.comparison import compare_index
 from search.embedded.engine import EmbeddedEngine
-from views import VIEW_NAMES
 
 STET = Path(sys.executable).parent / "stet"
 PUBLISHED = {"headline": "The whale returns", "published_at": "1851-10-18T12:00:00Z"}
@@ -264,7 +264,7 @@ def test_killed_at_any_moment_and_started_again_it_converges(home: Home, command
     assert home.run("catch-up")[0] == 0
     served = EmbeddedEngine(home.path).serving()
     assert {view: at.sequence for view, at in served.items()} == dict.fromkeys(
-        VIEW_NAMES, home.head
+        tuple(DOMAIN.views), home.head
     )
     home.is_right()
 

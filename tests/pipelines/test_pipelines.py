@@ -12,11 +12,11 @@ import yaml
 from dagster import AssetKey, DagsterInstance, DefaultScheduleStatus, ExecuteInProcessResult
 
 from event_log import EventLog, NewEvent
+from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
 from pipelines.definitions import definitions
 from pipelines.run import RunFailed, rebuild
 from search import Query, search, serving
-from views import VIEW_NAMES
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = {"headline": "Whales <b>return</b> | again", "published_at": "1851-10-18T12:00:00Z"}
@@ -55,10 +55,10 @@ def metadata_of(result: ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
 def test_the_job_rebuilds_every_view_and_index_and_promotes_them(home: Path) -> None:
     result = execute(home)
     assert result.success
-    names = {f"{group}/{view}" for group in ("views", "index") for view in VIEW_NAMES}
+    names = {f"{group}/{view}" for group in ("views", "index") for view in tuple(DOMAIN.views)}
     assert set(metadata_of(result)) == names
     assert {view: now.sequence for view, now in serving(home).items()} == dict.fromkeys(
-        VIEW_NAMES, 2
+        tuple(DOMAIN.views), 2
     )
     assert search(home, Query(text="whale")).total == 2
 
@@ -86,7 +86,7 @@ def test_run_config_chooses_the_views_and_the_point_in_time(home: Path) -> None:
 def test_each_index_is_checked_against_its_view_document_by_document(home: Path) -> None:
     evaluations = execute(home).get_asset_check_evaluations()
     equal = [e for e in evaluations if e.check_name == "documents_equal_view"]
-    assert {e.asset_key.path[-1] for e in equal} == set(VIEW_NAMES)
+    assert {e.asset_key.path[-1] for e in equal} == set(tuple(DOMAIN.views))
     assert all(e.passed for e in equal)
 
 

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from archive import export
+from newsroom import DOMAIN
 from replay.builds import folder, make
 from replay.builds.build import begin_build
 from replay.errors import NotWritten
 from replay.state import State
 from search.comparison import digests
-from views import VIEW_NAMES, VIEWS
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def home(newsroom, article):
 def write(home, *names, **options):
     with begin_build(home, **options) as build:
         for name in names:
-            build.write(VIEWS[name])
+            build.write(DOMAIN.views[name])
     return build
 
 
@@ -41,7 +41,7 @@ def age(path, seconds=100_000):
 
 def test_a_build_writes_every_view_sorted_by_id_and_says_what_it_wrote(home):
     with begin_build(home) as build:
-        written = {name: build.write(VIEWS[name]) for name in VIEW_NAMES}
+        written = {name: build.write(DOMAIN.views[name]) for name in tuple(DOMAIN.views)}
     assert (build.number, build.sequence) == (1, 3)
     assert build.directory == home / "views" / "000001"
     ids = pq.read_table(build.path("articles")).column("id").to_pylist()
@@ -51,9 +51,9 @@ def test_a_build_writes_every_view_sorted_by_id_and_says_what_it_wrote(home):
     about = json.loads((build.directory / "build.json").read_text())
     assert (about["sequence"], about["build_id"]) == (3, build.build_id)
     notes = folder.views_of(build.directory)
-    assert set(notes) == set(VIEW_NAMES)
+    assert set(notes) == set(tuple(DOMAIN.views))
     assert notes["history"]["documents"] == 3
-    assert notes["articles"]["code_version"] == VIEWS["articles"].code_version
+    assert notes["articles"]["code_version"] == DOMAIN.views["articles"].code_version
 
 
 def test_a_large_view_is_in_order_through_all_its_groups(newsroom, article):
@@ -66,8 +66,8 @@ def test_a_large_view_is_in_order_through_all_its_groups(newsroom, article):
 
 
 def test_documents_have_the_types_that_their_readers_rely_on(home):
-    build = write(home, *VIEW_NAMES)
-    for name in VIEW_NAMES:
+    build = write(home, *tuple(DOMAIN.views))
+    for name in tuple(DOMAIN.views):
         schema = pq.read_schema(build.path(name))
         assert schema.names[0] == "id"
         assert str(schema.field("sequence").type) == "int64"
@@ -78,9 +78,9 @@ def test_documents_have_the_types_that_their_readers_rely_on(home):
 
 
 def test_views_of_an_empty_log_are_empty_and_have_the_same_types(home, tmp_path):
-    empty = write(tmp_path / "empty", *VIEW_NAMES)
-    full = write(home, *VIEW_NAMES)
-    for name in VIEW_NAMES:
+    empty = write(tmp_path / "empty", *tuple(DOMAIN.views))
+    full = write(home, *tuple(DOMAIN.views))
+    for name in tuple(DOMAIN.views):
         assert pq.read_metadata(empty.path(name)).num_rows == 0
         assert pq.read_schema(empty.path(name)).equals(pq.read_schema(full.path(name)))
 
@@ -107,8 +107,8 @@ def test_a_step_in_another_process_uses_the_state_of_the_first(home):
     build = write(home, "bylines", build_id="run")
     folded = {p.name: p.stat().st_mtime_ns for p in (build.directory / "state").iterdir()}
     script = (
-        "import sys; from views import VIEWS, build\n"
-        "with build.begin(sys.argv[1], build_id='run') as b: b.write(VIEWS['articles'])"
+        "import sys; from views import DOMAIN.views, build\n"
+        "with build.begin(sys.argv[1], build_id='run') as b: b.write(DOMAIN.views['articles'])"
     )
     subprocess.run([sys.executable, "-c", script, str(home)], check=True)
     assert build.path("articles").exists()
@@ -124,8 +124,8 @@ def test_a_build_at_an_earlier_sequence_has_what_was_true_then(newsroom, home):
 
 
 def test_a_rebuild_is_deterministic(home):
-    first, second = write(home, *VIEW_NAMES), write(home, *VIEW_NAMES)
-    for name in VIEW_NAMES:
+    first, second = write(home, *tuple(DOMAIN.views)), write(home, *tuple(DOMAIN.views))
+    for name in tuple(DOMAIN.views):
         assert pq.read_table(first.path(name)).equals(pq.read_table(second.path(name)))
 
 
@@ -138,7 +138,7 @@ def test_a_write_that_fails_leaves_the_documents_before_as_they_were(home, monke
 
     monkeypatch.setattr("replay.builds.parquet.durably_rename", full)
     with begin_build(home, build_id="run") as again, pytest.raises(NotWritten, match="No space"):
-        again.write(VIEWS["articles"])
+        again.write(DOMAIN.views["articles"])
     assert build.path("articles").read_bytes() == before
 
 
@@ -233,7 +233,7 @@ def test_export_of_keys_is_those_documents_alone(home, built):
 
 def test_the_views_are_known_without_loading_what_computes_them():
     script = (
-        "import sys, views; assert len(views.VIEWS) == 7 and 'articles' in views.VIEWS\n"
+        "import sys, views; assert len(views.DOMAIN.views) == 7 and 'articles' in views.DOMAIN.views\n"
         "assert not {'ibis', 'duckdb', 'pyarrow', 'pandas'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -248,14 +248,14 @@ def test_state_and_builds_of_another_domain_load_no_newsroom():
 
 
 def test_the_registry_of_views_gives_each_by_its_name():
-    assert [view.name for view in VIEWS.values()] == list(VIEW_NAMES)
+    assert [view.name for view in DOMAIN.views.values()] == list(tuple(DOMAIN.views))
     with pytest.raises(KeyError):
-        VIEWS["nonsense"]
+        DOMAIN.views["nonsense"]
 
 
 def test_a_view_declares_paths_that_its_documents_have(home):
     with State(begin_build(home).log.at()) as state:
-        for view in VIEWS.values():
+        for view in DOMAIN.views.values():
             table = view.documents(state, None)
             for path in [p for ps in view.text.values() for p in ps] + [*view.filters.values()]:
                 column, *inner = path.split(".")
@@ -270,8 +270,8 @@ def test_a_view_declares_paths_that_its_documents_have(home):
 def test_documents_made_in_parts_are_those_made_at_once(newsroom, article, tmp_path):
     newsroom.tell(*(article(f"{number:03}", body=f"Text {number}") for number in range(25)))
     state, whole = newsroom.state(), tmp_path / "whole.parquet"
-    assert make.write_documents(VIEWS["articles"], state, whole) == 25
-    few = replace(VIEWS["articles"], documents_a_gigabyte=3)
+    assert make.write_documents(DOMAIN.views["articles"], state, whole) == 25
+    few = replace(DOMAIN.views["articles"], documents_a_gigabyte=3)
     parts = tmp_path / "parts.parquet"
     assert make.write_documents(few, state, parts) == 25
     assert pq.read_table(parts).to_pylist() == pq.read_table(whole).to_pylist()

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_log import Effect, EventLog
+from newsroom import DOMAIN
 from replay.lineage import completed
 from replay.state import State
-from views import VIEW_NAMES, VIEWS
 
 
 def plainly_folded(log: EventLog, until: int) -> dict[str, dict[str, Any]]:
@@ -120,7 +120,7 @@ def plain_byline(entities: dict[str, Any], byline: dict[str, Any]) -> dict[str, 
 
 
 def documents(state: State, view: str) -> dict[str, dict[str, Any]]:
-    found = completed(VIEWS[view], state).to_pyarrow().to_pylist()
+    found = completed(DOMAIN.views[view], state).to_pyarrow().to_pylist()
     return {document["id"]: document for document in found}
 
 
@@ -152,7 +152,7 @@ def test_a_rebuild_at_n_equals_a_rebuild_of_the_first_n_events(events, data):
     until = data.draw(st.integers(1, len(events)))
     whole, first = told(events), told(events[:until])
     with State(whole.at(until)) as then, State(first.at()) as alone:
-        for view in VIEW_NAMES:
+        for view in tuple(DOMAIN.views):
             one, other = documents(then, view), documents(alone, view)
             for document in (*one.values(), *other.values()):
                 document.pop("recorded_at", None)  # the clock, which no event decides
@@ -166,8 +166,8 @@ def test_the_lineage_names_only_entities_and_covers_every_document(events):
     log = told(events)
     with State(log.at()) as state:
         known = set(plainly_folded(log, len(events)))
-        for view in VIEW_NAMES:
-            pairs = VIEWS[view].lineage(state, None).to_pyarrow().to_pylist()
+        for view in tuple(DOMAIN.views):
+            pairs = DOMAIN.views[view].lineage(state, None).to_pyarrow().to_pylist()
             covered = {pair["id"] for pair in pairs if pair["entity"] in known}
             assert set(documents(state, view)) <= covered
 
@@ -177,25 +177,31 @@ def test_the_lineage_names_only_entities_and_covers_every_document(events):
 def test_some_documents_and_their_lineage_are_made_as_they_are_among_all(events, data):
     log = told(events)
     with State(log.at()) as state:
-        for view in VIEW_NAMES:
+        for view in tuple(DOMAIN.views):
             whole = documents(state, view)
             some = data.draw(st.sets(st.sampled_from([*whole, "tag/none"]), min_size=1, max_size=3))
             keys = state.keys(some)
-            found = completed(VIEWS[view], state, keys).to_pyarrow().to_pylist()
+            found = completed(DOMAIN.views[view], state, keys).to_pyarrow().to_pylist()
             assert {d["id"]: d for d in found} == {k: d for k, d in whole.items() if k in some}
             pairs, of_some = (
                 {(pair["id"], pair["entity"]) for pair in table.to_pyarrow().to_pylist()}
-                for table in (VIEWS[view].lineage(state, None), VIEWS[view].lineage(state, keys))
+                for table in (
+                    DOMAIN.views[view].lineage(state, None),
+                    DOMAIN.views[view].lineage(state, keys),
+                )
             )
             wanted = {(key, entity) for key, entity in pairs if key in some}
             assert wanted == {(key, entity) for key, entity in of_some if key in some}
 
 
-@pytest.mark.parametrize("view", VIEW_NAMES)
+@pytest.mark.parametrize("view", tuple(DOMAIN.views))
 def test_a_view_is_an_expression_that_spark_could_run_too(view, newsroom):
     """Compiled only: every operation is one that Ibis knows on Spark."""
     import ibis
 
     state = newsroom.state()
-    for table in (VIEWS[view].documents(state, None), VIEWS[view].lineage(state, None)):
+    for table in (
+        DOMAIN.views[view].documents(state, None),
+        DOMAIN.views[view].lineage(state, None),
+    ):
         assert "SELECT" in ibis.to_sql(table, dialect="pyspark")

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.cli import cli
+from newsroom import DOMAIN
 from search import evaluation
 from search.elastic import layout
 from search.elastic.cluster import Cluster
@@ -34,10 +35,12 @@ from search.english import words
 from search.errors import SearchError
 from search.mapping import IndexMapping
 from search.query import Query
-from views import VIEWS
 
 SAMPLE = Path(__file__).parents[2] / "newsroom" / "sample"
-VIEWS_OF = {"sample": tuple(VIEWS), **dict.fromkeys(NAMES, ("articles", "bylines", "history"))}
+VIEWS_OF = {
+    "sample": tuple(DOMAIN.views),
+    **dict.fromkeys(NAMES, ("articles", "bylines", "history")),
+}
 OVERLAP = 7
 """Of the ten best, so many are the same on average; measured are 9.6."""
 
@@ -139,7 +142,7 @@ def test_every_kind_of_clause_finds_the_same_documents(both: Both) -> None:
     """With the same facets, totals, highlights and documents, in the same order by date."""
     chance = random.Random(5)
     for view, path in both.documents.items():
-        mapping = IndexMapping.of(VIEWS[view])
+        mapping = IndexMapping.of(DOMAIN.views[view])
         texts = _texts(path, mapping)
         for _ in range(40):
             text, sort = _asked(texts, chance), chance.choice(["newest", "oldest"])
@@ -149,7 +152,7 @@ def test_every_kind_of_clause_finds_the_same_documents(both: Both) -> None:
 def test_every_filter_and_range_of_dates_finds_the_same_documents(both: Both) -> None:
     chance = random.Random(7)
     for view in both.documents:
-        mapping = IndexMapping.of(VIEWS[view])
+        mapping = IndexMapping.of(DOMAIN.views[view])
         names = mapping.filter_names
         everything = both.same(Query(view=view, facets=names, size=100))
         valued = {name: [v for v, _ in everything.facets[name]] for name in names}
@@ -163,7 +166,7 @@ def test_every_filter_and_range_of_dates_finds_the_same_documents(both: Both) ->
 
 def test_the_ten_best_of_free_text_are_mostly_the_same(both: Both) -> None:
     chance = random.Random(11)
-    texts = _texts(both.documents["articles"], IndexMapping.of(VIEWS["articles"]))
+    texts = _texts(both.documents["articles"], IndexMapping.of(DOMAIN.views["articles"]))
     shares = []
     while len(shares) < 100:
         found = re.findall(r"\w+", chance.choice(texts)[1])
@@ -206,7 +209,7 @@ def cluster() -> Iterator[tuple[Cluster, str]]:
     """An empty index with Stet's analysis."""
     used = real_elasticsearch.fresh()
     found, name = Cluster(used), f"{used.prefix}-analysis"
-    mapping = IndexMapping.of(VIEWS["articles"])
+    mapping = IndexMapping.of(DOMAIN.views["articles"])
     schema = layout.pa.schema({"id": layout.pa.string()})
     found.ask("PUT", f"/{name}", layout.definition(mapping, schema))
     yield found, name
@@ -263,7 +266,7 @@ def test_facets_are_exact_over_several_shards_too(
     names = [f"Writer {n}" for n in range(700)]
     documents = [story(f"article/{n}", bylines=chance.sample(names, k=3)) for n in range(3_000)]
     path = write(tmp_path / "articles.parquet", documents)
-    views = {"articles": replace(VIEWS["articles"], text={"headline": ("headline",)},
+    views = {"articles": replace(DOMAIN.views["articles"], text={"headline": ("headline",)},
                                  filters={"id": "id", "byline": "bylines.name"})}  # fmt: skip
     engine = ElasticsearchEngine(tmp_path, used, views)
     try:

@@ -27,6 +27,7 @@ ARTICLES = IndexMapping(
     text={"headline": ["headline"], "byline": ["bylines.name"], "day": ["id"]},
     filters={"id": "id", "byline": "bylines.name", "section": "section.name"},
     date="published_at",
+    bulk=(),
 )
 Write = Callable[..., Path]
 
@@ -106,7 +107,7 @@ def test_fields_are_indexed_as_the_view_declares_and_no_others() -> None:
 
 
 def test_an_id_that_no_filter_names_is_a_keyword_still() -> None:
-    mapping = IndexMapping("headline", {"headline": ["headline"]}, {}, None)
+    mapping = IndexMapping("headline", {"headline": ["headline"]}, {}, None, bulk=())
     schema = pa.schema({"id": pa.string(), "headline": pa.string()})
     assert fields(mapping, schema)["id"] == {"type": "keyword"}
     assert layout.keyword(mapping, "id") == "id"

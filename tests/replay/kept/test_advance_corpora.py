@@ -15,8 +15,8 @@ from stepped import Rebuilds, begun, naming
 
 from connectors.jsonlines import import_events
 from event_log import EventLog
+from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
-from views import VIEW_NAMES
 
 CUTS, EVENTS = 50, 4_000
 
@@ -36,7 +36,7 @@ def test_a_real_history_caught_up_in_fifty_steps_each_made_twice_equals_a_rebuil
     entities, documents = Rebuilds().of(log, EVENTS)
     assert stepped.entities() == entities
     assert stepped.names() == (naming(entities),) * 2
-    for view in VIEW_NAMES:
+    for view in tuple(DOMAIN.views):
         assert stepped.documents[view] == documents[view], view
-    assert stepped.digests() == {view: set(documents[view]) for view in VIEW_NAMES}
+    assert stepped.digests() == {view: set(documents[view]) for view in tuple(DOMAIN.views)}
     stepped.kept.close()
