@@ -45,6 +45,7 @@ def tags(path: Path) -> EventLog:
     return EventLog(path, CATEGORIES)
 
 
+@pytest.mark.slow
 def test_processes_that_append_at_once_make_one_contiguous_log_of_true_receipts(tags) -> None:
     names = ["one", "two", "three", "four"]
     told = said([started(APPENDS, tags.path, name, 50) for name in names])

@@ -506,6 +506,7 @@ def started(script: str, log: EventLog, name: str, count: int) -> subprocess.Pop
     return subprocess.Popen([sys.executable, "-c", script, str(log.path), name, str(count)])
 
 
+@pytest.mark.slow
 def test_processes_that_extend_and_merge_at_once_keep_the_index_right(path) -> None:
     log = EventLog(path, (TAG,))
     appended(log, 0, 20)

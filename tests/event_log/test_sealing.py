@@ -245,6 +245,7 @@ def test_sealing_an_empty_log_or_a_sealed_one_changes_nothing(log, path) -> None
     assert files_of(log) == before
 
 
+@pytest.mark.slow
 def test_of_sealers_at_once_one_wins_each_step_and_nothing_is_lost(opened, log) -> None:
     for number in range(12):
         filled(log, 5, 20 * number)
@@ -270,7 +271,7 @@ def test_of_sealers_at_once_one_wins_each_step_and_nothing_is_lost(opened, log) 
     assert left == used
 
 
-@pytest.mark.parametrize("grace", [3600, 0])
+@pytest.mark.parametrize("grace", [pytest.param(3600, marks=pytest.mark.slow), 0])
 def test_writers_and_readers_go_on_while_it_is_sealed(opened, log, grace) -> None:
     """With no grace at all, whoever reads what is removed goes on where it lies now."""
     stop = threading.Event()

@@ -550,6 +550,7 @@ def test_a_loop_in_another_process_is_woken_by_a_commit_and_ended_by_a_signal(ta
     writer.communicate()
 
 
+@pytest.mark.slow
 def test_several_names_follow_one_writer_at_once(tags) -> None:
     names = {"all": {}, "tags": {"categories": ["tag"]}, "articles": {"categories": ["article"]}}
     processes = [

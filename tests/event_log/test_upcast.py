@@ -529,6 +529,7 @@ def test_many_that_need_one_copy_at_a_time_get_it_whole(source, tmp_path) -> Non
     assert len(left) == 1
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_copies_leaves_no_half_copy(source, tmp_path) -> None:
     script = (
         "import runpy, sys; from pathlib import Path; from event_log.category import Registry;"

@@ -24,6 +24,10 @@ from event_log.files import commit, log_digest
 from event_log.files.log_digest import flat
 
 COMMITS = 4
+BYTES = pytest.mark.parametrize(
+    "share", [pytest.param(5, id="some bytes"), pytest.param(1, marks=pytest.mark.slow, id="many")]
+)
+"""Of the bytes that a test changes, one in so many; all of them are slow."""
 
 
 @pytest.fixture
@@ -94,12 +98,13 @@ def test_a_log_that_nobody_touched_holds(full) -> None:
     assert (verified.events, verified.commits, verified.digest) == (12, COMMITS, full.digest)
 
 
-def test_any_changed_byte_of_a_file_is_found(full) -> None:
+@BYTES
+def test_any_changed_byte_of_a_file_is_found(full, share: int) -> None:
     draw = random.Random(1851)
     for number, path in enumerate(commits_of(full)[:2]):
         whole = path.read_bytes()
         places = {0, 3, 4, 5, len(whole) - 1, len(whole) - 5, len(whole) - 8}
-        places |= {draw.randrange(len(whole)) for _ in range(150)}
+        places |= {draw.randrange(len(whole)) for _ in range(150 // share)}
         for place in places:
             changed = bytearray(whole)
             changed[place] ^= 1 << draw.randrange(8)
@@ -389,13 +394,14 @@ def test_a_sealed_log_that_nobody_touched_holds(sealed, full) -> None:
     assert [first_in(file) for file in sealed_files(sealed)] == [2, 1, 9]
 
 
-def test_any_changed_byte_of_a_sealed_file_is_found(sealed) -> None:
+@BYTES
+def test_any_changed_byte_of_a_sealed_file_is_found(sealed, share: int) -> None:
     draw = random.Random(1851)
     for path in sealed_files(sealed):
         whole = path.read_bytes()
         first, last = first_in(path), int(path.name[21:41])
         places = {0, 3, 4, len(whole) - 1, len(whole) - 5, len(whole) - 8}
-        places |= {draw.randrange(len(whole)) for _ in range(60)}
+        places |= {draw.randrange(len(whole)) for _ in range(60 // share)}
         for place in places:
             changed = bytearray(whole)
             changed[place] ^= 1 << draw.randrange(8)
@@ -405,17 +411,18 @@ def test_any_changed_byte_of_a_sealed_file_is_found(sealed) -> None:
     sealed.verify()
 
 
-def test_any_changed_byte_of_a_manifest_is_found(sealed) -> None:
+@BYTES
+def test_any_changed_byte_of_a_manifest_is_found(sealed, share: int) -> None:
     path = manifests(sealed)[0]
     whole = path.read_bytes()
-    for place in range(0, len(whole), 7):
+    for place in range(0, len(whole), 7 * share):
         for bit in (0, 4):
             changed = bytearray(whole)
             changed[place] ^= 1 << bit
             path.write_bytes(changed)
             with pytest.raises(EventLogError, match=r"backup|install a newer one"):
                 EventLog(sealed.path, tuple(sealed.registry.values())).verify()
-    for length in range(0, len(whole), 97):
+    for length in range(0, len(whole), 97 * share):
         path.write_bytes(whole[:length])
         error = found(sealed)
         assert error.sequence == 1
