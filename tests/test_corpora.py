@@ -123,8 +123,8 @@ def test_importing_again_adds_nothing(imported: tuple[Path, Archive]) -> None:
 def test_the_dagster_job_gives_the_same_documents_as_the_command_line(
     imported: tuple[Path, Archive], tmp_path: Path
 ) -> None:
-    from pipelines.run import rebuild
     from newsroom import DOMAIN
+    from pipelines.run import rebuild
 
     home, _ = imported
     before = {view: stet(home, "export", view) for view in tuple(DOMAIN.views)}
@@ -148,8 +148,8 @@ def test_the_history_rebuilds_into_a_cluster_by_command_line_and_by_dagster(
     imported: tuple[Path, Archive], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both compare index and view document by document before they promote."""
+    from newsroom import DOMAIN
     from pipelines.run import rebuild
-    from views import tuple(DOMAIN.views)
 
     home, archive = imported
     counts = {

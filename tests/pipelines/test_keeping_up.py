@@ -25,7 +25,7 @@ from newsroom.categories import CATEGORIES
 from pipelines.definitions import definitions
 from pipelines.lag import Limits, observe_lag
 from pipelines.new_events import new_events
-from pipelines.resources import Archive
+from pipelines.resources import ArchiveResource
 from search import open_engine
 from search.engine import Engine
 
@@ -71,7 +71,7 @@ def failure(result: ExecuteInProcessResult) -> str:
 
 def look(instance: DagsterInstance, cursor: str | None = None) -> SensorResult:
     context = build_sensor_context(instance=instance, cursor=cursor)
-    said = new_events(context, archive=Archive())
+    said = new_events(context, archive=ArchiveResource())
     assert isinstance(said, SensorResult)
     return said
 
@@ -184,7 +184,7 @@ def test_what_was_done_outside_dagster_is_seen_once(log: EventLog, engine: Engin
 
         def seen(cursor: str | None) -> SensorResult:
             context = build_sensor_context(instance=instance, cursor=cursor)
-            said = observe_lag(context, archive=Archive(), limits=Limits())
+            said = observe_lag(context, archive=ArchiveResource(), limits=Limits())
             assert isinstance(said, SensorResult)
             for event in said.asset_events:
                 instance.report_runless_asset_event(event)
