@@ -127,13 +127,13 @@ def test_the_dagster_job_gives_the_same_documents_as_the_command_line(
     from pipelines.run import rebuild
 
     home, _ = imported
-    before = {view: stet(home, "export", view) for view in tuple(DOMAIN.views)}
+    before = {view: stet(home, "export", view) for view in DOMAIN.views}
     other = tmp_path / "home"
     shutil.copytree(home / "log", other / "log")
     done: list[str] = []
     rebuild(str(other), lambda asset, _: done.append(asset))
     assert len(done) == 2 * len(tuple(DOMAIN.views))
-    assert {view: stet(other, "export", view) for view in tuple(DOMAIN.views)} == before
+    assert {view: stet(other, "export", view) for view in DOMAIN.views} == before
     counts = [
         {
             view["view"]: view["documents"]

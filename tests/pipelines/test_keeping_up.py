@@ -148,7 +148,7 @@ def test_a_catch_up_shows_figures_for_each_view_a_histogram_and_the_lag(
         }
         for event in result.get_asset_materialization_events()
     }
-    assert set(shown) == set(tuple(DOMAIN.views))
+    assert set(shown) == set(DOMAIN.views)
     articles = shown["articles"]
     assert (articles["events folded"], articles["sequence"]) == (2, 5)
     assert (articles["documents written"], articles["documents deleted"]) == (2, 0)

@@ -55,7 +55,7 @@ def metadata_of(result: ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
 def test_the_job_rebuilds_every_view_and_index_and_promotes_them(home: Path) -> None:
     result = execute(home)
     assert result.success
-    names = {f"{group}/{view}" for group in ("views", "index") for view in tuple(DOMAIN.views)}
+    names = {f"{group}/{view}" for group in ("views", "index") for view in DOMAIN.views}
     assert set(metadata_of(result)) == names
     assert {
         view: now.sequence for view, now in Archive(home).engine.serving().items()
@@ -86,7 +86,7 @@ def test_run_config_chooses_the_views_and_the_point_in_time(home: Path) -> None:
 def test_each_index_is_checked_against_its_view_document_by_document(home: Path) -> None:
     evaluations = execute(home).get_asset_check_evaluations()
     equal = [e for e in evaluations if e.check_name == "documents_equal_view"]
-    assert {e.asset_key.path[-1] for e in equal} == set(tuple(DOMAIN.views))
+    assert {e.asset_key.path[-1] for e in equal} == set(DOMAIN.views)
     assert all(e.passed for e in equal)
 
 

@@ -41,7 +41,7 @@ def age(path, seconds=100_000):
 
 def test_a_build_writes_every_view_sorted_by_id_and_says_what_it_wrote(home):
     with begin_build(home) as build:
-        written = {name: build.write(DOMAIN.views[name]) for name in tuple(DOMAIN.views)}
+        written = {name: build.write(DOMAIN.views[name]) for name in DOMAIN.views}
     assert (build.number, build.sequence) == (1, 3)
     assert build.directory == home / "views" / "000001"
     ids = pq.read_table(build.path("articles")).column("id").to_pylist()
@@ -51,7 +51,7 @@ def test_a_build_writes_every_view_sorted_by_id_and_says_what_it_wrote(home):
     about = json.loads((build.directory / "build.json").read_text())
     assert (about["sequence"], about["build_id"]) == (3, build.build_id)
     notes = folder.views_of(build.directory)
-    assert set(notes) == set(tuple(DOMAIN.views))
+    assert set(notes) == set(DOMAIN.views)
     assert notes["history"]["documents"] == 3
     assert notes["articles"]["code_version"] == DOMAIN.views["articles"].code_version
 
@@ -67,7 +67,7 @@ def test_a_large_view_is_in_order_through_all_its_groups(newsroom, article):
 
 def test_documents_have_the_types_that_their_readers_rely_on(home):
     build = write(home, *tuple(DOMAIN.views))
-    for name in tuple(DOMAIN.views):
+    for name in DOMAIN.views:
         schema = pq.read_schema(build.path(name))
         assert schema.names[0] == "id"
         assert str(schema.field("sequence").type) == "int64"
@@ -80,7 +80,7 @@ def test_documents_have_the_types_that_their_readers_rely_on(home):
 def test_views_of_an_empty_log_are_empty_and_have_the_same_types(home, tmp_path):
     empty = write(tmp_path / "empty", *tuple(DOMAIN.views))
     full = write(home, *tuple(DOMAIN.views))
-    for name in tuple(DOMAIN.views):
+    for name in DOMAIN.views:
         assert pq.read_metadata(empty.path(name)).num_rows == 0
         assert pq.read_schema(empty.path(name)).equals(pq.read_schema(full.path(name)))
 
@@ -125,7 +125,7 @@ def test_a_build_at_an_earlier_sequence_has_what_was_true_then(newsroom, home):
 
 def test_a_rebuild_is_deterministic(home):
     first, second = write(home, *tuple(DOMAIN.views)), write(home, *tuple(DOMAIN.views))
-    for name in tuple(DOMAIN.views):
+    for name in DOMAIN.views:
         assert pq.read_table(first.path(name)).equals(pq.read_table(second.path(name)))
 
 
@@ -248,7 +248,7 @@ def test_state_and_builds_of_another_domain_load_no_newsroom():
 
 
 def test_the_registry_of_views_gives_each_by_its_name():
-    assert [view.name for view in DOMAIN.views.values()] == list(tuple(DOMAIN.views))
+    assert [view.name for view in DOMAIN.views.values()] == list(DOMAIN.views)
     with pytest.raises(KeyError):
         DOMAIN.views["nonsense"]
 

@@ -152,7 +152,7 @@ def test_a_rebuild_at_n_equals_a_rebuild_of_the_first_n_events(events, data):
     until = data.draw(st.integers(1, len(events)))
     whole, first = told(events), told(events[:until])
     with State(whole.at(until)) as then, State(first.at()) as alone:
-        for view in tuple(DOMAIN.views):
+        for view in DOMAIN.views:
             one, other = documents(then, view), documents(alone, view)
             for document in (*one.values(), *other.values()):
                 document.pop("recorded_at", None)  # the clock, which no event decides
@@ -166,7 +166,7 @@ def test_the_lineage_names_only_entities_and_covers_every_document(events):
     log = told(events)
     with State(log.at()) as state:
         known = set(plainly_folded(log, len(events)))
-        for view in tuple(DOMAIN.views):
+        for view in DOMAIN.views:
             pairs = DOMAIN.views[view].lineage(state, None).to_pyarrow().to_pylist()
             covered = {pair["id"] for pair in pairs if pair["entity"] in known}
             assert set(documents(state, view)) <= covered
@@ -177,7 +177,7 @@ def test_the_lineage_names_only_entities_and_covers_every_document(events):
 def test_some_documents_and_their_lineage_are_made_as_they_are_among_all(events, data):
     log = told(events)
     with State(log.at()) as state:
-        for view in tuple(DOMAIN.views):
+        for view in DOMAIN.views:
             whole = documents(state, view)
             some = data.draw(st.sets(st.sampled_from([*whole, "tag/none"]), min_size=1, max_size=3))
             keys = state.keys(some)

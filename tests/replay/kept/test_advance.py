@@ -32,9 +32,9 @@ def is_rebuilt(stepped: Stepped, log: EventLog) -> None:
     assert stepped.entities() == entities
     assert stepped.names() == (naming(entities),) * 2
     assert stepped.texts() == {"body": texts(log, entities)}
-    for name in tuple(DOMAIN.views):
+    for name in DOMAIN.views:
         assert stepped.documents[name] == documents[name], name
-    assert stepped.digests() == {name: set(documents[name]) for name in tuple(DOMAIN.views)}
+    assert stepped.digests() == {name: set(documents[name]) for name in DOMAIN.views}
 
 
 @settings(slowly, max_examples=6)
@@ -96,6 +96,6 @@ def test_what_the_law_compares_with_is_what_a_state_gives(events):
         for name in REGISTRY:
             found = state.entities(name).order_by("id").to_pyarrow().to_pylist()
             assert found == entities[name]
-        for name in tuple(DOMAIN.views):
+        for name in DOMAIN.views:
             made = completed(DOMAIN.views[name], state).to_pyarrow().to_pylist()
             assert {d["id"]: d for d in made} == documents[name]

@@ -36,7 +36,7 @@ def test_a_real_history_caught_up_in_fifty_steps_each_made_twice_equals_a_rebuil
     entities, documents = Rebuilds().of(log, EVENTS)
     assert stepped.entities() == entities
     assert stepped.names() == (naming(entities),) * 2
-    for view in tuple(DOMAIN.views):
+    for view in DOMAIN.views:
         assert stepped.documents[view] == documents[view], view
-    assert stepped.digests() == {view: set(documents[view]) for view in tuple(DOMAIN.views)}
+    assert stepped.digests() == {view: set(documents[view]) for view in DOMAIN.views}
     stepped.kept.close()
