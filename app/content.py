@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from app import completing, show, visibility
-from app.options import DEFAULT_HOME, Failure, Home, Json, Search, open_archive, told
+from app.options import DEFAULT_HOME, Failure, Home, Json, Search, Type, open_archive, told
 from app.visibility import Timeout, Wait
 
 if TYPE_CHECKING:
@@ -36,12 +36,7 @@ class OnError(StrEnum):
 
 def append(
     stream: Annotated[str, typer.Argument(help="The entity, such as article/1.")],
-    type_: Annotated[
-        str,
-        typer.Argument(
-            metavar="TYPE", autocompletion=completing.event_types, help="Such as ArticleRevised."
-        ),
-    ],
+    type_: Type,
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     actor: Annotated[str | None, typer.Option(help="Who says so.")] = None,
     expected_version: Annotated[

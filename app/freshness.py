@@ -17,6 +17,7 @@ from app.options import (
     Home,
     Json,
     Search,
+    Type,
     Views,
     checked_views,
     open_archive,
@@ -121,12 +122,7 @@ def _told(step: Step) -> str:
 
 def preview(
     stream: Annotated[str, typer.Argument(help="The entity, such as byline/ana-ruiz.")],
-    type_: Annotated[
-        str,
-        typer.Argument(
-            metavar="TYPE", autocompletion=completing.event_types, help="Such as BylineRevised."
-        ),
-    ],
+    type_: Type,
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     home: Home = DEFAULT_HOME,
     as_json: Json = False,

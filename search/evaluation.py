@@ -94,7 +94,8 @@ def check_judged(queries: Iterable[str], judgements: Judgements) -> None:
         raise InvalidFile("no query is judged: the ids of queries and judgements do not meet")
     if find_spec("ir_measures") is None:
         raise NotInstalled(
-            "measuring needs the library ir-measures; run: pip install 'stet[evaluate]'"
+            "measuring needs the library ir-measures; install the extra evaluate, in the clone:"
+            " uv pip install '.[evaluate]'"
         )
 
 

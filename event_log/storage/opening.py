@@ -72,8 +72,8 @@ def _object_store(location: str, scheme: str) -> Store:
         if error.name != "obstore":
             raise
         raise StoreError(
-            f"{scheme}:// needs the package obstore; install it with "
-            "python -m pip install 'stet[object-store]'"
+            f"{scheme}:// needs the package obstore; install the extra object-store, in the clone:"
+            " uv pip install '.[object-store]'"
         ) from None
     return ObjectStore(f"{scheme}://{url.netloc}{url.path}")
 

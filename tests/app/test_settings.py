@@ -20,7 +20,7 @@ from app.options import chosen_home
 from archive import domain_in_force, look_back, send_alert
 from event_log import machine, settings
 from event_log.storage.bucket_cache import cache_folder
-from pipelines.growth import growth_partitions
+from pipelines.growth import partitions
 from pipelines.lag import Limits
 from pipelines.resources import ArchiveResource
 from pipelines.sealing import Sealing
@@ -86,8 +86,8 @@ EFFECTS: dict[str, tuple[str, Callable[[], Any], Any]] = {
     "STET_MEMORY": ('STET_MEMORY = "3GB"', machine.memory_limit, "3GB"),
     "STET_CACHE": (
         'STET_CACHE = "copies"',
-        lambda: cache_folder("s3://bucket/x").parent.relative_to(Path.cwd()),
-        Path("stet-home/copies"),
+        lambda: cache_folder("s3://bucket/x").parent,
+        lambda: Path("stet-home/copies").absolute(),
     ),
     "STET_SEARCH": (CLUSTER, lambda: cluster().url, "https://search.example:9243"),
     "STET_SEARCH_API_KEY": (
@@ -130,7 +130,7 @@ EFFECTS: dict[str, tuple[str, Callable[[], Any], Any]] = {
     "STET_ALERT_COMMAND": ('STET_ALERT_COMMAND = "touch alerted"', alerted, True),
     "STET_BACKFILL_FROM": (
         'STET_BACKFILL_FROM = "2025-04"',
-        lambda: growth_partitions().get_first_partition_key(),
+        lambda: partitions().get_first_partition_key(),
         "2025-04",
     ),
     "STET_LAG_WARN_EVENTS": (
@@ -326,7 +326,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
         ("search whales --view t", ["topics", "timeline"]),
         ("append tag/whales ", ["TagDefined", "TagRevised", "TagRemoved"]),
         ("log --type SectionO", ["SectionOpened"]),
-        ("--domain examples.orders:DOMAIN append customer/1 CustomerR", ["CustomerRegistered"]),
+        ("--domain examples.orders:DOMAIN append order/1 Mod", ["ModifyOrderEvent"]),
         ("--domain nowhere:DOMAIN export ", []),
         ("sett", ["settings"]),
     ],

@@ -252,7 +252,7 @@ def test_a_file_url_is_a_folder(tmp_path: Path) -> None:
 def test_without_the_client_it_is_said_what_to_install(monkeypatch) -> None:
     monkeypatch.delitem(sys.modules, "event_log.storage.bucket")
     monkeypatch.setitem(sys.modules, "obstore", None)
-    with pytest.raises(StoreError, match=r"pip install 'stet\[object-store\]'"):
+    with pytest.raises(StoreError, match=r"in the clone: uv pip install '\.\[object-store\]'"):
         open_store("s3://bucket/prefix")
 
 

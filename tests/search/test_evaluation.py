@@ -75,7 +75,8 @@ def test_a_missing_library_is_told_before_anything_is_searched(
     result = evaluate(home)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "error: measuring needs the library ir-measures; run: pip install 'stet[evaluate]'\n"
+        "error: measuring needs the library ir-measures; install the extra evaluate, in the clone:"
+        " uv pip install '.[evaluate]'\n"
     )
 
 
