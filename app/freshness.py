@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import completing, show
+from app import show
 from app.options import (
     DEFAULT_HOME,
     Home,

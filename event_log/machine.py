@@ -39,7 +39,7 @@ def threads() -> int:
     3
     """
     given = settings.text("STET_THREADS")
-    return int(given) if given else processors()
+    return int(given) if given else cores()
 
 
 def memory_limit() -> str:
@@ -67,10 +67,10 @@ def size(amount: str) -> int:
 
 
 @cache
-def processors(root: Path = ROOT) -> int:
+def cores(root: Path = ROOT) -> int:
     """The processors that the process may use: its affinity, and its cgroup's quota, rounded up.
 
-    >>> processors() >= 1
+    >>> cores() >= 1
     True
     """
     allowed = getattr(os, "sched_getaffinity", None)  # not on every system

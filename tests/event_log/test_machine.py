@@ -33,7 +33,7 @@ def system(root: Path, cgroup: str, **files: object) -> Path:
 
 
 def test_without_a_cgroup_it_is_what_the_machine_has(tmp_path: Path) -> None:
-    assert machine.processors(tmp_path) == 16
+    assert machine.cores(tmp_path) == 16
     physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert machine.memory_bytes(tmp_path) == physical
 
@@ -42,7 +42,7 @@ def test_the_affinity_counts_not_the_processors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
-    assert machine.processors(tmp_path) == 3
+    assert machine.cores(tmp_path) == 3
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_affinity_counts_not_the_processors(
 )
 def test_a_quota_of_version_2_is_rounded_up(tmp_path: Path, limit: str, processors: int) -> None:
     root = system(tmp_path, "0::/pod/one", **{"sys__fs__cgroup__pod__one__cpu.max": limit})
-    assert machine.processors(root) == processors
+    assert machine.cores(root) == processors
 
 
 @pytest.mark.parametrize(("quota", "processors"), [("300000", 3), ("-1", 16)])
@@ -67,7 +67,7 @@ def test_a_quota_of_version_2_is_rounded_up(tmp_path: Path, limit: str, processo
 def test_a_quota_of_version_1(tmp_path: Path, quota: str, processors: int, mount: str) -> None:
     folder = f"sys__fs__cgroup__{mount}__pod"
     files = {f"{folder}__cpu.cfs_quota_us": quota, f"{folder}__cpu.cfs_period_us": "100000"}
-    assert machine.processors(system(tmp_path, f"3:{mount}:/pod\n0::/", **files)) == processors
+    assert machine.cores(system(tmp_path, f"3:{mount}:/pod\n0::/", **files)) == processors
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_the_narrowest_limit_above_the_process_holds(tmp_path: Path) -> None:
         },
     )
     assert machine.memory_bytes(root) == 600 * MEGABYTE
-    assert machine.processors(root) == 5
+    assert machine.cores(root) == 5
 
 
 def test_in_a_container_the_hosts_path_is_not_there_and_the_top_has_the_limits(
@@ -116,7 +116,7 @@ def test_in_a_container_the_hosts_path_is_not_there_and_the_top_has_the_limits(
         },
     )
     assert machine.memory_bytes(root) == 900 * MEGABYTE
-    assert machine.processors(root) == 2
+    assert machine.cores(root) == 2
 
 
 def test_duckdb_gets_an_eighth(monkeypatch: pytest.MonkeyPatch) -> None:
