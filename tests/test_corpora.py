@@ -132,7 +132,7 @@ def test_the_dagster_job_gives_the_same_documents_as_the_command_line(
     shutil.copytree(home / "log", other / "log")
     done: list[str] = []
     rebuild(str(other), lambda asset, _: done.append(asset))
-    assert len(done) == 2 * len(tuple(DOMAIN.views))
+    assert len(done) == 2 * len(DOMAIN.views)
     assert {view: stet(other, "export", view) for view in DOMAIN.views} == before
     counts = [
         {
@@ -167,7 +167,7 @@ def test_the_history_rebuilds_into_a_cluster_by_command_line_and_by_dagster(
         rebuild(str(other), lambda *_: None)
         serving = json.loads(stet(other, "status", "--json"))["views"]
         assert {(view["view"], view["generation"]) for view in serving} == {
-            (view, 2) for view in tuple(DOMAIN.views)
+            (view, 2) for view in DOMAIN.views
         }
         found = json.loads(stet(other, "search", "", "--size", "1", "--json"))
         assert found["total"] == len(archive.articles())
