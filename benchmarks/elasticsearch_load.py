@@ -70,7 +70,7 @@ def stet(parquet: Path, to: Connection, size: int, in_flight: int) -> float:
     """Load as a rebuild does; size and requests in flight are found by itself."""
     del size, in_flight
     with tempfile.TemporaryDirectory() as home:
-        engine = ElasticsearchEngine(home, to)
+        engine = ElasticsearchEngine(home, to, DOMAIN.views)
         begun = time.perf_counter()
         engine.create(VIEW.name, 1, 10**9)
         engine.load(VIEW.name, 1, parquet)

@@ -19,9 +19,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from archive import rebuild
+from archive import Archive
 from newsroom import DOMAIN
-from search import evaluation, open_engine
+from search import EmbeddedEngine, Engine, evaluation
 from search.connection import configured_connection
 from search.elastic import layout
 from search.elastic.cluster import Cluster
@@ -76,10 +76,13 @@ def main() -> None:
         subprocess.run(
             [STET, "--home", home, "import", *said.events], check=True, stdout=sys.stderr
         )
-        engines = {"embedded": open_engine(home), "Elasticsearch": ElasticsearchEngine(home, named)}
+        engines: dict[str, Engine] = {
+            "embedded": EmbeddedEngine(home, DOMAIN.views),
+            "Elasticsearch": ElasticsearchEngine(home, named, DOMAIN.views),
+        }
         try:
             for engine in engines.values():
-                rebuild.run(home, ["articles"], engine=engine)
+                Archive(home, DOMAIN, engine=engine).rebuild(["articles"])
             runs = {
                 name: asked(cluster, f"{named.prefix}-articles", ask, queries)
                 for name, ask in CONSTRUCTIONS.items()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from newsroom.categories import CATEGORIES, REFERENCES
-from newsroom.rules import check
 from replay import Domain
 
 SAMPLE = Path(__file__).with_name("sample")
 
 DOMAIN = Domain(
     name="newsroom",
-    categories=CATEGORIES,
-    references=REFERENCES,
+    categories="newsroom.categories:CATEGORIES",
+    references="newsroom.categories:REFERENCES",
     views={
         "articles": "views.articles:VIEW",
         "bylines": "views.bylines:VIEW",
@@ -23,7 +21,7 @@ DOMAIN = Domain(
         "timeline": "views.timeline:VIEW",
         "history": "replay.history.view:HISTORY",
     },
-    rules=check,
+    rules="newsroom.rules:check",
     sample=SAMPLE,
     queries=SAMPLE,
 )

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from event_log import Category
 from replay.errors import ReplayError
 from replay.view import DAY, EVENT, View
 
 if TYPE_CHECKING:
-    from event_log import NewEvent
+    from event_log import Category, NewEvent
     from replay.rules import Entity
 
 References = Mapping[str, Mapping[str, str]]
@@ -45,8 +43,13 @@ class Domain:
     - ``queries`` is a folder with judged queries for ``stet evaluate``: ``queries.tsv`` and
       ``qrels.txt``.
 
-    Raises ``InvalidDomain`` when the parts do not fit together.
+    ``categories``, ``references`` and ``rules`` may also be ``"module:NAME"``, as views may: who
+    only searches then loads no Arrow.
 
+    Raises ``InvalidDomain`` when the parts do not fit together; for categories that are imported
+    when they are first used, then.
+
+    >>> import pyarrow as pa
     >>> from event_log import Category, Effect, EventType
     >>> tag = Category("tag", pa.schema([("name", pa.string())]),
     ...                (EventType("TagDefined", Effect.CREATES, ("name",)),))
@@ -57,24 +60,46 @@ class Domain:
     def __init__(
         self,
         name: str,
-        categories: Sequence[Category],
+        categories: Sequence[Category] | str,
         views: Sequence[View] | Mapping[str, View | str],
-        references: References | None = None,
-        rules: Rules | None = None,
+        references: References | str | None = None,
+        rules: Rules | str | None = None,
         sample: Path | None = None,
         queries: Path | None = None,
     ) -> None:
         self.name = name
-        self.categories = tuple(categories)
-        self.references: References = references or {}
+        self._categories, self._references, self._rules = categories, references, rules
         self.views: Mapping[str, View] = Views(views)
-        self.rules = rules
         self.sample = sample
         self.queries = queries
-        self._check()
+        self._check_names()
+        if not isinstance(categories, str):
+            _ = self.categories  # what does not fit together is refused at once
 
     def __repr__(self) -> str:
         return f"Domain({self.name!r})"
+
+    @cached_property
+    def categories(self) -> tuple[Category, ...]:
+        """The categories, whose fields are those that the references name."""
+        categories = tuple(_loaded(self._categories))
+        by_name = {category.name: category for category in categories}
+        for name, fields in self.references.items():
+            for field, target in fields.items():
+                self._check_reference(by_name, name, field, target)
+        return categories
+
+    @cached_property
+    def references(self) -> References:
+        """By category, the fields that name other entities, and the category of each."""
+        references: References = _loaded(self._references) or {}
+        return references
+
+    @cached_property
+    def rules(self) -> Rules | None:
+        """What checks an editor's event by the rules of this business."""
+        rules: Rules | None = _loaded(self._rules)
+        return rules
 
     @property
     def sample_files(self) -> list[Path]:
@@ -97,7 +122,7 @@ class Domain:
         named = [name for name, view in self.views.items() if view.per == per]
         return named[0] if named and per else None
 
-    def _check(self) -> None:
+    def _check_names(self) -> None:
         if not NAME.fullmatch(self.name):
             raise InvalidDomain(
                 f"{self.name!r} cannot name a domain; use lower case letters, digits and _"
@@ -108,14 +133,12 @@ class Domain:
                     f"domain {self.name}: {view!r} cannot name a view; use lower case letters,"
                     " digits and _"
                 )
-        by_name = {category.name: category for category in self.categories}
-        for name, fields in self.references.items():
-            for field, target in fields.items():
-                self._check_reference(by_name, name, field, target)
 
     def _check_reference(
         self, by_name: Mapping[str, Category], name: str, field: str, target: str
     ) -> None:
+        import pyarrow as pa
+
         where = f"domain {self.name}: references[{name!r}][{field!r}]"
         for category in (name, target):
             if category not in by_name:
@@ -143,8 +166,7 @@ class Views(Mapping[str, View]):
     def __getitem__(self, name: str) -> View:
         view = self._views[name]
         if isinstance(view, str):
-            module, _, attribute = view.partition(":")
-            loaded: View = getattr(import_module(module), attribute)
+            loaded: View = _loaded(view)
             if loaded.name != name:
                 raise InvalidDomain(f"the view {view} is called {loaded.name!r}, not {name!r}")
             self._views[name] = view = loaded
@@ -158,3 +180,11 @@ class Views(Mapping[str, View]):
 
     def __len__(self) -> int:
         return len(self._views)
+
+
+def _loaded(part: Any) -> Any:
+    """A part of a domain, imported if it is given as ``"module:NAME"``."""
+    if not isinstance(part, str):
+        return part
+    module, _, attribute = part.partition(":")
+    return getattr(import_module(module), attribute)

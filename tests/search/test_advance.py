@@ -227,16 +227,17 @@ CHILD = """
     import json, os, signal, sys
     from importlib import import_module
     from pathlib import Path
+    from newsroom import DOMAIN
     from search.connection import Connection
     from search.engine import Change
 
     home, url, prefix, steps, where, count = sys.argv[1:]
     if url:
         from search.elastic.engine import ElasticsearchEngine
-        engine = ElasticsearchEngine(home, Connection(url, prefix=prefix))
+        engine = ElasticsearchEngine(home, Connection(url, prefix=prefix), DOMAIN.views)
     else:
         from search.embedded.engine import EmbeddedEngine
-        engine = EmbeddedEngine(home)
+        engine = EmbeddedEngine(home, DOMAIN.views)
     if where:
         module, kind, name = where.split(":")
         owner = getattr(import_module(module), kind)
@@ -404,7 +405,9 @@ def test_writers_go_with_the_generations_that_they_write(newsroom: Stepped) -> N
 
 
 @only_embedded
-def test_merges_in_the_background_are_no_damage(newsroom: Stepped, tmp_path: Path) -> None:
+def test_merges_in_the_background_are_no_damage(
+    newsroom: Stepped, tmp_path: Path, views: Any
+) -> None:
     """Readers that open an index again and again, while its files come and go."""
     folder = tmp_path / "index" / "000001" / "articles"
     stop = threading.Event()
@@ -412,7 +415,7 @@ def test_merges_in_the_background_are_no_damage(newsroom: Stepped, tmp_path: Pat
     def read() -> list[int]:
         opened = []
         while not stop.is_set():
-            answer = EmbeddedEngine(tmp_path).search(Query(filters={"id": "article/1"}))
+            answer = EmbeddedEngine(tmp_path, views).search(Query(filters={"id": "article/1"}))
             assert answer.hits[0].document["headline"] in ("Whale 1", f"At {answer.sequence}")
             opened.append(answer.sequence)
         return opened
@@ -434,7 +437,7 @@ def test_merges_in_the_background_are_no_damage(newsroom: Stepped, tmp_path: Pat
 @only_embedded
 @pytest.mark.parametrize("damage", ["meta.json", "*.store", "*.term", "*.del", "checkpoints.json"])
 def test_a_damaged_index_is_told_after_steps_too(
-    newsroom: Stepped, tmp_path: Path, damage: str
+    newsroom: Stepped, tmp_path: Path, damage: str, views: Any
 ) -> None:
     advanced(newsroom.engine, 11, both(newsroom))
     newsroom.engine.close()
@@ -444,11 +447,11 @@ def test_a_damaged_index_is_told_after_steps_too(
     for path in paths:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DamagedIndex, match="run: stet rebuild") as told:
-        EmbeddedEngine(tmp_path).search(Query("whale"))
+        EmbeddedEngine(tmp_path, views).search(Query("whale"))
     assert "\n" not in str(told.value)
     newsroom.archive.build([newsroom.story("article/new", "Whale")], generation=2)
     newsroom.engine.promote({"articles": 2})
-    assert EmbeddedEngine(tmp_path).search(Query("whale")).total == 1
+    assert EmbeddedEngine(tmp_path, views).search(Query("whale")).total == 1
 
 
 @only_embedded
@@ -509,7 +512,7 @@ def test_a_step_that_was_made_and_not_heard_is_made_once(
 
 @only_a_cluster
 def test_a_step_goes_on_after_a_replay_took_its_way_to_write(
-    newsroom: Stepped, story: Story
+    newsroom: Stepped, story: Story, views: Any
 ) -> None:
     bad = {**story("article/bad"), "section": {"id": "section/1", "name": "x" * 40_000}}
     changes = [newsroom.change("articles", [bad]), Change("bylines", 1)]
@@ -517,7 +520,7 @@ def test_a_step_goes_on_after_a_replay_took_its_way_to_write(
         advanced(newsroom.engine, 11, changes)
     assert newsroom.engine.rejected("articles", 1) == {"article/bad"}
     assert len(newsroom.engine.letters.letters("articles", 1)) == 1
-    another = ElasticsearchEngine(newsroom.archive.home, newsroom.engine._connection)
+    another = ElasticsearchEngine(newsroom.archive.home, newsroom.engine._connection, views)
     another.replay("articles", 1)
     advanced(newsroom.engine, 12, [newsroom.change("articles", [story("article/bad", "Good")])])
     assert newsroom.engine.rejected("articles", 1) == set()

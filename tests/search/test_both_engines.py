@@ -79,7 +79,10 @@ def both(
     home = tmp_path_factory.mktemp(request.param) / "home"
     used = real_elasticsearch.fresh()
     _build(request.param, home)
-    embedded, cluster = EmbeddedEngine(home), ElasticsearchEngine(home, used)
+    embedded, cluster = (
+        EmbeddedEngine(home, DOMAIN.views),
+        ElasticsearchEngine(home, used, DOMAIN.views),
+    )
     served = embedded.serving()
     documents = {v: next(home.glob(f"views/*/{v}.parquet")) for v in VIEWS_OF[request.param]}
     try:

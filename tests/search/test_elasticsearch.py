@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 import real_elasticsearch
 
-from archive.rebuild import Rebuild
+from archive import Archive, Rebuild
 from search import promotion
 from search.comparison import compare_index
 from search.connection import Connection
@@ -171,18 +171,19 @@ def test_a_dead_letter_is_replayed_when_what_stood_in_its_way_is_gone(
 def test_a_generation_with_too_many_dead_letters_is_not_promoted(
     tmp_path: Path, used: Connection
 ) -> None:
-    from event_log import EventLog, NewEvent
-    from newsroom.categories import CATEGORIES
+    from event_log import NewEvent
+    from newsroom import DOMAIN
 
-    engine = ElasticsearchEngine(tmp_path, used)
-    log = EventLog(tmp_path / "log", CATEGORIES)
+    engine = ElasticsearchEngine(tmp_path, used, DOMAIN.views)
+    archive = Archive(tmp_path, DOMAIN, engine=engine)
+    log = archive.log
     log.append([NewEvent("section/s", "SectionOpened", {"name": TOO_LONG})])
     given = {"headline": "Whale", "published_at": "1912-04-15T00:00:00Z"}
     log.append([NewEvent("article/1", "ArticlePublished", {**given, "section_id": "section/s"})])
     log.append([NewEvent(f"article/{n}", "ArticlePublished", given) for n in range(2, 101)])
 
     def rebuilt(tolerated: float) -> Rebuild:
-        rebuild = Rebuild.begin(tmp_path, ["articles"], engine=engine, tolerated=tolerated)
+        rebuild = Rebuild.begin(archive, ["articles"], tolerated=tolerated)
         rebuild.write("articles")
         assert rebuild.index("articles").rejected == 1
         assert not rebuild.check("articles")

@@ -101,12 +101,12 @@ def test_what_cannot_be_used_is_told_by_its_name(given: dict[str, str], told: st
         configured_connection("http://search.example", **given)
 
 
-def test_a_wrong_address_is_told_at_once(tmp_path: Path) -> None:
+def test_a_wrong_address_is_told_at_once(tmp_path: Path, views: Any) -> None:
     nobody = "http://127.0.0.1:1"
     assert "does not answer (connection refused)" in refused(nobody)
     assert "there is no host of that name" in refused("http://nowhere.invalid:9200")
     with pytest.raises(ClusterAway):
-        ElasticsearchEngine(tmp_path, named(nobody)).clear()
+        ElasticsearchEngine(tmp_path, named(nobody), views).clear()
 
 
 @pytest.fixture

@@ -115,33 +115,34 @@ def test_a_loader_that_is_killed_leaves_what_serves_and_the_next_one_clears_up(
     killed: Server, tmp_path: Path
 ) -> None:
     """The whole job as a process, killed while it loads; then run again."""
-    from archive.rebuild import run
-    from event_log import EventLog, NewEvent
-    from newsroom.categories import CATEGORIES
+    from archive import Archive
+    from event_log import NewEvent
+    from newsroom import DOMAIN
     from search.query import Query
 
-    log = EventLog(tmp_path / "log", CATEGORIES)
     given = {"headline": "Whale", "published_at": "1912-04-15T00:00:00Z"}
-    log.append([NewEvent(f"article/{n}", "ArticlePublished", given) for n in range(50)])
     used = configured_connection(killed.url, prefix=f"killed-{os.getpid()}")
     assert used is not None
-    engine = ElasticsearchEngine(tmp_path, used)
-    run(tmp_path, ["articles"], engine=engine)
+    engine = ElasticsearchEngine(tmp_path, used, DOMAIN.views)
+    archive = Archive(tmp_path, DOMAIN, engine=engine)
+    log = archive.log
+    log.append([NewEvent(f"article/{n}", "ArticlePublished", given) for n in range(50)])
+    archive.rebuild(["articles"])
     log.append([NewEvent("article/new", "ArticlePublished", given)])
     code = f"""
         import sys, time
-        from search import elastic_load, open_engine
-        from search.connection import configured_connection
-        from archive.rebuild import run
-        send = elastic_load.Loader._sent
+        from archive import Archive
+        from search import configured_connection
+        from search.elastic import load
+        send = load.Loader._sent
         def slowly(self, body):
             found = send(self, body)
             print("loading", flush=True)
             time.sleep(60)
             return found
-        elastic_load.Loader._sent = slowly
+        load.Loader._sent = slowly
         used = configured_connection({killed.url!r}, prefix={used.prefix!r})
-        run(sys.argv[1], ["articles"], engine=open_engine(sys.argv[1], used))
+        Archive(sys.argv[1], connection=used).rebuild(["articles"])
     """
     child = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], stdout=subprocess.PIPE
@@ -153,7 +154,7 @@ def test_a_loader_that_is_killed_leaves_what_serves_and_the_next_one_clears_up(
     child.stdout.close()
     assert engine.search(Query()).total == 50
     assert engine.numbers() == {1, 2}
-    assert run(tmp_path, ["articles"], engine=engine).generation == 3
+    assert archive.rebuild(["articles"]).generation == 3
     assert engine.search(Query()).total == 51
     assert engine.numbers() == {1, 3}
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+import search
 from app.cli import cli
 from search import evaluation
 from search.errors import InvalidFile
@@ -71,7 +72,7 @@ def test_a_missing_library_is_told_before_anything_is_searched(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluation, "find_spec", lambda _name: None)
-    monkeypatch.setattr(evaluation, "run", pytest.fail)
+    monkeypatch.setattr(search, "run_queries", pytest.fail)
     result = evaluate(home)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
