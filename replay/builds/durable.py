@@ -1,29 +1,16 @@
-"""Files that survive a power loss, and appear under their names whole or not at all."""
+"""Small files of a build, which appear under their names whole or not at all."""
 
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from pathlib import Path
 from typing import Any
+
+from event_log import durable_rename, durable_write
+
+__all__ = ["durable_rename", "write_json"]  # search renames as builds do, and may not know the log
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write a small JSON file; it is on disk when this returns."""
-    unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    unfinished.write_text(json.dumps(content, indent=2) + "\n")
-    durable_rename(unfinished, path)
-
-
-def durable_rename(unfinished: Path, path: Path) -> None:
-    """Give a finished file its name, and return when file and name survive a power loss."""
-    for place in (unfinished, None, path.parent):
-        if place is None:
-            unfinished.replace(path)
-            continue
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    durable_write(path, json.dumps(content, indent=2) + "\n")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow.parquet as pq
 
-from replay.builds.durable import durable_rename
+from event_log import durable_rename
 from replay.duckdb_errors import too_little
 from replay.errors import NotWritten
 

@@ -7,9 +7,9 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from event_log import durable_rename
 from replay.builds import folder as shelf
 from replay.builds import parquet
-from replay.builds.durable import durable_rename
 from replay.duckdb_errors import too_little
 from replay.errors import NotWritten
 from replay.kept import state as kept
