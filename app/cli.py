@@ -7,17 +7,15 @@ from typing import Annotated
 import typer
 
 from app import (
-    configuring,
+    archive,
     content,
     dead_letters,
     differing,
+    engines,
     evaluation,
     explaining,
     freshness,
     keeping,
-    options,
-    rebuilding,
-    searching,
     serving,
     upkeep,
 )
@@ -25,6 +23,7 @@ from app import (
 cli = typer.Typer(
     name="stet",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -33,37 +32,29 @@ cli = typer.Typer(
 
 @cli.callback()
 def stet(
-    context: typer.Context,
-    home: Annotated[
+    home: Annotated[  # noqa: ARG001 - commands look it up
         str | None,
         typer.Option(
             envvar="STET_HOME",
             help="The folder where the archive lies, or s3://bucket/prefix.",
         ),
     ] = None,
-    config: options.Config = None,
-    domain: options.Domain = None,
-    search: options.SearchForAll = None,
-    search_api_key: options.ApiKey = None,
-    search_user: options.User = None,
-    search_password: options.Password = None,
-    search_ca: options.Signer = None,
-    _version: options.Version = False,
+    search: engines.SearchForAll = None,
+    search_api_key: engines.ApiKey = None,
+    search_user: engines.User = None,
+    search_password: engines.Password = None,
+    search_ca: engines.Signer = None,
 ) -> None:
     """A newsroom's search archive: append events, rebuild views from them, search.
 
     Example: stet import newsroom/sample/*.jsonl && stet rebuild && stet search whales
     """
-    options.use_options(
-        context,
-        home=home,
-        config=config,
-        domain=domain,
-        search=search,
-        search_api_key=search_api_key,
-        search_user=search_user,
-        search_password=search_password,
-        search_ca=search_ca,
+    engines.remember(
+        url=search,
+        api_key=search_api_key,
+        user=search_user,
+        password=search_password,
+        ca=search_ca,
     )
 
 
@@ -75,14 +66,14 @@ for name, command in (
     ("history", content.history),
     ("explain", explaining.explain),
     ("diff", differing.diff),
-    ("rebuild", rebuilding.rebuild),
+    ("rebuild", archive.rebuild),
     ("catch-up", freshness.catch_up),
     ("follow", freshness.follow),
     ("preview", freshness.preview),
     ("generations", serving.generations),
     ("promote", serving.promote),
     ("roll-back", serving.roll_back),
-    ("export", searching.export),
+    ("export", archive.export),
     ("status", serving.status),
     ("seal", keeping.seal),
     ("verify", keeping.verify),
@@ -92,7 +83,6 @@ for name, command in (
     ("clear", upkeep.clear),
     ("growth", upkeep.growth),
     ("evaluate", evaluation.evaluate),
-    ("settings", configuring.show_settings),
 ):
     cli.command(name)(command)
 
@@ -100,7 +90,7 @@ for name, command in (
 cli.command(
     "search",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-)(searching.search)
+)(archive.search)
 
 cli.add_typer(dead_letters.dead_letters)
 

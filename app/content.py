@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from app import completing, show, visibility
-from app.options import DEFAULT_HOME, Failure, Home, Json, Search, Type, open_archive, told
+from app import show, visibility
+from app.engines import Search
+from app.options import DEFAULT_HOME, Failure, Home, Json, open_log, told
 from app.visibility import Timeout, Wait
 
 if TYPE_CHECKING:
-    from archive import Archive
-    from connectors import Imported
+    from connectors.jsonlines import Imported
     from event_log import Event, EventLog, Receipt
 
 
@@ -36,7 +36,7 @@ class OnError(StrEnum):
 
 def append(
     stream: Annotated[str, typer.Argument(help="The entity, such as article/1.")],
-    type_: Type,
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Such as ArticleRevised.")],
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     actor: Annotated[str | None, typer.Option(help="Who says so.")] = None,
     expected_version: Annotated[
@@ -52,28 +52,22 @@ def append(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Append one event, unless it contradicts the current state; print the receipt.
+    """Append one event, when it contradicts nothing that is the case; print the receipt.
 
     Example: stet append tag/whales TagDefined --data '{"name": "Whales", "kind": "subject"}'
     """
-    fields = parsed(data)
+    from event_log import NewEvent
+    from newsroom.rules import say
+
+    event = NewEvent(stream, type_, parsed(data), event_id, occurred_at, actor)
     with told():
-        archive = open_archive(home, search)
-        receipt = archive.append(
-            stream,
-            type_,
-            fields,
-            expected_version=expected_version,
-            event_id=event_id,
-            occurred_at=occurred_at,
-            actor=actor,
-        )
+        receipt = say(open_log(home), event, expected_version)
     if not as_json:
         typer.echo(_receipt_line(receipt, stream))
     elif not wait:
         typer.echo(show.json_line(asdict(receipt)))
     if wait:
-        visibility.told_when_searchable(archive, receipt, timeout, as_json)
+        visibility.told_when_searchable(home, search, receipt, timeout, as_json)
 
 
 def _receipt_line(receipt: Receipt, stream: str) -> str:
@@ -97,12 +91,8 @@ def parsed(data: str) -> Any:
 
 def import_files(
     files: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FILE...", help=".jsonl, .gz, .zst, or - for stdin."),
-    ] = None,
-    sample: Annotated[
-        bool, typer.Option("--sample", help="The sample that comes with the domain.")
-    ] = False,
+        list[str], typer.Argument(metavar="FILE...", help=".jsonl, .gz, .zst, or - for stdin.")
+    ],
     on_error: Annotated[
         OnError, typer.Option(help="Stop at a bad line, or set it aside and go on.")
     ] = OnError.stop,
@@ -121,15 +111,13 @@ def import_files(
 
     Example: stet import newsroom/sample/*.jsonl --on-error reject
     """
-    if bool(files) == sample:
-        raise typer.BadParameter("give files, or --sample", param_hint="FILE...")
-    if producer is not None and len(files or ()) != 1:
+    if producer is not None and len(files) > 1:
         raise typer.BadParameter("goes with one file at a time", param_hint="--producer")
     with told():
-        archive = open_archive(home)
+        log = open_log(home)
         results = {}
-        for file in files or sample_files(archive):
-            results[file] = import_one(archive, file, on_error.value, producer)
+        for file in files:
+            results[file] = import_one(log, file, on_error.value, producer)
             if not as_json:
                 print_imported(file, results[file])
     if as_json:
@@ -138,25 +126,17 @@ def import_files(
         raise typer.Exit(1)
 
 
-def sample_files(archive: Archive) -> list[str]:
-    """The files of the sample that comes with the archive's domain."""
-    files = [str(path) for path in archive.domain.sample_files]
-    if not files:
-        raise Failure(f"no sample comes with the domain {archive.domain.name}")
-    return files
-
-
 def import_one(
-    archive: Archive, file: str, on_error: Literal["stop", "reject"], producer: str | None = None
+    log: EventLog, file: str, on_error: Literal["stop", "reject"], producer: str | None = None
 ) -> Imported:
     """Import one file with a progress bar, and say on stderr what was rejected."""
-    from connectors import Lines, import_events
+    from connectors.jsonlines import import_events
+    from connectors.lines import Lines
 
-    archive.remember_domain()
     size = Lines(file).size if file != "-" and Path(file).is_file() else None
     with show.progress_bar(f"importing {Path(file).name}", size) as advance:
         result = import_events(
-            archive.log,
+            log,
             file,
             on_error,
             lambda events, done, _: advance(done, f"{events:,} events"),
@@ -180,11 +160,11 @@ def generate(
     articles: Annotated[int, typer.Option(min=1, help="How many articles.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same archive.")] = 0,
 ) -> None:
-    """Write a made-up newsroom of any size to stdout, in the import format.
+    """Write a made-up archive of any size to stdout, in the import format.
 
     Example: stet generate --articles 100000 --seed 1 | stet import -
     """
-    from newsroom import generate_events as lines
+    from newsroom.generate import generate as lines
 
     with told():
         for chunk in lines(articles, seed):
@@ -195,12 +175,7 @@ def generate(
 def log_events(
     after: Annotated[int, typer.Option(min=0, help="Only events after this sequence.")] = 0,
     stream: Annotated[str | None, typer.Option(help="Only this entity's events.")] = None,
-    type_: Annotated[
-        str | None,
-        typer.Option(
-            "--type", autocompletion=completing.event_types, help="Only events of this type."
-        ),
-    ] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Then those that come.")] = False,
     home: Home = DEFAULT_HOME,
@@ -212,7 +187,7 @@ def log_events(
     """
     ends = (KeyboardInterrupt,) if follow else ()
     with told(), contextlib.suppress(*ends):
-        log = open_archive(home).log
+        log = open_log(home)
         read = functools.partial(_following, log) if follow else log.read
         for event in read(after, stream, type=type_, limit=limit):
             typer.echo(show.json_line(show.event_object(event)) if as_json else _event_line(event))
@@ -251,9 +226,18 @@ def history(
 
     Example: stet history article/titanic-1912
     """
+    import orjson
+
+    from views.documents import export
+
     with told():
-        documents = open_archive(home).history(stream)
-    for document in documents:
+        log = open_log(home)
+        version = log.versions([stream])[stream]
+        if not version:
+            raise Failure(f"{stream} has no events; `stet log` shows what there is")
+        keys = [f"{stream}@{number}" for number in range(1, version + 1)]
+        documents = [orjson.loads(line) for line in export("history", home, keys=keys)]
+    for document in sorted(documents, key=lambda found: found["version"]):
         if as_json:
             typer.echo(show.json_line(document))
         else:

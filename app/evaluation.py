@@ -9,36 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import show
-from app.options import (
-    DEFAULT_HOME,
-    Failure,
-    Home,
-    Json,
-    Search,
-    ViewName,
-    checked_view,
-    open_archive,
-    told,
-)
+from app.archive import ViewName
+from app.engines import Search, engine
+from app.options import DEFAULT_HOME, Home, Json, told
 
 if TYPE_CHECKING:
-    from archive import Archive
-    from search import Measured
+    from search.evaluation import Measured
 
 
 def evaluate(
     queries: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="QUERIES.tsv",
-            help="A query a line: id, a tab, the text. Those of the domain by default.",
-        ),
-    ] = None,
+        Path, typer.Argument(metavar="QUERIES.tsv", help="A query a line: id, a tab, the text.")
+    ],
     judgements: Annotated[
-        Path | None,
+        Path,
         typer.Argument(metavar="QRELS.txt", help="TREC's: query, 0, document, how relevant it is."),
-    ] = None,
-    view: ViewName = "",
+    ],
+    view: ViewName = "articles",
     run: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what was found there, as TREC does.")
     ] = None,
@@ -57,32 +44,19 @@ def evaluate(
 
     Example: stet evaluate newsroom/sample/queries.tsv newsroom/sample/qrels.txt --run stet.run
     """
-    from search import check_judged, measure, read_judgements, read_queries, run_queries, trec_run
+    from search import evaluation
 
     with told():
-        archive = open_archive(home, search)
-        view = checked_view(archive, view) or archive.first_view
-        texts, grades = _judged(archive, queries, judgements)
-        asked, judged = read_queries(texts), read_judgements(grades)
-        check_judged(asked, judged)
+        asked = evaluation.read_queries(queries)
+        judged = evaluation.read_judgements(judgements)
+        evaluation.check(asked, judged)
+        used = engine(home, search)
         with show.progress_bar("searching", len(asked)) as advance:
-            found = run_queries(archive.engine, view, asked, depth, not as_readers, advance)
-        measured = measure(found, judged)
+            found = evaluation.run(used, view, asked, depth, not as_readers, advance)
+        measured = evaluation.measured(found, judged)
         if run:
-            run.write_text(trec_run(found, "stet"), encoding="utf-8")
+            run.write_text(evaluation.written(found, "stet"), encoding="utf-8")
     _tell(measured, as_json)
-
-
-def _judged(archive: Archive, queries: Path | None, judgements: Path | None) -> tuple[Path, Path]:
-    """The files of queries and judgements: those given, else those of the domain."""
-    if queries is not None and judgements is not None:
-        return queries, judgements
-    if queries is not None:
-        raise typer.BadParameter("queries need judgements: give both files", param_hint="QRELS.txt")
-    folder = archive.domain.queries
-    if folder is None:
-        raise Failure(f"no judged queries come with the domain {archive.domain.name}; give files")
-    return folder / "queries.tsv", folder / "qrels.txt"
 
 
 def _tell(measured: Measured, as_json: bool) -> None:

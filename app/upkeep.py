@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from app import show
-from app.options import DEFAULT_HOME, Failure, Home, Json, Search, open_archive, told
+from app.engines import Search, engine
+from app.options import DEFAULT_HOME, Failure, Home, Json, told
+from views import VIEW_NAMES
 
 
 def compare(
@@ -23,9 +25,11 @@ def compare(
 
     Example: stet compare articles
     """
+    from search import served
+
     wrong = []
     with told():
-        for found in open_archive(home, search).compare(views):
+        for found in served.compare(home, views, engine(home, search)):
             typer.echo(show.json_line(asdict(found)) if as_json else str(found))
             if found.differences:
                 wrong.append(found.view)
@@ -38,8 +42,10 @@ def clear(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fals
 
     Example: stet clear
     """
+    from search import retention
+
     with told():
-        found = open_archive(home, search).clear()
+        found = retention.clear(home, engine(home, search))
     typer.echo(show.json_line(asdict(found)) if as_json else str(found))
 
 
@@ -56,19 +62,20 @@ def growth(
 
     Example: stet growth --from 2026-01 --to 2026-10
     """
+    from views import growth as counting
+
     with told():
-        archive = open_archive(home)
-        found = archive.growth(first, last)
+        found = [counting.count(home, month) for month in counting.months(first, last)]
     if as_json:
         for one in found:
             typer.echo(show.json_line(asdict(one)))
         return
-    headings = ("month", "sequence", *archive.views)
+    headings = ("month", "sequence", *VIEW_NAMES)
     lines = [
         (
             one.month,
             show.number(one.sequence),
-            *(show.number(one.documents[name]) for name in archive.views),
+            *(show.number(one.documents[name]) for name in VIEW_NAMES),
         )
         for one in found
     ]

@@ -31,26 +31,20 @@ def _drawn(title: str, draw: Callable[[Any], None]) -> MarkdownMetadataValue:
     return MetadataValue.md(f"![{title}](data:image/png;base64,{encoded})")
 
 
-def documents_per_year(view: str, path: Path, date: str) -> MarkdownMetadataValue:
-    """How many of the documents in a Parquet file have each year in their date.
-
-    ``date`` is the path of the date in a document, as the view declares it.
-    """
+def articles_per_year(path: Path) -> MarkdownMetadataValue:
+    """How many of the articles in a Parquet file were published in each year."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    column, *fields = date.split(".")
-    dates = pq.read_table(path, columns=[date]).column(column).combine_chunks()
-    for field in fields:
-        dates = pc.struct_field(dates, field)
-    counts = pc.value_counts(pc.year(dates).drop_null()).to_pylist()
+    published = pq.read_table(path, columns=["published_at"]).column("published_at")
+    counts = pc.value_counts(pc.year(published)).to_pylist()
 
     def draw(axes: Any) -> None:
         axes.bar([c["values"] for c in counts], [c["counts"] for c in counts], width=0.9)
         axes.set_xlabel("year (UTC)")
-        axes.set_ylabel(view)
+        axes.set_ylabel("articles")
 
-    return _drawn(f"{view} a year", draw)
+    return _drawn("articles a year", draw)
 
 
 def fan_out(documents: Sequence[int]) -> MarkdownMetadataValue:

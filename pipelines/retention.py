@@ -13,14 +13,16 @@ from dagster import (
 )
 
 from pipelines.failing import told_apart
-from pipelines.resources import ArchiveResource
+from pipelines.resources import Archive
 
 
 @op(description="Remove what neither serves nor may be rolled back to.")
-def clear_archive(context: OpExecutionContext, archive: ArchiveResource) -> None:
+def clear_archive(context: OpExecutionContext, archive: Archive) -> None:
     """Remove generations and builds that nobody needs."""
+    from search import retention
+
     with told_apart():
-        cleared = archive.archive().clear()
+        cleared = retention.clear(archive.folder(), archive.engine())
     context.log.info(str(cleared))
     context.add_output_metadata(
         {"generations": list(cleared.generations), "builds": list(cleared.builds)}

@@ -41,9 +41,7 @@ def hit(
         if name != titled
         and (fragment := highlighter.fragment(_texts(document, paths), name)) is not None
     }
-    title = highlighter.whole(called, titled)
-    date = next(values(document, mapping.date), None) if mapping.date else None
-    return Hit(document["id"], score, title, fragments, document, date)
+    return Hit(document["id"], score, highlighter.whole(called, titled), fragments, document)
 
 
 def _texts(document: object, paths: Sequence[str]) -> Iterator[str]:

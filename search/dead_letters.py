@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from replay import durable_rename
+from views.durable import durably_rename
+from views.log import derived
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,8 +65,8 @@ def _schema() -> pa.Schema:
 class DeadLetters:
     """The dead letters of an archive. Several threads may add at once."""
 
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "dead-letters"
+    def __init__(self, home: Path | str) -> None:
+        self.root = derived(home) / "dead-letters"
         self._lock = threading.Lock()
         self._new: list[Letter] = []
 
@@ -95,7 +96,7 @@ class DeadLetters:
         unfinished = path.with_name(f".{path.name}")
         table = pa.Table.from_pylist([asdict(letter) for letter in letters], schema=_schema())
         pq.write_table(table, unfinished)
-        durable_rename(unfinished, path)
+        durably_rename(unfinished, path)
 
     def _paths(self, view: str | None, generation: int | None) -> list[Path]:
         number = "*" if generation is None else f"{generation:06d}"

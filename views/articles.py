@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from replay import View, chosen, referring, visible
-from views.denormalize import in_position, itself, mentions, named, reference, through, with_lists
+from views.denormalize import (
+    chosen,
+    in_position,
+    itself,
+    mentions,
+    named,
+    reference,
+    referring,
+    through,
+    visible,
+    with_lists,
+)
+from views.view import View
 
 if TYPE_CHECKING:
-    from replay import Entities
+    from views.entities import Entities
 
 BYLINE = {"id": "other", "name": "name", "title": "title"}
 TAG = {"id": "other", "name": "name", "kind": "kind"}
@@ -146,6 +157,4 @@ VIEW = View(
     },
     date="published_at",
     documents_a_gigabyte=25_000,
-    bulk=("body",),
-    per="article",
 )

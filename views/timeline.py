@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from replay import DAY, View, chosen, live, referring
-from views.denormalize import counted, gathered, named, reference, through, with_lists
+from views.denormalize import (
+    chosen,
+    counted,
+    gathered,
+    live,
+    named,
+    reference,
+    referring,
+    through,
+    with_lists,
+)
+from views.view import View
 
 if TYPE_CHECKING:
-    from replay import Entities
+    from views.entities import Entities
 
 HEADLINES = 50
 HEADLINE = {"id": "article", "headline": "headline", "url": "url", "section": "section"}
@@ -76,6 +86,5 @@ VIEW = View(
     text={"day": ("id",), "headline": ("headlines.headline",)},
     filters={"id": "id", "section": "sections.name", "section_id": "sections.id"},
     date="date",
-    per=DAY,
     roots=roots,
 )

@@ -1,4 +1,4 @@
-"""The plots of the benchmark, as files in ``docs/measured/``."""
+"""The plots of the benchmark, as files in ``docs/``."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from event_log import TEXT, Effect, EventLog, NewEvent
+from event_log import EventLog, NewEvent
+from event_log.category import TEXT, Effect
 from newsroom.categories import ARTICLE
 from newsroom.vocabulary import vocabulary
 

@@ -1,0 +1,89 @@
+"""Casting: which Arrow types a column may have, beside the one in which the log keeps it.
+
+Only what means the same is cast, and only without loss; a string of digits is no number, as it is
+none where events come one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from event_log.category import INSTANT
+from event_log.errors import InvalidEvent
+
+WORDS = {
+    pa.string(): "strings",
+    pa.large_string(): "strings",
+    pa.int64(): "whole numbers",
+    pa.float64(): "numbers",
+    pa.bool_(): "true or false",
+    INSTANT: "timestamps",
+    pa.date32(): "days (date32)",
+    pa.list_(pa.string()): "lists of strings",
+    pa.list_(pa.int64()): "lists of whole numbers",
+}
+
+
+def cast(column: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.ChunkedArray:
+    """The column as the type that the log keeps; raises ``InvalidEvent`` at the first misfit."""
+    if column.type == kind:
+        return column
+    if not _fits(column.type, kind):
+        place = pc.index(column.is_valid(), True).as_py()
+        if place < 0:
+            return pa.chunked_array([pa.nulls(len(column), kind)])
+        raise InvalidEvent(name, f"must be {WORDS[kind]}, not {column.type}", place)
+    safe = kind != pa.float64()  # a whole number becomes the nearest, as in Python
+    try:
+        return column.cast(kind, safe=safe)
+    except pa.ArrowException as error:
+        said = str(error).split("\n")[0]
+        place = first_that_fails(column, lambda part: part.cast(kind, safe=safe))
+        raise InvalidEvent(name, f"must be {WORDS[kind]} ({said})", place) from None
+
+
+def first_that_fails(column: pa.ChunkedArray, attempt: Callable[[pa.ChunkedArray], object]) -> int:
+    """The place of the first value for which what fails for the column fails."""
+    good, bad = 0, len(column)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        try:
+            attempt(column.slice(0, middle))
+            good = middle
+        except pa.ArrowException:
+            bad = middle
+    return good
+
+
+def _fits(given: pa.DataType, kind: pa.DataType) -> bool:
+    """Whether values of a type mean the same in another."""
+    types = pa.types
+    if types.is_null(given):
+        return True
+    if _is_text(kind):
+        return _is_text(given)
+    if types.is_list(kind):
+        return _is_list(given) and _fits(given.value_type, kind.value_type)
+    return bool(
+        (types.is_integer(kind) and types.is_integer(given))
+        or (types.is_floating(kind) and (types.is_floating(given) or types.is_integer(given)))
+        or (types.is_boolean(kind) and types.is_boolean(given))
+        or (types.is_timestamp(kind) and types.is_timestamp(given))
+        or (types.is_date(kind) and types.is_date(given))
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    types = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    types = pa.types
+    known = (types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_list_view)
+    return any(is_kind(kind) for is_kind in known)

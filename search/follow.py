@@ -1,0 +1,103 @@
+"""Following: catching up again and again, as events come, until it is stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.catch_up import CatchUp, Tell
+from search.errors import ClusterAway
+from search.stepping import MOST_EVENTS, Step
+from views import VIEWS, View
+from views.log import open_log
+
+if TYPE_CHECKING:
+    from event_log.subscription import Subscription
+    from search.engine import Engine
+    from views.kept import References
+
+NAME = "follow"
+"""The subscription that is held meanwhile: by it others see that somebody follows."""
+LOOK_SECONDS = 2.0
+"""How often it is looked for what serves while no event comes: a rebuild may have promoted."""
+PAUSE_SECONDS = 5.0
+"""How long a cluster that was away is left alone."""
+
+
+class Follow:
+    """Follows the log with what serves: ``with Follow.open(home) as follow`` and iterate.
+
+    Each step is given when readers can see it. ``stop`` may be called from another thread or from
+    a signal's handler.
+    """
+
+    def __init__(self, catch_up: CatchUp, subscription: Subscription, tell: Tell) -> None:
+        self._catch_up = catch_up
+        self._subscription = subscription
+        self._tell = tell
+        self._stopped = False
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        home: Path | str,
+        views: Sequence[str] | None = None,
+        engine: Engine | None = None,
+        tell: Tell | None = None,
+        known: Mapping[str, View] = VIEWS,
+        references: References | None = None,
+    ) -> Iterator[Follow]:
+        """Hold the subscription ``follow`` and the kept state of an archive.
+
+        Raises ``SubscriptionHeld`` or ``StateHeld`` while another process does.
+        """
+        tell = tell or (lambda _: None)
+        with (
+            open_log(home).subscribe(NAME, from_="now") as subscription,
+            CatchUp.open(home, views, engine, tell, known, references) as catch_up,
+        ):
+            yield cls(catch_up, subscription, tell)
+
+    @property
+    def needs_rebuild(self) -> dict[str, str]:
+        """The views that are not followed, and why."""
+        return self._catch_up.needs_rebuild
+
+    def __iter__(self) -> Iterator[Step]:
+        """The steps, as they are done; ends when it is stopped."""
+        yield from self._steps()
+        for _ in self._catch_up.prepare():
+            yield from self._steps()
+            if self._stopped:
+                return
+        self._tell(f"following from sequence {self._catch_up.sequence:,}")
+        while not self._stopped:
+            yield from self._steps()
+            self._subscription.reset(self._catch_up.sequence + 1)
+            coming = self._subscription.batches(MOST_EVENTS, LOOK_SECONDS, ["sequence"])
+            for batch in coming:
+                if batch.column(0)[-1].as_py() > self._catch_up.sequence:
+                    yield from self._steps()
+                if self._stopped:
+                    return
+
+    def _steps(self) -> Iterator[Step]:
+        while not self._stopped:
+            try:
+                step = self._catch_up.step()
+            except ClusterAway as error:
+                self._tell(f"{error}; it is tried again")
+                time.sleep(PAUSE_SECONDS)
+                continue
+            if step is None:
+                return
+            yield step
+
+    def stop(self) -> None:
+        """End after the step that is under way, or at once when it waits."""
+        self._stopped = True
+        self._subscription.stop()
