@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-log bench-freshness bench-pgsync bench-ranking dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
+.PHONY: docs docs-links help setup demo test lint format bench bench-log bench-freshness bench-pgsync bench-ranking bench-threads dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -57,12 +57,21 @@ bench-freshness: setup elasticsearch  ## measure how soon a change is searched, 
 bench-elasticsearch: setup elasticsearch  ## measure loading an Elasticsearch beside other ways
 	@$(BIN)/python -m benchmarks.elasticsearch
 
+docs: setup  ## build the documentation into build/docs; every warning is an error
+	$(BIN)/python -m sphinx -q -W --keep-going -n -b html -d build/doctrees docs build/docs
+
+docs-links: setup  ## follow the documentation's links to other sites (needs a network; CI does not)
+	$(BIN)/python -m sphinx -q -b linkcheck -d build/doctrees docs build/links
+
+bench-threads: setup  ## measure a rebuild with one thread and with two (about two minutes)
+	@$(BIN)/python -m benchmarks.threads
+
 dagster: setup  ## open the Dagster UI on http://127.0.0.1:3000
 	DAGSTER_HOME=$(CURDIR)/dagster_home DAGSTER_DISABLE_TELEMETRY=1 $(BIN)/dagster dev -h 127.0.0.1 -m pipelines.definitions
 
 lock: setup  ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--all-extras --group bench --upgrade pyproject.toml -o requirements.lock
+		--all-extras --group bench --group docs --upgrade pyproject.toml -o requirements.lock
 
 clean:  ## remove the environment and the default archive
-	rm -rf .venv archive
+	rm -rf .venv stet-home

@@ -7,15 +7,17 @@ from typing import Annotated
 import typer
 
 from app import (
-    archive,
+    configuring,
     content,
     dead_letters,
     differing,
-    engines,
     evaluation,
     explaining,
     freshness,
     keeping,
+    options,
+    rebuilding,
+    searching,
     serving,
     upkeep,
 )
@@ -23,7 +25,6 @@ from app import (
 cli = typer.Typer(
     name="stet",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -32,29 +33,37 @@ cli = typer.Typer(
 
 @cli.callback()
 def stet(
-    home: Annotated[  # noqa: ARG001 - commands look it up
+    context: typer.Context,
+    home: Annotated[
         str | None,
         typer.Option(
             envvar="STET_HOME",
             help="The folder where the archive lies, or s3://bucket/prefix.",
         ),
     ] = None,
-    search: engines.SearchForAll = None,
-    search_api_key: engines.ApiKey = None,
-    search_user: engines.User = None,
-    search_password: engines.Password = None,
-    search_ca: engines.Signer = None,
+    config: options.Config = None,
+    domain: options.Domain = None,
+    search: options.SearchForAll = None,
+    search_api_key: options.ApiKey = None,
+    search_user: options.User = None,
+    search_password: options.Password = None,
+    search_ca: options.Signer = None,
+    _version: options.Version = False,
 ) -> None:
     """A newsroom's search archive: append events, rebuild views from them, search.
 
     Example: stet import newsroom/sample/*.jsonl && stet rebuild && stet search whales
     """
-    engines.remember(
-        url=search,
-        api_key=search_api_key,
-        user=search_user,
-        password=search_password,
-        ca=search_ca,
+    options.use_options(
+        context,
+        home=home,
+        config=config,
+        domain=domain,
+        search=search,
+        search_api_key=search_api_key,
+        search_user=search_user,
+        search_password=search_password,
+        search_ca=search_ca,
     )
 
 
@@ -66,14 +75,14 @@ for name, command in (
     ("history", content.history),
     ("explain", explaining.explain),
     ("diff", differing.diff),
-    ("rebuild", archive.rebuild),
+    ("rebuild", rebuilding.rebuild),
     ("catch-up", freshness.catch_up),
     ("follow", freshness.follow),
     ("preview", freshness.preview),
     ("generations", serving.generations),
     ("promote", serving.promote),
     ("roll-back", serving.roll_back),
-    ("export", archive.export),
+    ("export", searching.export),
     ("status", serving.status),
     ("seal", keeping.seal),
     ("verify", keeping.verify),
@@ -83,6 +92,7 @@ for name, command in (
     ("clear", upkeep.clear),
     ("growth", upkeep.growth),
     ("evaluate", evaluation.evaluate),
+    ("settings", configuring.show_settings),
 ):
     cli.command(name)(command)
 
@@ -90,7 +100,7 @@ for name, command in (
 cli.command(
     "search",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-)(archive.search)
+)(searching.search)
 
 cli.add_typer(dead_letters.dead_letters)
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from app import show, visibility
-from app.engines import Search
-from app.options import DEFAULT_HOME, Failure, Home, Json, open_log, told
+from app import completing, show, visibility
+from app.options import DEFAULT_HOME, Failure, Home, Json, Search, Type, open_archive, told
 from app.visibility import Timeout, Wait
 
 if TYPE_CHECKING:
-    from connectors.jsonlines import Imported
+    from archive import Archive
+    from connectors import Imported
     from event_log import Event, EventLog, Receipt
 
 
@@ -36,7 +36,7 @@ class OnError(StrEnum):
 
 def append(
     stream: Annotated[str, typer.Argument(help="The entity, such as article/1.")],
-    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Such as ArticleRevised.")],
+    type_: Type,
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     actor: Annotated[str | None, typer.Option(help="Who says so.")] = None,
     expected_version: Annotated[
@@ -52,22 +52,28 @@ def append(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Append one event, when it contradicts nothing that is the case; print the receipt.
+    """Append one event, unless it contradicts the current state; print the receipt.
 
     Example: stet append tag/whales TagDefined --data '{"name": "Whales", "kind": "subject"}'
     """
-    from event_log import NewEvent
-    from newsroom.rules import say
-
-    event = NewEvent(stream, type_, parsed(data), event_id, occurred_at, actor)
+    fields = parsed(data)
     with told():
-        receipt = say(open_log(home), event, expected_version)
+        archive = open_archive(home, search)
+        receipt = archive.append(
+            stream,
+            type_,
+            fields,
+            expected_version=expected_version,
+            event_id=event_id,
+            occurred_at=occurred_at,
+            actor=actor,
+        )
     if not as_json:
         typer.echo(_receipt_line(receipt, stream))
     elif not wait:
         typer.echo(show.json_line(asdict(receipt)))
     if wait:
-        visibility.told_when_searchable(home, search, receipt, timeout, as_json)
+        visibility.told_when_searchable(archive, receipt, timeout, as_json)
 
 
 def _receipt_line(receipt: Receipt, stream: str) -> str:
@@ -91,8 +97,12 @@ def parsed(data: str) -> Any:
 
 def import_files(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help=".jsonl, .gz, .zst, or - for stdin.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="FILE...", help=".jsonl, .gz, .zst, or - for stdin."),
+    ] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="The sample that comes with the domain.")
+    ] = False,
     on_error: Annotated[
         OnError, typer.Option(help="Stop at a bad line, or set it aside and go on.")
     ] = OnError.stop,
@@ -111,13 +121,15 @@ def import_files(
 
     Example: stet import newsroom/sample/*.jsonl --on-error reject
     """
-    if producer is not None and len(files) > 1:
+    if bool(files) == sample:
+        raise typer.BadParameter("give files, or --sample", param_hint="FILE...")
+    if producer is not None and len(files or ()) != 1:
         raise typer.BadParameter("goes with one file at a time", param_hint="--producer")
     with told():
-        log = open_log(home)
+        archive = open_archive(home)
         results = {}
-        for file in files:
-            results[file] = import_one(log, file, on_error.value, producer)
+        for file in files or sample_files(archive):
+            results[file] = import_one(archive, file, on_error.value, producer)
             if not as_json:
                 print_imported(file, results[file])
     if as_json:
@@ -126,17 +138,25 @@ def import_files(
         raise typer.Exit(1)
 
 
+def sample_files(archive: Archive) -> list[str]:
+    """The files of the sample that comes with the archive's domain."""
+    files = [str(path) for path in archive.domain.sample_files]
+    if not files:
+        raise Failure(f"no sample comes with the domain {archive.domain.name}")
+    return files
+
+
 def import_one(
-    log: EventLog, file: str, on_error: Literal["stop", "reject"], producer: str | None = None
+    archive: Archive, file: str, on_error: Literal["stop", "reject"], producer: str | None = None
 ) -> Imported:
     """Import one file with a progress bar, and say on stderr what was rejected."""
-    from connectors.jsonlines import import_events
-    from connectors.lines import Lines
+    from connectors import Lines, import_events
 
+    archive.remember_domain()
     size = Lines(file).size if file != "-" and Path(file).is_file() else None
     with show.progress_bar(f"importing {Path(file).name}", size) as advance:
         result = import_events(
-            log,
+            archive.log,
             file,
             on_error,
             lambda events, done, _: advance(done, f"{events:,} events"),
@@ -160,11 +180,11 @@ def generate(
     articles: Annotated[int, typer.Option(min=1, help="How many articles.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same archive.")] = 0,
 ) -> None:
-    """Write a made-up archive of any size to stdout, in the import format.
+    """Write a made-up newsroom of any size to stdout, in the import format.
 
     Example: stet generate --articles 100000 --seed 1 | stet import -
     """
-    from newsroom.generate import generate as lines
+    from newsroom import generate_events as lines
 
     with told():
         for chunk in lines(articles, seed):
@@ -175,7 +195,12 @@ def generate(
 def log_events(
     after: Annotated[int, typer.Option(min=0, help="Only events after this sequence.")] = 0,
     stream: Annotated[str | None, typer.Option(help="Only this entity's events.")] = None,
-    type_: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
+    type_: Annotated[
+        str | None,
+        typer.Option(
+            "--type", autocompletion=completing.event_types, help="Only events of this type."
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Then those that come.")] = False,
     home: Home = DEFAULT_HOME,
@@ -187,7 +212,7 @@ def log_events(
     """
     ends = (KeyboardInterrupt,) if follow else ()
     with told(), contextlib.suppress(*ends):
-        log = open_log(home)
+        log = open_archive(home).log
         read = functools.partial(_following, log) if follow else log.read
         for event in read(after, stream, type=type_, limit=limit):
             typer.echo(show.json_line(show.event_object(event)) if as_json else _event_line(event))
@@ -226,18 +251,9 @@ def history(
 
     Example: stet history article/titanic-1912
     """
-    import orjson
-
-    from views.documents import export
-
     with told():
-        log = open_log(home)
-        version = log.versions([stream])[stream]
-        if not version:
-            raise Failure(f"{stream} has no events; `stet log` shows what there is")
-        keys = [f"{stream}@{number}" for number in range(1, version + 1)]
-        documents = [orjson.loads(line) for line in export("history", home, keys=keys)]
-    for document in sorted(documents, key=lambda found: found["version"]):
+        documents = open_archive(home).history(stream)
+    for document in documents:
         if as_json:
             typer.echo(show.json_line(document))
         else:

@@ -8,9 +8,17 @@ from typing import Annotated
 import typer
 
 from app import show
-from app.archive import ViewOrAll
-from app.engines import Search, engine
-from app.options import DEFAULT_HOME, Failure, Home, Json, told
+from app.options import (
+    DEFAULT_HOME,
+    Failure,
+    Home,
+    Json,
+    Search,
+    ViewOrAll,
+    checked_view,
+    open_archive,
+    told,
+)
 
 dead_letters = typer.Typer(
     name="dead-letters",
@@ -27,10 +35,9 @@ def list_letters(view: ViewOrAll = None, home: Home = DEFAULT_HOME, as_json: Jso
 
     Example: stet dead-letters list --view articles
     """
-    from search.dead_letters import DeadLetters
-
     with told():
-        letters = DeadLetters(home).letters(view)
+        archive = open_archive(home)
+        letters = archive.dead_letters.letters(checked_view(archive, view))
     if as_json:
         for letter in letters:
             typer.echo(show.json_line(dataclasses.asdict(letter)))
@@ -50,10 +57,10 @@ def show_letter(key: Key, home: Home = DEFAULT_HOME) -> None:
 
     Example: stet dead-letters show article/titanic-1912
     """
-    from search.dead_letters import DeadLetters
-
     with told():
-        letters = [letter for letter in DeadLetters(home).letters() if letter.key == key]
+        letters = [
+            letter for letter in open_archive(home).dead_letters.letters() if letter.key == key
+        ]
         if not letters:
             raise Failure(f"{key} is no dead letter; see: stet dead-letters list")
     for letter in letters:
@@ -86,13 +93,13 @@ def replay_letters(
 def _replayed(
     home: str, search: str | None, view: str | None, keys: list[str] | None
 ) -> tuple[int, int]:
-    from search.dead_letters import DeadLetters
-
+    archive = open_archive(home, search)
     letters = [
-        letter for letter in DeadLetters(home).letters(view) if not keys or letter.key in keys
+        letter
+        for letter in archive.dead_letters.letters(checked_view(archive, view))
+        if not keys or letter.key in keys
     ]
-    used = engine(home, search)
     taken = 0
     for name, generation in sorted({(letter.view, letter.generation) for letter in letters}):
-        taken += used.replay(name, generation, keys or None)
+        taken += archive.engine.replay(name, generation, keys or None)
     return len(letters), taken

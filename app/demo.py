@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from app import show
-from app.archive import print_answer
-from app.content import history, import_one, print_imported
-from app.options import DEFAULT_HOME, Failure, open_log, told
-from views import VIEW_NAMES
+from app.content import history, import_one, print_imported, sample_files
+from app.options import DEFAULT_HOME, Failure, chosen_home, open_archive, told
+from app.searching import print_answer
 
-SAMPLE = Path(__file__).parents[1] / "newsroom" / "sample"
+if TYPE_CHECKING:
+    from archive import Archive
+
 SEARCHES = (
     "titanic iceberg",
     '"south pole" OR antarctic*',
@@ -24,12 +24,13 @@ CORRECTED = "article/titanic-1912"
 
 
 def main() -> None:
-    """Run the demonstration over the home of ``STET_HOME``, or ``./archive``."""
-    home = os.environ.get("STET_HOME", DEFAULT_HOME)
+    """Run the demonstration over the home of ``STET_HOME``, or ``./stet-home``."""
     with told():
-        _import(home)
-        _rebuild(home)
-        _search(home)
+        home = chosen_home()
+        archive = open_archive(home)
+        _import(archive)
+        _rebuild(archive)
+        _search(archive)
         _heading(f"$ stet history {CORRECTED}")
         history(CORRECTED, home, as_json=False)
         _next(home)
@@ -39,31 +40,31 @@ def _heading(text: str) -> None:
     typer.secho(f"\n{text}", fg=typer.colors.CYAN, bold=True)
 
 
-def _import(home: str) -> None:
-    _heading("$ stet import newsroom/sample/*.jsonl")
-    log = open_log(home)
-    for file in sorted(SAMPLE.glob("*.jsonl")):
-        print_imported(file.name, import_one(log, str(file), "stop"))
+def _import(archive: Archive) -> None:
+    _heading("$ stet import --sample")
+    for file in sample_files(archive):
+        print_imported(Path(file).name, import_one(archive, file, "stop"))
+    log = archive.log
     typer.echo(f"{log.head:,} events in the log, digest {log.digest[:16]}…")
 
 
-def _rebuild(home: str) -> None:
-    from pipelines.run import RunFailed, rebuild
+def _rebuild(archive: Archive) -> None:
+    from pipelines import RunFailed, run_rebuild
 
     _heading("The Dagster job rebuild: replay the log into views, index, check, promote")
     steps: dict[str, dict[str, Any]] = {}
-    with show.progress_bar("running", 2 * len(VIEW_NAMES)) as advance:
+    with show.progress_bar("running", 2 * len(archive.views)) as advance:
 
         def tell(asset: str, metadata: dict[str, Any]) -> None:
             steps[asset] = metadata
             advance(len(steps), asset)
 
         try:
-            rebuild(home, tell)
+            run_rebuild(archive.home, tell)
         except RunFailed as error:
             raise Failure(str(error)) from error
     headings = ("view", "documents", "seconds", "a second", "computed in", "indexed in")
-    show.table(headings, [_line(view, steps) for view in VIEW_NAMES], right=headings[1:])
+    show.table(headings, [_line(view, steps) for view in archive.views], right=headings[1:])
 
 
 def _line(view: str, steps: dict[str, dict[str, Any]]) -> tuple[str, ...]:
@@ -80,12 +81,10 @@ def _line(view: str, steps: dict[str, dict[str, Any]]) -> tuple[str, ...]:
     )
 
 
-def _search(home: str) -> None:
-    from search import Query, search
-
+def _search(archive: Archive) -> None:
     for text in SEARCHES:
         _heading(f"$ stet search {_quoted(text)} --size 3 --facet section")
-        print_answer(search(home, Query(text=text, size=3, facets=("section",))))
+        print_answer(archive.search(text, size=3, facets=("section",)))
 
 
 def _quoted(text: str) -> str:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app import past, show
-from app.archive import ViewOrAll
 from app.explaining import Document, guessed
-from app.options import DEFAULT_HOME, Failure, Home, Json, open_log, told
+from app.options import DEFAULT_HOME, Failure, Home, Json, ViewOrAll, open_archive, told
 
 if TYPE_CHECKING:
-    from views.difference import Change, Difference
+    from archive import Change, Difference
 
 LONG = 80
 """Characters from which on a text's change is shown word by word."""
@@ -44,15 +43,14 @@ def diff(
 
     Example: stet diff article/titanic-1912 --from 200 --to 270
     """
-    from views.difference import difference
-
-    view = view or guessed(document)
     with told():
-        log = open_log(home)
-        if log.at(from_).sequence > log.at(to).sequence:
+        archive = open_archive(home)
+        view = guessed(archive, document, view)
+        if archive.log.at(from_).sequence > archive.log.at(to).sequence:
             raise Failure(f"--from {from_} is after --to {to}")
-        found = difference(document, view, home, from_, to)
-        recorded = [past.recorded_at(home, n) for n in (found.old_sequence, found.new_sequence)]
+        found = archive.diff(document, view, from_, to)
+        points = (found.old_sequence, found.new_sequence)
+        recorded = [past.recorded_text(archive, sequence) for sequence in points]
     if as_json:
         said = {"old_recorded_at": recorded[0], "new_recorded_at": recorded[1]}
         typer.echo(show.json_line({**asdict(found), **said}))

@@ -9,23 +9,36 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import show
-from app.archive import ViewName
-from app.engines import Search, engine
-from app.options import DEFAULT_HOME, Home, Json, told
+from app.options import (
+    DEFAULT_HOME,
+    Failure,
+    Home,
+    Json,
+    Search,
+    ViewName,
+    checked_view,
+    open_archive,
+    told,
+)
 
 if TYPE_CHECKING:
-    from search.evaluation import Measured
+    from archive import Archive
+    from search import Measured
 
 
 def evaluate(
     queries: Annotated[
-        Path, typer.Argument(metavar="QUERIES.tsv", help="A query a line: id, a tab, the text.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="QUERIES.tsv",
+            help="A query a line: id, a tab, the text. Those of the domain by default.",
+        ),
+    ] = None,
     judgements: Annotated[
-        Path,
+        Path | None,
         typer.Argument(metavar="QRELS.txt", help="TREC's: query, 0, document, how relevant it is."),
-    ],
-    view: ViewName = "articles",
+    ] = None,
+    view: ViewName = "",
     run: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what was found there, as TREC does.")
     ] = None,
@@ -44,19 +57,32 @@ def evaluate(
 
     Example: stet evaluate newsroom/sample/queries.tsv newsroom/sample/qrels.txt --run stet.run
     """
-    from search import evaluation
+    from search import check_judged, measure, read_judgements, read_queries, run_queries, trec_run
 
     with told():
-        asked = evaluation.read_queries(queries)
-        judged = evaluation.read_judgements(judgements)
-        evaluation.check(asked, judged)
-        used = engine(home, search)
+        archive = open_archive(home, search)
+        view = checked_view(archive, view) or archive.first_view
+        texts, grades = _judged(archive, queries, judgements)
+        asked, judged = read_queries(texts), read_judgements(grades)
+        check_judged(asked, judged)
         with show.progress_bar("searching", len(asked)) as advance:
-            found = evaluation.run(used, view, asked, depth, not as_readers, advance)
-        measured = evaluation.measured(found, judged)
+            found = run_queries(archive.engine, view, asked, depth, not as_readers, advance)
+        measured = measure(found, judged)
         if run:
-            run.write_text(evaluation.written(found, "stet"), encoding="utf-8")
+            run.write_text(trec_run(found, "stet"), encoding="utf-8")
     _tell(measured, as_json)
+
+
+def _judged(archive: Archive, queries: Path | None, judgements: Path | None) -> tuple[Path, Path]:
+    """The files of queries and judgements: those given, else those of the domain."""
+    if queries is not None and judgements is not None:
+        return queries, judgements
+    if queries is not None:
+        raise typer.BadParameter("queries need judgements: give both files", param_hint="QRELS.txt")
+    folder = archive.domain.queries
+    if folder is None:
+        raise Failure(f"no judged queries come with the domain {archive.domain.name}; give files")
+    return folder / "queries.tsv", folder / "qrels.txt"
 
 
 def _tell(measured: Measured, as_json: bool) -> None:

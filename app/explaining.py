@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app import past, show
-from app.archive import ViewOrAll
-from app.engines import Search, engine
-from app.options import DEFAULT_HOME, Home, Json, open_log, told
+from app.options import (
+    DEFAULT_HOME,
+    Home,
+    Json,
+    Search,
+    ViewOrAll,
+    checked_view,
+    open_archive,
+    told,
+)
 
 if TYPE_CHECKING:
-    from search.engine import Engine, Generation
-    from views.explain import Explanation
+    from archive import Archive, Explanation
 
 MOST = 20
 """Events that are told unless all are asked for."""
-BY_CATEGORY = {
-    "article": "articles",
-    "byline": "bylines",
-    "image": "images",
-    "section": "sections",
-    "tag": "topics",
-}
 Document = Annotated[
     str,
     typer.Argument(help="Its id: article/1, byline/1, a day (1912-04-16), an event (article/1@3)."),
@@ -46,16 +44,13 @@ def explain(
 
     Example: stet explain article/titanic-1912
     """
-    from views.explain import explain as explained
-
-    view = view or guessed(document)
     with told():
-        open_log(home)
-        used = engine(home, search)
-        serving = used.serving().get(view)
-        at = serving.sequence if serving else None
-        found = explained(document, view, home, at, None if all_ else MOST, show.note)
-        about = _serves(home, used, serving, found)
+        archive = open_archive(home, search)
+        view = guessed(archive, document, view)
+        live = archive.engine.serving().get(view)
+        at = live.sequence if live else None
+        found = archive.explain(document, view, at, None if all_ else MOST, show.note)
+        about = _serves(archive, found)
     if as_json:
         latest = [
             {name: show.plain(value) for name, value in asdict(cause).items()}
@@ -66,34 +61,30 @@ def explain(
         _print(found, about)
 
 
-def guessed(document: str) -> str:
-    """The view that a document of this id is of, where that is clear."""
-    if re.fullmatch(r".+/.+@[0-9]+", document):
-        return "history"
-    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", document):
-        return "timeline"
-    view = BY_CATEGORY.get(document.split("/", 1)[0]) if "/" in document else None
+def guessed(archive: Archive, document: str, view: str | None) -> str:
+    """The view that a document is of: the one that is named, else by the form of its id."""
+    view = checked_view(archive, view) or archive.domain.view_of(document)
     if view is None:
         raise typer.BadParameter(f"which view {document!r} is of is not clear: give --view")
     return view
 
 
-def _serves(
-    home: str, used: Engine, serving: Generation | None, found: Explanation
-) -> dict[str, Any]:
-    """What the engine has of the document, and when the log was told of the last of its events."""
+def _serves(archive: Archive, found: Explanation) -> dict[str, Any]:
+    """What the engine has of the document, and when the last of its events was recorded."""
     from search import Query
 
     last = found.latest[-1].sequence
-    about: dict[str, Any] = {"last_written": last, "recorded_at": past.recorded_at(home, last)}
-    if serving is None:
+    about: dict[str, Any] = {"last_written": last}
+    about["recorded_at"] = past.recorded_text(archive, last)
+    live = archive.engine.serving().get(found.view)
+    if live is None:
         return about | {"generation": None}
-    asked = Query("", found.view, {"id": [found.document]}, size=1, highlight=False)
+    query = Query("", found.view, {"id": [found.document]}, size=1, highlight=False)
     return about | {
-        "generation": serving.generation,
-        "generation_code_version": serving.code_version,
-        "built_at": serving.built_at,
-        "serves": used.search(asked).total > 0,
+        "generation": live.generation,
+        "generation_code_version": live.code_version,
+        "built_at": live.built_at,
+        "serves": archive.search(query).total > 0,
     }
 
 

@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import show
-from app.archive import Views
-from app.engines import Search, engine
-from app.options import DEFAULT_HOME, Home, Json, open_log, told
+from app.options import (
+    DEFAULT_HOME,
+    Home,
+    Json,
+    Search,
+    Type,
+    Views,
+    checked_views,
+    open_archive,
+    told,
+)
 
 if TYPE_CHECKING:
-    from search.catch_up import Result
-    from search.stepping import Advanced, Step
+    from archive import Advanced, CatchUpResult, Follow, Step
 
 DOCUMENTS_A_SECOND = 2_000
 """About what an engine writes on two cores; for an estimate."""
@@ -31,12 +38,9 @@ def catch_up(
 
     Example: stet catch-up articles bylines
     """
-    from search import catch_up as job
-
     with told(), alerting("catch-up"), show.progress_bar("catching up", None) as advance:
-        result = job.run(
-            home, views, engine=engine(home, search), progress=lambda said: advance(0, said)
-        )
+        archive = open_archive(home, search)
+        result = archive.catch_up(checked_views(archive, views), lambda line: advance(0, line))
     if as_json:
         typer.echo(show.json_line(asdict(result)))
     else:
@@ -49,16 +53,16 @@ def alerting(job: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        from search.alert import alert
+        from archive import send_alert
 
-        alert(job, f"process {os.getpid()}", str(error), job)
+        send_alert(job, f"process {os.getpid()}", str(error), job)
         raise
 
 
 HEADINGS = ("view", "touched", "computed", "written", "unchanged", "deleted", "seconds")
 
 
-def _print_result(result: Result) -> None:
+def _print_result(result: CatchUpResult) -> None:
     if result.views:
         show.table(HEADINGS, [_line(view) for view in result.views], right=HEADINGS[1:])
     typer.echo(
@@ -88,13 +92,7 @@ def follow(
 
     Example: stet follow
     """
-    from search.follow import Follow
-
-    with (
-        told(),
-        alerting("follow"),
-        Follow.open(home, views, engine(home, search), tell=show.note) as following,
-    ):
+    with told(), alerting("follow"), _following(home, views, search) as following:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: following.stop())
         warned: dict[str, str] = {}
@@ -103,6 +101,13 @@ def follow(
                 warned = dict(following.needs_rebuild)
                 warn(warned)
             typer.echo(show.json_line(asdict(step)) if as_json else _told(step))
+
+
+@contextlib.contextmanager
+def _following(home: str, views: list[str] | None, search: str | None) -> Iterator[Follow]:
+    archive = open_archive(home, search)
+    with archive.follow(checked_views(archive, views), show.note) as following:
+        yield following
 
 
 def _told(step: Step) -> str:
@@ -117,7 +122,7 @@ def _told(step: Step) -> str:
 
 def preview(
     stream: Annotated[str, typer.Argument(help="The entity, such as byline/ana-ruiz.")],
-    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Such as BylineRevised.")],
+    type_: Type,
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
@@ -128,16 +133,10 @@ def preview(
     """
     from app.content import parsed
     from event_log import NewEvent
-    from newsroom import rules
-    from search.stepping import digest
-    from views.preview import preview as made
 
     event = NewEvent(stream, type_, parsed(data))
     with told():
-        log = open_log(home)
-        log.batch().add(event)
-        rules.check(log, rules.entity(log, stream), event)
-        found = made(home, log, event, digest, tell=show.note)
+        found = open_archive(home).preview(event, show.note)
     seconds = found.seconds + sum(found.documents.values()) / DOCUMENTS_A_SECOND
     if as_json:
         typer.echo(show.json_line({**asdict(found), "seconds": round(seconds, 3)}))

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app import show
-from app.options import DEFAULT_HOME, At, Failure, Home, Json, open_log, told
+from app.options import DEFAULT_HOME, At, Failure, Home, Json, open_archive, told
 
 if TYPE_CHECKING:
-    from event_log import EventLog, Proof, Verified
-    from event_log.subscribers import SubscriptionStatus
+    from event_log import EventLog, Proof, SubscriptionStatus, Verified
 
 DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 
@@ -36,7 +35,7 @@ def seal(
     Example: stet seal --grace 600
     """
     with told():
-        sealed = open_log(home).seal(grace)
+        sealed = open_archive(home).log.seal(grace)
     if as_json:
         typer.echo(show.json_line(asdict(sealed)))
         return
@@ -111,9 +110,9 @@ def verify(
         if proof is not None:
             _verify_proof(proof, digest, as_json)
         elif witness is not None:
-            _verify_witnessed(open_log(home), witness, as_json)
+            _verify_witnessed(open_archive(home).log, witness, as_json)
         else:
-            log = open_log(home)
+            log = open_archive(home).log
             held = log.verify((first or 1) - 1, last)
             if as_json:
                 typer.echo(show.json_line(asdict(held)))
@@ -136,10 +135,10 @@ def _print_held(held: Verified, sealed_through: int) -> None:
 
 
 def _verify_witnessed(log: EventLog, file: Path, as_json: bool) -> None:
-    from event_log import witness
+    from event_log import read_witness, verify_with_witness
 
-    before = witness.read(file)
-    held, now = witness.verify(log, file)
+    before = read_witness(file)
+    held, now = verify_with_witness(log, file)
     if as_json:
         said = {"file": str(file), "sequence": now.sequence, "digest": now.digest}
         typer.echo(show.json_line({**asdict(held), "witness": said}))
@@ -150,15 +149,14 @@ def _verify_witnessed(log: EventLog, file: Path, as_json: bool) -> None:
 
 
 def _verify_proof(file: str, digest: str | None, as_json: bool) -> None:
-    from event_log import Proof
-    from event_log.proof import check
+    from event_log import Proof, check_proof
 
     try:
         text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise Failure(f"cannot read the proof {file}: {error.strerror}") from None
     found = Proof.from_json(text)
-    check(found, digest)
+    check_proof(found, digest)
     if as_json:
         head = {"sequence": found.size, "digest": found.root.hex(), "given": digest is not None}
         typer.echo(show.json_line({"event": found.event, "head": head}))
@@ -200,7 +198,7 @@ def prove(
     Example: stet prove 12 > proof.json && stet verify --proof proof.json
     """
     with told():
-        typer.echo(open_log(home).prove(sequence, at).to_json(), nl=False)
+        typer.echo(open_archive(home).log.prove(sequence, at).to_json(), nl=False)
 
 
 def subscriptions(
@@ -221,7 +219,7 @@ def subscriptions(
     if to is not None and reset is None:
         raise typer.BadParameter("goes with --reset NAME", param_hint="--to")
     with told():
-        log = open_log(home)
+        log = open_archive(home).log
         if reset is not None:
             _reset(log, reset, to or "start")
         found = [one for one in log.subscriptions() if reset in (None, one.name)]

@@ -1,4 +1,7 @@
-"""What every command takes, and how what went wrong is told."""
+"""What every command takes: the archive and its domain, the engine, views; and how errors are told.
+
+What stands before the command is meant for all commands, as the environment is.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,47 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from views.log import open_log as archive_log
+from app import completing
+from event_log import settings
 
 if TYPE_CHECKING:
-    from event_log import EventLog
+    from archive import Archive
 
-DEFAULT_HOME = "archive"
+DEFAULT_HOME = settings.SETTINGS["STET_HOME"].default or ""
+FORMER_HOME = "archive"
+"""The default before it became the name of a package in the clone."""
 
 
 def _home(context: typer.Context, value: str) -> str:
-    """The home given to the command, else the one given before it, else the default."""
-    source = context.get_parameter_source("home")
-    if source is not None and source.name != "DEFAULT":
+    """The home given to the command, else that of the settings; its settings file is in use."""
+    if context.resilient_parsing:
         return value
-    before = context.parent.params.get("home") if context.parent else None
-    return before or value
+    given = value if _is_typed(context, "home") else None
+    context.with_resource(settings.using({"STET_HOME": given}))
+    with told():
+        settings.check_file()
+        return chosen_home()
+
+
+def _is_typed(context: typer.Context, parameter: str) -> bool:
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def chosen_home() -> str:
+    """The home of the settings; on stderr a hint if it lay elsewhere by default before."""
+    home = settings.look_up("STET_HOME")
+    if (
+        home.source == settings.DEFAULT
+        and not Path(DEFAULT_HOME).exists()
+        and Path(FORMER_HOME, "log").is_dir()
+    ):
+        typer.echo(
+            f"the default home is now ./{DEFAULT_HOME}: the archive in ./{FORMER_HOME} is not used."
+            f" To go on with it, add --home {FORMER_HOME} or set STET_HOME={FORMER_HOME}",
+            err=True,
+        )
+    return home.text or ""
 
 
 Home = Annotated[
@@ -45,17 +74,136 @@ At = Annotated[
     ),
 ]
 
+Domain = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STET_DOMAIN",
+        metavar="NAME|MODULE:NAME",
+        help="The domain of the archive: one that is installed, or module:NAME for one in the"
+        " working folder. The archive remembers its own.",
+    ),
+]
+Views = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[VIEW...]", autocompletion=completing.views, help="All views if none is named."
+    ),
+]
+ViewName = Annotated[
+    str,
+    typer.Option(
+        "--view",
+        metavar="VIEW",
+        autocompletion=completing.views,
+        help="Where to search; the first view by default.",
+    ),
+]
+ViewOrAll = Annotated[
+    str | None,
+    typer.Option(
+        "--view",
+        metavar="VIEW",
+        autocompletion=completing.views,
+        help="Only those of this view.",
+    ),
+]
+Type = Annotated[
+    str,
+    typer.Argument(
+        metavar="TYPE", autocompletion=completing.event_types, help="Such as ArticleRevised."
+    ),
+]
+Search = Annotated[
+    str | None,
+    typer.Option(
+        "--search",
+        metavar="URL",
+        help="The Elasticsearch to use instead of the embedded engine; STET_SEARCH says it for all"
+        " commands.",
+    ),
+]
+SearchForAll = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STET_SEARCH",
+        metavar="URL",
+        help="An Elasticsearch to use instead of the embedded engine.",
+    ),
+]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STET_CONFIG",
+        metavar="FILE",
+        help="The settings file to use instead of stet.toml in the home.",
+    ),
+]
+ApiKey = Annotated[str | None, typer.Option(envvar="STET_SEARCH_API_KEY", help="Its API key.")]
+User = Annotated[str | None, typer.Option(envvar="STET_SEARCH_USER", help="Or one of its users,")]
+Password = Annotated[
+    str | None, typer.Option(envvar="STET_SEARCH_PASSWORD", help="and the user's password.")
+]
+Signer = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STET_SEARCH_CA",
+        metavar="FILE",
+        help="The certificate of who signed the cluster's.",
+    ),
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"stet {version('stet-archive')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version."),
+]
+
 
 class Failure(Exception):
     """What was asked could not be done; the message says what, where, and what to do."""
 
 
-def open_log(home: str) -> EventLog:
-    """The newsroom's log of an archive; an archive that is not there yet is empty."""
+def use_options(context: typer.Context, **options: str | None) -> None:
+    """Let the options before the command override the settings until the command has ended."""
+    typed = {f"STET_{n.upper()}": v for n, v in options.items() if _is_typed(context, n)}
+    context.with_resource(settings.using(typed))
+
+
+def open_archive(home: str, search: str | None = None) -> Archive:
+    """The archive of a command, with the domain and the engine that it was told to use.
+
+    One that is not there yet is empty. Call it where errors are told: it may raise them.
+    """
+    from archive import Archive
+    from search import configured_connection
+
     folder = Path(home)
     if folder.exists() and not folder.is_dir():
         raise Failure(f"{home} is a file; --home must name a folder")
-    return archive_log(home)
+    settings.open_home(home)
+    return Archive(home, None, configured_connection(search) or "embedded")
+
+
+def checked_view(archive: Archive, view: str | None) -> str | None:
+    """The view, if the domain has it: a usage error if not."""
+    if view and view not in archive.views:
+        raise typer.BadParameter(f"no view {view!r}; there is {', '.join(archive.views)}")
+    return view
+
+
+def checked_views(archive: Archive, views: list[str] | None) -> list[str] | None:
+    """The views, if the domain has them; none when none is named."""
+    for view in views or ():
+        checked_view(archive, view)
+    return views or None
 
 
 @contextlib.contextmanager
@@ -82,10 +230,11 @@ def _fail(message: str) -> None:
 
 def _expected() -> tuple[type[Exception], ...]:
     """The base error of each room; imported only when something went wrong."""
-    from connectors.errors import ConnectorError
+    from archive import ArchiveError
+    from connectors import ConnectorError
     from event_log import EventLogError
-    from newsroom.rules import NewsroomError
+    from replay import ReplayError
     from search import SearchError
-    from views.errors import ViewError
 
-    return (Failure, EventLogError, NewsroomError, ConnectorError, ViewError, SearchError, OSError)
+    rooms = (ArchiveError, ConnectorError, EventLogError, ReplayError, SearchError)
+    return (Failure, *rooms, OSError)

@@ -5,36 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from app import show
-from app.options import open_log
 
 if TYPE_CHECKING:
-    from search import Query
-    from search.engine import Answer, Engine, Generation
+    from archive import Archive
+    from search import Answer, Query
 
 
-def answer(home: str, query: Query, at: str, engine: Engine) -> Answer:
+def answer(archive: Archive, query: Query, at: str) -> Answer:
     """Answer as of a point, with a progress bar while its index is built."""
-    from search import past
-
-    open_log(home)  # says it when that is no folder
     with show.progress_bar("looking back", None) as advance:
-        return past.search(home, query, at, engine, tell=lambda said: advance(0, said))
+        return archive.search(query, at=at, tell=lambda line: advance(0, line))
 
 
-def as_of(home: str, answer: Answer, serving: Generation | None) -> dict[str, Any]:
-    """Which point an answer is for: its sequence, when that was recorded, and what serves now."""
+def as_of(archive: Archive, view: str, answer: Answer) -> dict[str, Any]:
+    """The point of an answer: its sequence, when that was recorded, and the live one's sequence."""
+    live = archive.engine.serving().get(view or archive.first_view)
     return {
         "sequence": answer.sequence,
-        "recorded_at": recorded_at(home, answer.sequence),
-        "serving": serving.sequence if serving else None,
+        "recorded_at": recorded_text(archive, answer.sequence),
+        "serving": live.sequence if live else None,
     }
 
 
-def recorded_at(home: str, sequence: int) -> str | None:
-    """When the log was told of a sequence; none before its first event."""
-    for event in open_log(home).read(after=sequence - 1, limit=1) if sequence else ():
-        return str(show.plain(event.recorded_at))
-    return None
+def recorded_text(archive: Archive, sequence: int) -> str | None:
+    """When a sequence was recorded, as text; none before the first event."""
+    from archive import recorded_at
+
+    instant = recorded_at(archive, sequence)
+    return None if instant is None else str(show.plain(instant))
 
 
 def tell(as_of: dict[str, Any]) -> None:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from app import freshness, keeping, show
-from app.engines import Search, engine
-from app.options import DEFAULT_HOME, Home, Json, open_log, told
-from views import VIEW_NAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from event_log import EventLog
-    from search.engine import Generation
+from app.options import DEFAULT_HOME, Home, Json, Search, open_archive, told
 
 
 def generations(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
@@ -25,9 +17,9 @@ def generations(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json 
     Example: stet generations --json
     """
     with told():
-        used = engine(home, search)
-        serving = used.serving()
-        found = used.generations()
+        archive = open_archive(home, search)
+        serving = archive.engine.serving()
+        found = archive.generations()
     if as_json:
         for about in found:
             serves = serving.get(about.view) == about
@@ -58,10 +50,8 @@ def promote(
 
     Example: stet promote 42
     """
-    from search import promotion
-
     with told():
-        views = promotion.promote(engine(home, search), generation)
+        views = open_archive(home, search).promote(generation)
     typer.echo(f"generation {generation} serves {', '.join(views)}")
 
 
@@ -77,7 +67,7 @@ def roll_back(
     Example: stet roll-back
     """
     with told():
-        serving = engine(home, search).roll_back(to)
+        serving = open_archive(home, search).roll_back(to)
     for view, about in serving.items():
         typer.echo(f"{view}: generation {about.generation} serves as of {about.sequence:,}")
 
@@ -87,14 +77,8 @@ def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fal
 
     Example: stet status --json
     """
-    from search.standing import needs_rebuild
-
     with told():
-        log = open_log(home)
-        used = engine(home, search)
-        serving = used.serving()
-        stuck = needs_rebuild(used, serving)
-        found = standing(log, serving, stuck)
+        found = dataclasses.asdict(open_archive(home, search).status())
     if as_json:
         typer.echo(show.json_line(found))
         return
@@ -117,33 +101,5 @@ def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fal
         ],
         right=headings[1:],
     )  # fmt: skip
-    freshness.warn({name: why for name, why in stuck.items() if name in serving})
-
-
-def standing(
-    log: EventLog, served: Mapping[str, Generation], stuck: Mapping[str, str]
-) -> dict[str, Any]:
-    """The log's head and each view's checkpoint, lag, documents and serving generation.
-
-    The lag in seconds is how long the oldest event that is not yet in the view has waited. What is
-    ``stuck`` needs a rebuild; catching up does not bring it forward.
-    """
-    from views.lag import lag
-
-    checkpoints = {name: now.sequence for name, now in served.items()}
-    lags = {checkpoint: lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
-    views = []
-    for name in VIEW_NAMES:
-        now, checkpoint = served.get(name), checkpoints.get(name, 0)
-        views.append(
-            {
-                "view": name,
-                "checkpoint": checkpoint,
-                "lag_events": lags[checkpoint].events,
-                "lag_seconds": lags[checkpoint].seconds,
-                "documents": now.documents if now else None,
-                "generation": now.generation if now else None,
-                "needs_rebuild": stuck.get(name),
-            }
-        )
-    return {**keeping.standing(log), "views": views}
+    live = [view for view in found["views"] if view["generation"] is not None]
+    freshness.warn({view["view"]: view["needs_rebuild"] for view in live if view["needs_rebuild"]})

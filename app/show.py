@@ -40,9 +40,9 @@ def event_object(event: Event) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """A value as JSON has it: instants and days as text, digests as hexadecimal."""
     if isinstance(value, datetime):
-        from event_log.snapshot import shown
+        from event_log import instant_text
 
-        return shown(value)
+        return instant_text(value)
     if isinstance(value, date):
         return value.isoformat()
     return value.hex() if isinstance(value, bytes) else value

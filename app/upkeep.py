@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from app import show
-from app.engines import Search, engine
-from app.options import DEFAULT_HOME, Failure, Home, Json, told
-from views import VIEW_NAMES
+from app.options import DEFAULT_HOME, Failure, Home, Json, Search, open_archive, told
 
 
 def compare(
@@ -25,11 +23,9 @@ def compare(
 
     Example: stet compare articles
     """
-    from search import served
-
     wrong = []
     with told():
-        for found in served.compare(home, views, engine(home, search)):
+        for found in open_archive(home, search).compare(views):
             typer.echo(show.json_line(asdict(found)) if as_json else str(found))
             if found.differences:
                 wrong.append(found.view)
@@ -42,10 +38,8 @@ def clear(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fals
 
     Example: stet clear
     """
-    from search import retention
-
     with told():
-        found = retention.clear(home, engine(home, search))
+        found = open_archive(home, search).clear()
     typer.echo(show.json_line(asdict(found)) if as_json else str(found))
 
 
@@ -62,20 +56,19 @@ def growth(
 
     Example: stet growth --from 2026-01 --to 2026-10
     """
-    from views import growth as counting
-
     with told():
-        found = [counting.count(home, month) for month in counting.months(first, last)]
+        archive = open_archive(home)
+        found = archive.growth(first, last)
     if as_json:
         for one in found:
             typer.echo(show.json_line(asdict(one)))
         return
-    headings = ("month", "sequence", *VIEW_NAMES)
+    headings = ("month", "sequence", *archive.views)
     lines = [
         (
             one.month,
             show.number(one.sequence),
-            *(show.number(one.documents[name]) for name in VIEW_NAMES),
+            *(show.number(one.documents[name]) for name in archive.views),
         )
         for one in found
     ]

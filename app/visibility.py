@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import show
-from app.engines import engine
 from app.options import told
 
 if TYPE_CHECKING:
+    from archive import Archive
     from event_log import Receipt
 
 Wait = Annotated[
@@ -27,20 +27,16 @@ Timeout = Annotated[
 ]
 
 
-def told_when_searchable(
-    home: str, url: str | None, receipt: Receipt, timeout: float, as_json: bool
-) -> None:
+def told_when_searchable(archive: Archive, receipt: Receipt, timeout: float, as_json: bool) -> None:
     """Wait until what a receipt is for can be searched, and print when; exit code 1 if not."""
-    from search.standing import needs_rebuild
-    from search.waiting import NotVisible, wait
+    from archive import NotVisible
 
     problem = ""
     late: dict[str, int] = {}
     with told():
-        used = engine(home, url)
-        stuck = needs_rebuild(used, used.serving())
+        stuck = archive.needs_rebuild()
         try:
-            seen = wait(home, receipt.last, timeout, used)
+            seen = archive.wait(receipt.last, timeout)
         except NotVisible as error:
             seen, late, problem = error.seen, error.late, str(error)
     if not seen and not late:

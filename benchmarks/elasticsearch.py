@@ -1,7 +1,7 @@
 """Measure loading a real Elasticsearch beside a ceiling and the client's helpers; one table.
 
     make bench-elasticsearch                    # 100,000 articles, two cores
-    .venv/bin/python -m benchmarks.elasticsearch --articles 10000 --no-readme
+    .venv/bin/python -m benchmarks.elasticsearch --articles 10000 --print-only
 
 The server is the one that `make elasticsearch` starts, or that ``ELASTICSEARCH_URL`` names. It has
 the same cores as what loads it. Ways take turns, so that whatever else the machine does hits all
@@ -24,7 +24,7 @@ from statistics import median
 import pyarrow.parquet as pq
 
 from benchmarks.main import STET
-from benchmarks.measuring import into_readme, machine, run
+from benchmarks.measuring import into_page, machine, run
 
 URL = os.environ.get("ELASTICSEARCH_URL", "http://127.0.0.1:9200")
 SIZES = (500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000)
@@ -122,17 +122,17 @@ def _first(parquet: Path, part: Path) -> None:
 
 
 def main() -> None:
-    """Measure, print, and write the README's table."""
+    """Measure, print, and write the page's table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--no-readme", action="store_true", help="only print")
+    parser.add_argument("--print-only", action="store_true", help="only print")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         printed = measure(chosen.articles, chosen.rounds, Path(folder))
     print(printed)
-    if not chosen.no_readme:
-        into_readme("bench-elasticsearch", printed)
+    if not chosen.print_only:
+        into_page("elasticsearch", "bench-elasticsearch", printed)
 
 
 if __name__ == "__main__":

@@ -30,14 +30,15 @@ import orjson
 import pyarrow.parquet as pq
 import urllib3
 
-from search import elastic_layout, elastic_load, lines
-from search.connection import Connection, connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import Cluster
+from newsroom import DOMAIN
+from search import lines
+from search.connection import Connection, configured_connection
+from search.elastic import layout, load
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
 from search.mapping import IndexMapping
-from views import VIEWS
 
-VIEW = VIEWS["articles"]
+VIEW = DOMAIN.views["articles"]
 PREFIX = "bench"
 CHUNK = 500
 """Documents of a helper's request: its own default. Its request is at most 100 MB, as well."""
@@ -45,9 +46,9 @@ CHUNK = 500
 
 def ceiling(parquet: Path, to: Connection, size: int, in_flight: int) -> float:
     """Send bodies that lie ready, by plain HTTP; returns the seconds."""
-    source = elastic_load.lines(elastic_layout.query(_mapping(), pq.read_schema(parquet)))
-    wanted = elastic_load.Size(bytes=size, settled=True)
-    bodies = [b.body for b in elastic_load.batches(lines.tables(parquet, source), wanted)]
+    source = load.lines(layout.query(_mapping(), pq.read_schema(parquet)))
+    wanted = load.Size(bytes=size, settled=True)
+    bodies = [b.body for b in load.batches(lines.tables(parquet, source), wanted)]
     index = _created(parquet, to)
     host = urlsplit(to.url)
     pool = urllib3.HTTPConnectionPool(host.hostname or "", host.port, maxsize=in_flight)
@@ -69,7 +70,7 @@ def stet(parquet: Path, to: Connection, size: int, in_flight: int) -> float:
     """Load as a rebuild does; size and requests in flight are found by itself."""
     del size, in_flight
     with tempfile.TemporaryDirectory() as home:
-        engine = ElasticsearchEngine(home, to)
+        engine = ElasticsearchEngine(home, to, DOMAIN.views)
         begun = time.perf_counter()
         engine.create(VIEW.name, 1, 10**9)
         engine.load(VIEW.name, 1, parquet)
@@ -110,7 +111,7 @@ def _actions(parquet: Path, index: str) -> Iterator[dict[str, Any]]:
                     "_id": document["id"],
                     "version": document["sequence"],
                     "version_type": "external",
-                    "_source": {elastic_layout.BESIDE: beside, **document},
+                    "_source": {layout.BESIDE: beside, **document},
                 }
 
 
@@ -120,7 +121,7 @@ def _mapping() -> IndexMapping:
 
 def _created(parquet: Path, to: Connection) -> str:
     name = f"{PREFIX}-{VIEW.name}-plain"
-    definition = elastic_layout.definition(_mapping(), pq.read_schema(parquet))
+    definition = layout.definition(_mapping(), pq.read_schema(parquet))
     Cluster(to).ask("PUT", f"/{name}", definition)
     return name
 
@@ -148,7 +149,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=4_000_000)
     parser.add_argument("--in-flight", type=int, default=4)
     chosen = parser.parse_args()
-    to = connection(chosen.url, prefix=PREFIX)
+    to = configured_connection(chosen.url, prefix=PREFIX)
     assert to is not None
     _removed(to)
     try:

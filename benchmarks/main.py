@@ -1,10 +1,10 @@
-"""Measure Stet on a generated archive, print the table, and write it into the README.
+"""Measure Stet on a generated archive, print the table, and write it into docs/measured/archive.md.
 
     make bench                                  # 100,000 articles, two cores
-    .venv/bin/python -m benchmarks.main --articles 10000 --no-readme
+    .venv/bin/python -m benchmarks.main --articles 10000 --print-only
 
 Each step is a process of its own, so that its peak memory is its own. Nothing here is a test:
-figures depend on the machine, and the README says on which they were measured.
+figures depend on the machine, and the page says on which they were measured.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measuring import Measured, into_readme, machine, run
+from benchmarks.measuring import Measured, into_page, machine, run
 
 STET = Path(sys.executable).parent / "stet"
 
@@ -32,7 +32,7 @@ class Line:
 
 
 def measure(articles: int, folder: Path) -> list[Line]:
-    """All figures of the README, in its order."""
+    """All figures of the page, in its order."""
     source, home = folder / "generated.jsonl", folder / "home"
     generated = run(STET, "generate", "--articles", str(articles), stdout=source)
     imported = run(STET, "import", source, "--home", home)
@@ -100,16 +100,16 @@ def table(lines: list[Line], articles: int) -> str:
 
 
 def main() -> None:
-    """Measure, print, and write the README's table."""
+    """Measure, print, and write the page's table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", type=int, default=100_000)
-    parser.add_argument("--no-readme", action="store_true", help="only print")
+    parser.add_argument("--print-only", action="store_true", help="only print")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         printed = table(measure(chosen.articles, Path(folder)), chosen.articles)
     print(printed)
-    if not chosen.no_readme:
-        into_readme("bench", printed)
+    if not chosen.print_only:
+        into_page("archive", "bench", printed)
 
 
 if __name__ == "__main__":

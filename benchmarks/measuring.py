@@ -1,4 +1,4 @@
-"""What all benchmarks share: processes that are measured, and tables in the README."""
+"""What all benchmarks share: processes that are measured, and tables in the documentation."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PAGES = ROOT / "docs" / "measured"
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,14 @@ def machine() -> str:
     return f"{cores} cores, {platform.machine()}, Python {python}, on {time.strftime('%Y-%m-%d')}"
 
 
-def into_readme(mark: str, printed: str) -> None:
-    """Write a table between the README's comments ``<!-- mark -->`` and ``<!-- /mark -->``."""
+def into_page(page: str, mark: str, printed: str) -> None:
+    """Write tables between the comments ``<!-- mark -->`` and ``<!-- /mark -->`` of a page.
+
+    The page is ``docs/measured/<page>.md``.
+    """
     marked = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
-    readme = ROOT / "README.md"
-    text, found = marked.subn(lambda found: found[1] + printed + found[2], readme.read_text())
-    if not found:
-        raise SystemExit(f"{readme} has no place for the table: <!-- {mark} --> <!-- /{mark} -->")
-    readme.write_text(text)
+    path = PAGES / f"{page}.md"
+    text, tables = marked.subn(lambda found: found[1] + printed + found[2], path.read_text())
+    if not tables:
+        raise SystemExit(f"{path} has no place for the table: <!-- {mark} --> <!-- /{mark} -->")
+    path.write_text(text)

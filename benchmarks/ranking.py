@@ -19,18 +19,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from search import elastic_layout, evaluation, open_engine, rebuild
-from search.connection import connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elastic_query import TITLE_WEIGHT
-from search.elasticsearch import Cluster
+from archive import Archive
+from newsroom import DOMAIN
+from search import EmbeddedEngine, Engine, evaluation
+from search.connection import configured_connection
+from search.elastic import layout
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
+from search.elastic.query import TITLE_WEIGHT
 from search.mapping import IndexMapping
-from views import VIEWS
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "newsroom" / "sample"
 STET = Path(sys.executable).parent / "stet"
-MAPPING = IndexMapping.of(VIEWS["articles"])
+MAPPING = IndexMapping.of(DOMAIN.views["articles"])
 PATHS = [path for paths in MAPPING.text.values() for path in paths]
 FIELDS = [f"{path}^{TITLE_WEIGHT}" if path == MAPPING.title else path for path in PATHS]
 Ask = Callable[[str], Mapping[str, Any]]
@@ -52,7 +54,7 @@ CONSTRUCTIONS: dict[str, Ask] = {
 def asked(cluster: Cluster, index: str, ask: Ask, queries: evaluation.Queries) -> evaluation.Run:
     """What a construction finds, by query, best first."""
     found = {}
-    order = [{"_score": "desc"}, {f"{elastic_layout.BESIDE}.tie": "asc"}]
+    order = [{"_score": "desc"}, {f"{layout.BESIDE}.tie": "asc"}]
     for key, text in queries.items():
         body = {"query": ask(text), "size": evaluation.DEPTH, "_source": False, "sort": order}
         hits = cluster.ask("POST", f"/{index}/_search", body)["hits"]["hits"]
@@ -65,7 +67,7 @@ def main() -> None:
     said = _arguments()
     queries = evaluation.read_queries(said.queries)
     judged = evaluation.read_judgements(said.qrels)
-    named = connection(said.search, prefix=f"bench-{uuid.uuid4().hex[:8]}")
+    named = configured_connection(said.search, prefix=f"bench-{uuid.uuid4().hex[:8]}")
     if named is None:
         raise SystemExit("name an Elasticsearch: --search URL")
     cluster = Cluster(named)
@@ -74,20 +76,23 @@ def main() -> None:
         subprocess.run(
             [STET, "--home", home, "import", *said.events], check=True, stdout=sys.stderr
         )
-        engines = {"embedded": open_engine(home), "Elasticsearch": ElasticsearchEngine(home, named)}
+        engines: dict[str, Engine] = {
+            "embedded": EmbeddedEngine(home, DOMAIN.views),
+            "Elasticsearch": ElasticsearchEngine(home, named, DOMAIN.views),
+        }
         try:
             for engine in engines.values():
-                rebuild.run(home, ["articles"], engine=engine)
+                Archive(home, DOMAIN, engine=engine).rebuild(["articles"])
             runs = {
                 name: asked(cluster, f"{named.prefix}-articles", ask, queries)
                 for name, ask in CONSTRUCTIONS.items()
             }
             for name, engine in engines.items():
-                runs[f"Stet, {name}"] = evaluation.run(engine, "articles", queries)
+                runs[f"Stet, {name}"] = evaluation.run_queries(engine, "articles", queries)
         finally:
             for index in cluster.ask("GET", f"/{named.prefix}-*", missing={}):
                 cluster.ask("DELETE", f"/{index}", missing=None)
-    _print({name: evaluation.measured(found, judged).measures for name, found in runs.items()})
+    _print({name: evaluation.measure(found, judged).measures for name, found in runs.items()})
 
 
 def _print(measured: Mapping[str, Mapping[str, float]]) -> None:

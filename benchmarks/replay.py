@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 
-from views import VIEWS, build
+from archive import Archive
+from replay import begin_build
 
 
 def main() -> None:
     """Print the seconds of each view as JSON."""
-    home = Path(sys.argv[1])
+    archive = Archive(sys.argv[1])
     seconds = {}
     begun = time.perf_counter()
-    with build.begin(home) as replay:
+    with begin_build(archive.log, archive.builds) as replay:
         seconds["opening"] = time.perf_counter() - begun
-        for name in VIEWS:
+        for name, view in archive.views.items():
             begun = time.perf_counter()
-            replay.write(VIEWS[name])
+            replay.write(view)
             seconds[name] = time.perf_counter() - begun
     print(json.dumps(seconds))
 

@@ -7,21 +7,21 @@ import random
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from search import Query, search
-from views import shelf
+from archive import Archive
+from replay import list_builds
+from search import Query
 
 SEARCHES = 300
 WARM_UP = 20
 
 
-def queries(home: Path) -> Iterator[Query]:
+def queries(archive: Archive) -> Iterator[Query]:
     """One to four words, phrases and longer questions, out of the archive's own bodies."""
     chosen = random.Random(1)  # noqa: S311 - to be the same in each run
-    path = shelf.builds(shelf.shelf(home))[-1] / "articles.parquet"
+    path = list_builds(archive.builds)[-1] / "articles.parquet"
     batch = next(pq.ParquetFile(path).iter_batches(2000, columns=["body"]))
     bodies = [body.split() for body in batch.column("body").to_pylist() if body]
     while True:
@@ -36,11 +36,11 @@ def queries(home: Path) -> Iterator[Query]:
 
 def main() -> None:
     """Print the median and the 95th percentile in seconds, as JSON."""
-    home = Path(sys.argv[1])
+    archive = Archive(sys.argv[1])
     taken = []
-    for number, query in zip(range(SEARCHES + WARM_UP), queries(home), strict=False):
+    for number, query in zip(range(SEARCHES + WARM_UP), queries(archive), strict=False):
         begun = time.perf_counter()
-        search(home, query)
+        archive.search(query)
         if number >= WARM_UP:
             taken.append(time.perf_counter() - begun)
     taken.sort()

@@ -19,9 +19,16 @@ import orjson
 from connectors.errors import BadLine, OtherImport, UnreadableFile
 from connectors.lines import LONGEST_LINE, Lines
 from connectors.rejects import Rejects
-from event_log import Effect, EventLog, InvalidEvent, NewEvent, Receipt, WrongPosition
-from event_log.batch import Batch
-from event_log.validation import Validator
+from event_log import (
+    Batch,
+    Effect,
+    EventLog,
+    InvalidEvent,
+    NewEvent,
+    Receipt,
+    Validator,
+    WrongPosition,
+)
 
 COMMIT_EVENTS = 100_000
 COMMIT_BYTES = 128 * 1024 * 1024

@@ -3,62 +3,11 @@
 Here live the categories' schemas, appending, reading, sealing, following, and the tree of digests;
 ``FORMAT.md`` describes the files. What an event means to a newsroom does not live here: the log
 knows no domain, and imports no other room.
+
+Other rooms import from this package, which ``__init__.pyi`` lists, and from no module below it. A
+name is loaded when it is first used.
 """
 
-from event_log.category import INSTANT, TEXT, Category, Effect, EventType, Registry
-from event_log.errors import (
-    DamagedLog,
-    EventLogError,
-    IncompatibleSchema,
-    InvalidCategory,
-    InvalidEvent,
-    InvalidPoint,
-    WrongExpectedVersion,
-    WrongPosition,
-)
-from event_log.event import Event, NewEvent, Receipt
-from event_log.holding import SubscriptionHeld
-from event_log.log import EventLog
-from event_log.proof import InvalidProof, Proof
-from event_log.sealing import Sealed
-from event_log.snapshot import Point, Snapshot
-from event_log.store import StoreError
-from event_log.subscription import Subscription
-from event_log.upcaster import Upcaster, dropped, filled, renamed
-from event_log.verification import Verified
-from event_log.watching import NotReached
+import lazy_loader
 
-__all__ = [
-    "INSTANT",
-    "TEXT",
-    "Category",
-    "DamagedLog",
-    "Effect",
-    "Event",
-    "EventLog",
-    "EventLogError",
-    "EventType",
-    "IncompatibleSchema",
-    "InvalidCategory",
-    "InvalidEvent",
-    "InvalidPoint",
-    "InvalidProof",
-    "NewEvent",
-    "NotReached",
-    "Point",
-    "Proof",
-    "Receipt",
-    "Registry",
-    "Sealed",
-    "Snapshot",
-    "StoreError",
-    "Subscription",
-    "SubscriptionHeld",
-    "Upcaster",
-    "Verified",
-    "WrongExpectedVersion",
-    "WrongPosition",
-    "dropped",
-    "filled",
-    "renamed",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

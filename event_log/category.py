@@ -79,7 +79,7 @@ class Category:
     With every change ``schema_version`` is raised by one. A field or an event type that is added
     needs nothing else, nor does a type that is retired. For a rename or a changed meaning
     ``upcasters`` has, by the version that is left behind, how its events are to be read now; see
-    ``Upcaster``. What may change, and what to do instead, says ``event_log.evolution``.
+    ``Upcaster``. What may change, and what to do instead, says ``event_log.schemas.evolution``.
 
     >>> tag = Category("tag", pa.schema([("name", pa.string())]),
     ...                (EventType("TagDefined", Effect.CREATES, ("name",)),))

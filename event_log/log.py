@@ -7,24 +7,26 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from event_log import commit, reading, roots, sealing, verification
-from event_log.appending import Appender
-from event_log.batch import Batch
+from event_log.appending.appender import Appender
+from event_log.appending.pending import Pending
 from event_log.category import Category, Registry
-from event_log.commits import Commits
+from event_log.checking.batch import Batch
+from event_log.checking.one_event import Validator
+from event_log.checking.one_event import name as checked_name
 from event_log.errors import InvalidEvent, InvalidPoint
 from event_log.event import Event, NewEvent, Receipt
-from event_log.index import EventIndex
-from event_log.lookup import Lookup
-from event_log.pending import Pending
-from event_log.proof import Proof, prove
+from event_log.files import commit, log_digest, reading, sealing
+from event_log.files.layout import Commits
+from event_log.following.status import FOLDER, SubscriptionStatus, subscriptions
+from event_log.following.subscription import Subscription
+from event_log.following.watch import Watch, wait_for, watch
+from event_log.index.event_index import EventIndex
+from event_log.index.lookup import Lookup
+from event_log.proving import verify as verification
+from event_log.proving.proof import Proof, prove
 from event_log.snapshot import Point, Snapshot, locate
-from event_log.store import Store, open_store
-from event_log.subscribers import FOLDER, SubscriptionStatus, subscriptions
-from event_log.subscription import Subscription
-from event_log.validation import Validator
-from event_log.validation import name as checked_name
-from event_log.watching import Watch, wait_for, watch
+from event_log.storage.opening import open_store
+from event_log.storage.store import Store
 
 
 class EventLog:
@@ -65,7 +67,7 @@ class EventLog:
     @property
     def digest(self) -> str:
         """The log's digest at the head, hexadecimal: it stands for everything before it."""
-        return roots.digest_at(self._commits, self._commits.refresh()).hex()
+        return log_digest.digest_at(self._commits, self._commits.refresh()).hex()
 
     # appending
 
@@ -159,9 +161,9 @@ class EventLog:
 
     def versions(self, streams: Iterable[str]) -> dict[str, int]:
         """The version that each stream is at; 0 for one that has no events."""
-        asked = list(streams)
-        found = self._lookup.find(streams=asked).versions
-        return {stream: found.get(stream, 0) for stream in asked}
+        names = list(streams)
+        found = self._lookup.find(streams=names).versions
+        return {stream: found.get(stream, 0) for stream in names}
 
     def known(self, event_ids: Iterable[str]) -> dict[str, int]:
         """The sequence of each of these event ids that the log has."""
@@ -251,12 +253,12 @@ class EventLog:
         self._commits.refresh()
         return self._commits.manifest.through
 
-    def seal(self, grace_seconds: float = sealing.GRACE_SECONDS) -> sealing.Sealed:
+    def seal(self, grace_seconds: float = sealing.SEAL_GRACE_SECONDS) -> sealing.Sealed:
         """Rewrite the open commits into large files for scanning; see ``sealing.seal``."""
         return sealing.seal(self._commits, grace_seconds)
 
     def prove(self, sequence: int, at: Point = None) -> Proof:
-        """A proof that this event stands in the log as of a point; ``proof.check`` needs no log.
+        """A proof that this event stands in the log as of a point; ``check_proof`` needs no log.
 
         Raises ``InvalidPoint`` for a sequence that is not in the log at that point.
         """
@@ -265,15 +267,16 @@ class EventLog:
         if not 1 <= sequence <= head:
             raise InvalidPoint(f"there is no sequence {sequence}; the log's head is {head}")
         event = reading.written(self._commits, sequence)
-        before = roots.frontier_at(self._commits, sequence - 1)
-        digests = roots.blocks(self._commits, before.size, head)
-        return prove(event, roots.frontier_at(self._commits, head), digests, before)
+        before = log_digest.frontier_at(self._commits, sequence - 1)
+        digests = log_digest.blocks(self._commits, before.size, head)
+        return prove(event, log_digest.frontier_at(self._commits, head), digests, before)
 
     def verify(self, after: int = 0, until: int | None = None) -> verification.Verified:
         """Recompute every digest; raises ``DamagedLog`` at the first sequence that does not fit.
 
-        With ``after`` and ``until`` only the parts that hold the events between; what is before is
-        believed. Raises ``InvalidPoint`` for events that the log does not have.
+        With ``after`` and ``until`` only the commits and sealed groups that hold the events
+        between; what is before is believed. Raises ``InvalidPoint`` for events that the log does
+        not have.
         """
         self._commits.refresh()
         return verification.verify(self._commits, after, until)

@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from event_log import commit, objects, reading
 from event_log.category import ENVELOPE, INSTANT, Registry
-from event_log.commit import SchemaVersions
-from event_log.commits import Commits
+from event_log.checking.one_event import instant
 from event_log.errors import EventLogError, InvalidPoint
 from event_log.event import Event
-from event_log.part import Part
-from event_log.roots import digest_at
-from event_log.upcast_copies import UpcastCopies, upcast_digest
-from event_log.validation import instant
+from event_log.files import as_events, commit, reading
+from event_log.files.commit import SchemaVersions
+from event_log.files.layout import Commits
+from event_log.files.log_digest import digest_at
+from event_log.files.selection import Selection
+from event_log.files.upcast_copies import UpcastCopies, upcast_digest
 
 Point = int | str | datetime | None
 """A point in the log: a sequence, an instant (by ``recorded_at``), or None for the head."""
@@ -57,17 +57,17 @@ class Snapshot:
         return self.commits.again(lambda: self._files(categories))
 
     def _files(self, categories: Sequence[str] | None) -> list[str]:
-        part = Part((), 0, self.sequence, categories)
+        selection = Selection((), 0, self.sequence, categories)
         names: list[str] = []
         versions: dict[str, SchemaVersions] = {}
         upcasts = any(category.upcasters for category in self.registry.values())
         for segment in self.commits.segments(0, self.sequence):
             if segment.group is None:
-                about = self.commits.at(segment.last)  # raises where one is missing before it
-                names.append(commit.name_of(about.first))
-                versions[names[-1]] = about.schema_versions
+                metadata = self.commits.at(segment.last)  # raises where one is missing before it
+                names.append(commit.name_of(metadata.first))
+                versions[names[-1]] = metadata.schema_versions
                 continue
-            for file in filter(part.within, segment.group.files):
+            for file in filter(selection.within, segment.group.files):
                 names.append(file.name)
                 versions[file.name] = {file.category: (file.schema_version,)}
         paths = [self.commits.locate(name) for name in names]
@@ -90,17 +90,17 @@ class Snapshot:
         With ``categories`` only their events come. A column that is not asked for is not read.
         Raises ``EventLogError`` for a column or a category that there is not.
         """
-        types = reading.schema(self.registry)
+        types = reading.log_schema(self.registry)
         chosen = list(columns) if columns is not None else [*ENVELOPE.names]
         if columns is None:
             chosen += [name for name in self.registry if not categories or name in categories]
-        for asked, there in ((chosen, types.names), (categories or (), list(self.registry))):
-            for name in asked:
-                if name not in there:
-                    raise EventLogError(f"there is no {name!r}, but {', '.join(there)}")
+        for names, known in ((chosen, types.names), (categories or (), list(self.registry))):
+            for name in names:
+                if name not in known:
+                    raise EventLogError(f"there is no {name!r}, but {', '.join(known)}")
         extra = [] if "category" in chosen or not categories else ["category"]
-        part = Part([*chosen, *extra], after, self.sequence, categories)
-        found = reading.batches(self.commits, part, self.registry)
+        selection = Selection([*chosen, *extra], after, self.sequence, categories)
+        found = reading.batches(self.commits, selection, self.registry)
         for batch in reading.only(found, {"category": categories}):
             yield batch.select(chosen)
 
@@ -122,7 +122,7 @@ class Snapshot:
             if left is not None:
                 batch = batch.slice(0, left)
                 left -= len(batch)
-            yield from objects.events(batch)
+            yield from as_events.events(batch)
             if left == 0:
                 return
 
@@ -155,8 +155,8 @@ def _recorded_by(microseconds: int, commits: Commits) -> int:
         return whole
     group = commits.segments(whole, whole + 1)[0]
     found, moment = whole, pa.scalar(microseconds, INSTANT)
-    part = Part(["sequence", "recorded_at"], whole, group.last)
-    for batch in reading.batches(commits, part, Registry(())):
+    selection = Selection(["sequence", "recorded_at"], whole, group.last)
+    for batch in reading.batches(commits, selection, Registry(())):
         until = pc.less_equal(batch.column("recorded_at"), moment).true_count
         if until:
             found = batch.column("sequence")[until - 1].as_py()
@@ -165,10 +165,10 @@ def _recorded_by(microseconds: int, commits: Commits) -> int:
     return found
 
 
-def shown(moment: datetime) -> str:
-    """An instant as ISO 8601 in UTC, with microseconds only when there are any.
+def instant_text(moment: datetime) -> str:
+    """Return an instant as ISO 8601 in UTC, with microseconds only when there are any.
 
-    >>> shown(datetime(1851, 9, 18, 5, tzinfo=UTC))
+    >>> instant_text(datetime(1851, 9, 18, 5, tzinfo=UTC))
     '1851-09-18T05:00:00Z'
     """
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

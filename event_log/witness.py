@@ -18,14 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from event_log.disk import Disk
+from event_log.appending.duplicates import receipt_at
+from event_log.digests.merkle import Frontier
 from event_log.errors import DamagedLog, EventLogError
-from event_log.known import receipt_at
+from event_log.files.log_digest import frontier_at
 from event_log.log import EventLog
-from event_log.merkle import Frontier
-from event_log.roots import frontier_at
-from event_log.store import StoreError, hint
-from event_log.verification import Verified
+from event_log.proving.verify import Verified
+from event_log.storage.disk import Disk
+from event_log.storage.store import StoreError, hint
 
 FORMAT = "stet-witness-1"
 UNFINISHED = ".new"
@@ -50,27 +50,27 @@ class Witness:
 
     def to_json(self) -> str:
         """The witness as it stands in its file."""
-        said = {
+        content = {
             "format": FORMAT,
             "sequence": self.sequence,
             "digest": self.digest,
             "frontier": self.frontier.to_hex(),
             "seen_at": self.seen_at,
         }
-        return json.dumps(said, indent=2) + "\n"
+        return json.dumps(content, indent=2) + "\n"
 
 
-def read(path: Path) -> Witness | None:
+def read_witness(path: Path) -> Witness | None:
     """The witness in a file; None when there is no file. Raises ``InvalidWitness`` for others."""
     try:
-        said: Any = json.loads(path.read_bytes())
-        if said["format"] != FORMAT:
+        content: Any = json.loads(path.read_bytes())
+        if content["format"] != FORMAT:
             raise ValueError(f"its format is not {FORMAT}")
-        frontier = Frontier.from_hex(said["sequence"], said["frontier"])
-        if frontier.root.hex() != said["digest"]:
+        frontier = Frontier.from_hex(content["sequence"], content["frontier"])
+        if frontier.root.hex() != content["digest"]:
             raise ValueError("its digest is not that of its frontier")
-        datetime.fromisoformat(said["seen_at"])
-        return Witness(said["sequence"], said["digest"], frontier, said["seen_at"])
+        datetime.fromisoformat(content["seen_at"])
+        return Witness(content["sequence"], content["digest"], frontier, content["seen_at"])
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -86,7 +86,7 @@ def read(path: Path) -> Witness | None:
     )
 
 
-def verify(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[Verified, Witness]:
+def verify_with_witness(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[Verified, Witness]:
     """Verify a log as a whole and against the witness in a file, which then moves on to the head.
 
     The first time there is no file, and it is written. Of several that verify at once none moves
@@ -95,7 +95,7 @@ def verify(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[Verified, Witn
 
     >>> import tempfile
     >>> log = EventLog(tempfile.mkdtemp(), ())
-    >>> verified, witness = verify(log, Path(tempfile.mkdtemp()) / "witness.json")
+    >>> verified, witness = verify_with_witness(log, Path(tempfile.mkdtemp()) / "witness.json")
     >>> witness.sequence == verified.last == log.head
     True
     """
@@ -104,12 +104,12 @@ def verify(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[Verified, Witn
         raise InvalidWitness(
             f"{path} lies in the log that it is to witness; keep it on another disk or machine"
         )
-    read(path)
+    read_witness(path)
     with _next(path):
         pass  # what cannot be written is told before a long verification, not after it
     verified = log.verify()
     with _next(path):
-        kept = read(path)
+        kept = read_witness(path)
         if kept is not None:
             check(log, kept, path)
             if kept.sequence >= verified.last:

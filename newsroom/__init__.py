@@ -1,5 +1,9 @@
-"""The newsroom: who may say what. The content domain's categories, event types and commands.
+"""The newsroom: the bundled domain. Its categories, its editors' rules, its sample and generator.
 
-Here live the five categories, the rules an editor must not break, the bundled sample and the
-generator. What readers see of it lives in ``views``; how events are kept, in ``event_log``.
+``DOMAIN`` is all of it in one object. What readers see of it lives in ``views``; how events are
+kept does not live here.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from event_log.category import INSTANT, TEXT, Category, Effect, EventType
+from event_log import INSTANT, TEXT, Category, Effect, EventType
 
 IDS = pa.list_(pa.string())
 

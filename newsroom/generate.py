@@ -30,12 +30,12 @@ FIRST_DAY = date(1851, 9, 18).toordinal()
 SIZES = ((1600, 1067), (2048, 1365), (800, 1200), (1200, 800), (4000, 2667))
 
 
-def generate(articles: int, seed: int = 0) -> Iterator[bytes]:
+def generate_events(articles: int, seed: int = 0) -> Iterator[bytes]:
     """The archive of so many articles as JSON Lines, in chunks of whole lines.
 
     The same number and seed give the same bytes. Raises ``ValueError`` for a negative number.
 
-    >>> b"".join(generate(3)).splitlines()[0][:40]
+    >>> b"".join(generate_events(3)).splitlines()[0][:40]
     b'{"stream":"section/world","type":"Sectio'
     """
     if articles < 0:

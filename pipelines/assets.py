@@ -29,10 +29,8 @@ from dagster import (
 
 from pipelines import metadata, plots
 from pipelines.failing import told_apart
-from pipelines.resources import Archive
-from search.comparison import Differences
-from search.engine import Loading
-from views import VIEW_NAMES
+from pipelines.resources import ArchiveResource
+from search import Differences, Loading
 
 # Observing the log is worth a decorator that Dagster still calls beta; the lock file pins it.
 warnings.filterwarnings("ignore", category=BetaWarning)
@@ -48,9 +46,9 @@ FRESH = FreshnessPolicy.time_window(
 
 
 @observable_source_asset(name="log", group_name="log", description="The immutable log of events.")
-def log(archive: Archive) -> ObserveResult:
+def log(archive: ArchiveResource) -> ObserveResult:
     """Observe the log: its data version is its head."""
-    events = archive.log()
+    events = archive.archive().log
     return ObserveResult(
         data_version=DataVersion(str(events.head)),
         metadata={"head": events.head, "digest": events.digest},
@@ -70,7 +68,7 @@ def view_asset(name: str) -> AssetsDefinition:
         description=f"The documents of the view {name!r}, as Parquet.",
     )
     def documents(
-        context: AssetExecutionContext, archive: Archive
+        context: AssetExecutionContext, archive: ArchiveResource
     ) -> Iterator[MaterializeResult[None]]:
         if not archive.wants(name):
             context.log.info(f"{name} is not among the views of this run; it stays as it is")
@@ -82,8 +80,8 @@ def view_asset(name: str) -> AssetsDefinition:
             rebuild.sequence, written.documents, written.seconds, written.bytes
         )
         told["sample"] = metadata.sample(rebuild.path(name))
-        if name == "articles":
-            told["articles a year"] = plots.articles_per_year(rebuild.path(name))
+        if date := rebuild.archive.views[name].date:
+            told[f"{name} a year"] = plots.documents_per_year(name, rebuild.path(name), date)
         yield MaterializeResult(metadata=told, data_version=DataVersion(str(rebuild.sequence)))
 
     return documents
@@ -108,7 +106,7 @@ def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
         description=f"The search index over the view {name!r}.",
     )
     def index(
-        context: AssetExecutionContext, archive: Archive
+        context: AssetExecutionContext, archive: ArchiveResource
     ) -> Iterator[MaterializeResult[None]]:
         with told_apart():
             rebuild = archive.rebuild(context.run.run_id)
@@ -154,11 +152,12 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
         description="Nothing names an entity that the log has not seen (yet).",
     )
     def no_unresolved_references(
-        context: AssetCheckExecutionContext, archive: Archive
+        context: AssetCheckExecutionContext, archive: ArchiveResource
     ) -> AssetCheckResult:
-        from views.checks import unresolved_references
+        from replay import unresolved_references
 
-        found = unresolved_references(archive.rebuild(context.run.run_id).build.state)
+        rebuild = archive.rebuild(context.run.run_id)
+        found = unresolved_references(rebuild.build.state, rebuild.archive.domain.references)
         return AssetCheckResult(
             passed=not found,
             severity=AssetCheckSeverity.WARN,
@@ -169,8 +168,3 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
         )
 
     return no_unresolved_references
-
-
-VIEW_ASSETS = {name: view_asset(name) for name in VIEW_NAMES}
-INDEX_ASSETS = {name: index_asset(name, VIEW_ASSETS[name]) for name in VIEW_NAMES}
-REFERENCES_CHECK = references_check(VIEW_ASSETS["articles"])

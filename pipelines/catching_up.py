@@ -20,10 +20,10 @@ from dagster import (
 from pipelines import metadata, plots
 from pipelines.assets import INDEX_GROUP
 from pipelines.failing import told_apart
-from pipelines.resources import Archive
+from pipelines.resources import ArchiveResource
 
 if TYPE_CHECKING:
-    from search.stepping import Step
+    from archive import Step
 
 COUNTED = ("touched", "computed", "written", "unchanged", "deleted")
 
@@ -45,7 +45,7 @@ class Done:
     pool="catch_up",
     description="Fold the new events, and write the documents that differ because of them.",
 )
-def catch_up_views(context: OpExecutionContext, archive: Archive) -> None:
+def catch_up_views(context: OpExecutionContext, archive: ArchiveResource) -> None:
     """Bring what serves to the head that the log has now, step by step; all views together.
 
     A view that cannot be computed is left where it is, and the others go on; then the run fails,
@@ -59,10 +59,10 @@ def catch_up_views(context: OpExecutionContext, archive: Archive) -> None:
         raise Failure(description="; ".join(done.broken.values()), allow_retries=False)
 
 
-def _catch_up(context: OpExecutionContext, archive: Archive, done: Done) -> None:
-    from search.catch_up import CatchUp
+def _catch_up(context: OpExecutionContext, archive: ArchiveResource, done: Done) -> None:
+    from archive import CatchUp
 
-    opened = CatchUp.open(archive.folder(), archive.views, archive.engine(), context.log.info)
+    opened = CatchUp.open(archive.archive(), archive.views, context.log.info)
     with opened as running:
         head = running.head
         while (step := running.step(head)) is not None:
@@ -77,7 +77,7 @@ def _catch_up(context: OpExecutionContext, archive: Archive, done: Done) -> None
             context.log.warning(f"{view} {why}; it needs a rebuild")
 
 
-def _show(context: OpExecutionContext, archive: Archive, done: Done) -> None:
+def _show(context: OpExecutionContext, archive: ArchiveResource, done: Done) -> None:
     """What a person looks at: for each view that moved on, and for all of them together."""
     together, views = _together(archive, done), _by_view(archive, done)
     for view, figures in views.items():
@@ -96,8 +96,8 @@ def _show(context: OpExecutionContext, archive: Archive, done: Done) -> None:
     context.add_output_metadata(together)
 
 
-def _together(archive: Archive, done: Done) -> dict[str, Any]:
-    from views.lag import recorded
+def _together(archive: ArchiveResource, done: Done) -> dict[str, Any]:
+    from archive import recorded_between
 
     steps = done.steps
     seconds = sum(step.seconds for step in steps)
@@ -112,17 +112,17 @@ def _together(archive: Archive, done: Done) -> dict[str, Any]:
     if steps:
         after, through = steps[0].after, max(step.through for step in steps)
         told["fan-out"] = plots.fan_out([number for step in steps for number in step.fan_out])
-        times = recorded(archive.log(), after, through)
+        times = recorded_between(archive.archive().log, after, through)
         told["lag over time"] = plots.lag_over_time(times, after, done.reached)
     return told
 
 
-def _by_view(archive: Archive, done: Done) -> dict[str, dict[str, Any]]:
+def _by_view(archive: ArchiveResource, done: Done) -> dict[str, dict[str, Any]]:
     """The figures of each view that moved on, summed over the steps."""
     if not done.steps:
         return {}
     found: dict[str, dict[str, Any]] = {}
-    for view, now in archive.engine().serving().items():
+    for view, now in archive.archive().engine.serving().items():
         if not archive.wants(view) or view in done.behind:
             continue
         parts = [part for step in done.steps for part in step.views if part.view == view]

@@ -29,14 +29,14 @@ def told_apart() -> Iterator[None]:
     or a full disk stay as they are until somebody does something.
     """
     from event_log import EventLogError
-    from search.errors import ClusterAway, SearchError
-    from views.errors import ViewError
+    from replay import ReplayError
+    from search import ClusterAway, SearchError
 
     try:
         yield
     except ClusterAway as error:
         raise RetryRequested(MOST_RETRIES, SECONDS_TO_RETRY) from error
-    except (SearchError, EventLogError, ViewError, OSError) as error:
+    except (SearchError, EventLogError, ReplayError, OSError) as error:
         raise Failure(description=one_line(str(error)), allow_retries=False) from error
 
 
@@ -73,10 +73,10 @@ def what_failed(failed: Sequence[DagsterEvent], otherwise: str) -> tuple[str, st
 )
 def alert_on_failure(context: RunFailureSensorContext) -> None:
     """Call the operator's command for a run that failed, by itself or because it was killed."""
-    from search.alert import alert
+    from archive import send_alert
 
     event, run = context.failure_event, context.dagster_run
     what, where = what_failed(context.get_step_failure_events(), event.message or "it failed")
     context.log.info(f"{run.job_name} {run.run_id}: {where}: {what}")
-    took = alert(run.job_name, run.run_id, what, where, datetime.now(UTC))
+    took = send_alert(run.job_name, run.run_id, what, where, datetime.now(UTC))
     context.log.info("the alert was taken" if took else "no STET_ALERT_COMMAND took it")

@@ -3,8 +3,6 @@
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
 """
 
-import os
-
 from dagster import (
     AssetExecutionContext,
     DataVersion,
@@ -15,24 +13,20 @@ from dagster import (
     in_process_executor,
 )
 
+from event_log import settings
 from pipelines import metadata, plots
 from pipelines.assets import log
 from pipelines.failing import told_apart
-from pipelines.resources import Archive
-from views import VIEW_NAMES
-
-FIRST_MONTH = "2025-01"
+from pipelines.resources import ArchiveResource
 
 
 def partitions() -> MonthlyPartitionsDefinition:
-    """The months that have ended, from ``STET_BACKFILL_FROM`` on (2025-01)."""
-    first = os.environ.get("STET_BACKFILL_FROM") or FIRST_MONTH
-    try:
-        return MonthlyPartitionsDefinition(start_date=first, fmt="%Y-%m", timezone="UTC")
-    except ValueError:
-        raise ValueError(
-            f"STET_BACKFILL_FROM is {first!r}; give a month, such as {FIRST_MONTH}"
-        ) from None
+    """The months that have ended, from ``STET_BACKFILL_FROM`` on (2025-01).
+
+    Raises ``InvalidSetting``, which is a ``ValueError``, for what is no month.
+    """
+    first = settings.text("STET_BACKFILL_FROM") or ""
+    return MonthlyPartitionsDefinition(start_date=first, fmt="%Y-%m", timezone="UTC")
 
 
 @asset(
@@ -45,21 +39,23 @@ def partitions() -> MonthlyPartitionsDefinition:
     description="How many documents each view had at each month's end, by when events were "
     "recorded. The views are rebuilt as of then, and never indexed or promoted.",
 )
-def growth(context: AssetExecutionContext, archive: Archive) -> MaterializeResult[None]:
+def growth(context: AssetExecutionContext, archive: ArchiveResource) -> MaterializeResult[None]:
     """Rebuild the views as of a month's end, and show all months that were counted."""
-    from views import growth as counting
+    from archive import count_month, counted_months
 
     with told_apart():
-        found = counting.count(archive.folder(), context.partition_key)
-        months = counting.counted(archive.folder())
-    lines = [(one.month, one.sequence, *map(one.documents.get, VIEW_NAMES)) for one in months]
-    over_time = {view: [one.documents[view] for one in months] for view in VIEW_NAMES}
+        opened = archive.archive()
+        found = count_month(opened, context.partition_key)
+        months = counted_months(opened)
+    views = list(opened.views)
+    lines = [(one.month, one.sequence, *map(one.documents.get, views)) for one in months]
+    over_time = {view: [one.documents[view] for one in months] for view in views}
     return MaterializeResult(
         metadata={
             "sequence": found.sequence,
             "seconds": found.seconds,
-            **{f"documents in {view}": found.documents[view] for view in VIEW_NAMES},
-            "months": metadata.table(["month", "sequence", *VIEW_NAMES], lines),
+            **{f"documents in {view}": found.documents[view] for view in views},
+            "months": metadata.table(["month", "sequence", *views], lines),
             "documents over time": plots.documents_over_time([m.month for m in months], over_time),
             "peak memory (MB)": metadata.peak_memory(),
         },

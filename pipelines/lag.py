@@ -4,7 +4,6 @@ Annotations are not postponed in this module: Dagster reads those of ``context``
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from dagster import (
     AssetCheckEvaluation,
     AssetCheckExecutionContext,
     AssetCheckResult,
+    AssetChecksDefinition,
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetKey,
@@ -21,39 +21,32 @@ from dagster import (
     AssetObservation,
     ConfigurableResource,
     DefaultSensorStatus,
-    Failure,
     SensorEvaluationContext,
     SensorResult,
     multi_asset_check,
     sensor,
 )
 
+from archive import Lag
 from pipelines.assets import INDEX_GROUP
 from pipelines.failing import told_apart
-from pipelines.resources import Archive
-from search.engine import Generation
-from views import VIEW_NAMES
-from views.lag import Lag
+from pipelines.resources import ArchiveResource, whole
+from replay import Domain
+from search import Generation
 
 LAG = "lag"
 BEHIND = "How far the index is behind the log: events, and seconds that the oldest has waited."
 VERSION_TAG = "dagster/data_version"
 SEEN_AGAIN = timedelta(hours=12)
 """After so long without news an index that is at the head is said to be so once more."""
-LIMITS = {
-    "warn_events": 1_000,
-    "error_events": 100_000,
-    "warn_seconds": 300,
-    "error_seconds": 3_600,
-}
 
 
 class Limits(ConfigurableResource):  # type: ignore[type-arg]
     """From which lag on there is a warning, and from which an error.
 
-    What is not given here is taken from the environment (``STET_LAG_WARN_EVENTS``,
-    ``STET_LAG_ERROR_EVENTS``, ``STET_LAG_WARN_SECONDS``, ``STET_LAG_ERROR_SECONDS``), else it is
-    1,000 and 100,000 events, 300 and 3,600 seconds.
+    What is not given here is taken from the settings: ``STET_LAG_WARN_EVENTS`` (1,000),
+    ``STET_LAG_ERROR_EVENTS`` (100,000), ``STET_LAG_WARN_SECONDS`` (300) and
+    ``STET_LAG_ERROR_SECONDS`` (3,600).
     """
 
     warn_events: int | None = None
@@ -62,15 +55,9 @@ class Limits(ConfigurableResource):  # type: ignore[type-arg]
     error_seconds: int | None = None
 
     def limit(self, name: str) -> int:
-        """One of the four; raises ``Failure`` when the environment has no number."""
+        """One of the four; raises ``Failure`` when the setting is no number."""
         given: int | None = getattr(self, name)
-        if given is not None:
-            return given
-        variable = f"STET_LAG_{name.upper()}"
-        said = os.environ.get(variable) or str(LIMITS[name])
-        if not (said.isascii() and said.isdigit()):
-            raise Failure(f"{variable} is {said!r}; give a whole number, such as {LIMITS[name]}")
-        return int(said)
+        return whole(f"STET_LAG_{name.upper()}") if given is None else given
 
     def severity(self, lag: Lag) -> AssetCheckSeverity | None:
         """How bad a lag is; none when it is within the limits."""
@@ -112,15 +99,16 @@ class Judged:
         }
 
 
-def judge(archive: Archive, limits: Limits) -> list[Judged]:
+def judge(archive: ArchiveResource, limits: Limits) -> list[Judged]:
     """The lag of every view now."""
-    from views.lag import lag
+    from archive import measure_lag
 
-    log, serving = archive.log(), archive.engine().serving()
+    opened = archive.archive()
+    log, serving = opened.log, opened.engine.serving()
     checkpoints = {view: now.sequence for view, now in serving.items()}
-    lags = {checkpoint: lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
+    lags = {checkpoint: measure_lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
     found = []
-    for view in VIEW_NAMES:
+    for view in opened.views:
         behind = lags[checkpoints.get(view, 0)]
         severity = limits.severity(behind)
         if view not in serving and behind.events:
@@ -129,24 +117,29 @@ def judge(archive: Archive, limits: Limits) -> list[Judged]:
     return found
 
 
-@multi_asset_check(
-    name="lag",
-    specs=[
-        AssetCheckSpec(LAG, asset=[INDEX_GROUP, view], description=BEHIND) for view in VIEW_NAMES
-    ],
-    can_subset=True,
-    description="Compare each index's checkpoint with the head of the log. It changes nothing.",
-)
-def lag_checks(
-    context: AssetCheckExecutionContext, archive: Archive, limits: Limits
-) -> Iterator[AssetCheckResult]:
-    """How far each index is behind the log."""
-    asked = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
-    with told_apart():
-        found = judge(archive, limits)
-    for judged in found:
-        if judged.view in asked:
-            yield AssetCheckResult(**judged.told)
+def lag_checks(domain: Domain) -> AssetChecksDefinition:
+    """A check on the index of each view: how far it is behind the log."""
+
+    @multi_asset_check(
+        name="lag",
+        specs=[
+            AssetCheckSpec(LAG, asset=[INDEX_GROUP, view], description=BEHIND)
+            for view in domain.views
+        ],
+        can_subset=True,
+        description="Compare each index's checkpoint with the head of the log. It changes nothing.",
+    )
+    def lag_checks(
+        context: AssetCheckExecutionContext, archive: ArchiveResource, limits: Limits
+    ) -> Iterator[AssetCheckResult]:
+        selected = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
+        with told_apart():
+            found = judge(archive, limits)
+        for judged in found:
+            if judged.view in selected:
+                yield AssetCheckResult(**judged.told)
+
+    return lag_checks
 
 
 @sensor(
@@ -156,18 +149,20 @@ def lag_checks(
     description="Look at the log and at what serves, and say when something changed: the head, a "
     "checkpoint (whoever moved it), or how bad a lag is. It only observes, and starts no run.",
 )
-def observe_lag(context: SensorEvaluationContext, archive: Archive, limits: Limits) -> SensorResult:
+def observe_lag(
+    context: SensorEvaluationContext, archive: ArchiveResource, limits: Limits
+) -> SensorResult:
     """Tell Dagster what it does not know yet of the log and the indexes."""
     from event_log import EventLogError
-    from search.errors import SearchError
+    from search import SearchError
 
     try:
-        log = archive.log()
+        log = archive.archive().log
         head, digest, found = log.head, log.digest, judge(archive, limits)
     except (SearchError, EventLogError, OSError) as error:
         return SensorResult(skip_reason=f"cannot look: {error}")
     if not head:
-        return SensorResult(skip_reason=f"the log of {archive.folder()} is empty")
+        return SensorResult(skip_reason=f"the log of {archive.archive().home} is empty")
     before = _remembered(context.cursor)
     now = {judged.view: _mark(judged) for judged in found}
     news = [judged for judged in found if before.get(judged.view) != now[judged.view]]

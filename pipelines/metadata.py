@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import MarkdownMetadataValue, MetadataValue
 
 if TYPE_CHECKING:
-    from search.engine import Loading
+    from search import Loading
 
 SAMPLES = 5
 COLUMNS = 7

@@ -14,7 +14,7 @@ from dagster import (
 )
 
 from pipelines.catching_up import catch_up
-from pipelines.resources import Archive
+from pipelines.resources import ArchiveResource
 
 UNFINISHED = [
     DagsterRunStatus.QUEUED,
@@ -33,13 +33,13 @@ UNFINISHED = [
     description="Start the job catch_up when the log has new events; never a second one while one "
     "is queued or running. Stands back while stet follow runs.",
 )
-def new_events(context: SensorEvaluationContext, archive: Archive) -> SensorResult:
+def new_events(context: SensorEvaluationContext, archive: ArchiveResource) -> SensorResult:
     """Start a catch-up for the events since the last look, or say why not."""
     from event_log import EventLogError
-    from search.errors import SearchError
+    from search import SearchError
 
     try:
-        head = archive.log().head
+        head = archive.archive().log.head
         waits = _followed(archive) or _running(context) or _nothing_to_do(context, archive, head)
     except (SearchError, EventLogError, OSError) as error:
         return SensorResult(skip_reason=f"cannot look, tries again: {error}")
@@ -55,16 +55,14 @@ Waits = tuple[str, bool]
 """Why no run starts, and whether the head counts as seen: then only later events start one."""
 
 
-def _followed(archive: Archive) -> Waits | None:
-    from event_log.holding import SUFFIX, holder
-    from event_log.subscribers import FOLDER
-    from search.follow import NAME
+def _followed(archive: ArchiveResource) -> Waits | None:
+    from archive import SUBSCRIPTION
+    from event_log import subscription_holder
 
-    held_by = holder(archive.log().path / FOLDER / f"{NAME}{SUFFIX}")
+    held_by = subscription_holder(archive.archive().log.path, SUBSCRIPTION)
     if held_by is None:
         return None
-    who = f"process {held_by.process} on {held_by.host} since {held_by.since}"
-    return f"stands back: stet follow brings the views up ({who})", False
+    return f"stands back: stet follow brings the views up ({held_by})", False
 
 
 def _running(context: SensorEvaluationContext) -> Waits | None:
@@ -76,10 +74,12 @@ def _running(context: SensorEvaluationContext) -> Waits | None:
     return f"catch_up {runs[0].run_id[:8]} is {runs[0].status.value.lower()} already", False
 
 
-def _nothing_to_do(context: SensorEvaluationContext, archive: Archive, head: int) -> Waits | None:
+def _nothing_to_do(
+    context: SensorEvaluationContext, archive: ArchiveResource, head: int
+) -> Waits | None:
     if not head:
-        return f"the log of {archive.folder()} is empty", False
-    serving = archive.engine().serving()
+        return f"the log of {archive.archive().home} is empty", False
+    serving = archive.archive().engine.serving()
     wanted = [now for view, now in serving.items() if archive.wants(view)]
     if not wanted:
         return "nothing serves yet: launch rebuild first", False

@@ -4,7 +4,7 @@ from dagster import Config, MetadataValue, OpExecutionContext, job, op
 from pydantic import Field
 
 from pipelines.failing import told_apart
-from pipelines.resources import Archive
+from pipelines.resources import ArchiveResource
 
 
 class Wanted(Config):
@@ -24,21 +24,25 @@ class Before(Config):
 
 
 @op(description="Let a finished and checked generation serve in all its views.")
-def promote_generation(context: OpExecutionContext, config: Wanted, archive: Archive) -> None:
+def promote_generation(
+    context: OpExecutionContext, config: Wanted, archive: ArchiveResource
+) -> None:
     """Let a generation serve, in all its views at the same moment."""
-    from search import promotion
+    from search import promote
 
     with told_apart():
-        views = promotion.promote(archive.engine(), config.generation, archive.tolerated)
+        views = promote(archive.archive().engine, config.generation, archive.tolerated)
     context.log.info(f"generation {config.generation} serves {', '.join(views)}")
     context.add_output_metadata({"generation": config.generation, "views": list(views)})
 
 
 @op(description="Let serve what served before, in all views at the same moment.")
-def roll_back_generation(context: OpExecutionContext, config: Before, archive: Archive) -> None:
+def roll_back_generation(
+    context: OpExecutionContext, config: Before, archive: ArchiveResource
+) -> None:
     """Let serve what served before the last promotion, or before that."""
     with told_apart():
-        serving = archive.engine().roll_back(config.generation or None)
+        serving = archive.archive().engine.roll_back(config.generation or None)
     for view, about in serving.items():
         context.log.info(f"{view}: generation {about.generation} serves")
     numbers = {view: about.generation for view, about in serving.items()}

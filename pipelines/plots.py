@@ -31,20 +31,26 @@ def _drawn(title: str, draw: Callable[[Any], None]) -> MarkdownMetadataValue:
     return MetadataValue.md(f"![{title}](data:image/png;base64,{encoded})")
 
 
-def articles_per_year(path: Path) -> MarkdownMetadataValue:
-    """How many of the articles in a Parquet file were published in each year."""
+def documents_per_year(view: str, path: Path, date: str) -> MarkdownMetadataValue:
+    """How many of the documents in a Parquet file have each year in their date.
+
+    ``date`` is the path of the date in a document, as the view declares it.
+    """
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    published = pq.read_table(path, columns=["published_at"]).column("published_at")
-    counts = pc.value_counts(pc.year(published)).to_pylist()
+    column, *fields = date.split(".")
+    dates = pq.read_table(path, columns=[date]).column(column).combine_chunks()
+    for field in fields:
+        dates = pc.struct_field(dates, field)
+    counts = pc.value_counts(pc.year(dates).drop_null()).to_pylist()
 
     def draw(axes: Any) -> None:
         axes.bar([c["values"] for c in counts], [c["counts"] for c in counts], width=0.9)
         axes.set_xlabel("year (UTC)")
-        axes.set_ylabel("articles")
+        axes.set_ylabel(view)
 
-    return _drawn("articles a year", draw)
+    return _drawn(f"{view} a year", draw)
 
 
 def fan_out(documents: Sequence[int]) -> MarkdownMetadataValue:

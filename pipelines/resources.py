@@ -2,62 +2,61 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from dagster import ConfigurableResource
+from dagster import ConfigurableResource, Failure
 
-from views.log import open_log
+from event_log import InvalidSetting, settings
 
 if TYPE_CHECKING:
-    from event_log import EventLog
-    from search.connection import Connection
-    from search.engine import Engine
-    from search.rebuild import Rebuild
+    from archive import Archive, Rebuild
+    from replay import Domain
+
+DOMAINS: dict[str, Domain] = {}
+"""The domains that definitions were made for, by name: a run's config can only hold the name."""
 
 
-class Archive(ConfigurableResource):  # type: ignore[type-arg]
+def archive_resource(domain: Domain) -> ArchiveResource:
+    """The resource of runs over archives of a domain."""
+    DOMAINS[domain.name] = domain
+    return ArchiveResource(domain=domain.name)
+
+
+class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
     """The archive of a run, and what of it is rebuilt.
 
-    ``home`` is the folder (``STET_HOME``, else ``archive``). ``views`` names the views to rebuild,
-    all of them when it is empty. ``at`` is a sequence or an instant; the head when it is empty.
-    ``search`` is the URL of the Elasticsearch to index into (``STET_SEARCH``, else the embedded
-    engine); whatever is secret about it stays in the environment (``STET_SEARCH_API_KEY`` and so
-    on). ``dead_letters`` is the percentage of a view's documents that an engine may refuse.
+    ``home`` is the folder. ``domain`` is the name of the domain that these definitions are for.
+    ``views`` names the views to rebuild, all of them when it is empty. ``at`` is a sequence or an
+    instant; the head when it is empty. ``search`` is the URL of the Elasticsearch to index into;
+    whatever is secret about it stays in the settings (``STET_SEARCH_API_KEY`` and so on).
+    ``dead_letters`` is the percentage of a view's documents that an engine may refuse. For what
+    is not given the settings count: ``STET_HOME``, ``STET_SEARCH``, ``STET_DEAD_LETTERS``, from
+    the environment or from the settings file in the home.
     """
 
     home: str = ""
+    domain: str = ""
     views: list[str] = []  # noqa: RUF012 - the base class is pydantic, which copies it
     at: str = ""
     search: str = ""
-    dead_letters: float = 0.1
-
-    def folder(self) -> str:
-        """Where the archive lies."""
-        return self.home or os.environ.get("STET_HOME", "archive")
+    dead_letters: float | None = None
 
     def wants(self, view: str) -> bool:
-        """Is this view to be rebuilt?"""
+        """Whether this view is to be rebuilt."""
         return not self.views or view in self.views
 
     @property
     def tolerated(self) -> float:
         """The share of a view's documents that may be dead letters."""
-        return self.dead_letters / 100
+        percent = self.dead_letters
+        return (settings.number("STET_DEAD_LETTERS") if percent is None else percent) / 100
 
-    def engine(self) -> Engine:
-        """The engine that this archive is searched with."""
-        return _opened(self.folder(), self._cluster())
-
-    def _cluster(self) -> Connection | None:
-        from search.connection import connection
-
-        return connection(self.search or None)
-
-    def log(self) -> EventLog:
-        """The newsroom's log of this archive."""
-        return open_log(self.folder())
+    def archive(self) -> Archive:
+        """The archive, with its log and its engine."""
+        home = home_of(self.home)
+        settings.open_home(home)
+        return _archive(home, self.domain, self.search)
 
     def rebuild(self, run_id: str) -> Rebuild:
         """The rebuild of a run: the first of its steps fixes the sequence for all of them.
@@ -65,32 +64,36 @@ class Archive(ConfigurableResource):  # type: ignore[type-arg]
         Steps of one process share it, and hold its generation until the process ends or begins
         another run; a step in another process finds it by the run's id.
         """
-        views = tuple(self.views)
-        return _begun(self.folder(), views, self.at, run_id, self._cluster(), self.tolerated)
+        return _rebuild(self.archive(), tuple(self.views), self.at, run_id, self.tolerated)
 
 
-def _opened(home: str, cluster: Connection | None) -> Engine:
-    from search import open_engine
+def home_of(home: str) -> str:
+    """Where the archive lies: what is given, else the setting ``STET_HOME``."""
+    return home or settings.home()
 
-    return open_engine(home, cluster)
+
+def whole(name: str) -> int:
+    """A setting that is a whole number; raises ``Failure`` with the reason when it is not valid."""
+    try:
+        return settings.whole(name)
+    except InvalidSetting as error:
+        raise Failure(str(error)) from None
+
+
+@lru_cache(maxsize=4)
+def _archive(home: str, domain: str, search: str) -> Archive:
+    from archive import Archive
+    from search import configured_connection
+
+    return Archive(
+        home, DOMAINS.get(domain, domain), configured_connection(search or None) or "embedded"
+    )
 
 
 @lru_cache(maxsize=1)
-def _begun(
-    home: str,
-    views: tuple[str, ...],
-    at: str,
-    run_id: str,
-    cluster: Connection | None,
-    tolerated: float,
+def _rebuild(
+    archive: Archive, views: tuple[str, ...], at: str, run_id: str, tolerated: float
 ) -> Rebuild:
-    from search.rebuild import Rebuild
+    from archive import Rebuild
 
-    return Rebuild.begin(
-        home,
-        views=views or None,
-        at=at or None,
-        build_id=run_id,
-        engine=_opened(home, cluster),
-        tolerated=tolerated,
-    )
+    return Rebuild.begin(archive, views or None, at or None, build_id=run_id, tolerated=tolerated)

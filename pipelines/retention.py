@@ -13,16 +13,14 @@ from dagster import (
 )
 
 from pipelines.failing import told_apart
-from pipelines.resources import Archive
+from pipelines.resources import ArchiveResource
 
 
 @op(description="Remove what neither serves nor may be rolled back to.")
-def clear_archive(context: OpExecutionContext, archive: Archive) -> None:
+def clear_archive(context: OpExecutionContext, archive: ArchiveResource) -> None:
     """Remove generations and builds that nobody needs."""
-    from search import retention
-
     with told_apart():
-        cleared = retention.clear(archive.folder(), archive.engine())
+        cleared = archive.archive().clear()
     context.log.info(str(cleared))
     context.add_output_metadata(
         {"generations": list(cleared.generations), "builds": list(cleared.builds)}

@@ -19,16 +19,17 @@ class RunFailed(Exception):
     """The job did not succeed; the message says which step, and why."""
 
 
-def rebuild(home: str, told: Told, at: str = "") -> None:
+def run_rebuild(home: str, told: Told, at: str = "") -> None:
     """Run the job ``rebuild`` over an archive, as of a point if given.
 
     Raises ``RunFailed`` with the step and the reason. With ``DAGSTER_HOME`` set, the
     run stands in the Dagster UI afterwards.
     """
-    from pipelines.definitions import definitions
+    from archive import domain_in_force
+    from pipelines.definitions import definitions_for
 
     instance = DagsterInstance.get() if "DAGSTER_HOME" in os.environ else None
-    job = definitions.resolve_job_def("rebuild")
+    job = definitions_for(domain_in_force(home)).resolve_job_def("rebuild")
     with instance or DagsterInstance.ephemeral() as running:
         run_id = str(uuid.uuid4())
         running.add_event_listener(run_id, lambda entry: _tell(entry, told))

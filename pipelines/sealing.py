@@ -3,14 +3,12 @@
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
 """
 
-import os
 import time
 from dataclasses import asdict
 
 from dagster import (
     ConfigurableResource,
     DefaultScheduleStatus,
-    Failure,
     OpExecutionContext,
     RunRequest,
     ScheduleEvaluationContext,
@@ -20,39 +18,34 @@ from dagster import (
     schedule,
 )
 
-from event_log.sealing import GRACE_SECONDS
+from event_log import SEAL_GRACE_SECONDS
 from pipelines.failing import told_apart
-from pipelines.resources import Archive
-
-OPEN_COMMITS = 500
+from pipelines.resources import ArchiveResource, whole
 
 
 class Sealing(ConfigurableResource):  # type: ignore[type-arg]
     """When the log is sealed, and how long what was replaced stays for those who read it.
 
-    The schedule waits until more than ``open_commits`` commits are open: ``STET_SEAL_COMMITS`` if
-    that is set, else 500, unless the number is given here.
+    The schedule waits until more than ``open_commits`` commits are open: ``STET_SEAL_COMMITS``
+    (500) unless the number is given here.
     """
 
     open_commits: int | None = None
-    grace_seconds: float = GRACE_SECONDS
+    grace_seconds: float = SEAL_GRACE_SECONDS
 
     def most_open(self) -> int:
-        """How many commits may be open; raises ``Failure`` when the environment has no number."""
+        """How many commits may be open; raises ``Failure`` when the setting is no number."""
         if self.open_commits is not None:
             return self.open_commits
-        said = os.environ.get("STET_SEAL_COMMITS") or str(OPEN_COMMITS)
-        if not (said.isascii() and said.isdigit()):
-            raise Failure(f"STET_SEAL_COMMITS is {said!r}; give a number of commits, such as 500")
-        return int(said)
+        return whole("STET_SEAL_COMMITS")
 
 
 @op(description="Rewrite the open commits of the log into large files.")
-def seal_commits(context: OpExecutionContext, archive: Archive, sealing: Sealing) -> None:
+def seal_commits(context: OpExecutionContext, archive: ArchiveResource, sealing: Sealing) -> None:
     """Seal the log; the output's metadata says what became of the files."""
     began = time.monotonic()
     with told_apart():
-        sealed = archive.log().seal(sealing.grace_seconds)
+        sealed = archive.archive().log.seal(sealing.grace_seconds)
     seconds = round(time.monotonic() - began, 3)
     context.log.info(f"sealed through sequence {sealed.through}")
     context.add_output_metadata({**asdict(sealed), "seconds": seconds})
@@ -72,10 +65,10 @@ def seal() -> None:
     description="Seal the log when more than 500 commits (STET_SEAL_COMMITS) are open.",
 )
 def hourly_seal(
-    context: ScheduleEvaluationContext, archive: Archive, sealing: Sealing
+    context: ScheduleEvaluationContext, archive: ArchiveResource, sealing: Sealing
 ) -> RunRequest | SkipReason:
     """Ask for a run of the job ``seal`` when that is worth it."""
-    count, most = archive.log().open_commits, sealing.most_open()
+    count, most = archive.archive().log.open_commits, sealing.most_open()
     if count <= most:
         return SkipReason(f"{count} commits are open; sealing waits for more than {most}")
     context.log.info(f"{count} commits are open")

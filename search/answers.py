@@ -41,7 +41,9 @@ def hit(
         if name != titled
         and (fragment := highlighter.fragment(_texts(document, paths), name)) is not None
     }
-    return Hit(document["id"], score, highlighter.whole(called, titled), fragments, document)
+    title = highlighter.whole(called, titled)
+    date = next(values(document, mapping.date), None) if mapping.date else None
+    return Hit(document["id"], score, title, fragments, document, date)
 
 
 def _texts(document: object, paths: Sequence[str]) -> Iterator[str]:

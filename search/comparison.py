@@ -46,7 +46,7 @@ class Differences:
             kind.append(document)
 
 
-def compared(
+def compare_index(
     documents: Path, actual: Iterator[tuple[str, str]], rejected: Collection[str] = ()
 ) -> Differences:
     """Compare an index's ids and digests, sorted by id, with a view's Parquet file.
@@ -112,6 +112,6 @@ def sorted_by_id(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 def digests(documents: Path) -> Iterator[tuple[str, str]]:
     """The id and digest of each document of a view's Parquet file, in the file's order."""
-    written = lines.document(pq.read_schema(documents))
+    written = lines.document_sql(pq.read_schema(documents))
     for piece in lines.in_pieces(documents, f"SELECT id, sha256({written}) FROM documents"):
         yield from ((key, digest) for key, digest in piece)

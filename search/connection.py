@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from event_log import settings
 from search.errors import InvalidConnection
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -86,17 +86,17 @@ class Connection:
 NAMES = ("api_key", "user", "password", "ca", "prefix", "patience", "replicas")
 
 
-def connection(url: str | None = None, **given: str | None) -> Connection | None:
+def configured_connection(url: str | None = None, **given: str | None) -> Connection | None:
     """The cluster that is asked for, or none for the embedded engine.
 
-    What is not given is taken from the environment: ``STET_SEARCH``, ``STET_SEARCH_API_KEY``,
+    What is not given is taken from the settings: ``STET_SEARCH``, ``STET_SEARCH_API_KEY``,
     ``STET_SEARCH_USER``, ``STET_SEARCH_PASSWORD``, ``STET_SEARCH_CA``, ``STET_SEARCH_PREFIX``,
     ``STET_SEARCH_PATIENCE`` and ``STET_SEARCH_REPLICAS``.
     """
-    url = os.environ.get("STET_SEARCH", "") if url is None else url
-    if url in ("", "embedded"):
+    url = settings.text("STET_SEARCH") if url is None else url
+    if url in (None, "", "embedded"):
         return None
-    said = {name: os.environ.get(f"STET_SEARCH_{name.upper()}") for name in NAMES}
+    said = {name: settings.text(f"STET_SEARCH_{name.upper()}") for name in NAMES}
     return Connection.of(url, **{**said, **{n: v for n, v in given.items() if v is not None}})
 
 

@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from views.durable import durably_rename
-from views.log import derived
+from replay import durable_rename
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,8 +64,8 @@ def _schema() -> pa.Schema:
 class DeadLetters:
     """The dead letters of an archive. Several threads may add at once."""
 
-    def __init__(self, home: Path | str) -> None:
-        self.root = derived(home) / "dead-letters"
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "dead-letters"
         self._lock = threading.Lock()
         self._new: list[Letter] = []
 
@@ -96,7 +95,7 @@ class DeadLetters:
         unfinished = path.with_name(f".{path.name}")
         table = pa.Table.from_pylist([asdict(letter) for letter in letters], schema=_schema())
         pq.write_table(table, unfinished)
-        durably_rename(unfinished, path)
+        durable_rename(unfinished, path)
 
     def _paths(self, view: str | None, generation: int | None) -> list[Path]:
         number = "*" if generation is None else f"{generation:06d}"

@@ -10,7 +10,16 @@ from typing import Any, Protocol
 from search.errors import SearchError
 from search.query import Query
 
-__all__ = ["Answer", "Change", "Engine", "Generation", "Hit", "Loading", "SearchError", "Tell"]
+__all__ = [
+    "Answer",
+    "Change",
+    "Engine",
+    "Generation",
+    "Hit",
+    "LoadProgress",
+    "Loading",
+    "SearchError",
+]
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class Hit:
     fragments: dict[str, str]
     """By the name of the text, what of it matched: one piece with ``<mark>`` around the words."""
     document: dict[str, Any]
+    date: str | None = None
+    """The document's date, by which it is sorted; none when its view has no date."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,7 @@ class Loading:
         return f"{told}, {self.rate:,.0f} a second, about {left:,.0f} s left"
 
 
-Tell = Callable[[Loading], None]
+LoadProgress = Callable[[Loading], None]
 
 
 class Engine(Protocol):
@@ -121,7 +132,9 @@ class Engine(Protocol):
     def create(self, view: str, generation: int, sequence: int) -> None:
         """Begin a generation, empty; what an unfinished attempt left of it goes away."""
 
-    def load(self, view: str, generation: int, documents: Path, tell: Tell | None = None) -> int:
+    def load(
+        self, view: str, generation: int, documents: Path, tell: LoadProgress | None = None
+    ) -> int:
         """Add the documents of a Parquet file, and say how many they were.
 
         ``tell`` is told every few seconds how far it is.

@@ -85,7 +85,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.rstrip("\r")
 
 
-def check(queries: Iterable[str], judgements: Judgements) -> None:
+def check_judged(queries: Iterable[str], judgements: Judgements) -> None:
     """Can these queries be measured? Better asked before hundreds of searches than after.
 
     Raises ``InvalidFile`` when no query is judged, ``NotInstalled`` without ir_measures.
@@ -94,11 +94,12 @@ def check(queries: Iterable[str], judgements: Judgements) -> None:
         raise InvalidFile("no query is judged: the ids of queries and judgements do not meet")
     if find_spec("ir_measures") is None:
         raise NotInstalled(
-            "measuring needs the library ir-measures; run: pip install 'stet[evaluate]'"
+            "measuring needs the library ir-measures; install the extra evaluate, in the clone:"
+            " uv pip install '.[evaluate]'"
         )
 
 
-def run(
+def run_queries(
     engine: Engine,
     view: str,
     queries: Queries,
@@ -132,7 +133,7 @@ def falling(hits: Iterable[tuple[str, float | None]]) -> Iterator[tuple[str, flo
         yield document, most
 
 
-def written(run: Run, tag: str) -> str:
+def trec_run(run: Run, tag: str) -> str:
     """A run as TREC has it: ``query Q0 document rank score tag``, one hit a line."""
     lines = []
     for query, hits in run.items():
@@ -143,12 +144,12 @@ def written(run: Run, tag: str) -> str:
     return "".join(lines)
 
 
-def measured(run: Run, judgements: Judgements) -> Measured:
+def measure(run: Run, judgements: Judgements) -> Measured:
     """What a run is worth. Judgements of queries that were not asked do not count.
 
     Raises what ``check`` raises.
     """
-    check(run, judgements)
+    check_judged(run, judgements)
     import ir_measures
 
     known = {query: dict(judgements[query]) for query in run if query in judgements}

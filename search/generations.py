@@ -21,16 +21,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search import segments
-from search.checkpoints import Checkpoints, Mark, mark
+from replay import write_json
+from search.embedded import segments
+from search.embedded.checkpoints import Checkpoints, Mark, mark
 from search.engine import Generation
 from search.errors import DamagedIndex, NothingServes, NotPromoted, SearchError
 from search.locks import held
 from search.mapping import IndexMapping
-from views.durable import write_json
 
 if TYPE_CHECKING:
-    from views import View
+    from replay import View
 
 STATES_BEFORE = 2
 """How often one may roll back: with what serves, the last three generations are kept."""

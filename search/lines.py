@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from views.tables import prepare
+from replay import prepare
 
 BYTES_AT_ONCE = 4_000_000
 MOST_AT_ONCE = 20_000
@@ -125,7 +125,7 @@ def _at_once(metadata: pq.FileMetaData) -> int:
 
 
 def connection() -> duckdb.DuckDBPyConnection:
-    """A DuckDB that says instants in UTC and leaves the second core to the index."""
+    """A DuckDB that says instants in UTC: a piece is too small for a second thread."""
     duck = duckdb.connect(config={"threads": 1, "memory_limit": "512MB"})
     duck.execute("SET TimeZone = 'UTC'")
     return duck
@@ -136,7 +136,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def document(schema: pa.Schema) -> str:
+def document_sql(schema: pa.Schema) -> str:
     """The whole document as JSON text; instants are ISO 8601 with ``Z``, as an export has them."""
     fields = ", ".join(
         f"{quoted(field.name)} := {_readable(quoted(field.name), field.type)}" for field in schema

@@ -9,19 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from views import View
+    from replay import View
 
-BULK = frozenset({"body", "old", "new"})
-"""Texts that are nearly all of a document: articles' bodies, what events changed.
-
-Found in one is found in the document, and scores nearly the same. So they are not indexed once
-more for their own score (a third of the time that indexing takes); the score of the whole stands
-for it.
-"""
 YEAR = "year"
 
 
@@ -33,12 +26,14 @@ class IndexMapping:
     text: Mapping[str, Sequence[str]]
     filters: Mapping[str, str]
     date: str | None
+    bulk: Sequence[str] = field(kw_only=True)
+    """The texts that have no score of their own."""
 
     @classmethod
     def of(cls, view: View) -> IndexMapping:
         """The mapping of a view as its code declares it now."""
         text = {name: list(paths) for name, paths in view.text.items()}
-        return cls(view.title, text, dict(view.filters), view.date)
+        return cls(view.title, text, dict(view.filters), view.date, bulk=list(view.bulk))
 
     def plain(self) -> dict[str, Any]:
         """The mapping as JSON has it."""
@@ -62,7 +57,7 @@ class IndexMapping:
     @property
     def scored(self) -> list[str]:
         """The texts that count once more on their own."""
-        return [name for name in self.text if name not in BULK]
+        return [name for name in self.text if name not in self.bulk]
 
     @property
     def whole_weight(self) -> float:

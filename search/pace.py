@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from search.engine import Loading, Tell
+from search.engine import Loading, LoadProgress
 
 EVERY = 2.0
 """Seconds between two tellings."""
@@ -13,7 +13,7 @@ EVERY = 2.0
 class Pace:
     """How far a load has come, and since when it runs."""
 
-    def __init__(self, view: str, of: int, tell: Tell | None) -> None:
+    def __init__(self, view: str, of: int, tell: LoadProgress | None) -> None:
         self.documents = 0
         self._view = view
         self._of = of

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from replay import write_json
 from search.errors import NotPromoted
 from search.generations import Generations
-from views.durable import write_json
 
 if TYPE_CHECKING:
     from search.comparison import Differences
@@ -22,7 +22,7 @@ TOLERATED = 0.001
 """The share of a view's documents that may be dead letters."""
 
 
-def checked_path(directory: Path, view: str) -> Path:
+def check_path(directory: Path, view: str) -> Path:
     """Where it is noted what checking a view came to."""
     return directory / f"{view}.check"
 
@@ -30,24 +30,24 @@ def checked_path(directory: Path, view: str) -> Path:
 def note_check(directory: Path, view: str, found: Differences, documents: int) -> None:
     """Note what checking a view of so many documents came to."""
     said = {"differ": found.count, "told": str(found), "of": documents}
-    write_json(checked_path(directory, view), said)
+    write_json(check_path(directory, view), said)
 
 
 def _noted(directory: Path, view: str) -> dict[str, Any] | None:
     try:
-        said: dict[str, Any] = json.loads(checked_path(directory, view).read_text())
+        said: dict[str, Any] = json.loads(check_path(directory, view).read_text())
     except FileNotFoundError:
         return None
     return said
 
 
-def is_equal(directory: Path, view: str) -> bool:
+def passed_check(directory: Path, view: str) -> bool:
     """Was the view checked, and is its index equal to it?"""
     said = _noted(directory, view)
     return said is not None and not said["differ"]
 
 
-def demand_checked(engine: Engine, view: str, generation: int, tolerated: float) -> None:
+def require_check(engine: Engine, view: str, generation: int, tolerated: float) -> None:
     """Raise ``NotPromoted`` unless a view's index may serve."""
     said = _noted(Generations(engine.folder).directory(generation), view)
     if said is None:
@@ -71,6 +71,6 @@ def promote(engine: Engine, generation: int, tolerated: float = TOLERATED) -> Se
     if not views:
         raise NotPromoted(f"there is no generation {generation}; see: stet generations")
     for view in views:
-        demand_checked(engine, view, generation, tolerated)
+        require_check(engine, view, generation, tolerated)
     engine.promote(dict.fromkeys(views, generation))
     return views

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
-from search.errors import InvalidQuery
+from search.errors import InvalidQuery, UnknownName
 
 SORTS = ("relevance", "newest", "oldest")
 Day = str | date | datetime
@@ -29,7 +29,8 @@ class Query:
     """
 
     text: str = ""
-    view: str = "articles"
+    view: str = ""
+    """The view to search; the first of the engine's when none is named."""
     filters: Mapping[str, Sequence[str] | str] = field(default_factory=dict)
     date_from: Day | None = None
     date_to: Day | None = None
@@ -48,6 +49,18 @@ class Query:
         if self.page < 1 or self.size < 0:
             raise InvalidQuery("pages count from 1, and a page cannot have less than 0 hits")
         self.dates()
+
+    def of(self, views: Collection[str]) -> Query:
+        """The query of one of these views; raises ``UnknownName`` for another.
+
+        >>> Query("whales").of(["orders"]).view
+        'orders'
+        """
+        if not self.view and views:
+            return replace(self, view=next(iter(views)))
+        if self.view not in views:
+            raise UnknownName("view", self.view, views)
+        return self
 
     @property
     def offset(self) -> int:

@@ -12,24 +12,34 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("app", "pipelines", "connectors", "search", "views", "newsroom", "event_log")
+ROOMS = (
+    "app",
+    "pipelines",
+    "connectors",
+    "newsroom",
+    "views",
+    "archive",
+    "search",
+    "replay",
+    "event_log",
+)
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SOURCES = [
     *MODULES,
     *sorted((ROOT / "benchmarks").rglob("*.py")),
     *(ROOT / "examples").rglob("*.py"),
 ]
-LINES_A_MODULE = 300
+LINES_A_MODULE = 400
 LINES_A_FUNCTION = 40
 UNUSED_WORDS = re.compile(
     r"(^|_)(consumer|projector|repository|service|manager|handler|processor|record|row)s?(_|$)",
     re.IGNORECASE,
 )
 CLIENTS = {
-    "tantivy": {"search.embedded"},
-    "elasticsearch": {"search.elasticsearch"},
-    "obstore": {"event_log.object_store"},
-    "watchfiles": {"event_log.watching"},
+    "tantivy": {"search.embedded.index"},
+    "elasticsearch": {"search.elastic.cluster"},
+    "obstore": {"event_log.storage.bucket"},
+    "watchfiles": {"event_log.following.watch"},
 }
 
 

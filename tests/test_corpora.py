@@ -123,17 +123,17 @@ def test_importing_again_adds_nothing(imported: tuple[Path, Archive]) -> None:
 def test_the_dagster_job_gives_the_same_documents_as_the_command_line(
     imported: tuple[Path, Archive], tmp_path: Path
 ) -> None:
-    from pipelines.run import rebuild
-    from views import VIEW_NAMES
+    from newsroom import DOMAIN
+    from pipelines import run_rebuild
 
     home, _ = imported
-    before = {view: stet(home, "export", view) for view in VIEW_NAMES}
+    before = {view: stet(home, "export", view) for view in DOMAIN.views}
     other = tmp_path / "home"
     shutil.copytree(home / "log", other / "log")
     done: list[str] = []
-    rebuild(str(other), lambda asset, _: done.append(asset))
-    assert len(done) == 2 * len(VIEW_NAMES)
-    assert {view: stet(other, "export", view) for view in VIEW_NAMES} == before
+    run_rebuild(str(other), lambda asset, _: done.append(asset))
+    assert len(done) == 2 * len(DOMAIN.views)
+    assert {view: stet(other, "export", view) for view in DOMAIN.views} == before
     counts = [
         {
             view["view"]: view["documents"]
@@ -148,8 +148,8 @@ def test_the_history_rebuilds_into_a_cluster_by_command_line_and_by_dagster(
     imported: tuple[Path, Archive], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both compare index and view document by document before they promote."""
-    from pipelines.run import rebuild
-    from views import VIEW_NAMES
+    from newsroom import DOMAIN
+    from pipelines import run_rebuild
 
     home, archive = imported
     counts = {
@@ -164,10 +164,10 @@ def test_the_history_rebuilds_into_a_cluster_by_command_line_and_by_dagster(
         rebuilt = json.loads(stet(other, "rebuild", "--json"))["views"]
         assert {view["view"]: view["documents"] for view in rebuilt} == counts
         assert {view["rejected"] for view in rebuilt} == {0}
-        rebuild(str(other), lambda *_: None)
+        run_rebuild(str(other), lambda *_: None)
         serving = json.loads(stet(other, "status", "--json"))["views"]
         assert {(view["view"], view["generation"]) for view in serving} == {
-            (view, 2) for view in VIEW_NAMES
+            (view, 2) for view in DOMAIN.views
         }
         found = json.loads(stet(other, "search", "", "--size", "1", "--json"))
         assert found["total"] == len(archive.articles())

@@ -7,22 +7,11 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from views.denormalize import (
-    chosen,
-    in_position,
-    itself,
-    mentions,
-    named,
-    reference,
-    referring,
-    through,
-    visible,
-    with_lists,
-)
-from views.view import View
+from replay import View, chosen, referring, visible
+from views.denormalize import in_position, itself, mentions, named, reference, through, with_lists
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay import Entities
 
 BYLINE = {"id": "other", "name": "name", "title": "title"}
 TAG = {"id": "other", "name": "name", "kind": "kind"}
@@ -157,4 +146,6 @@ VIEW = View(
     },
     date="published_at",
     documents_a_gigabyte=25_000,
+    bulk=("body",),
+    per="article",
 )

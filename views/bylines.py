@@ -7,22 +7,11 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from views.denormalize import (
-    chosen,
-    counted,
-    itself,
-    latest,
-    live,
-    mentioned_once,
-    naming,
-    through,
-    visible,
-    with_lists,
-)
-from views.view import View
+from replay import View, chosen, live, visible
+from views.denormalize import counted, itself, latest, mentioned_once, naming, through, with_lists
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay import Entities
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
@@ -94,4 +83,5 @@ VIEW = View(
         "coauthor_id": "coauthors.id",
     },
     date="last_published_at",
+    per="byline",
 )

@@ -13,8 +13,10 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from replay import referring
+
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay import Entities
 
 LATEST = 10
 NAMED: Mapping[str, str] = {"id": "other", "name": "name"}
@@ -25,21 +27,6 @@ CARD: Mapping[str, str] = {
     "url": "url",
     "published_at": "published_at",
 }
-
-
-def visible(state: Entities, category: str, keys: ir.Table | None = None) -> ir.Table:
-    """The entities of a category that are live, and of them only those of the given keys."""
-    return live(state.among(category, keys))
-
-
-def live(entities: ir.Table) -> ir.Table:
-    """The entities that are not removed."""
-    return entities.filter(entities.live)
-
-
-def chosen(table: ir.Table, keys: ir.Table | None) -> ir.Table:
-    """The lines whose ``id`` is one of the keys; all lines when there are no keys."""
-    return table if keys is None else table.semi_join(keys, "id")
 
 
 def mentions(entities: ir.Table, field: str) -> ir.Table:
@@ -181,15 +168,6 @@ def with_lists(documents: ir.Table, *lists: ir.Table) -> ir.Table:
         empty = ibis.literal([], type=table[name].type())
         documents = joined.mutate(**{name: ibis.coalesce(joined[name], empty)})
     return documents
-
-
-def referring(entities: ir.Table, field: str) -> ir.Table:
-    """Lineage of a field: pairs ``id, entity`` of each entity and those that its field names."""
-    value = entities[field]
-    if value.type().is_array():
-        return entities.select("id", entity=value.unnest())
-    pairs = entities.select("id", entity=value)
-    return pairs.filter(pairs.entity.notnull())
 
 
 def itself(entities: ir.Table) -> ir.Table:

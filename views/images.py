@@ -7,26 +7,22 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
+from replay import View, chosen, live, referring, visible
 from views.denormalize import (
     CARD,
-    chosen,
     gathered,
     itself,
-    live,
     mentioned_once,
     named,
     naming,
     newest_first,
     reference,
-    referring,
-    visible,
     with_cards,
     with_lists,
 )
-from views.view import View
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay import Entities
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
@@ -81,4 +77,5 @@ VIEW = View(
         "credit": "credit",
     },
     date="taken_at",
+    per="image",
 )

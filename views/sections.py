@@ -7,27 +7,23 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
+from replay import View, chosen, live, referring, visible
 from views.denormalize import (
     LATEST,
     NAMED,
-    chosen,
     counted,
     each_once,
     gathered,
     itself,
     latest,
-    live,
     named,
     reference,
-    referring,
     through,
-    visible,
     with_lists,
 )
-from views.view import View
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay import Entities
 
 DEPTH = 5
 """How many levels of sub-sections count for a section; also what ends a cycle of parents."""
@@ -121,4 +117,5 @@ VIEW = View(
         "byline": "bylines.name",
         "byline_id": "bylines.id",
     },
+    per="section",
 )

@@ -10,21 +10,11 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
-from views.denormalize import (
-    chosen,
-    counted,
-    gathered,
-    live,
-    named,
-    reference,
-    referring,
-    through,
-    with_lists,
-)
-from views.view import View
+from replay import DAY, View, chosen, live, referring
+from views.denormalize import counted, gathered, named, reference, through, with_lists
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay import Entities
 
 HEADLINES = 50
 HEADLINE = {"id": "article", "headline": "headline", "url": "url", "section": "section"}
@@ -86,5 +76,6 @@ VIEW = View(
     text={"day": ("id",), "headline": ("headlines.headline",)},
     filters={"id": "id", "section": "sections.name", "section_id": "sections.id"},
     date="date",
+    per=DAY,
     roots=roots,
 )

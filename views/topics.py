@@ -7,23 +7,20 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
+from replay import View, chosen, live, visible
 from views.denormalize import (
     LATEST,
-    chosen,
     counted,
     itself,
     latest,
-    live,
     mentioned_once,
     naming,
     through,
-    visible,
     with_lists,
 )
-from views.view import View
 
 if TYPE_CHECKING:
-    from views.entities import Entities
+    from replay import Entities
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
@@ -71,4 +68,5 @@ VIEW = View(
         "related": "related.name",
         "related_id": "related.id",
     },
+    per="tag",
 )

@@ -1,12 +1,12 @@
-"""Measure how soon a change is searched, and what it costs; tables in the README, plots in docs/.
+"""Measure how soon a change is searched, and what it costs; tables and plots in docs/measured/.
 
     make bench-freshness                        # up to 300,000 articles: about half an hour
-    .venv/bin/python -m benchmarks.freshness --articles 3000,6000 --seconds 20 --no-readme
+    .venv/bin/python -m benchmarks.freshness --articles 3000,6000 --seconds 20 --print-only
     .venv/bin/python -m benchmarks.freshness --folder /var/tmp/freshness  # imported archives stay
 
 What follows, what appends and asks, and what is timed are processes of their own. With
-``ELASTICSEARCH_URL`` the latency is measured on that server as well. With ``--no-readme`` the plots
-go to the working folder, so that a trial is not taken for a result.
+``ELASTICSEARCH_URL`` the latency is measured on that server as well. With ``--print-only`` the
+plots go to the working folder, so that a trial is not taken for a result.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from typing import Any
 
 from benchmarks.freshness import plots
 from benchmarks.main import STET
-from benchmarks.measuring import ROOT, Measured, into_readme, machine, run
+from benchmarks.measuring import PAGES, ROOT, Measured, into_page, machine, run
 
 CORPORA = ("congress", "digitalgov")
 STEPS = 25
 SAMPLES = 90
 FLAT = 1.2
 """Flat is what grows by no more than this from the middle third to the last."""
-DOCS = ROOT / "docs"
 
 
 def archive(folder: Path, articles: int) -> tuple[Path, Measured]:
@@ -208,22 +207,22 @@ def real(folder: Path, name: str) -> str | None:
 
 
 def main() -> None:
-    """Measure, print, and write the README's tables."""
+    """Measure, print, and write the page's tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--articles", default="30000,100000,300000")
     parser.add_argument("--seconds", type=float, default=300, help="that events keep coming")
     parser.add_argument("--folder", type=Path, help="where imported archives stay between runs")
-    parser.add_argument("--no-readme", action="store_true", help="only print")
+    parser.add_argument("--print-only", action="store_true", help="only print")
     chosen = parser.parse_args()
     sizes = sorted(int(size) for size in chosen.articles.split(","))
     if chosen.folder:
         chosen.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as passing:
         folder = chosen.folder or Path(passing)
-        printed = report(folder, folder if chosen.no_readme else DOCS, sizes, chosen.seconds)
+        printed = report(folder, folder if chosen.print_only else PAGES, sizes, chosen.seconds)
     print(printed)
-    if not chosen.no_readme:
-        into_readme("bench-freshness", printed)
+    if not chosen.print_only:
+        into_page("freshness", "bench-freshness", printed)
 
 
 if __name__ == "__main__":

@@ -8,24 +8,22 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 
+from archive import Archive, CatchUp
+from archive.catch_up import summed
 from connectors.jsonlines import import_events
-from search import rebuild
-from search.catch_up import CatchUp, summed
-from views.log import open_log
 
 
 def main() -> None:
     """Import what can be, rebuild as of its first part, and catch up part by part."""
-    source, home, parts = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    log = open_log(home)
+    source, archive, parts = sys.argv[1], Archive(sys.argv[2]), int(sys.argv[3])
+    log = archive.log
     import_events(log, source, on_error="reject")
     head = log.head
-    rebuild.run(home, at=head // parts)
+    archive.rebuild(at=head // parts)
     steps = []
     began = time.perf_counter()
-    with CatchUp.open(home) as catch_up:
+    with CatchUp.open(archive) as catch_up:
         for part in range(2, parts + 1):
             while step := catch_up.step(head * part // parts):
                 steps.append(step)

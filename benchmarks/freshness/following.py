@@ -20,11 +20,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from archive import Archive
 from benchmarks.main import STET
 from event_log import EventLog, NewEvent
-from search import Query, open_engine
-from search.waiting import wait
-from views.log import open_log
+from search import Query
 
 POLL = 0.03
 """Seconds between two questions: asking takes from what answers."""
@@ -38,10 +37,9 @@ AT_ONCE = 20
 
 
 @contextmanager
-def followed(home: Path) -> Iterator[int]:
+def followed(archive: Archive) -> Iterator[int]:
     """Follow, and give the process's id when it has caught up and is warm."""
-    log = open_log(home)
-    command = [STET, "follow", "--home", home]
+    command: list[str | Path] = [STET, "follow", "--home", archive.home]
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -49,26 +47,27 @@ def followed(home: Path) -> Iterator[int]:
         assert process.stderr
         while not (said := process.stderr.readline()).startswith("following"):
             if not said:
-                raise SystemExit(f"{home}: stet follow has ended")
+                raise SystemExit(f"{archive.home}: stet follow has ended")
             sys.stderr.write(said)
         for number in range(3):
-            said = {"name": f"Warm {number} {time.time_ns()}"}
-            receipt = log.append([NewEvent(f"tag/warm-{time.time_ns()}", "TagDefined", said)])
-            wait(home, receipt.last, timeout=600)
+            name = {"name": f"Warm {number} {time.time_ns()}"}
+            event = NewEvent(f"tag/warm-{time.time_ns()}", "TagDefined", name)
+            receipt = archive.log.append([event])
+            archive.wait(receipt.last, timeout=600)
         yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
 
 
-def latency(home: Path, samples: int) -> list[dict[str, Any]]:
+def latency(archive: Archive, samples: int) -> list[dict[str, Any]]:
     """Publish, revise or retract an article, and ask until a search finds that it is so."""
-    log, engine = open_log(home), open_engine(home)
+    log, engine = archive.log, archive.engine
     chance = random.Random(1)  # noqa: S311 - it must be repeatable, not secret
     known = published(log)
     chance.shuffle(known)
     found: list[dict[str, Any]] = []
-    with followed(home):
+    with followed(archive):
         while len(found) < samples:
             number = len(found)
             word = f"quagga{number}x{time.time_ns()}"
@@ -116,12 +115,12 @@ def _event(kind: str, known: list[str], word: str) -> NewEvent:
     return NewEvent(known.pop(), "ArticleRetracted", {})
 
 
-def sustained(home: Path, seconds: float) -> list[dict[str, float]]:
+def sustained(archive: Archive, seconds: float) -> list[dict[str, float]]:
     """Append so many events a second, and look at the lag and at the follower's memory."""
-    log, engine = open_log(home), open_engine(home)
+    log, engine = archive.log, archive.engine
     chance = random.Random(2)  # noqa: S311 - it must be repeatable, not secret
     known, seen = published(log), []
-    with followed(home) as process:
+    with followed(archive) as process:
         first, began = log.head + 1, time.monotonic()
         looked, sent = began, 0
         moments: list[float] = []  # when each append returned
@@ -139,7 +138,7 @@ def sustained(home: Path, seconds: float) -> list[dict[str, float]]:
                 line = {"second": now - began, "lag": log.head - at, "late": late}
                 seen.append({**line, "rss": _rss(process), "sent": sent})
         ended = time.monotonic()
-        wait(home, log.head, timeout=600)
+        archive.wait(log.head, timeout=600)
         line = {"second": ended - began, "lag": 0, "late": 0.0}
         seen.append({**line, "rss": _rss(process), "sent": sent})
         seen[-1]["drained"] = time.monotonic() - ended
@@ -170,5 +169,5 @@ def _rss(process: int) -> float:
 
 
 if __name__ == "__main__":
-    what, folder, many = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
-    print(json.dumps(latency(folder, int(many)) if what == "latency" else sustained(folder, many)))
+    what, opened, many = sys.argv[1], Archive(sys.argv[2]), float(sys.argv[3])
+    print(json.dumps(latency(opened, int(many)) if what == "latency" else sustained(opened, many)))

@@ -1,4 +1,4 @@
-"""The plots of the benchmark, as files in ``docs/``."""
+"""The plots of the benchmark, as files in ``docs/measured/``."""
 
 from __future__ import annotations
 

@@ -8,22 +8,19 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 
 import duckdb
 
+from archive import Archive, CatchUp
 from event_log import NewEvent
-from search.catch_up import CatchUp
-from views import kept, shelf
-from views.log import open_log
 
 ARTICLES = (1, 10, 100, 1_000, 10_000)
 TIMES = 5
 
 
-def bylines(home: Path) -> dict[int, tuple[str, int]]:
+def bylines(archive: Archive) -> dict[int, tuple[str, int]]:
     """By wanted number of articles: the byline that comes nearest, if one comes near."""
-    with duckdb.connect(str(shelf.shelf(home) / kept.NAME), read_only=True) as state:
+    with duckdb.connect(str(archive.state_path), read_only=True) as state:
         query = (
             "SELECT byline, count(*) AS articles"
             " FROM (SELECT unnest(byline_ids) AS byline FROM entity_article)"
@@ -36,13 +33,13 @@ def bylines(home: Path) -> dict[int, tuple[str, int]]:
 
 def main() -> None:
     """Time each rename: the fastest of a few, when everything is compiled."""
-    home = Path(sys.argv[1])
-    with CatchUp.open(home) as catch_up:
+    archive = Archive(sys.argv[1])
+    with CatchUp.open(archive) as catch_up:
         while catch_up.step():
             pass
-    chosen, log = list(bylines(home).items()), open_log(home)
+    chosen, log = list(bylines(archive).items()), archive.log
     lines = []
-    with CatchUp.open(home) as catch_up:
+    with CatchUp.open(archive) as catch_up:
         for wanted, (byline, articles) in [chosen[0], *chosen]:  # the first, to be warm
             took, touched, written = [], 0, 0
             for number in range(TIMES if articles < 1_000 else 2):

@@ -1,12 +1,12 @@
-"""Measure the event log beside its peers, print the tables, and write them into the README.
+"""Measure the event log beside its peers; print the tables, and write docs/measured/log.md.
 
     make bench-log                              # a log of 5,000,000 events, about ten minutes
-    .venv/bin/python -m benchmarks.log --quick --no-readme
+    .venv/bin/python -m benchmarks.log --quick --print-only
     .venv/bin/python -m benchmarks.log --events 1000000 --folder /data
 
 Every engine acknowledges an event when it would survive a power failure, and writes to the same
 disk. Each step is a process of its own, so that its peak memory is its own. Nothing here is a test:
-figures depend on the machine, and the README says on which they were measured.
+figures depend on the machine, and the page says on which they were measured.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.log.compared import ENGINES, Sizes, settings, side_by_side, sizes_on_disk
 from benchmarks.log.grown import grown
-from benchmarks.measuring import into_readme, machine
+from benchmarks.measuring import into_page, machine
 
 EVENTS, QUICK_EVENTS = 5_000_000, 200_000
 SYNCS = 200
@@ -76,13 +76,13 @@ def synced(folder: Path) -> float:
 
 
 def main() -> None:
-    """Measure, print, and write the README's tables."""
+    """Measure, print, and write the page's tables."""
     parser = argparse.ArgumentParser(prog="benchmarks.log", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--events", type=int, help=f"in the grown log; {EVENTS:,} if not given")
     parser.add_argument("--quick", action="store_true", help="a tenth of all, of less size")
     parser.add_argument("--folder", type=Path, help="on the disk to measure; a temporary one")
-    parser.add_argument("--no-readme", action="store_true", help="only print")
+    parser.add_argument("--print-only", action="store_true", help="only print")
     chosen = parser.parse_args()
     events = chosen.events or (QUICK_EVENTS if chosen.quick else EVENTS)
     printed = ""
@@ -90,8 +90,8 @@ def main() -> None:
         for line in measure(Path(folder), events, chosen.quick):
             print(line, flush=True)
             printed += f"{line}\n"
-    if not chosen.no_readme:
-        into_readme("bench-log", printed)
+    if not chosen.print_only:
+        into_page("log", "bench-log", printed)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from event_log import EventLog, NewEvent
-from event_log.category import TEXT, Effect
+from event_log import TEXT, Effect, EventLog, NewEvent
 from newsroom.categories import ARTICLE
 from newsroom.vocabulary import vocabulary
 

@@ -1,7 +1,7 @@
 """Measure PGSync 7.3 beside Stet: the same documents into the same Elasticsearch.
 
     make setup elasticsearch
-    .venv/bin/python -m benchmarks.pgsync --articles 20000 --no-readme
+    .venv/bin/python -m benchmarks.pgsync --articles 20000 --print-only
 
 PostgreSQL's programs and redis-server must be installed (Debian: ``apt-get install postgresql
 redis-server``; no service of theirs need run). Linux only: memory is read from /proc. Everything
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -30,16 +29,14 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
+from benchmarks.measuring import into_page
 from benchmarks.pgsync import index, measure, report, servers, tables, tool
 from benchmarks.pgsync.compare import Differences
 from benchmarks.pgsync.watch import Failed
 
-ROOT = Path(__file__).parents[2]
-MARKED = re.compile(r"(<!-- pgsync -->\n).*?(<!-- /pgsync -->)", re.DOTALL)
-
 
 def main() -> None:
-    """Measure, print, and write the README's table."""
+    """Measure, print, and write the page's table."""
     chosen = _parser().parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # the servers end with us
     try:
@@ -50,10 +47,8 @@ def main() -> None:
     print(printed)
     if differences.content:
         raise SystemExit(f"error: the tools made different documents\n{differences}")
-    if not chosen.no_readme:
-        readme = ROOT / "README.md"
-        text = MARKED.sub(lambda found: found[1] + printed + found[2], readme.read_text())
-        readme.write_text(text)
+    if not chosen.print_only:
+        into_page("pgsync", "pgsync", printed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     running = os.environ.get("ELASTICSEARCH_URL", "http://127.0.0.1:9200")
     parser.add_argument("--search", metavar="URL", default=running, help=f"default: {running}")
     parser.add_argument("--venv", type=Path, help="where to keep PGSync's environment")
-    parser.add_argument("--no-readme", action="store_true", help="only print")
+    parser.add_argument("--print-only", action="store_true", help="only print")
     return parser
 
 

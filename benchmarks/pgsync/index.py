@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from elasticsearch import Elasticsearch
 
 from benchmarks.pgsync.watch import Failed
-from search import elastic_layout
+from newsroom import DOMAIN
+from search.elastic import layout
 from search.mapping import IndexMapping
-from views import VIEWS
 
 PGSYNC = "pgsync-articles"
 PREFIX = "pgsync-stet"
@@ -40,11 +40,11 @@ def prepare(client: Elasticsearch, documents: Path) -> None:
     Beside them is room for PGSync's keys, as keywords, and the refresh is Elasticsearch's own.
     """
     client.indices.delete(index=PGSYNC, ignore_unavailable=True)
-    view = VIEWS["articles"]
-    made = elastic_layout.definition(IndexMapping.of(view), pq.read_schema(documents))
+    view = DOMAIN.views["articles"]
+    made = layout.definition(IndexMapping.of(view), pq.read_schema(documents))
     settings, mappings = made["settings"], made["mappings"]
     settings["index"].pop("refresh_interval")
-    mappings["properties"].pop(elastic_layout.BESIDE)
+    mappings["properties"].pop(layout.BESIDE)
     mappings["properties"][KEYS] = {"type": "object", "dynamic": True}
     keyword = {"path_match": f"{KEYS}.*", "match_mapping_type": "string"}
     mappings["dynamic_templates"] = [{"keys": {**keyword, "mapping": {"type": "keyword"}}}]

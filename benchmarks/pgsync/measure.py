@@ -14,11 +14,12 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
+from archive import Archive
 from benchmarks.pgsync import index
 from benchmarks.pgsync.compare import Differences
 from benchmarks.pgsync.tool import Tool
 from benchmarks.pgsync.watch import Failed, Watched, started, watched
-from views import shelf
+from replay import list_builds
 
 STET = Path(sys.executable).parent / "stet"
 SAMPLE = 2_000
@@ -189,7 +190,7 @@ class Both:
     @property
     def _view(self) -> Path:
         """The documents of Stet's last rebuild."""
-        return shelf.builds(shelf.shelf(self.home))[-1] / "articles.parquet"
+        return list_builds(Archive(self.home).builds)[-1] / "articles.parquet"
 
     @property
     def documents(self) -> int:

@@ -1,4 +1,4 @@
-"""The figures as the README shows them."""
+"""The figures as the page docs/measured/pgsync.md shows them."""
 
 from __future__ import annotations
 

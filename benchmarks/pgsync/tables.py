@@ -9,11 +9,12 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 
+from archive import Archive
 from benchmarks.pgsync.servers import Servers
+from replay.entities import live, visible
+from replay.state import State
 from views.articles import words
-from views.denormalize import live, mentions, visible
-from views.log import open_log
-from views.state import State
+from views.denormalize import mentions
 
 HERE = Path(__file__).parent
 NULL = r"\N"
@@ -27,7 +28,7 @@ def fill(home: Path, servers: Servers) -> None:
     were not withdrawn, and every byline, also of who has left.
     """
     servers.sql("-f", str(HERE / "tables.sql"))
-    with State(open_log(home).at(None)) as state, tempfile.TemporaryDirectory() as folder:
+    with State(Archive(home).log.at(None)) as state, tempfile.TemporaryDirectory() as folder:
         for name, table in _tables(state):
             path = Path(folder) / f"{name}.csv"
             state.backend.raw_sql(

@@ -1,17 +1,26 @@
-"""Orders: the textbook domain of event sourcing, in one category and one view."""
+"""Orders: the textbook domain of event sourcing, in one category and two views."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from event_log import Category, Effect, EventType
-from views.entities import Entities
-from views.view import View
+from event_log import INSTANT, Category, Effect, EventType, NewEvent
+from replay import HISTORY, Domain, Entities, Entity, Refused, View, chosen, visible
 
 ORDER = Category(
     "order",
-    pa.schema([("item", pa.string()), ("quantity", pa.int64())]),
+    pa.schema(
+        [
+            ("item", pa.string()),
+            ("quantity", pa.int64()),
+            ("shop", pa.string()),
+            ("ordered_at", INSTANT),
+            ("replaces_id", pa.string()),
+        ]
+    ),
     (
         EventType("NewOrderEvent", Effect.CREATES, ("quantity",)),
         EventType("ModifyOrderEvent", Effect.REVISES),
@@ -21,26 +30,41 @@ ORDER = Category(
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
-    """One document an order that was not cancelled: its item and its quantity."""
-    orders = state.entities("order")
-    if keys is not None:
-        orders = orders.semi_join(keys, "id")
-    return orders.filter(orders.live).select("id", "item", "quantity")
+    """One document an order that was not cancelled."""
+    orders = visible(state, "order", keys)
+    return orders.select("id", "item", "quantity", "shop", "ordered_at", "replaces_id")
 
 
-def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
+def lineage(state: Entities, keys: ir.Table | None) -> ir.Table:
     """An order's document is made from that order alone."""
-    orders = state.entities("order")
-    if keys is not None:
-        orders = orders.semi_join(keys, "id")
-    return orders.select("id", entity="id")
+    return chosen(state.entities("order"), keys).select("id", entity="id")
 
 
-ORDER_VIEW = View(
+ORDERS = View(
     name="orders",
     code_version=1,
     documents=documents,
     lineage=lineage,
     title="item",
     text={"item": ("item",)},
+    filters={"id": "id", "shop": "shop"},
+    date="ordered_at",
+    per="order",
+)
+
+
+def check(current: Entity, event: NewEvent) -> None:
+    """An order is of one thing at least."""
+    quantity = event.data.get("quantity")
+    if isinstance(quantity, int) and quantity < 1:
+        raise Refused(f"data.quantity: {quantity} of nothing; {current.stream} needs 1 or more")
+
+
+DOMAIN = Domain(
+    name="orders",
+    categories=[ORDER],
+    references={"order": {"replaces_id": "order"}},
+    views=[ORDERS, HISTORY],
+    rules=check,
+    sample=Path(__file__).with_name("sample"),
 )

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from search import rebuild
-from search.comparison import compared
-from search.local import EmbeddedEngine
-from views import VIEW_NAMES, documents
+from archive import export, rebuild
+from newsroom import DOMAIN
+from search.comparison import compare_index
+from search.embedded.engine import EmbeddedEngine
 
 STET = Path(sys.executable).parent / "stet"
 PUBLISHED = {"headline": "The whale returns", "published_at": "1851-10-18T12:00:00Z"}
@@ -99,8 +99,8 @@ class Home:
         """Does each view that serves have what the log says?"""
         engine = EmbeddedEngine(self.path)
         for view, served in engine.serving().items():
-            with documents.file(view, self.path, at=served.sequence) as path:
-                assert not compared(path, engine.digests(view, served.generation)), view
+            with export.file(view, self.path, at=served.sequence) as path:
+                assert not compare_index(path, engine.digests(view, served.generation)), view
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +264,7 @@ def test_killed_at_any_moment_and_started_again_it_converges(home: Home, command
     assert home.run("catch-up")[0] == 0
     served = EmbeddedEngine(home.path).serving()
     assert {view: at.sequence for view, at in served.items()} == dict.fromkeys(
-        VIEW_NAMES, home.head
+        tuple(DOMAIN.views), home.head
     )
     home.is_right()
 

@@ -17,7 +17,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from app.cli import cli
-from views.log import open_log
+from archive import Archive
 
 ROOT = Path(__file__).parents[2]
 COMMITS = 4
@@ -25,8 +25,8 @@ Run = Callable[..., Result]
 HOLDS = """
 import sys
 from pathlib import Path
-from views.log import open_log
-with open_log(Path(sys.argv[1])).subscribe("mail"):
+from archive import Archive
+with Archive(Path(sys.argv[1])).log.subscribe("mail"):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -125,7 +125,7 @@ def test_status_says_what_is_sealed_and_what_is_open(small: Run, home: Path) -> 
     found = printed(small("status", "--json"))
     assert (found["head"], found["sealed_through"], found["open_commits"]) == (5, 4, 1)
     lines = small("status").stdout.splitlines()
-    assert lines[0] == f"{home}: head 5, digest {open_log(home).digest}"
+    assert lines[0] == f"{home}: head 5, digest {Archive(home).log.digest}"
     assert lines[1] == "sealed through 4, then 1 open commit"
 
 
@@ -133,7 +133,7 @@ def test_status_says_what_is_sealed_and_what_is_open(small: Run, home: Path) -> 
 
 
 def test_verify_says_which_parts_it_verified(small: Run, home: Path) -> None:
-    digest = open_log(home).digest
+    digest = Archive(home).log.digest
     whole = small("verify").stdout
     assert whole == (f"the log holds: 4 events in 4 commits, sequences 1 to 4, digest {digest}\n")
     part = small("verify", "--from", "2", "--to", "3").stdout
@@ -185,7 +185,7 @@ def test_a_file_that_is_no_witness_is_told(small: Run, tmp_path: Path, text: str
 
 
 def test_a_proof_is_checked_without_the_log(small: Run, home: Path, tmp_path: Path) -> None:
-    digest = open_log(home).digest
+    digest = Archive(home).log.digest
     proof = tmp_path / "proof.json"
     proof.write_text(small("prove", "2").stdout)
     home.rename(tmp_path / "away")
@@ -205,7 +205,7 @@ def test_a_proof_may_come_from_stdin_and_be_printed_as_json(small: Run, home: Pa
     text = small("prove", "1").stdout
     found = printed(small("verify", "--proof", "-", "--json", input=text))
     assert (found["event"]["stream"], found["head"]["sequence"]) == ("tag/1", 4)
-    assert found["head"] == {"sequence": 4, "digest": open_log(home).digest, "given": False}
+    assert found["head"] == {"sequence": 4, "digest": Archive(home).log.digest, "given": False}
 
 
 def test_a_proof_for_another_digest_is_refused(small: Run) -> None:
@@ -215,7 +215,7 @@ def test_a_proof_for_another_digest_is_refused(small: Run) -> None:
 
 
 def test_a_proof_may_be_as_of_the_past_also_when_that_is_sealed(small: Run, home: Path) -> None:
-    then = open_log(home).at(3).digest
+    then = Archive(home).log.at(3).digest
     for _ in range(2):
         proof = printed(small("prove", "2", "--at", "3"))
         assert proof["head"] == {"sequence": 3, "digest": then}
@@ -292,7 +292,7 @@ def test_subscriptions_are_listed_with_checkpoint_and_lag(small: Run, home: Path
 
 
 def handle(home: Path, name: str, count: int, categories: list[str] | None = None) -> None:
-    with open_log(home).subscribe(name, categories, explicit=True) as subscription:
+    with Archive(home).log.subscribe(name, categories, explicit=True) as subscription:
         for event in subscription.events(timeout=0):
             if event.sequence == count:
                 subscription.acknowledge(count)
@@ -305,7 +305,7 @@ def test_a_subscription_is_reset(small: Run, home: Path, to: str | None, checkpo
     result = small("subscriptions", "--reset", "mail", *(("--to", to) if to else ()), "--json")
     (mail,) = printed(result)["subscriptions"]
     assert (mail["checkpoint"], mail["categories"]) == (checkpoint, ["article", "tag"])
-    with open_log(home).subscribe("mail", ["tag", "article"]) as subscription:
+    with Archive(home).log.subscribe("mail", ["tag", "article"]) as subscription:
         following = [event.sequence for event in subscription.events(timeout=0)]
     assert following == list(range(checkpoint + 1, COMMITS + 1))
 

@@ -13,7 +13,7 @@ from stores import BUCKET, environment, s3_server
 from typer.testing import CliRunner
 
 from app.cli import cli
-from views.log import derived
+from archive.place import local_folder
 
 Run = Callable[..., Result]
 
@@ -76,8 +76,8 @@ def test_a_home_that_is_no_store_is_one_line_that_says_so(run: Run) -> None:
 
 
 def test_each_url_has_a_folder_of_its_own_on_this_machine(tmp_path: Path) -> None:
-    one, other = derived("s3://bucket/one"), derived("s3://bucket/other")
+    one, other = local_folder("s3://bucket/one"), local_folder("s3://bucket/other")
     assert one != other
-    assert derived("s3://bucket/one/") == one
-    assert (derived(tmp_path), derived("archive")) == (tmp_path, Path("archive"))
-    assert derived(tmp_path.as_uri()) == tmp_path
+    assert local_folder("s3://bucket/one/") == one
+    assert (local_folder(tmp_path), local_folder("archive")) == (tmp_path, Path("archive"))
+    assert local_folder(tmp_path.as_uri()) == tmp_path

@@ -12,8 +12,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from app.cli import cli
-from search import rebuild
-from search.waiting import NotVisible, wait
+from archive import rebuild
+from archive.wait import NotVisible, wait
 
 
 def stet(home: Path, *arguments: str) -> Result:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from event_log.disk import Disk
+from event_log.storage.disk import Disk
 
 SURVIVALS = ("synced", "caches", "names", "additions", "removals")
 """What a power failure leaves, when a file system is free to write anything early and in any order.
@@ -233,10 +233,20 @@ def _prepared(folder: Path, prepare: Prepare) -> Path:
     return folder
 
 
-def power_losses(folder: Path, prepare: Prepare, operation: Operation) -> Iterator[Lost]:
-    """Lose power before, after, and at every step of an operation, in every way it can survive."""
+def _each(steps: list[str], every: int) -> list[tuple[int, str]]:
+    numbers = {*range(0, len(steps), every), len(steps) - 1}
+    return [(number, steps[number]) for number in sorted(numbers)]
+
+
+def power_losses(
+    folder: Path, prepare: Prepare, operation: Operation, every: int = 1
+) -> Iterator[Lost]:
+    """Lose power before, after, and at every step of an operation, in every way it can survive.
+
+    With ``every`` only at each so-many-th step, and at the last.
+    """
     steps = ["nothing", *steps_of(_prepared(folder / "counted", prepare), operation)]
-    for number, step in enumerate(steps):
+    for number, step in _each(steps, every):
         base = _prepared(folder / f"{number}", prepare)
         disk, acknowledged = power_loss_at(number, base), []
         try:
@@ -249,10 +259,12 @@ def power_losses(folder: Path, prepare: Prepare, operation: Operation) -> Iterat
             yield Lost(f"after {number}: {step} ({survival})", left, acknowledged)
 
 
-def faults(folder: Path, prepare: Prepare, operation: Operation, code: int) -> Iterator[Refused]:
-    """Refuse every step of an operation, one in each run."""
+def faults(
+    folder: Path, prepare: Prepare, operation: Operation, code: int, every: int = 1
+) -> Iterator[Refused]:
+    """Refuse every step of an operation, one in each run; or each so-many-th, and the last."""
     steps = steps_of(_prepared(folder / "counted", prepare), operation)
-    for number, step in enumerate(steps):
+    for number, step in _each(steps, every):
         base = _prepared(folder / f"{number}", prepare)
         acknowledged: list = []
         error = None

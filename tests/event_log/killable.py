@@ -26,7 +26,7 @@ from sealed import small_spans
 
 from connectors import jsonlines
 from event_log import EventLog, NewEvent
-from event_log.local_store import LocalStore
+from event_log.storage.folder import LocalStore
 from newsroom.categories import CATEGORIES
 
 ROOT = Path(__file__).parents[2]

@@ -11,15 +11,16 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from event_log import EventLog, NewEvent, manifest, rewriting, sealing
+from event_log import EventLog, NewEvent
+from event_log.files import manifest, sealed_group, sealing
 
 SMALL = {
     "manifest.SPAN": 8,
     "rewriting.ROW_GROUP_EVENTS": 3,
-    "sealing.GROUP_EVENTS": 24,
+    "sealing.SEALED_GROUP_EVENTS": 24,
 }
 """As if 8 events were 65,536: several spans, row groups and groups in a log of some ten events."""
-MODULES = {"manifest": manifest, "rewriting": rewriting, "sealing": sealing}
+MODULES = {"manifest": manifest, "rewriting": sealed_group, "sealing": sealing}
 
 
 @contextmanager

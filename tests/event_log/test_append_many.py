@@ -16,9 +16,9 @@ from unittest import mock
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_rejection import BAD_ENVELOPES, BAD_FIELDS, BAD_STREAMS
+from tiers import given_in_tiers
 
 from event_log import Category, Effect, Event, EventLog, EventType, InvalidEvent, NewEvent, Receipt
 
@@ -156,8 +156,9 @@ def said(event: Event) -> str:
     return repr([(k, v) for k, v in asdict(event).items() if k not in left_out])
 
 
-@given(data=st.data(), found=events(), before=st.lists(st.integers(0, 5), max_size=3))
-@settings(max_examples=120, deadline=None)
+@given_in_tiers(
+    15, 120, data=st.data(), found=events(), before=st.lists(st.integers(0, 5), max_size=3)
+)
 def test_columns_and_their_events_one_by_one_are_accepted_and_refused_alike(
     domain, data, found: list[NewEvent], before: list[int]
 ) -> None:

@@ -23,8 +23,8 @@ from event_log import (
     SubscriptionHeld,
     WrongExpectedVersion,
 )
-from event_log.proof import check
-from event_log.store import open_store
+from event_log.proving.proof import check_proof
+from event_log.storage.opening import open_store
 from newsroom.categories import CATEGORIES
 
 
@@ -185,8 +185,8 @@ def test_an_event_is_proven_to_stand_in_the_log_without_the_log(ten: EventLog, s
     if sealed:
         ten.seal()
     for sequence in (1, 6, 10):
-        check(ten.prove(sequence), ten.digest)
-    check(ten.prove(3, at=7), ten.at(7).digest)
+        check_proof(ten.prove(sequence), ten.digest)
+    check_proof(ten.prove(3, at=7), ten.at(7).digest)
 
 
 @pytest.mark.usefixtures("ten")
@@ -265,6 +265,7 @@ def test_threads_share_commits_and_each_receipt_is_true(log: EventLog, log_at: s
     assert anew.open_commits < 40
 
 
+@pytest.mark.slow
 def test_processes_append_at_once_and_every_receipt_is_true(log: EventLog, log_at: str) -> None:
     names = ["one", "two", "three"]
     told = said([started(APPENDS, log_at, name, 10) for name in names])
@@ -280,12 +281,14 @@ def test_processes_append_at_once_and_every_receipt_is_true(log: EventLog, log_a
     assert log.verify().events == 45
 
 
+@pytest.mark.slow
 def test_of_processes_that_expect_one_version_exactly_one_wins(log: EventLog, log_at: str) -> None:
     told = said([started(RACES, log_at, 8) for _ in range(3)])
     assert sorted(version for receipts in told for _, _, version, _ in receipts) == [*range(1, 9)]
     assert log.verify().events == 8
 
 
+@pytest.mark.slow
 def test_a_writer_that_is_killed_loses_nothing_that_it_was_told(log: EventLog, log_at: str) -> None:
     draw, told = random.Random(3), 0
     for attempt in range(3):
@@ -300,6 +303,7 @@ def test_a_writer_that_is_killed_loses_nothing_that_it_was_told(log: EventLog, l
     assert log.append([defined("after")]).last == log.head
 
 
+@pytest.mark.slow
 def test_a_sealer_that_is_killed_loses_nothing_and_keeps_nobody_from_writing(
     log: EventLog, log_at: str
 ) -> None:

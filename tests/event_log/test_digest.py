@@ -12,15 +12,14 @@ import numpy as np
 import plain_digest
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiers import given_in_tiers
 
 from event_log import INSTANT, EventLogError
-from event_log.canonical import CHAINED
 from event_log.category import ENVELOPE
-from event_log.digest import PIECE_EVENTS, canonical_forms, digest_of, event_digests
+from event_log.digests.canonical import CHAINED
+from event_log.digests.digest import PIECE_EVENTS, canonical_forms, digest_of, event_digests
 
-MANY = settings(max_examples=150, deadline=None)
 INT64 = st.integers(-(2**63), 2**63 - 1)
 STRINGS = st.text() | st.sampled_from(["", "\0", "é\u0301", "𝔘🎈", "x" * 300])
 INSTANTS = st.datetimes(timezones=st.just(UTC))
@@ -88,8 +87,7 @@ EVENTS = st.lists(
 ).map(lambda pairs: [envelope | (data or {}) for envelope, data in pairs])
 
 
-@MANY
-@given(events=EVENTS)
+@given_in_tiers(20, 150, events=EVENTS)
 def test_forms_and_digests_are_those_of_an_independent_reading_of_the_format(domain, events):
     found = batch(domain, events)
     expected = [plain_digest.canonical_form(as_read(event)) for event in events]
@@ -98,8 +96,7 @@ def test_forms_and_digests_are_those_of_an_independent_reading_of_the_format(dom
     assert [plain_digest.event_digest(as_read(e)) for e in events] == [*map(digest_of, expected)]
 
 
-@MANY
-@given(events=EVENTS, data=st.data())
+@given_in_tiers(20, 150, events=EVENTS, data=st.data())
 def test_a_slice_of_a_batch_has_the_digests_of_its_events(domain, events, data) -> None:
     whole = batch(domain, events)
     start = data.draw(st.integers(0, len(events)))
@@ -110,8 +107,7 @@ def test_a_slice_of_a_batch_has_the_digests_of_its_events(domain, events, data) 
     assert canonical_forms(part).equals(canonical_forms(whole).slice(start, len(part)))
 
 
-@MANY
-@given(events=EVENTS)
+@given_in_tiers(20, 150, events=EVENTS)
 def test_an_event_has_one_digest_whatever_it_is_appended_with(domain, events) -> None:
     together = event_digests(batch(domain, events)).to_pylist()
     assert together == [event_digests(batch(domain, [event]))[0].as_py() for event in events]

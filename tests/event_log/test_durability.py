@@ -28,11 +28,12 @@ from faults import (
     steps_of,
 )
 from sealed import small_spans
+from tiers import some_steps
 
 from event_log import EventLog, EventLogError
-from event_log.disk import Disk
-from event_log.local_store import LocalStore
-from event_log.store import StoreError, hint
+from event_log.storage.disk import Disk
+from event_log.storage.folder import LocalStore
+from event_log.storage.store import StoreError, hint
 
 CODES = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EPERM]
 CONTENTS = {"commits/1": b"the first", "commits/2": b"the second", "sealed/x=1/y=2/3": b"the third"}
@@ -196,16 +197,20 @@ def check_log(opened, appends):
     return check
 
 
-def test_what_was_appended_survives_power_loss_at_every_step(tmp_path, appends, check_log) -> None:
-    for lost in power_losses(tmp_path, nothing, appends):
+@some_steps(9)
+def test_what_was_appended_survives_power_loss_at_every_step(
+    tmp_path, appends, check_log, every: int
+) -> None:
+    for lost in power_losses(tmp_path, nothing, appends, every):
         check_log(lost.folder, lost.acknowledged, lost.label)
 
 
+@some_steps(15)
 @pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
 def test_an_append_that_the_disk_refuses_loses_nothing(
-    tmp_path, appends, check_log, code: int
+    tmp_path, appends, check_log, code: int, every: int
 ) -> None:
-    for refused in faults(tmp_path, nothing, appends, code):
+    for refused in faults(tmp_path, nothing, appends, code, every):
         assert refused.error is None or isinstance(refused.error, StoreError), refused.label
         check_log(refused.folder, refused.acknowledged, refused.label)
 
@@ -313,13 +318,14 @@ def state_of(folder: Path) -> frozenset[tuple[str, int]]:
     )
 
 
+@some_steps(8)
 @pytest.mark.parametrize("operation", ["grouped", "bulk"])
 def test_groups_and_bulks_survive_power_loss_at_every_step(
-    tmp_path, request, check_acknowledged, opened, operation: str
+    tmp_path, request, check_acknowledged, opened, operation: str, every: int
 ) -> None:
     act = request.getfixturevalue(operation)
     counts = set()
-    for lost in power_losses(tmp_path, nothing, act):
+    for lost in power_losses(tmp_path, nothing, act, every):
         check_acknowledged(lost.folder, lost.acknowledged, lost.label)
         counts.add(len(lost.acknowledged))
         if lost.label.endswith("(synced)"):
@@ -327,16 +333,18 @@ def test_groups_and_bulks_survive_power_loss_at_every_step(
             check_acknowledged(lost.folder, lost.acknowledged, lost.label)
             head = opened(lost.folder, StepDisk()).head
             assert head == (4 if operation == "grouped" else 600), lost.label
-    assert counts == ({0, 1, 4} if operation == "grouped" else {0, 1, 2})
+    promised = {0, 1, 4} if operation == "grouped" else {0, 1, 2}
+    assert counts == promised if every == 1 else counts <= promised
 
 
+@some_steps(10)
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS], ids=errno.errorcode.get)
 @pytest.mark.parametrize("operation", ["grouped", "bulk"])
 def test_groups_and_bulks_that_the_disk_refuses_are_told_and_go_on(
-    tmp_path, request, check_acknowledged, opened, operation: str, code: int
+    tmp_path, request, check_acknowledged, opened, operation: str, code: int, every: int
 ) -> None:
     act = request.getfixturevalue(operation)
-    for refused in faults(tmp_path, nothing, act, code):
+    for refused in faults(tmp_path, nothing, act, code, every):
         assert refused.error is None or isinstance(refused.error, StoreError), refused.label
         if refused.error:
             assert hint(OSError(code, os.strerror(code))) in str(refused.error), refused.label
@@ -347,7 +355,10 @@ def test_groups_and_bulks_that_the_disk_refuses_are_told_and_go_on(
         assert head == (4 if operation == "grouped" else 600), refused.label
 
 
-def test_the_same_open_log_goes_on_when_the_fault_is_gone(tmp_path, domain, opened) -> None:
+@some_steps(10)
+def test_the_same_open_log_goes_on_when_the_fault_is_gone(
+    tmp_path, domain, opened, every: int
+) -> None:
     """A fault at each step of appending, of bulk and of sealing, in one log that stays open."""
     events = [domain.made("thing/1", event_id="a"), domain.written("note/1", event_id="b")]
     many = pa.table({"stream": ["note/2"], "type": ["NoteWritten"], "event_id": ["c"]})
@@ -359,7 +370,7 @@ def test_the_same_open_log_goes_on_when_the_fault_is_gone(tmp_path, domain, open
         lambda log: log.append([domain.changed("thing/1", event_id="d")]),
         lambda log: log.seal(grace_seconds=0),
     ]
-    for step in itertools.count():
+    for step in itertools.count(step=every):
         disk = FaultyDisk(step, errno.ENOSPC)
         log = opened(tmp_path / str(step), disk)
         for act in acts:
@@ -401,8 +412,9 @@ def made_before_sealing(template: Path, domain, opened) -> tuple[Path, list]:
     return template, acknowledged
 
 
+@some_steps(9)
 def test_sealing_loses_nothing_when_the_power_fails_at_any_step(
-    tmp_path, before_sealing, check_acknowledged, opened
+    tmp_path, before_sealing, check_acknowledged, opened, every: int
 ) -> None:
     """Also where removed commits are back beside the manifest that replaced them."""
     template, acknowledged = before_sealing
@@ -414,7 +426,7 @@ def test_sealing_loses_nothing_when_the_power_fails_at_any_step(
         done.append(opened(folder, disk).seal(grace_seconds=0))
 
     states = set()
-    for lost in power_losses(tmp_path, prepare, seals):
+    for lost in power_losses(tmp_path, prepare, seals, every):
         check_acknowledged(lost.folder, acknowledged, lost.label)
         log = opened(lost.folder, StepDisk())
         commits = {path.name for path in (log.path / "commits").iterdir()}
@@ -425,11 +437,13 @@ def test_sealing_loses_nothing_when_the_power_fails_at_any_step(
             assert log.seal(grace_seconds=0).removed == 0, lost.label
             assert not list((log.path / "commits").iterdir()), lost.label
     head = acknowledged[-1][1]
-    assert states >= {(head, 10, True), (head, head, True), (head, head, False)}
+    if every == 1:
+        assert states >= {(head, 10, True), (head, head, True), (head, head, False)}
 
 
+@some_steps(6)
 def test_a_manifest_that_its_sealer_did_not_live_to_sync_is_durable_before_commits_go(
-    tmp_path, before_sealing, check_acknowledged, opened
+    tmp_path, before_sealing, check_acknowledged, opened, every: int
 ) -> None:
     template, acknowledged = before_sealing
     sealed = tmp_path / "sealed"
@@ -446,13 +460,14 @@ def test_a_manifest_that_its_sealer_did_not_live_to_sync_is_durable_before_commi
         done.append(opened(folder, disk).seal(grace_seconds=0).removed)
 
     (tmp_path / "losses").mkdir()
-    for lost in power_losses(tmp_path / "losses", prepare, cleans):
+    for lost in power_losses(tmp_path / "losses", prepare, cleans, every):
         check_acknowledged(lost.folder, acknowledged, lost.label)
 
 
+@some_steps(9)
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EIO], ids=errno.errorcode.get)
 def test_sealing_that_the_disk_refuses_at_any_step_loses_nothing_and_leaves_nothing(
-    tmp_path, before_sealing, check_acknowledged, opened, code: int
+    tmp_path, before_sealing, check_acknowledged, opened, code: int, every: int
 ) -> None:
     template, acknowledged = before_sealing
 
@@ -462,7 +477,7 @@ def test_sealing_that_the_disk_refuses_at_any_step_loses_nothing_and_leaves_noth
     def seals(folder: Path, disk: Disk, done: list) -> None:
         done.append(opened(folder, disk).seal(grace_seconds=0))
 
-    for refused in faults(tmp_path, prepare, seals, code):
+    for refused in faults(tmp_path, prepare, seals, code, every):
         assert refused.error is None or isinstance(refused.error, StoreError), refused.label
         if refused.error:
             assert hint(OSError(code, os.strerror(code))) in str(refused.error), refused.label
@@ -510,8 +525,8 @@ LIMITED = """
 import resource, signal, sys
 from conftest import Domain
 from event_log import EventLog
-from event_log.local_store import LocalStore
-from event_log.store import StoreError
+from event_log.storage.folder import LocalStore
+from event_log.storage.store import StoreError
 from faults import StepDisk
 from sealed import small_spans
 from pathlib import Path

@@ -30,8 +30,8 @@ from event_log import (
     renamed,
 )
 from event_log.category import FIELD_TYPES, Registry
-from event_log.evolution import Registered, checked
-from event_log.schemas import Schemas
+from event_log.schemas.evolution import Registered, checked
+from event_log.schemas.registered import Schemas
 
 WRITTEN = EventType("NoteWritten", Effect.CREATES, ("title",))
 EDITED = EventType("NoteEdited", Effect.REVISES)

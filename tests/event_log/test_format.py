@@ -22,12 +22,14 @@ import pyarrow.parquet as pq
 import pytest
 from plain_log import Misfit, PlainLog
 
-from event_log import INSTANT, DamagedLog, EventLog, NewEvent, checksum, event, manifest
+from event_log import INSTANT, DamagedLog, EventLog, NewEvent, event
 from event_log.category import ENVELOPE, FIELD_TYPES
-from event_log.digest import canonical_forms, digest_of
-from event_log.evolution import NAMES as TYPE_NAMES
-from event_log.merkle import Frontier
-from event_log.store import open_store
+from event_log.digests import checksum
+from event_log.digests.digest import canonical_forms, digest_of
+from event_log.digests.merkle import Frontier
+from event_log.files import manifest
+from event_log.schemas.evolution import NAMES as TYPE_NAMES
+from event_log.storage.opening import open_store
 
 DOCUMENT = (Path(event.__file__).parent / "FORMAT.md").read_text("utf-8")
 SQL = dict(re.findall(r"```sql\n-- (\w+)\n(.*?)```", DOCUMENT, re.DOTALL))
@@ -81,7 +83,7 @@ def written(path: Path, domain: Any, many: int) -> Written:
 
     with pytest.MonkeyPatch.context() as patch:
         clock = iter(range(1_788_000_000_000_000_000, 2**62, 3_600_000_000_000))
-        patch.setattr("event_log.appending.time.time_ns", lambda: next(clock))
+        patch.setattr("event_log.appending.appender.time.time_ns", lambda: next(clock))
         for one in make.EVENTS[1]:
             append(1, one)
         append(1, *(NewEvent(f"thing/{n}", "ThingMade", {n: v}) for n, v in VALUES.items()))

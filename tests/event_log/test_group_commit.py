@@ -22,8 +22,8 @@ from event_log import (
     StoreError,
     WrongExpectedVersion,
 )
-from event_log.local_store import LocalStore
-from event_log.pending import Pending
+from event_log.appending.pending import Pending
+from event_log.storage.folder import LocalStore
 
 PATIENCE = 60.0
 

@@ -13,8 +13,9 @@ import pytest
 from faults import StepDisk
 from sealed import sealed_files, small_spans
 
-from event_log import EventLog, NewEvent, commit
-from event_log.local_store import LocalStore
+from event_log import EventLog, NewEvent
+from event_log.files import commit
+from event_log.storage.folder import LocalStore
 
 SEALS, COMMITS = 6, 4
 

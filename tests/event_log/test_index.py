@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from event_log import EventLog, WrongExpectedVersion
-from event_log.index import EventIndex
-from event_log.lookup import Lookup
+from event_log.index.event_index import EventIndex
+from event_log.index.lookup import Lookup
 
 
 @pytest.fixture(params=[0, 300], ids=["tail", "run"])

@@ -18,10 +18,11 @@ import pytest
 from faults import StepDisk
 from killable import Fork, Forks, forks, tag
 from sealed import files_of, listed, small_spans
+from tiers import some_steps
 
 from connectors import jsonlines
 from event_log import EventLog
-from event_log.local_store import LocalStore
+from event_log.storage.folder import LocalStore
 from newsroom.categories import CATEGORIES
 
 KILLS = 300
@@ -108,6 +109,7 @@ def lives(server: Forks, draw: random.Random, path: Path, file: Path) -> list[Fo
     return running
 
 
+@pytest.mark.slow
 def test_300_kills_lose_nothing_and_leave_nothing_half_done(server, tmp_path, file) -> None:
     draw = random.Random(1851)
     path = tmp_path / "log"
@@ -149,8 +151,9 @@ def check_leftovers(log: EventLog) -> None:
     assert not list((fresh.path / "commits").iterdir())
 
 
+@some_steps(9)
 def test_a_sealer_killed_before_any_step_loses_and_doubles_nothing(
-    server, tmp_path, monkeypatch
+    server, tmp_path, monkeypatch, every: int
 ) -> None:
     """And whoever seals next ends what it began, with all that is left over removed."""
     template = tmp_path / "template"
@@ -166,7 +169,7 @@ def test_a_sealer_killed_before_any_step_loses_and_doubles_nothing(
             opened(template).seal(grace_seconds=math.inf)
     events, digest = list(opened(template).read()), opened(template).digest
     monkeypatch.undo()
-    for step in range(1_000):
+    for step in range(0, 1_000, every):
         path = tmp_path / str(step)
         shutil.copytree(template, path)
         if not server.killed(server.start("dies", path, step=step)):
@@ -189,6 +192,7 @@ def test_a_sealer_killed_before_any_step_loses_and_doubles_nothing(
     assert step > 20
 
 
+@pytest.mark.slow
 def test_processes_that_append_import_and_seal_at_once_do_not_disturb_each_other_or_a_reader(
     server, tmp_path, file
 ) -> None:

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_log.digest import digest_of
-from event_log.merkle import (
+from event_log.digests.digest import digest_of
+from event_log.digests.merkle import (
     Frontier,
     PathBuilder,
     consistency_path,
-    consistency_spans,
+    consistency_subtrees,
     inclusion_path,
-    inclusion_spans,
+    inclusion_subtrees,
     node,
     root,
     verify_consistency,
@@ -220,7 +220,7 @@ def test_a_path_that_begins_at_an_earlier_frontier_is_the_same(size: int, data) 
     index = data.draw(st.integers(0, size - 1))
     before = data.draw(st.integers(0, index))
     frontier = Frontier.empty().append(b"".join(digests[:before]))
-    for spans in (inclusion_spans(index, size), consistency_spans(index + 1, size)):
+    for spans in (inclusion_subtrees(index, size), consistency_subtrees(index + 1, size)):
         builder = PathBuilder(spans, frontier)
         assert builder.position == before
         builder.add(b"".join(digests[before:]))
@@ -230,7 +230,7 @@ def test_a_path_that_begins_at_an_earlier_frontier_is_the_same(size: int, data) 
 
 
 def test_a_path_is_not_given_out_before_all_digests_have_gone_by() -> None:
-    builder = PathBuilder(inclusion_spans(1, 8))
+    builder = PathBuilder(inclusion_subtrees(1, 8))
     builder.add(b"".join(DIGESTS[:7]))
     with pytest.raises(ValueError, match="the digests from position 7 on are missing"):
         builder.path()
@@ -241,13 +241,13 @@ def test_a_path_is_not_given_out_before_all_digests_have_gone_by() -> None:
 @pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
 def test_there_is_no_path_to_an_event_that_is_not_there(index: int, size: int) -> None:
     with pytest.raises(ValueError, match=f"no position {index} among {size} events"):
-        inclusion_spans(index, size)
+        inclusion_subtrees(index, size)
     assert not verify_inclusion(bytes(32), index, size, [], bytes(32))
 
 
 def test_there_is_no_proof_that_a_log_begins_with_a_longer_one() -> None:
     with pytest.raises(ValueError, match="3 events cannot begin with 4 of them"):
-        consistency_spans(4, 3)
+        consistency_subtrees(4, 3)
     assert not verify_consistency(4, 3, [], bytes(32), bytes(32))
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tiers import stateful_in_tiers
 
 from event_log import (
     Category,
@@ -155,5 +155,4 @@ class LogAndModel(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-TestLogAndModel = pytest.mark.filterwarnings("ignore::ResourceWarning")(LogAndModel.TestCase)
-TestLogAndModel.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestLogAndModel, TestLogAndModelOnManyExamples = stateful_in_tiers(LogAndModel, 10, 40, steps=25)

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from stores import BUCKET, SECRET, Answer, Network, Request, refusal
 
-from event_log import object_store
-from event_log.object_store import ObjectStore
-from event_log.store import StoreError, open_store
+from event_log.storage import bucket
+from event_log.storage.bucket import ObjectStore
+from event_log.storage.opening import open_store
+from event_log.storage.store import StoreError
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,7 +61,7 @@ def test_a_put_whose_answer_was_lost_and_that_another_had_won_is_lost(
 def test_a_put_that_timed_out_and_was_kept_is_won(
     s3_url: str, between: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_store, "SILENCE", "1s")
+    monkeypatch.setattr(bucket, "SILENCE", "1s")
     store = open_store(s3_url)
     go_on = threading.Event()
     between.after = once(lambda _: go_on.wait(5) and None)
@@ -72,7 +73,7 @@ def test_a_put_that_timed_out_and_was_kept_is_won(
 def test_a_put_that_timed_out_and_was_lost_is_put_again(
     s3_url: str, between: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_store, "SILENCE", "1s")
+    monkeypatch.setattr(bucket, "SILENCE", "1s")
     store = open_store(s3_url)
     go_on = threading.Event()
     between.before = once(lambda _: (0, b"") if go_on.wait(5) else None)
@@ -249,15 +250,16 @@ def test_a_file_url_is_a_folder(tmp_path: Path) -> None:
 
 
 def test_without_the_client_it_is_said_what_to_install(monkeypatch) -> None:
-    monkeypatch.delitem(sys.modules, "event_log.object_store")
+    monkeypatch.delitem(sys.modules, "event_log.storage.bucket")
     monkeypatch.setitem(sys.modules, "obstore", None)
-    with pytest.raises(StoreError, match=r"pip install 'stet\[object-store\]'"):
+    with pytest.raises(StoreError, match=r"in the clone: uv pip install '\.\[object-store\]'"):
         open_store("s3://bucket/prefix")
 
 
 def test_a_local_log_does_not_import_the_client() -> None:
     script = (
-        "import sys; from event_log.store import open_store; open_store('x').names('commits');"
+        "import sys; from event_log.storage.opening import open_store;"
+        "open_store('x').names('commits');"
         "sys.exit('obstore' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0

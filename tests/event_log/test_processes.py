@@ -45,6 +45,7 @@ def tags(path: Path) -> EventLog:
     return EventLog(path, CATEGORIES)
 
 
+@pytest.mark.slow
 def test_processes_that_append_at_once_make_one_contiguous_log_of_true_receipts(tags) -> None:
     names = ["one", "two", "three", "four"]
     told = said([started(APPENDS, tags.path, name, 50) for name in names])
@@ -64,6 +65,7 @@ def test_processes_that_append_at_once_make_one_contiguous_log_of_true_receipts(
     assert tags.verify().events == 300
 
 
+@pytest.mark.slow
 def test_eight_processes_of_250_appends_make_the_sequences_1_to_2000_and_none_starves(tags) -> None:
     told = said([started(MANY, tags.path, name, 250) for name in "abcdefgh"])
     events = list(tags.read())
@@ -102,10 +104,13 @@ def test_of_processes_that_expect_one_version_exactly_one_wins_each_time(tags) -
     assert tags.verify().events == 25
 
 
-def test_a_writer_that_is_killed_loses_and_repeats_nothing_that_was_acknowledged(tags) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(15, marks=pytest.mark.slow)])
+def test_a_writer_that_is_killed_loses_and_repeats_nothing_that_was_acknowledged(
+    tags, kills: int
+) -> None:
     draw = random.Random(19)
     acknowledged: list[tuple[int, int, str]] = []
-    for attempt in range(15):
+    for attempt in range(kills):
         process = started(APPENDS, tags.path, f"w{attempt}", 10_000)
         told = killed(process, draw.uniform(0.0, 0.03), draw.randrange(4))
         acknowledged += [(first, last, digest) for first, last, _, digest in told]

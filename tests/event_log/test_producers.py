@@ -128,6 +128,7 @@ for number in range(20):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_repeat_each_other_add_each_event_once(log_at: str) -> None:
     told = said([started(REPEATS, log_at) for _ in range(3)])
     log = EventLog(log_at, CATEGORIES)

@@ -10,14 +10,14 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiers import given_in_tiers
 
 from event_log import DamagedLog, EventLogError, NewEvent
-from event_log.canonical import joined
-from event_log.digest import digest_of, event_digests
-from event_log.merkle import Frontier
-from event_log.proof import InvalidProof, Proof, check, prove
+from event_log.digests.canonical import joined
+from event_log.digests.digest import digest_of, event_digests
+from event_log.digests.merkle import Frontier
+from event_log.proving.proof import InvalidProof, Proof, check_proof, prove
 
 MOMENT = datetime(1851, 9, 18, 5, 0, 0, 125_000, tzinfo=UTC)
 EVERYTHING = {
@@ -79,7 +79,7 @@ def test_every_event_of_a_log_is_proven_without_the_log(written) -> None:
         proof = Proof.from_json(written.proof(sequence).to_json())
         assert proof == written.proof(sequence)
         assert proof.sequence == sequence
-        assert check(proof, written.head.root.hex()) is None
+        assert check_proof(proof, written.head.root.hex()) is None
 
 
 def test_a_proof_shows_the_event_as_json_has_it(written) -> None:
@@ -111,7 +111,7 @@ def test_numbers_that_json_has_no_word_for_are_shown_as_text(log, ratio, expecte
     proof = Written(log, [NewEvent("thing/1", "ThingMade", {"ratio": ratio})]).proof(1)
     shown = json.loads(proof.to_json(), parse_constant=pytest.fail)["event"]["data"]["ratio"]
     assert str(shown) == str(expected)
-    check(Proof.from_json(proof.to_json()))
+    check_proof(Proof.from_json(proof.to_json()))
 
 
 def test_an_item_that_is_null_is_shown_as_null(log) -> None:
@@ -139,7 +139,7 @@ def test_an_event_that_is_shown_otherwise_than_it_was_is_refused_by_its_field(wr
     place[last] = OTHER_JSON[name]
     shown = name.removeprefix("event.")
     with pytest.raises(InvalidProof, match=f"^{shown}: the event that is shown is not the one"):
-        check(Proof.from_json(json.dumps(parts)))
+        check_proof(Proof.from_json(json.dumps(parts)))
 
 
 @pytest.mark.parametrize("name", ["actor", "data.text", "data.cleared"])
@@ -148,14 +148,14 @@ def test_a_part_of_the_event_that_is_not_shown_is_missed(written, name: str) -> 
     place = parts["event"]["data"] if "." in name else parts["event"]
     del place[name.removeprefix("data.")]
     with pytest.raises(InvalidProof, match=f"^{name}: the event that is shown"):
-        check(Proof.from_json(json.dumps(parts)))
+        check_proof(Proof.from_json(json.dumps(parts)))
 
 
 def test_a_canonical_form_that_was_changed_has_another_digest(written) -> None:
     proof = written.proof(1)
     form = proof.form.replace(b"Ishmael", b"Captain")
     with pytest.raises(InvalidProof, match="canonical form was changed: it has another digest"):
-        check(dataclasses.replace(proof, form=form))
+        check_proof(dataclasses.replace(proof, form=form))
 
 
 def test_an_event_made_up_with_a_digest_that_fits_does_not_lead_to_the_head(written) -> None:
@@ -166,18 +166,17 @@ def test_an_event_made_up_with_a_digest_that_fits_does_not_lead_to_the_head(writ
         proof, form=form, digest=digest_of(form), event=dict(proof.event) | {"data": data}
     )
     with pytest.raises(InvalidProof, match="does not lead from the event of sequence 1 to the dig"):
-        check(made_up)
+        check_proof(made_up)
 
 
 def test_a_proof_for_another_head_than_the_expected_is_refused(written) -> None:
     proof = written.proof(3)
-    check(proof, written.head.root.hex().upper() + "\n")
+    check_proof(proof, written.head.root.hex().upper() + "\n")
     with pytest.raises(InvalidProof, match=r"is for head 10 with the digest .* not for 00ff; take"):
-        check(proof, "00ff")
+        check_proof(proof, "00ff")
 
 
-@settings(max_examples=300, deadline=None)
-@given(data=st.data())
+@given_in_tiers(60, 300, data=st.data())
 def test_no_flipped_bit_of_any_part_passes(written, data) -> None:
     proof = written.proof(data.draw(st.integers(1, 10)))
     parts = {"form": proof.form, "digest": proof.digest, "root": proof.root}
@@ -193,11 +192,10 @@ def test_no_flipped_bit_of_any_part_passes(written, data) -> None:
     else:
         other = dataclasses.replace(proof, **{name: bytes(changed)})
     with pytest.raises(InvalidProof):
-        check(Proof.from_json(other.to_json()))
+        check_proof(Proof.from_json(other.to_json()))
 
 
-@settings(max_examples=300, deadline=None)
-@given(data=st.data())
+@given_in_tiers(60, 300, data=st.data())
 def test_a_form_that_is_none_is_refused_and_never_a_traceback(written, data) -> None:
     """Its digest is made to fit, so that it is read."""
     proof = written.proof(1)
@@ -207,7 +205,7 @@ def test_a_form_that_is_none_is_refused_and_never_a_traceback(written, data) -> 
     other = dataclasses.replace(proof, form=bytes(form), digest=digest_of(bytes(form)))
     if other.form != proof.form:
         with pytest.raises(InvalidProof):
-            check(other)
+            check_proof(other)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiers import given_in_tiers
 
-from event_log import EventLog, EventLogError, InvalidPoint, NewEvent, manifest, reading
+from event_log import EventLog, EventLogError, InvalidPoint, NewEvent
+from event_log.files import manifest, reading
 
 
 @pytest.fixture
@@ -118,8 +119,7 @@ def test_a_point_that_is_none_is_an_error_that_says_what_to_give(full, point) ->
     assert len(str(caught.value)) < 300
 
 
-@settings(max_examples=15, deadline=None)
-@given(sizes=st.lists(st.integers(1, 5), max_size=5))
+@given_in_tiers(5, 15, sizes=st.lists(st.integers(1, 5), max_size=5))
 def test_every_prefix_of_a_log_is_a_snapshot(domain, tmp_path_factory, sizes: list[int]) -> None:
     log = domain.open(tmp_path_factory.mktemp("log"))
     for size in sizes:
@@ -220,7 +220,7 @@ def test_a_scan_may_be_left_while_the_next_span_is_read(
     for number in range(12):
         log.append([domain.made(f"thing/{number}")])
     log.seal()
-    read, begun, go_on = reading.Part.read, threading.Event(), threading.Event()
+    read, begun, go_on = reading.Selection.read, threading.Event(), threading.Event()
 
     def slowly(part, file, path, groups):
         if groups and begun.is_set():
@@ -228,7 +228,7 @@ def test_a_scan_may_be_left_while_the_next_span_is_read(
         yield from read(part, file, path, groups)
         begun.set()
 
-    monkeypatch.setattr(reading.Part, "read", slowly)
+    monkeypatch.setattr(reading.Selection, "read", slowly)
     scan = log.scan(["sequence"])
     assert next(scan).column("sequence").to_pylist() == [1, 2, 3, 4]
     threading.Timer(0.2, go_on.set).start()

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import plain_digest
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiers import given_in_tiers
 
 from event_log import NewEvent
 
-FEW = settings(max_examples=60, deadline=None)
 INT64 = st.integers(-(2**63), 2**63 - 1)
 EDGES = st.sampled_from(["", "\0", "a\0b", "☃", "𝔘🎈", "é\u0301", "‏", "\u2028", "-", "5:a", "\r\n"])
 STRINGS = st.text() | EDGES
@@ -71,8 +70,7 @@ def exact(value):
     return (type(value).__name__, value)
 
 
-@FEW
-@given(commits=st.lists(EVENTS, min_size=1, max_size=3))
+@given_in_tiers(10, 60, commits=st.lists(EVENTS, min_size=1, max_size=3))
 def test_what_was_appended_is_read_back(domain, commits) -> None:
     with tempfile.TemporaryDirectory() as folder:
         log = domain.open(Path(folder))
@@ -95,8 +93,7 @@ def test_what_was_appended_is_read_back(domain, commits) -> None:
             assert [event.digest for event in log.stream(stream)] == digests
 
 
-@FEW
-@given(commits=st.lists(EVENTS, min_size=1, max_size=3))
+@given_in_tiers(10, 60, commits=st.lists(EVENTS, min_size=1, max_size=3))
 def test_digests_are_those_that_an_independent_reading_of_the_format_gives(domain, commits) -> None:
     with tempfile.TemporaryDirectory() as folder:
         log = domain.open(Path(folder))

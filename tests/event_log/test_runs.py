@@ -24,14 +24,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from tiers import given_in_tiers, stateful_in_tiers
 
 from event_log import Category, DamagedLog, Effect, EventLog, EventType, NewEvent
-from event_log import hashing as hashing_module
-from event_log.database import DamagedIndex
-from event_log.hashing import Hashing
-from event_log.index import EventIndex
-from event_log.run import Run, write
-from event_log.runs import Columns, due
+from event_log.index import hashing as hashing_module
+from event_log.index.database import DamagedEventIndex
+from event_log.index.event_index import EventIndex
+from event_log.index.hashing import Hashing
+from event_log.index.run_file import Run, write
+from event_log.index.run_set import Columns, due
 
 ROOT = Path(__file__).parents[2]
 TAG = Category(
@@ -40,13 +41,13 @@ TAG = Category(
     (EventType("TagDefined", Effect.CREATES),),
 )
 SMALL = {
-    "event_log.index.BULK_EVENTS": 5,
-    "event_log.tail.EVENTS": 8,
-    "event_log.tail.MANY": 6,
-    "event_log.run.BLOCK_BYTES": 64,
-    "event_log.run.FEW": 4,
-    "event_log.runs.FAN": 2,
-    "event_log.lookup.BACKLOG_EVENTS": 16,
+    "event_log.index.event_index.BULK_EVENTS": 5,
+    "event_log.index.tail.EVENTS": 8,
+    "event_log.index.tail.MANY": 6,
+    "event_log.index.run_file.BLOCK_BYTES": 64,
+    "event_log.index.run_file.FEW": 4,
+    "event_log.index.run_set.FAN": 2,
+    "event_log.index.lookup.BACKLOG_EVENTS": 16,
 }
 """So small that a few events make runs of several blocks, which are merged."""
 KEY = bytes(range(16))
@@ -68,6 +69,7 @@ def multilinear(key: bytes, lane: int, name: str) -> int:
     return (keys[0] + keys[1] * len(text) + sum(products)) % 2**64
 
 
+@settings(deadline=None)
 @given(NAMES, st.integers(0, 5), st.sampled_from([pa.string(), pa.large_string()]))
 def test_names_are_hashed_as_the_paper_says_whatever_the_column(names, start, kind) -> None:
     column = pa.array(names, kind).slice(start)
@@ -99,11 +101,12 @@ def test_another_key_gives_other_hashes_and_another_mark() -> None:
 # merging
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 2_000_000), min_size=1, max_size=200), st.sampled_from([2, 4, 8]))
 def test_there_are_few_runs_and_an_event_is_written_few_times(sizes: list[int], fan: int) -> None:
     runs: list[int] = []
     written = 0
-    with patch("event_log.runs.FAN", fan):
+    with patch("event_log.index.run_set.FAN", fan):
         for size in sizes:
             runs.append(size)
             while part := due(runs):
@@ -166,7 +169,7 @@ def made(folder: Path, hashing: Hashing, events: list[tuple[str, str]], after: i
     return Run(path, hashing.mark, after + 1, after + len(events))
 
 
-@given(events=EVENTS, after=st.integers(0, 10**12), many=st.booleans())
+@given_in_tiers(20, 100, events=EVENTS, after=st.integers(0, 10**12), many=st.booleans())
 def test_a_run_finds_what_it_was_made_of(events, after, many) -> None:
     for hashing in (Hashing(KEY), Weak(KEY)):
         with tempfile.TemporaryDirectory() as folder:
@@ -224,7 +227,7 @@ def test_a_changed_bit_is_never_believed(tmp_path, hashing) -> None:
             places, sequences = opened.candidates(hashing.ids(pa.array(["id-3"])))
             assert found == [6, 6, 6, 6, 6, 5, 5]
             assert 4 in sequences[places == 0]
-        except DamagedIndex:
+        except DamagedEventIndex:
             noticed += 1
     assert noticed > 200
 
@@ -233,7 +236,7 @@ def test_a_changed_bit_is_never_believed(tmp_path, hashing) -> None:
 def test_a_cut_run_is_told(tmp_path, hashing, size: int) -> None:
     run = made(tmp_path, hashing, [(f"id-{n}", "s") for n in range(40)], 0)
     os.truncate(run.path, size if size >= 0 else run.path.stat().st_size - 1)
-    with pytest.raises(DamagedIndex):
+    with pytest.raises(DamagedEventIndex):
         Run(run.path, hashing.mark, 1, 40)
     assert not run.is_there()
 
@@ -241,7 +244,7 @@ def test_a_cut_run_is_told(tmp_path, hashing, size: int) -> None:
 def test_a_run_of_other_events_or_of_another_key_is_told(tmp_path, hashing) -> None:
     run = made(tmp_path, hashing, [(f"id-{n}", "s") for n in range(40)], 0)
     for mark, first, last in ((b"another!", 1, 40), (hashing.mark, 2, 41), (hashing.mark, 1, 41)):
-        with pytest.raises(DamagedIndex):
+        with pytest.raises(DamagedEventIndex):
             Run(run.path, mark, first, last)
 
 
@@ -364,8 +367,9 @@ class IndexAndModel(RuleBasedStateMachine):
             self.small.close()
 
 
-TestIndexAndModel = pytest.mark.filterwarnings("ignore::ResourceWarning")(IndexAndModel.TestCase)
-TestIndexAndModel.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestIndexAndModel, TestIndexAndModelOnManyExamples = stateful_in_tiers(
+    IndexAndModel, 8, 40, steps=30
+)
 
 
 def test_ids_that_only_look_alike_are_compared_with_the_log(path, monkeypatch) -> None:
@@ -387,7 +391,7 @@ def test_a_disk_that_is_full_costs_no_answer_and_leaves_no_file(path) -> None:
         file.write_bytes(b"half a run")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with patch("event_log.runs.write", full):
+    with patch("event_log.index.run_set.write", full):
         appended(log, 50, 50)
         assert log.known(["id-7", "id-77", "none"]) == {"id-7": 8, "id-77": 78}
         assert log.versions(["tag/0"]) == {"tag/0": 15}
@@ -443,7 +447,7 @@ def test_what_a_producer_says_with_a_commit_is_indexed_with_it(path) -> None:
     batch = pa.RecordBatch.from_pydict(lines)
     index.extend(0, (2, "x"), [batch], {"import": (7, 2)})
     none = pa.array([], pa.string())
-    assert index.find(none, none, None, "import").found.producer == (7, 2)
+    assert index.find(none, none, None, "import")[0].producer == (7, 2)
 
 
 # processes
@@ -457,8 +461,8 @@ for name, value in json.loads({json.dumps(json.dumps(SMALL))}).items():
     setattr(importlib.import_module(module), constant, value)
 import pyarrow as pa
 from event_log import Category, Effect, EventLog, EventType, NewEvent
-from event_log.index import EventIndex
-from event_log.runs import RunFiles
+from event_log.index.event_index import EventIndex
+from event_log.index.run_set import RunFiles
 DEFINED = EventType("TagDefined", Effect.CREATES)
 TAG = Category("tag", pa.schema([("name", pa.string())]), (DEFINED,))
 log, name, count = EventLog(sys.argv[1], (TAG,)), sys.argv[2], int(sys.argv[3])
@@ -502,6 +506,7 @@ def started(script: str, log: EventLog, name: str, count: int) -> subprocess.Pop
     return subprocess.Popen([sys.executable, "-c", script, str(log.path), name, str(count)])
 
 
+@pytest.mark.slow
 def test_processes_that_extend_and_merge_at_once_keep_the_index_right(path) -> None:
     log = EventLog(path, (TAG,))
     appended(log, 0, 20)
@@ -523,7 +528,13 @@ def is_right_through(log: EventLog) -> None:
 
 @pytest.mark.parametrize(
     ("step", "count"),
-    [*(("write", n) for n in (1, 2, 8, 9, 10)), *(("_publish", n) for n in (1, 9)), ("delete", 1)],
+    [
+        ("write", 9),
+        ("_publish", 9),
+        ("delete", 1),
+        *(pytest.param("write", n, marks=pytest.mark.slow) for n in (1, 2, 8, 10)),
+        pytest.param("_publish", 1, marks=pytest.mark.slow),
+    ],
 )
 def test_a_process_that_is_killed_anywhere_leaves_a_right_index(path, step, count) -> None:
     """After a run is written, before and after it is listed, and while old ones are deleted."""

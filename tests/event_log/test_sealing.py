@@ -21,24 +21,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from faults import FaultyDisk, StepDisk
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sealed import everything, files_of, listed, manifests, sealed_files, small_spans
+from tiers import some_steps, stateful_in_tiers
 
-from event_log import (
-    Category,
-    DamagedLog,
-    Effect,
-    EventLog,
-    EventType,
-    NewEvent,
-    commit,
-    rewriting,
-    sealing,
-)
-from event_log.local_store import LocalStore
-from event_log.store import StoreError
+from event_log import Category, DamagedLog, Effect, EventLog, EventType, NewEvent
+from event_log.files import commit, sealed_group, sealing
+from event_log.storage.folder import LocalStore
+from event_log.storage.store import StoreError
 
 STREAMS = ("thing/1", "note/1", "thing/2", "thing/ü", "note/2")
 
@@ -161,7 +152,7 @@ def test_files_lie_by_category_and_month_and_schema_version_and_are_sorted(
         assert placed == sorted(placed)
         about = pq.read_metadata(file)
         for group in range(about.num_row_groups):
-            assert about.row_group(group).num_rows <= rewriting.ROW_GROUP_EVENTS
+            assert about.row_group(group).num_rows <= sealed_group.ROW_GROUP_EVENTS
             for place in range(about.num_columns):
                 column = about.row_group(group).column(place)
                 assert column.compression == "ZSTD"
@@ -216,7 +207,7 @@ def test_what_was_replaced_stays_for_the_grace_period_and_goes_after_it(
     log.seal()
     assert replaced | first < files_of(log)
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + sealing.GRACE_SECONDS + 1)
+    monkeypatch.setattr(time, "time", lambda: now + sealing.SEAL_GRACE_SECONDS + 1)
     digest = opened(log.path).digest
     removed = log.seal().removed
     left = files_of(log)
@@ -254,6 +245,7 @@ def test_sealing_an_empty_log_or_a_sealed_one_changes_nothing(log, path) -> None
     assert files_of(log) == before
 
 
+@pytest.mark.slow
 def test_of_sealers_at_once_one_wins_each_step_and_nothing_is_lost(opened, log) -> None:
     for number in range(12):
         filled(log, 5, 20 * number)
@@ -279,7 +271,7 @@ def test_of_sealers_at_once_one_wins_each_step_and_nothing_is_lost(opened, log) 
     assert left == used
 
 
-@pytest.mark.parametrize("grace", [3600, 0])
+@pytest.mark.parametrize("grace", [pytest.param(3600, marks=pytest.mark.slow), 0])
 def test_writers_and_readers_go_on_while_it_is_sealed(opened, log, grace) -> None:
     """With no grace at all, whoever reads what is removed goes on where it lies now."""
     stop = threading.Event()
@@ -383,15 +375,16 @@ def test_who_slept_while_his_place_was_taken_sealed_and_removed_appends_after_it
         log.seal(grace_seconds=0)
 
 
+@some_steps(8)
 @pytest.mark.parametrize("opened_commits", [0, 1])
 def test_who_slept_while_sealing_broke_off_at_any_step_loses_nothing(
-    opened, log, domain, tmp_path, monkeypatch, opened_commits
+    opened, log, domain, tmp_path, monkeypatch, opened_commits, every: int
 ) -> None:
     """What is removed goes in such an order that who slept sees that his place was taken."""
     filled(log, 2)
     log.seal(grace_seconds=0)
     filled(log, opened_commits, 20)
-    for step in itertools.count():
+    for step in itertools.count(step=every):
         path = tmp_path / str(step)
         shutil.copytree(log.path, path)
         sleeper, disk = opened(path), FaultyDisk(step, errno.EIO)
@@ -673,8 +666,9 @@ class SealedAndModel(RuleBasedStateMachine):
             self.small.__exit__(None, None, None)
 
 
-TestSealedAndModel = pytest.mark.filterwarnings("ignore::ResourceWarning")(SealedAndModel.TestCase)
-TestSealedAndModel.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestSealedAndModel, TestSealedAndModelOnManyExamples = stateful_in_tiers(
+    SealedAndModel, 5, 25, steps=20
+)
 
 
 def test_a_sealed_file_is_no_commit(log) -> None:

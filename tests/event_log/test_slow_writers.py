@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from event_log import EventLog
-from event_log.local_store import LocalStore
+from event_log.storage.folder import LocalStore
 
 
 class Interrupted:

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from event_log import EventLogError
-from event_log.disk import Disk
-from event_log.local_store import LocalStore
-from event_log.store import StoreError
+from event_log.storage.disk import Disk
+from event_log.storage.folder import LocalStore
+from event_log.storage.store import StoreError
 
 
 def refusing(code: int, times: int = 1):

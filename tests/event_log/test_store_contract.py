@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from faults import ForgetfulDisk
 
-from event_log.local_store import LocalStore
-from event_log.store import Store, StoreError, open_store
+from event_log.storage.folder import LocalStore
+from event_log.storage.opening import open_store
+from event_log.storage.store import Store, StoreError
 
 ROOT = Path(__file__).parents[2]
 STORES = ["local", "s3", "forgetful"]
@@ -161,7 +162,7 @@ def test_of_many_threads_that_put_one_name_exactly_one_wins(open_again: Open) ->
 
 RACES = """
 import sys
-from event_log.store import open_store
+from event_log.storage.opening import open_store
 store, number = open_store(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 sys.stdin.readline()

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from event_log import EventLog, EventLogError, InvalidPoint, StoreError, progress, subscription
-from event_log.checkpoint import InvalidCheckpoint
-from event_log.holding import SubscriptionHeld
-from event_log.progress import InvalidSubscription
-from event_log.subscribers import subscriptions
-from event_log.subscription import Subscription
-from event_log.watching import watch
+from event_log import EventLog, EventLogError, InvalidPoint, StoreError, SubscriptionHeld
+from event_log.following import progress, subscription
+from event_log.following.checkpoint import InvalidCheckpoint
+from event_log.following.progress import InvalidSubscription
+from event_log.following.status import subscriptions
+from event_log.following.subscription import Subscription
+from event_log.following.watch import watch
 from newsroom.categories import CATEGORIES
 
 ROOT = Path(__file__).parents[2]
@@ -415,8 +415,8 @@ def test_a_second_holder_is_told_who_holds_the_name(full) -> None:
 OPENED = """
 import json, signal, sys
 from event_log import EventLog
-from event_log.subscription import Subscription
-from event_log.watching import watch
+from event_log.following.subscription import Subscription
+from event_log.following.watch import watch
 from newsroom.categories import CATEGORIES
 log, name = EventLog(sys.argv[1], CATEGORIES), sys.argv[2]
 subscription = Subscription(
@@ -505,6 +505,7 @@ def test_a_process_forked_by_a_holder_does_not_hold_on(full) -> None:
         child.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [PRINTS_EVENTS, PRINTS_BATCHES], ids=["events", "batches"])
 def test_killed_at_any_moment_every_event_is_seen_in_order_without_a_gap(tags, script) -> None:
     draw = random.Random(4)
@@ -549,6 +550,7 @@ def test_a_loop_in_another_process_is_woken_by_a_commit_and_ended_by_a_signal(ta
     writer.communicate()
 
 
+@pytest.mark.slow
 def test_several_names_follow_one_writer_at_once(tags) -> None:
     names = {"all": {}, "tags": {"categories": ["tag"]}, "articles": {"categories": ["article"]}}
     processes = [

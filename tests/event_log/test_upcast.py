@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_upcast import upcast as plain
+from tiers import given_in_tiers
 
 from event_log import (
     Category,
@@ -37,8 +37,8 @@ from event_log import (
     renamed,
 )
 from event_log.category import ENVELOPE, Registry
-from event_log.upcast import needs_upcast, to_read, upcast
-from event_log.upcast_copies import UNUSED_SECONDS, UpcastCopies, upcast_digest, upcast_file
+from event_log.files.upcast_copies import UNUSED_SECONDS, UpcastCopies, upcast_digest, upcast_file
+from event_log.schemas.upcast import needs_upcast, to_read, upcast
 
 FIXTURES = Path(__file__).parent / "fixtures"
 spec = importlib.util.spec_from_file_location("written_by_versions", FIXTURES / "make.py")
@@ -48,7 +48,6 @@ spec.loader.exec_module(written)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 REPORTS = written.REPORTS
 NEWEST = Registry((written.DESK, REPORTS[3]))
-FEW = settings(max_examples=25, deadline=None)
 
 WHALE = {
     "headline": "A Whale Is Seen ☃",
@@ -211,8 +210,7 @@ def appends(draw):
     return version, draw(st.lists(reports(version), min_size=1, max_size=4)), draw(st.booleans())
 
 
-@FEW
-@given(history=st.lists(appends(), min_size=1, max_size=6))
+@given_in_tiers(6, 25, history=st.lists(appends(), min_size=1, max_size=6))
 def test_a_mix_of_versions_is_read_as_each_event_upcast_alone(history) -> None:
     with tempfile.TemporaryDirectory() as folder:
         logs = {version: written.opened(Path(folder), version) for version in REPORTS}
@@ -278,8 +276,7 @@ def batch_of(events) -> pa.RecordBatch:
     )
 
 
-@FEW
-@given(events=st.lists(EVENT, max_size=12), cut=st.integers(0, 3))
+@given_in_tiers(6, 25, events=st.lists(EVENT, max_size=12), cut=st.integers(0, 3))
 def test_versions_and_categories_in_one_batch_do_not_disturb_each_other(events, cut) -> None:
     batch = batch_of(events).slice(cut)
     newest = upcast(batch, NEWEST)
@@ -532,10 +529,11 @@ def test_many_that_need_one_copy_at_a_time_get_it_whole(source, tmp_path) -> Non
     assert len(left) == 1
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_copies_leaves_no_half_copy(source, tmp_path) -> None:
     script = (
         "import runpy, sys; from pathlib import Path; from event_log.category import Registry;"
-        "from event_log.upcast_copies import UpcastCopies;"
+        "from event_log.files.upcast_copies import UpcastCopies;"
         f"m = runpy.run_path({str(FIXTURES / 'make.py')!r});"
         "registry = Registry((m['DESK'], m['REPORTS'][3])); print('begun', flush=True)\n"
         f"while True: UpcastCopies(Path({str(tmp_path / 'cache')!r}), registry)"
@@ -628,7 +626,7 @@ def test_the_digest_of_upcasting_changes_with_what_upcasters_do() -> None:
 def test_the_digest_of_upcasting_is_the_same_in_every_process() -> None:
     script = (
         "import runpy; from event_log.category import Registry;"
-        "from event_log.upcast_copies import upcast_digest;"
+        "from event_log.files.upcast_copies import upcast_digest;"
         f"m = runpy.run_path({str(FIXTURES / 'make.py')!r});"
         "print(upcast_digest(Registry((m['DESK'], m['REPORTS'][3]))))"
     )

@@ -15,22 +15,19 @@ import pyarrow.parquet as pq
 import pytest
 from sealed import manifests, sealed_files, small_spans
 
-from event_log import (
-    DamagedLog,
-    EventLog,
-    EventLogError,
-    InvalidPoint,
-    NewEvent,
-    checksum,
-    commit,
-    roots,
-)
+from event_log import DamagedLog, EventLog, EventLogError, InvalidPoint, NewEvent
 from event_log.category import ENVELOPE
-from event_log.digest import event_digests
-from event_log.merkle import Frontier
-from event_log.roots import flat
+from event_log.digests import checksum
+from event_log.digests.digest import event_digests
+from event_log.digests.merkle import Frontier
+from event_log.files import commit, log_digest
+from event_log.files.log_digest import flat
 
 COMMITS = 4
+BYTES = pytest.mark.parametrize(
+    "share", [pytest.param(5, id="some bytes"), pytest.param(1, marks=pytest.mark.slow, id="many")]
+)
+"""Of the bytes that a test changes, one in so many; all of them are slow."""
 
 
 @pytest.fixture
@@ -101,12 +98,13 @@ def test_a_log_that_nobody_touched_holds(full) -> None:
     assert (verified.events, verified.commits, verified.digest) == (12, COMMITS, full.digest)
 
 
-def test_any_changed_byte_of_a_file_is_found(full) -> None:
+@BYTES
+def test_any_changed_byte_of_a_file_is_found(full, share: int) -> None:
     draw = random.Random(1851)
     for number, path in enumerate(commits_of(full)[:2]):
         whole = path.read_bytes()
         places = {0, 3, 4, 5, len(whole) - 1, len(whole) - 5, len(whole) - 8}
-        places |= {draw.randrange(len(whole)) for _ in range(150)}
+        places |= {draw.randrange(len(whole)) for _ in range(150 // share)}
         for place in places:
             changed = bytearray(whole)
             changed[place] ^= 1 << draw.randrange(8)
@@ -376,7 +374,7 @@ def sealed(full) -> Iterator[EventLog]:
     The groups hold 1 to 8 and 9, because a span is eight events here.
     """
     with small_spans(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("event_log.sealing.GROUP_EVENTS", 8)
+        patch.setattr("event_log.files.sealing.SEALED_GROUP_EVENTS", 8)
         last = commits_of(full)[-1]
         aside = full.path / "aside"
         last.rename(aside)
@@ -396,13 +394,14 @@ def test_a_sealed_log_that_nobody_touched_holds(sealed, full) -> None:
     assert [first_in(file) for file in sealed_files(sealed)] == [2, 1, 9]
 
 
-def test_any_changed_byte_of_a_sealed_file_is_found(sealed) -> None:
+@BYTES
+def test_any_changed_byte_of_a_sealed_file_is_found(sealed, share: int) -> None:
     draw = random.Random(1851)
     for path in sealed_files(sealed):
         whole = path.read_bytes()
         first, last = first_in(path), int(path.name[21:41])
         places = {0, 3, 4, len(whole) - 1, len(whole) - 5, len(whole) - 8}
-        places |= {draw.randrange(len(whole)) for _ in range(60)}
+        places |= {draw.randrange(len(whole)) for _ in range(60 // share)}
         for place in places:
             changed = bytearray(whole)
             changed[place] ^= 1 << draw.randrange(8)
@@ -412,17 +411,18 @@ def test_any_changed_byte_of_a_sealed_file_is_found(sealed) -> None:
     sealed.verify()
 
 
-def test_any_changed_byte_of_a_manifest_is_found(sealed) -> None:
+@BYTES
+def test_any_changed_byte_of_a_manifest_is_found(sealed, share: int) -> None:
     path = manifests(sealed)[0]
     whole = path.read_bytes()
-    for place in range(0, len(whole), 7):
+    for place in range(0, len(whole), 7 * share):
         for bit in (0, 4):
             changed = bytearray(whole)
             changed[place] ^= 1 << bit
             path.write_bytes(changed)
             with pytest.raises(EventLogError, match=r"backup|install a newer one"):
                 EventLog(sealed.path, tuple(sealed.registry.values())).verify()
-    for length in range(0, len(whole), 97):
+    for length in range(0, len(whole), 97 * share):
         path.write_bytes(whole[:length])
         error = found(sealed)
         assert error.sequence == 1
@@ -517,7 +517,7 @@ def test_a_rewritten_event_is_found_however_far_a_manifest_is_made_to_fit(sealed
     whole = path.read_bytes()
     file = sealed_files(sealed)[2]  # event 9, the last that is sealed
     digests = rewritten_sealed(file, replaced("actor", lambda _: ["eve"]))
-    before = roots.frontier_at(sealed._commits, 8)
+    before = log_digest.frontier_at(sealed._commits, 8)
     frontier = before.append(digests)
 
     def last_digest(groups: list[dict]) -> list[dict]:

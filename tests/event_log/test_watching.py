@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from event_log import EventLogError, watching
-from event_log.watching import NotReached, wait_for, watch
+from event_log import EventLogError
+from event_log.following import watch as watching
+from event_log.following.watch import NotReached, wait_for, watch
 
 ROOT = Path(__file__).parents[2]
 OPENED = """
 import os, sys, time
 from event_log import EventLog, NewEvent
-from event_log.watching import watch, wait_for
+from event_log.following.watch import watch, wait_for
 from newsroom.categories import CATEGORIES
 log = EventLog(sys.argv[1], CATEGORIES)
 def append():
@@ -104,7 +105,7 @@ def test_a_folder_that_is_replaced_is_watched_again(tmp_path) -> None:
         armed.wait(30)
         folder.mkdir(parents=True)
         deadline = time.monotonic() + 30
-        while armed._told._place[0] != folder:
+        while armed._notices._place[0] != folder:
             assert time.monotonic() < deadline
             armed.wait(1)
         armed.wait(0.2)  # what there was to tell of making it
@@ -130,7 +131,7 @@ def test_watches_of_one_folder_share_a_thread_that_ends_with_the_last(tmp_path) 
 
     with watch(tmp_path) as one:
         with watch(tmp_path) as other:
-            assert one._told is other._told
+            assert one._notices is other._notices
             assert threads() == 1
         assert threads() == 1
     assert threads() == 0
@@ -154,7 +155,7 @@ except OSError:
 with watch(log.path / "commits", 600.0) as armed:
     for descriptor in taken:
         os.close(descriptor)
-    print(armed._told)
+    print(armed._notices)
     threading.Timer(1.0, append).start()
     while not log.head:
         armed.wait(30)
@@ -168,8 +169,8 @@ def test_a_forked_process_is_woken_like_any_other(path) -> None:
     script = (
         OPENED
         + """
-import event_log.watching
-event_log.watching.FIRST_PAUSE = event_log.watching.LONGEST_UNTOLD = 600.0
+import event_log.following.watch
+event_log.following.watch.FIRST_PAUSE = event_log.following.watch.LONGEST_UNTOLD = 600.0
 with watch(log.path / "commits", 600.0):
     child = os.fork()
     if not child:

@@ -8,52 +8,49 @@ from pathlib import Path
 
 import pytest
 
-from event_log import EventLog, NewEvent
-from examples.orders.domain import ORDER_VIEW
-from examples.orders.main import CATEGORIES, earlier_orders, open_log, order_view
-from views import build
+from archive import Archive
+from examples.orders import DOMAIN
+from examples.orders.main import earlier_orders, order_view
 
 ROOT = Path(__file__).parents[2]
 ORDER = "order/whale-oil"
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> EventLog:
-    log = open_log(tmp_path)
-    earlier_orders(log)
-    log.append([NewEvent(ORDER, "NewOrderEvent", {"item": "whale oil", "quantity": 5})])
-    log.append([NewEvent(ORDER, "ModifyOrderEvent", {"quantity": 6})])
-    return log
+def archive(tmp_path: Path) -> Archive:
+    archive = Archive(tmp_path, DOMAIN)
+    earlier_orders(archive)
+    archive.append(ORDER, "NewOrderEvent", {"item": "whale oil", "quantity": 5})
+    archive.append(ORDER, "ModifyOrderEvent", {"quantity": 6})
+    return archive
 
 
-def test_events_get_the_sequences_after_the_head(log: EventLog) -> None:
-    assert [(e.sequence, e.type) for e in log.read(after=320)] == [
+def test_events_get_the_sequences_after_the_head(archive: Archive) -> None:
+    assert [(e.sequence, e.type) for e in archive.log.read(after=320)] == [
         (321, "NewOrderEvent"),
         (322, "ModifyOrderEvent"),
     ]
 
 
-def test_the_view_shows_the_last_quantity_and_at_321_the_first(
-    log: EventLog, tmp_path: Path
-) -> None:
-    assert log.head == 322
-    assert order_view(tmp_path)[ORDER] == 6
-    assert order_view(tmp_path, at=321)[ORDER] == 5
-    assert ORDER not in order_view(tmp_path, at=320)
+def test_the_view_shows_the_last_quantity_and_at_321_the_first(archive: Archive) -> None:
+    assert archive.log.head == 322
+    assert order_view(archive)[ORDER] == 6
+    assert order_view(archive, at=321)[ORDER] == 5
+    assert ORDER not in order_view(archive, at=320)
 
 
-def test_a_deleted_view_is_given_back_by_the_log(log: EventLog, tmp_path: Path) -> None:
-    with build.begin(tmp_path, categories=CATEGORIES) as built:
-        built.write(ORDER_VIEW)
-    before = order_view(tmp_path)
-    built.path(ORDER_VIEW.name).unlink()
-    assert order_view(tmp_path) == before
-    assert log.head == 322
+def test_a_deleted_view_is_given_back_by_the_log(archive: Archive) -> None:
+    archive.rebuild(["orders"])
+    before = order_view(archive)
+    (documents,) = archive.builds.glob("*/orders.parquet")
+    documents.unlink()
+    assert order_view(archive) == before
+    assert archive.log.head == 322
 
 
-def test_a_cancelled_order_leaves_the_view(log: EventLog, tmp_path: Path) -> None:
-    log.append([NewEvent(ORDER, "CancelOrderEvent")])
-    assert ORDER not in order_view(tmp_path)
+def test_a_cancelled_order_leaves_the_view(archive: Archive) -> None:
+    archive.append(ORDER, "CancelOrderEvent")
+    assert ORDER not in order_view(archive)
 
 
 def test_the_readme_shows_what_the_example_prints() -> None:

@@ -18,18 +18,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from histories import REGISTRY
 
-from event_log import EventLog
-from event_log.reading import schema
-from newsroom.categories import CATEGORIES, REFERENCES
-from search.stepping import digest
-from views import VIEW_NAMES, VIEWS, digests, seeding
-from views.advance import Advance
-from views.fold import fold
-from views.kept import HASHED, Kept, entity_table, text_table, texts
-from views.lineage import completed
-from views.remaking import Changed
-from views.state import State
+from archive.step import digest
+from event_log import EventLog, log_schema
+from newsroom import CATEGORIES, DOMAIN, REFERENCES
+from replay.fold import fold
+from replay.kept import digests, seed
+from replay.kept.advance import Advance
+from replay.kept.remake import Changed
+from replay.kept.state import HASHED, Kept, entity_table, text_table, texts
+from replay.lineage import completed
+from replay.state import State
 
+VIEWS = DOMAIN.views
+VIEW_NAMES = tuple(VIEWS)
 Entities = dict[str, list[dict[str, Any]]]
 Documents = dict[str, dict[str, dict[str, Any]]]
 
@@ -132,14 +133,14 @@ class Template:
 
 def begun(log: EventLog, at: int, folder: Path) -> Stepped:
     """The kept state of a log at a sequence, and all documents, made as a rebuild makes them."""
-    kept = seeding.seeded(folder / "state.duckdb", log.at(at), REFERENCES)
+    kept = seed.make_kept_state(folder / "state.duckdb", log.at(at), REFERENCES)
     documents: Documents = {}
     with State(log.at(at), folder / "first") as state:
         for name in VIEW_NAMES:
             path = folder / f"{name}.parquet"
             made = state.backend.compile(completed(VIEWS[name], state))
             state.backend.raw_sql(f"COPY ({made}) TO '{path}' (FORMAT parquet)")
-            digests.keep(kept, name, path, digest(pq.read_schema(path)))
+            digests.keep_digests(kept, name, path, digest(pq.read_schema(path)))
             documents[name] = {d["id"]: d for d in pq.read_table(path).to_pylist()}
     return Stepped(kept, log, documents, folder)
 
@@ -163,7 +164,7 @@ class Rebuilds:
     def __init__(self) -> None:
         folder = Path(tempfile.mkdtemp())
         self._place = Place(folder / "log.parquet")
-        pq.write_table(schema(REGISTRY).empty_table(), self._place.path)
+        pq.write_table(log_schema(REGISTRY).empty_table(), self._place.path)
         self._state = State(self._place, folder / "state")
         backend = self._state.backend
         self._folds = {
@@ -203,7 +204,7 @@ class Rebuilds:
         return paths
 
     def _take(self, log: EventLog, at: int | None = None) -> None:
-        events = pa.Table.from_batches(log.at(at).scan(), schema(REGISTRY))
+        events = pa.Table.from_batches(log.at(at).scan(), log_schema(REGISTRY))
         pq.write_table(events, self._place.path)
         for name, sql in self._folds.items():
             path = self._state.directory / f"{name}.parquet"

@@ -13,9 +13,9 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from event_log.category import INSTANT, TEXT, Effect, Registry
+from event_log import INSTANT, TEXT, Effect, Registry
 from newsroom.categories import CATEGORIES, REFERENCES
-from newsroom.generate import WINDOW, generate
+from newsroom.generate import WINDOW, generate_events
 
 ARTICLES = 3000
 REGISTRY = Registry(CATEGORIES)
@@ -29,7 +29,7 @@ JSON_TYPES = {
 
 
 def lines(articles: int, seed: int = 1) -> list[bytes]:
-    return b"".join(generate(articles, seed)).splitlines()
+    return b"".join(generate_events(articles, seed)).splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def bodies(events: list[dict[str, Any]]) -> list[str]:
 
 
 def test_the_same_number_and_seed_give_the_same_bytes() -> None:
-    assert list(generate(200, 7)) == list(generate(200, 7))
+    assert list(generate_events(200, 7)) == list(generate_events(200, 7))
 
 
 def test_another_seed_gives_another_archive() -> None:
@@ -61,7 +61,7 @@ def test_a_larger_archive_begins_like_a_smaller_one() -> None:
 
 
 def test_chunks_are_whole_lines() -> None:
-    assert all(chunk.endswith(b"\n") for chunk in generate(300))
+    assert all(chunk.endswith(b"\n") for chunk in generate_events(300))
 
 
 def test_no_article_gives_the_cast_alone() -> None:
@@ -71,7 +71,7 @@ def test_no_article_gives_the_cast_alone() -> None:
 
 def test_a_negative_number_is_refused() -> None:
     with pytest.raises(ValueError, match="0 or more"):
-        generate(-1)
+        generate_events(-1)
 
 
 def test_every_stream_begins_with_a_creating_event_and_every_type_is_of_its_category(
@@ -176,14 +176,14 @@ def test_articles_spread_from_1851_to_2025(events: list[dict[str, Any]]) -> None
 
 
 def test_a_first_line_comes_without_writing_the_archive_before() -> None:
-    assert len(b"".join(islice(generate(10**9), 2))) > 0
+    assert len(b"".join(islice(generate_events(10**9), 2))) > 0
 
 
 def test_memory_does_not_grow_with_the_archive() -> None:
     def peak(articles: int) -> int:
         tracemalloc.start()
         try:
-            for _ in generate(articles):
+            for _ in generate_events(articles):
                 pass
             return tracemalloc.get_traced_memory()[1]
         finally:

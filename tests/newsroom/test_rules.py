@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-from event_log import EventLog, InvalidEvent, NewEvent, WrongExpectedVersion
-from newsroom.categories import CATEGORIES
-from newsroom.rules import Refused, entity, say
+from archive import Archive
+from archive.edit import append
+from event_log import InvalidEvent, NewEvent, WrongExpectedVersion
+from replay import Refused, read_entity
 
 PUBLISHED = {"headline": "Whales return", "published_at": "1851-10-18T12:00:00Z"}
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> EventLog:
-    log = EventLog(tmp_path / "log", CATEGORIES)
-    log.append(
+def archive(tmp_path: Path) -> Archive:
+    archive = Archive(tmp_path)
+    archive.log.append(
         [
             NewEvent("article/live", "ArticlePublished", PUBLISHED | {"tag_ids": ["tag/gone"]}),
             NewEvent("article/gone", "ArticlePublished", PUBLISHED),
@@ -27,16 +28,16 @@ def log(tmp_path: Path) -> EventLog:
             NewEvent("tag/gone", "TagRemoved"),
         ]
     )
-    return log
+    return archive
 
 
-def test_an_editor_publishes_revises_retracts_and_reinstates(log: EventLog) -> None:
-    say(log, NewEvent("article/new", "ArticlePublished", PUBLISHED))
-    say(log, NewEvent("article/new", "ArticleRevised", {"kicker": "At sea"}))
-    say(log, NewEvent("article/new", "ArticleRetracted"))
-    assert not entity(log, "article/new").live
-    say(log, NewEvent("article/new", "ArticleReinstated"))
-    now = entity(log, "article/new")
+def test_an_editor_publishes_revises_retracts_and_reinstates(archive: Archive) -> None:
+    append(archive, NewEvent("article/new", "ArticlePublished", PUBLISHED))
+    append(archive, NewEvent("article/new", "ArticleRevised", {"kicker": "At sea"}))
+    append(archive, NewEvent("article/new", "ArticleRetracted"))
+    assert not read_entity(archive.log, "article/new").live
+    append(archive, NewEvent("article/new", "ArticleReinstated"))
+    now = read_entity(archive.log, "article/new")
     assert (now.live, now.version, now.fields["kicker"]) == (True, 4, "At sea")
 
 
@@ -59,52 +60,54 @@ REFUSALS: dict[str, tuple[str, str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_an_editor_is_refused_and_told_what_is_the_case(log: EventLog, kind: str) -> None:
+def test_an_editor_is_refused_and_told_what_is_the_case(archive: Archive, kind: str) -> None:
     stream, type_name, data, reason = REFUSALS[kind]
     with pytest.raises(Refused, match=reason):
-        say(log, NewEvent(stream, type_name, data))
-    assert log.head == 6
+        append(archive, NewEvent(stream, type_name, data))
+    assert archive.log.head == 6
 
 
 def test_a_new_reference_to_what_was_removed_is_refused_but_an_old_one_may_stay(
-    log: EventLog,
+    archive: Archive,
 ) -> None:
-    say(log, NewEvent("article/live", "ArticleRevised", {"tag_ids": ["tag/sea", "tag/gone"]}))
-    say(log, NewEvent("article/new", "ArticlePublished", PUBLISHED))
+    append(
+        archive, NewEvent("article/live", "ArticleRevised", {"tag_ids": ["tag/sea", "tag/gone"]})
+    )
+    append(archive, NewEvent("article/new", "ArticlePublished", PUBLISHED))
     with pytest.raises(Refused, match="tag/gone was removed"):
-        say(log, NewEvent("article/new", "ArticleRevised", {"tag_ids": ["tag/gone"]}))
+        append(archive, NewEvent("article/new", "ArticleRevised", {"tag_ids": ["tag/gone"]}))
 
 
-def test_a_section_cannot_be_its_own_parent(log: EventLog) -> None:
-    say(log, NewEvent("section/world", "SectionOpened", {"name": "World"}))
+def test_a_section_cannot_be_its_own_parent(archive: Archive) -> None:
+    append(archive, NewEvent("section/world", "SectionOpened", {"name": "World"}))
     with pytest.raises(Refused, match="cannot refer to itself"):
-        say(log, NewEvent("section/world", "SectionRevised", {"parent_id": "section/world"}))
+        append(archive, NewEvent("section/world", "SectionRevised", {"parent_id": "section/world"}))
 
 
-def test_what_was_removed_may_be_created_afresh_and_forgets_its_fields(log: EventLog) -> None:
-    say(log, NewEvent("article/gone", "ArticlePublished", PUBLISHED | {"headline": "Again"}))
-    now = entity(log, "article/gone")
+def test_what_was_removed_may_be_created_afresh_and_forgets_its_fields(archive: Archive) -> None:
+    append(archive, NewEvent("article/gone", "ArticlePublished", PUBLISHED | {"headline": "Again"}))
+    now = read_entity(archive.log, "article/gone")
     assert (now.live, now.fields["headline"], "kicker" in now.fields) == (True, "Again", False)
 
 
-def test_clearing_empties_a_field(log: EventLog) -> None:
-    say(log, NewEvent("article/live", "ArticleRevised", {"cleared": ["tag_ids"]}))
-    assert "tag_ids" not in entity(log, "article/live").fields
+def test_clearing_empties_a_field(archive: Archive) -> None:
+    append(archive, NewEvent("article/live", "ArticleRevised", {"cleared": ["tag_ids"]}))
+    assert "tag_ids" not in read_entity(archive.log, "article/live").fields
 
 
-def test_saying_the_same_thing_twice_by_its_id_is_not_refused(log: EventLog) -> None:
+def test_saying_the_same_thing_twice_by_its_id_is_not_refused(archive: Archive) -> None:
     event = NewEvent("article/new", "ArticlePublished", PUBLISHED, event_id="same")
-    first = say(log, event)
-    again = say(log, event)
+    first = append(archive, event)
+    again = append(archive, event)
     assert (again.first, again.last, again.added) == (first.first, first.last, 0)
 
 
-def test_an_expected_version_that_is_not_the_actual_one_is_a_conflict(log: EventLog) -> None:
+def test_an_expected_version_that_is_not_the_actual_one_is_a_conflict(archive: Archive) -> None:
     with pytest.raises(WrongExpectedVersion, match="at version 1") as caught:
-        say(log, NewEvent("article/live", "ArticleRevised", {}), expected_version=7)
+        append(archive, NewEvent("article/live", "ArticleRevised", {}), expected_version=7)
     assert caught.value.actual == 1
 
 
-def test_what_does_not_fit_is_told_before_what_is_not_allowed(log: EventLog) -> None:
+def test_what_does_not_fit_is_told_before_what_is_not_allowed(archive: Archive) -> None:
     with pytest.raises(InvalidEvent, match=r"data\.headline: must be a string"):
-        say(log, NewEvent("article/x", "ArticleRevised", {"headline": 5}))
+        append(archive, NewEvent("article/x", "ArticleRevised", {"headline": 5}))

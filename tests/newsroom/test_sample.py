@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 import newsroom
-from event_log.category import INSTANT, TEXT, Effect, Registry
+from event_log import INSTANT, TEXT, Effect, Registry
 from newsroom.categories import CATEGORIES, REFERENCES, TAG_KINDS
 
 SAMPLE = Path(newsroom.__file__).parent / "sample"

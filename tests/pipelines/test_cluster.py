@@ -18,6 +18,7 @@ import yaml
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from event_log import EventLog, NewEvent
+from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
 from pipelines import assets, failing
 from pipelines.definitions import definitions
@@ -25,7 +26,6 @@ from search import open_engine
 from search.connection import Connection
 from search.engine import Engine
 from search.query import Query
-from views import VIEW_NAMES
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = {"headline": "Whales return", "published_at": "1851-10-18T12:00:00Z"}
@@ -74,7 +74,7 @@ def test_the_job_rebuilds_into_the_cluster_and_shows_how_far_it_is(
     monkeypatch.setattr("search.pace.EVERY", 0.0)
     result = execute(home, used.url)
     assert result.success
-    assert set(engine.serving()) == set(VIEW_NAMES)
+    assert set(engine.serving()) == set(DOMAIN.views)
     assert engine.search(Query("whale")).total == 20
     observed = [
         event.asset_observation_data.asset_observation
@@ -178,6 +178,6 @@ def test_each_index_has_a_pool_of_one_and_a_cancelled_run_gives_it_back() -> Non
     assert configured["concurrency"]["pools"] == {"default_limit": 1, "granularity": "op"}
     assert configured["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
     pools = {view: asset.op.pool for view, asset in assets.INDEX_ASSETS.items()}
-    assert pools == {view: f"index_{view}" for view in VIEW_NAMES}
+    assert pools == {view: f"index_{view}" for view in DOMAIN.views}
     with DagsterInstance.local_temp(overrides={"concurrency": configured["concurrency"]}) as local:
         assert local.get_concurrency_config().pool_config.default_pool_limit == 1

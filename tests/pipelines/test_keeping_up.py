@@ -18,15 +18,16 @@ from dagster import (
     build_sensor_context,
 )
 
+from archive import growth, rebuild
 from event_log import EventLog, NewEvent
+from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
 from pipelines.definitions import definitions
 from pipelines.lag import Limits, observe_lag
 from pipelines.new_events import new_events
-from pipelines.resources import Archive
-from search import open_engine, rebuild
+from pipelines.resources import ArchiveResource
+from search import open_engine
 from search.engine import Engine
-from views import VIEW_NAMES, growth
 
 PUBLISHED = {"headline": "Whales return", "published_at": "1851-10-18T12:00:00Z"}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -70,7 +71,7 @@ def failure(result: ExecuteInProcessResult) -> str:
 
 def look(instance: DagsterInstance, cursor: str | None = None) -> SensorResult:
     context = build_sensor_context(instance=instance, cursor=cursor)
-    said = new_events(context, archive=Archive())
+    said = new_events(context, archive=ArchiveResource())
     assert isinstance(said, SensorResult)
     return said
 
@@ -147,7 +148,7 @@ def test_a_catch_up_shows_figures_for_each_view_a_histogram_and_the_lag(
         }
         for event in result.get_asset_materialization_events()
     }
-    assert set(shown) == set(VIEW_NAMES)
+    assert set(shown) == set(DOMAIN.views)
     articles = shown["articles"]
     assert (articles["events folded"], articles["sequence"]) == (2, 5)
     assert (articles["documents written"], articles["documents deleted"]) == (2, 0)
@@ -169,7 +170,7 @@ def test_lag_is_a_check_with_a_warning_and_an_error(
     for variable, severity in (("WARN", "WARN"), ("ERROR", "ERROR")):
         monkeypatch.setenv(f"STET_LAG_{variable}_EVENTS", "1")
         found = execute("check_lag").get_asset_check_evaluations()
-        assert len(found) == len(VIEW_NAMES)
+        assert len(found) == len(tuple(DOMAIN.views))
         assert not any(one.passed for one in found)
         assert {one.severity.value for one in found} == {severity}
         assert "2 events behind" in (found[0].description or "")
@@ -183,14 +184,14 @@ def test_what_was_done_outside_dagster_is_seen_once(log: EventLog, engine: Engin
 
         def seen(cursor: str | None) -> SensorResult:
             context = build_sensor_context(instance=instance, cursor=cursor)
-            said = observe_lag(context, archive=Archive(), limits=Limits())
+            said = observe_lag(context, archive=ArchiveResource(), limits=Limits())
             assert isinstance(said, SensorResult)
             for event in said.asset_events:
                 instance.report_runless_asset_event(event)
             return said
 
         first = seen(None)
-        assert len(first.asset_events) == 1 + 2 * len(VIEW_NAMES)
+        assert len(first.asset_events) == 1 + 2 * len(tuple(DOMAIN.views))
         assert "nothing changed: head 3" in skipped(seen(first.cursor))
         found = instance.get_latest_materialization_event(AssetKey(["index", "articles"]))
         assert found is not None
@@ -203,7 +204,7 @@ def test_what_was_done_outside_dagster_is_seen_once(log: EventLog, engine: Engin
 def test_verify_passes_and_fails_with_one_line(log: EventLog, engine: Engine) -> None:
     good = execute("verify")
     assert good.success
-    assert len(good.get_asset_check_evaluations()) == 1 + len(VIEW_NAMES)
+    assert len(good.get_asset_check_evaluations()) == 1 + len(tuple(DOMAIN.views))
     (log.path / "commits" / f"{1:020d}.parquet").write_bytes(b"damaged")
     bad = execute("verify")
     assert not bad.success

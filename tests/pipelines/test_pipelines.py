@@ -11,12 +11,12 @@ import pytest
 import yaml
 from dagster import AssetKey, DagsterInstance, DefaultScheduleStatus, ExecuteInProcessResult
 
+from archive import Archive
 from event_log import EventLog, NewEvent
+from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
 from pipelines.definitions import definitions
-from pipelines.run import RunFailed, rebuild
-from search import Query, search, serving
-from views import VIEW_NAMES
+from pipelines.run import RunFailed, run_rebuild
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = {"headline": "Whales <b>return</b> | again", "published_at": "1851-10-18T12:00:00Z"}
@@ -55,12 +55,12 @@ def metadata_of(result: ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
 def test_the_job_rebuilds_every_view_and_index_and_promotes_them(home: Path) -> None:
     result = execute(home)
     assert result.success
-    names = {f"{group}/{view}" for group in ("views", "index") for view in VIEW_NAMES}
+    names = {f"{group}/{view}" for group in ("views", "index") for view in DOMAIN.views}
     assert set(metadata_of(result)) == names
-    assert {view: now.sequence for view, now in serving(home).items()} == dict.fromkeys(
-        VIEW_NAMES, 2
-    )
-    assert search(home, Query(text="whale")).total == 2
+    assert {
+        view: now.sequence for view, now in Archive(home).engine.serving().items()
+    } == dict.fromkeys(tuple(DOMAIN.views), 2)
+    assert Archive(home).search("whale").total == 2
 
 
 def test_a_materialization_shows_figures_samples_and_a_plot(home: Path) -> None:
@@ -79,14 +79,14 @@ def test_run_config_chooses_the_views_and_the_point_in_time(home: Path) -> None:
     chosen = execute(home, views=["articles"], at="1")
     assert chosen.success
     assert set(metadata_of(chosen)) == {"views/articles", "index/articles"}
-    now = serving(home)
+    now = Archive(home).engine.serving()
     assert (now["articles"].sequence, now["bylines"].sequence) == (1, 2)
 
 
 def test_each_index_is_checked_against_its_view_document_by_document(home: Path) -> None:
     evaluations = execute(home).get_asset_check_evaluations()
     equal = [e for e in evaluations if e.check_name == "documents_equal_view"]
-    assert {e.asset_key.path[-1] for e in equal} == set(VIEW_NAMES)
+    assert {e.asset_key.path[-1] for e in equal} == set(DOMAIN.views)
     assert all(e.passed for e in equal)
 
 
@@ -100,14 +100,14 @@ def test_a_reference_that_does_not_resolve_is_a_warning(home: Path) -> None:
 
 def test_a_failing_run_says_what_and_where_and_leaves_what_serves(home: Path) -> None:
     assert execute(home).success
-    before = serving(home)
+    before = Archive(home).engine.serving()
     with pytest.raises(RunFailed, match=r"there is no sequence 999"):
         rebuild_at(home, "999")
-    assert serving(home) == before
+    assert Archive(home).engine.serving() == before
 
 
 def rebuild_at(home: Path, at: str) -> None:
-    rebuild(str(home), lambda *_: None, at=at)
+    run_rebuild(str(home), lambda *_: None, at=at)
 
 
 def test_the_log_asset_is_observed_with_its_head_as_data_version(home: Path) -> None:

@@ -1,12 +1,9 @@
-"""An engine under contract, filled from documents that a test writes down.
-
-To hold another engine to the same contract, add it to ``ENGINES``.
-"""
+"""An engine under contract, filled from documents that a test writes down."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,14 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import real_elasticsearch
 
-from search.elastic_engine import ElasticsearchEngine
+from replay import View
 from search.engine import Answer, Engine, Generation
-from search.local import EmbeddedEngine
 from search.query import Query
-from views import VIEWS as NEWSROOM
-from views import View
 
 NAMED = pa.struct([("id", pa.string()), ("name", pa.string())])
 STORY = pa.schema(
@@ -75,26 +68,6 @@ PEOPLE = View(
     filters={"id": "id"},
 )
 VIEWS: Mapping[str, View] = {"articles": STORIES, "bylines": PEOPLE}
-
-
-@contextmanager
-def _embedded(home: Path, views: Mapping[str, View]) -> Iterator[Engine]:
-    yield EmbeddedEngine(home, views)
-
-
-@contextmanager
-def _elasticsearch(home: Path, views: Mapping[str, View]) -> Iterator[Engine]:
-    used = real_elasticsearch.fresh()
-    try:
-        yield ElasticsearchEngine(home, used, views)
-    finally:
-        real_elasticsearch.remove(used)
-
-
-ENGINES: dict[str, Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]]] = {
-    "embedded": _embedded,
-    "elasticsearch": _elasticsearch,
-}
 
 
 def story(key: str, headline: str | None = None, **given: Any) -> dict[str, Any]:
@@ -161,18 +134,12 @@ class Archive:
         return [hit.id for hit in self.ask(text, **given).hits]
 
 
-@pytest.fixture(params=list(ENGINES))
-def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Archive]:
-    with ENGINES[request.param](tmp_path, VIEWS) as engine:
+@pytest.fixture
+def archive(
+    engine_of: Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]], tmp_path: Path
+) -> Iterator[Archive]:
+    with engine_of(tmp_path, VIEWS) as engine:
         yield Archive(engine, tmp_path)
-
-
-@pytest.fixture(params=list(ENGINES))
-def engine_of(
-    request: pytest.FixtureRequest,
-) -> Callable[[Path], AbstractContextManager[Engine]]:
-    """Makes the engine under contract for an archive of the newsroom's views."""
-    return lambda home: ENGINES[request.param](home, NEWSROOM)
 
 
 @pytest.fixture(name="story")

@@ -16,17 +16,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search import segments
-from search.checkpoints import Checkpoints
-from search.comparison import compared
+from search.comparison import compare_index
 from search.connection import Connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import Cluster
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
+from search.embedded import segments
+from search.embedded.checkpoints import Checkpoints
+from search.embedded.engine import EmbeddedEngine
+from search.embedded.writer import MUCH
 from search.engine import Change
 from search.errors import ClusterAway, DamagedIndex, NotIndexed
-from search.local import EmbeddedEngine
 from search.query import Query
-from search.writing import MUCH
 
 Story = Callable[..., dict[str, Any]]
 Documents = Mapping[str, dict[str, Any]]
@@ -77,7 +77,7 @@ class Stepped:
         for view in BOTH:
             assert served[view].documents == len(self.held[view])
             whole = self.archive.write(view, list(self.held[view].values()), "whole")
-            assert not compared(whole, self.engine.digests(view, self.generation))
+            assert not compare_index(whole, self.engine.digests(view, self.generation))
             answer = self.engine.search(Query(view=view, size=1000))
             assert {hit.id for hit in answer.hits} == set(self.held[view])
             assert answer.sequence == sequence
@@ -147,7 +147,7 @@ def test_many_documents_are_a_step_like_few(newsroom: Stepped) -> None:
     served = newsroom.engine.serving()["articles"]
     assert (served.sequence, served.documents) == (40, len(newsroom.held["articles"]))
     whole = newsroom.archive.write("articles", list(newsroom.held["articles"].values()), "whole")
-    assert not compared(whole, newsroom.engine.digests("articles", 1))
+    assert not compare_index(whole, newsroom.engine.digests("articles", 1))
 
 
 def test_a_generation_that_is_not_there_takes_no_step(newsroom: Stepped) -> None:
@@ -227,16 +227,17 @@ CHILD = """
     import json, os, signal, sys
     from importlib import import_module
     from pathlib import Path
+    from newsroom import DOMAIN
     from search.connection import Connection
     from search.engine import Change
 
     home, url, prefix, steps, where, count = sys.argv[1:]
     if url:
-        from search.elastic_engine import ElasticsearchEngine
-        engine = ElasticsearchEngine(home, Connection(url, prefix=prefix))
+        from search.elastic.engine import ElasticsearchEngine
+        engine = ElasticsearchEngine(home, Connection(url, prefix=prefix), DOMAIN.views)
     else:
-        from search.local import EmbeddedEngine
-        engine = EmbeddedEngine(home)
+        from search.embedded.engine import EmbeddedEngine
+        engine = EmbeddedEngine(home, DOMAIN.views)
     if where:
         module, kind, name = where.split(":")
         owner = getattr(import_module(module), kind)
@@ -280,17 +281,17 @@ def child(
 
 PLACES = {
     "embedded": [
-        ("search.writing:Writer:take", 2),
-        ("search.writing:Writer:commit", 1),
-        ("search.writing:Writer:commit", 2),
-        ("search.checkpoints:Checkpoints:move", 1),
-        ("search.checkpoints:Checkpoints:_write", 1),
+        ("search.embedded.writer:Writer:take", 2),
+        ("search.embedded.writer:Writer:commit", 1),
+        ("search.embedded.writer:Writer:commit", 2),
+        ("search.embedded.checkpoints:Checkpoints:move", 1),
+        ("search.embedded.checkpoints:Checkpoints:_write", 1),
     ],
     "elasticsearch": [
-        ("search.elastic_load:Loader:load", 2),
-        ("search.elastic_load:Loader:_sent", 2),
-        ("search.elastic_steps:Steps:_write_all", 1),
-        ("search.elastic_generations:ClusterGenerations:reached", 1),
+        ("search.elastic.load:Loader:load", 2),
+        ("search.elastic.load:Loader:_sent", 2),
+        ("search.elastic.steps:Steps:_write_all", 1),
+        ("search.elastic.generations:ClusterGenerations:reached", 1),
     ],
 }
 
@@ -404,7 +405,9 @@ def test_writers_go_with_the_generations_that_they_write(newsroom: Stepped) -> N
 
 
 @only_embedded
-def test_merges_in_the_background_are_no_damage(newsroom: Stepped, tmp_path: Path) -> None:
+def test_merges_in_the_background_are_no_damage(
+    newsroom: Stepped, tmp_path: Path, views: Any
+) -> None:
     """Readers that open an index again and again, while its files come and go."""
     folder = tmp_path / "index" / "000001" / "articles"
     stop = threading.Event()
@@ -412,7 +415,7 @@ def test_merges_in_the_background_are_no_damage(newsroom: Stepped, tmp_path: Pat
     def read() -> list[int]:
         opened = []
         while not stop.is_set():
-            answer = EmbeddedEngine(tmp_path).search(Query(filters={"id": "article/1"}))
+            answer = EmbeddedEngine(tmp_path, views).search(Query(filters={"id": "article/1"}))
             assert answer.hits[0].document["headline"] in ("Whale 1", f"At {answer.sequence}")
             opened.append(answer.sequence)
         return opened
@@ -434,7 +437,7 @@ def test_merges_in_the_background_are_no_damage(newsroom: Stepped, tmp_path: Pat
 @only_embedded
 @pytest.mark.parametrize("damage", ["meta.json", "*.store", "*.term", "*.del", "checkpoints.json"])
 def test_a_damaged_index_is_told_after_steps_too(
-    newsroom: Stepped, tmp_path: Path, damage: str
+    newsroom: Stepped, tmp_path: Path, damage: str, views: Any
 ) -> None:
     advanced(newsroom.engine, 11, both(newsroom))
     newsroom.engine.close()
@@ -444,11 +447,11 @@ def test_a_damaged_index_is_told_after_steps_too(
     for path in paths:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DamagedIndex, match="run: stet rebuild") as told:
-        EmbeddedEngine(tmp_path).search(Query("whale"))
+        EmbeddedEngine(tmp_path, views).search(Query("whale"))
     assert "\n" not in str(told.value)
     newsroom.archive.build([newsroom.story("article/new", "Whale")], generation=2)
     newsroom.engine.promote({"articles": 2})
-    assert EmbeddedEngine(tmp_path).search(Query("whale")).total == 1
+    assert EmbeddedEngine(tmp_path, views).search(Query("whale")).total == 1
 
 
 @only_embedded
@@ -460,7 +463,7 @@ def test_a_step_that_cannot_be_written_changes_nothing(
 
     changes = both(newsroom)
     with monkeypatch.context() as patched:
-        patched.setattr("search.writing.Writer.commit", full)
+        patched.setattr("search.embedded.writer.Writer.commit", full)
         with pytest.raises(NotIndexed, match=r"No space left on device\. Make room, and repeat"):
             advanced(newsroom.engine, 11, changes)
     assert newsroom.archive.ids("ship") == []
@@ -509,7 +512,7 @@ def test_a_step_that_was_made_and_not_heard_is_made_once(
 
 @only_a_cluster
 def test_a_step_goes_on_after_a_replay_took_its_way_to_write(
-    newsroom: Stepped, story: Story
+    newsroom: Stepped, story: Story, views: Any
 ) -> None:
     bad = {**story("article/bad"), "section": {"id": "section/1", "name": "x" * 40_000}}
     changes = [newsroom.change("articles", [bad]), Change("bylines", 1)]
@@ -517,7 +520,7 @@ def test_a_step_goes_on_after_a_replay_took_its_way_to_write(
         advanced(newsroom.engine, 11, changes)
     assert newsroom.engine.rejected("articles", 1) == {"article/bad"}
     assert len(newsroom.engine.letters.letters("articles", 1)) == 1
-    another = ElasticsearchEngine(newsroom.archive.home, newsroom.engine._connection)
+    another = ElasticsearchEngine(newsroom.archive.home, newsroom.engine._connection, views)
     another.replay("articles", 1)
     advanced(newsroom.engine, 12, [newsroom.change("articles", [story("article/bad", "Good")])])
     assert newsroom.engine.rejected("articles", 1) == set()

@@ -23,20 +23,24 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.cli import cli
-from search import elastic_layout, evaluation
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import Cluster
-from search.embedded import stems
+from newsroom import DOMAIN
+from search import evaluation
+from search.elastic import layout
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
+from search.embedded.engine import EmbeddedEngine
+from search.embedded.index import stems
 from search.engine import Answer, Engine
 from search.english import words
 from search.errors import SearchError
-from search.local import EmbeddedEngine
 from search.mapping import IndexMapping
 from search.query import Query
-from views import VIEWS
 
 SAMPLE = Path(__file__).parents[2] / "newsroom" / "sample"
-VIEWS_OF = {"sample": tuple(VIEWS), **dict.fromkeys(NAMES, ("articles", "bylines", "history"))}
+VIEWS_OF = {
+    "sample": tuple(DOMAIN.views),
+    **dict.fromkeys(NAMES, ("articles", "bylines", "history")),
+}
 OVERLAP = 7
 """Of the ten best, so many are the same on average; measured are 9.6."""
 
@@ -75,7 +79,10 @@ def both(
     home = tmp_path_factory.mktemp(request.param) / "home"
     used = real_elasticsearch.fresh()
     _build(request.param, home)
-    embedded, cluster = EmbeddedEngine(home), ElasticsearchEngine(home, used)
+    embedded, cluster = (
+        EmbeddedEngine(home, DOMAIN.views),
+        ElasticsearchEngine(home, used, DOMAIN.views),
+    )
     served = embedded.serving()
     documents = {v: next(home.glob(f"views/*/{v}.parquet")) for v in VIEWS_OF[request.param]}
     try:
@@ -138,7 +145,7 @@ def test_every_kind_of_clause_finds_the_same_documents(both: Both) -> None:
     """With the same facets, totals, highlights and documents, in the same order by date."""
     chance = random.Random(5)
     for view, path in both.documents.items():
-        mapping = IndexMapping.of(VIEWS[view])
+        mapping = IndexMapping.of(DOMAIN.views[view])
         texts = _texts(path, mapping)
         for _ in range(40):
             text, sort = _asked(texts, chance), chance.choice(["newest", "oldest"])
@@ -148,7 +155,7 @@ def test_every_kind_of_clause_finds_the_same_documents(both: Both) -> None:
 def test_every_filter_and_range_of_dates_finds_the_same_documents(both: Both) -> None:
     chance = random.Random(7)
     for view in both.documents:
-        mapping = IndexMapping.of(VIEWS[view])
+        mapping = IndexMapping.of(DOMAIN.views[view])
         names = mapping.filter_names
         everything = both.same(Query(view=view, facets=names, size=100))
         valued = {name: [v for v, _ in everything.facets[name]] for name in names}
@@ -162,7 +169,7 @@ def test_every_filter_and_range_of_dates_finds_the_same_documents(both: Both) ->
 
 def test_the_ten_best_of_free_text_are_mostly_the_same(both: Both) -> None:
     chance = random.Random(11)
-    texts = _texts(both.documents["articles"], IndexMapping.of(VIEWS["articles"]))
+    texts = _texts(both.documents["articles"], IndexMapping.of(DOMAIN.views["articles"]))
     shares = []
     while len(shares) < 100:
         found = re.findall(r"\w+", chance.choice(texts)[1])
@@ -183,7 +190,7 @@ def test_both_rank_the_judged_queries_equally_well(both: Both) -> None:
     queries = evaluation.read_queries(SAMPLE / "queries.tsv")
     judged = evaluation.read_judgements(SAMPLE / "qrels.txt")
     found = [
-        evaluation.measured(evaluation.run(engine, "articles", queries), judged).measures
+        evaluation.measure(evaluation.run_queries(engine, "articles", queries), judged).measures
         for engine in (both.embedded, both.elasticsearch)
     ]
     assert found[0]["nDCG@10"] == pytest.approx(found[1]["nDCG@10"], abs=0.02)
@@ -205,9 +212,9 @@ def cluster() -> Iterator[tuple[Cluster, str]]:
     """An empty index with Stet's analysis."""
     used = real_elasticsearch.fresh()
     found, name = Cluster(used), f"{used.prefix}-analysis"
-    mapping = IndexMapping.of(VIEWS["articles"])
-    schema = elastic_layout.pa.schema({"id": elastic_layout.pa.string()})
-    found.ask("PUT", f"/{name}", elastic_layout.definition(mapping, schema))
+    mapping = IndexMapping.of(DOMAIN.views["articles"])
+    schema = layout.pa.schema({"id": layout.pa.string()})
+    found.ask("PUT", f"/{name}", layout.definition(mapping, schema))
     yield found, name
     real_elasticsearch.remove(used)
 
@@ -250,19 +257,19 @@ def test_facets_are_exact_over_several_shards_too(
 ) -> None:
     """Each shard's most frequent values are others than those of the whole."""
     used = real_elasticsearch.fresh()
-    made = elastic_layout.definition
+    made = layout.definition
 
     def in_three(*given: Any) -> dict[str, Any]:
         definition = made(*given)
         definition["settings"]["index"]["number_of_shards"] = 3
         return definition
 
-    monkeypatch.setattr(elastic_layout, "definition", in_three)
+    monkeypatch.setattr(layout, "definition", in_three)
     chance = random.Random(3)
     names = [f"Writer {n}" for n in range(700)]
     documents = [story(f"article/{n}", bylines=chance.sample(names, k=3)) for n in range(3_000)]
     path = write(tmp_path / "articles.parquet", documents)
-    views = {"articles": replace(VIEWS["articles"], text={"headline": ("headline",)},
+    views = {"articles": replace(DOMAIN.views["articles"], text={"headline": ("headline",)},
                                  filters={"id": "id", "byline": "bylines.name"})}  # fmt: skip
     engine = ElasticsearchEngine(tmp_path, used, views)
     try:

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search import comparison, elastic_layout, lines
-from search.embedded import stems
+from search import comparison, lines
+from search.elastic import layout
+from search.embedded.index import stems
 from search.english import TOLD_APART
 from search.mapping import IndexMapping
 from search.query import microseconds
@@ -26,18 +27,19 @@ ARTICLES = IndexMapping(
     text={"headline": ["headline"], "byline": ["bylines.name"], "day": ["id"]},
     filters={"id": "id", "byline": "bylines.name", "section": "section.name"},
     date="published_at",
+    bulk=(),
 )
 Write = Callable[..., Path]
 
 
 def sources(path: Path, mapping: IndexMapping = ARTICLES) -> dict[str, str]:
-    query = elastic_layout.query(mapping, pq.read_schema(path))
+    query = layout.query(mapping, pq.read_schema(path))
     pieces = lines.in_pieces(path, query)
     return {key: source for piece in pieces for key, _, source in piece}
 
 
 def fields(mapping: IndexMapping, schema: pa.Schema) -> dict[str, Any]:
-    found: dict[str, Any] = elastic_layout.definition(mapping, schema)["mappings"]["properties"]
+    found: dict[str, Any] = layout.definition(mapping, schema)["mappings"]["properties"]
     return found
 
 
@@ -89,36 +91,36 @@ def test_fields_are_indexed_as_the_view_declares_and_no_others() -> None:
             "word_count": pa.int32(),
         }
     )
-    definition = elastic_layout.definition(ARTICLES, schema)
+    definition = layout.definition(ARTICLES, schema)
     found = definition["mappings"]["properties"]
     assert definition["mappings"]["dynamic"] == "strict"
     assert (found["headline"]["type"], set(found["headline"]["fields"])) == ("text", {"exact"})
     byline = found["bylines"]["properties"]["name"]
     assert (byline["type"], set(byline["fields"])) == ("text", {"exact", "keyword"})
     assert found["section"]["properties"]["name"] == {"type": "keyword"}
-    assert found["section"]["properties"]["id"] == elastic_layout.KEPT
-    assert found["images"] == found["word_count"] == elastic_layout.KEPT
+    assert found["section"]["properties"]["id"] == layout.KEPT
+    assert found["images"] == found["word_count"] == layout.KEPT
     assert found["published_at"]["type"] == "date"
-    assert elastic_layout.keyword(ARTICLES, "id") == "id.keyword"
-    assert elastic_layout.keyword(ARTICLES, "section") == "section.name"
-    assert elastic_layout.keyword(ARTICLES, "year") == "stet.year"
+    assert layout.keyword(ARTICLES, "id") == "id.keyword"
+    assert layout.keyword(ARTICLES, "section") == "section.name"
+    assert layout.keyword(ARTICLES, "year") == "stet.year"
 
 
 def test_an_id_that_no_filter_names_is_a_keyword_still() -> None:
-    mapping = IndexMapping("headline", {"headline": ["headline"]}, {}, None)
+    mapping = IndexMapping("headline", {"headline": ["headline"]}, {}, None, bulk=())
     schema = pa.schema({"id": pa.string(), "headline": pa.string()})
     assert fields(mapping, schema)["id"] == {"type": "keyword"}
-    assert elastic_layout.keyword(mapping, "id") == "id"
+    assert layout.keyword(mapping, "id") == "id"
 
 
 def test_a_view_whose_field_is_named_as_what_lies_beside_is_refused() -> None:
     with pytest.raises(ValueError, match="a field named 'stet'"):
-        elastic_layout.definition(ARTICLES, pa.schema({"id": pa.string(), "stet": pa.string()}))
+        layout.definition(ARTICLES, pa.schema({"id": pa.string(), "stet": pa.string()}))
 
 
 def test_stems_that_were_changed_are_told_to_who_does_not_know_them() -> None:
     schema = pa.schema({"id": pa.string()})
-    rules = elastic_layout.definition(ARTICLES, schema)["settings"]["analysis"]["filter"]
+    rules = layout.definition(ARTICLES, schema)["settings"]["analysis"]["filter"]
     told = dict(rule.split(" => ") for rule in rules["told_apart"]["rules"])
     assert set(told) == set(TOLD_APART)
     assert told["university"] != stems("universe")[0]

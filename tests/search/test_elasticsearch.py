@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 import real_elasticsearch
 
+from archive import Archive, Rebuild
 from search import promotion
-from search.comparison import compared
+from search.comparison import compare_index
 from search.connection import Connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import LINES, Cluster
+from search.elastic.cluster import LINES, Cluster
+from search.elastic.engine import ElasticsearchEngine
 from search.engine import Change, Loading
 from search.errors import (
     ClusterRefused,
@@ -28,7 +29,6 @@ from search.errors import (
 )
 from search.mapping import IndexMapping
 from search.query import Query
-from search.rebuild import Rebuild
 
 Story = Callable[..., dict[str, Any]]
 TOO_LONG = "x" * 40_000
@@ -72,7 +72,7 @@ class Newsroom:
     def differences(self, documents: list[dict[str, Any]], generation: int = 1) -> Any:
         rejected = self.engine.rejected("articles", generation)
         found = self.engine.digests("articles", generation)
-        return compared(self.documents(documents), found, rejected)
+        return compare_index(self.documents(documents), found, rejected)
 
 
 @pytest.fixture
@@ -171,18 +171,19 @@ def test_a_dead_letter_is_replayed_when_what_stood_in_its_way_is_gone(
 def test_a_generation_with_too_many_dead_letters_is_not_promoted(
     tmp_path: Path, used: Connection
 ) -> None:
-    from event_log import EventLog, NewEvent
-    from newsroom.categories import CATEGORIES
+    from event_log import NewEvent
+    from newsroom import DOMAIN
 
-    engine = ElasticsearchEngine(tmp_path, used)
-    log = EventLog(tmp_path / "log", CATEGORIES)
+    engine = ElasticsearchEngine(tmp_path, used, DOMAIN.views)
+    archive = Archive(tmp_path, DOMAIN, engine=engine)
+    log = archive.log
     log.append([NewEvent("section/s", "SectionOpened", {"name": TOO_LONG})])
     given = {"headline": "Whale", "published_at": "1912-04-15T00:00:00Z"}
     log.append([NewEvent("article/1", "ArticlePublished", {**given, "section_id": "section/s"})])
     log.append([NewEvent(f"article/{n}", "ArticlePublished", given) for n in range(2, 101)])
 
     def rebuilt(tolerated: float) -> Rebuild:
-        rebuild = Rebuild.begin(tmp_path, ["articles"], engine=engine, tolerated=tolerated)
+        rebuild = Rebuild.begin(archive, ["articles"], tolerated=tolerated)
         rebuild.write("articles")
         assert rebuild.index("articles").rejected == 1
         assert not rebuild.check("articles")
@@ -207,13 +208,13 @@ def test_a_broken_document_is_found_among_a_hundred_thousand(
     engine.create("bylines", 1, 10)
     assert engine.load("bylines", 1, path) == 100_000
     engine.refresh("bylines", 1)
-    assert not compared(path, engine.digests("bylines", 1))
+    assert not compare_index(path, engine.digests("bylines", 1))
     name = f"{newsroom.prefix}-bylines-000001"
     # Its digest stays as it was: only who looks at the document itself sees it.
     changed = {"doc": {"name": "Ana Ruis"}}
     cluster.ask("POST", f"/{name}/_update/byline%2F054321", changed, refresh="true")
     cluster.ask("DELETE", f"/{name}/_doc/byline%2F000007", refresh="true")
-    found = compared(path, engine.digests("bylines", 1))
+    found = compare_index(path, engine.digests("bylines", 1))
     assert (found.different, found.missing, found.extra) == (
         ["byline/054321"],
         ["byline/000007"],
@@ -396,7 +397,7 @@ def test_copies_that_no_node_has_room_for_are_told(
     newsroom: Newsroom, cluster: Cluster, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newsroom.build([story("article/1")])
-    monkeypatch.setattr("search.elastic_generations.SECONDS_TO_GREEN", 1.0)
+    monkeypatch.setattr("search.elastic.generations.SECONDS_TO_GREEN", 1.0)
     index = newsroom.engine._indexes.index("articles", 1)
     nodes = len(cluster.ask("GET", "/_nodes")["nodes"])
     with pytest.raises(ClusterRefused, match=r"copies of .* are not there after 1 s"):

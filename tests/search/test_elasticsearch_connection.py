@@ -16,9 +16,9 @@ import real_elasticsearch
 import trustme
 from elasticsearch_server import Server
 
-from search.connection import Connection, connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import Cluster
+from search.connection import Connection, configured_connection
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
 from search.errors import ClusterAway, ClusterRefused, InvalidConnection, SearchError
 from search.query import Query
 
@@ -32,7 +32,7 @@ READING = b"reading: {indices: [{names: ['*'], privileges: [read, view_index_met
 
 
 def named(url: str, **given: Any) -> Connection:
-    found = connection(url, **given)
+    found = configured_connection(url, **given)
     assert found is not None
     return found
 
@@ -49,15 +49,15 @@ def refused(url: str, **given: Any) -> str:
 )
 def test_what_is_no_address_is_told_with_how_one_is_written(url: str) -> None:
     with pytest.raises(InvalidConnection, match=r"write it like https://search\.example:9200"):
-        connection(url)
+        configured_connection(url)
 
 
 def test_a_secret_is_in_no_message() -> None:
     with pytest.raises(InvalidConnection) as told:
-        connection("https//ana:hush@search.example")
+        configured_connection("https//ana:hush@search.example")
     assert "hush" not in str(told.value)
-    assert "hush" not in repr(connection("https://ana:hush@search.example"))
-    assert "hush" not in repr(connection("https://search.example", api_key="hush"))
+    assert "hush" not in repr(configured_connection("https://ana:hush@search.example"))
+    assert "hush" not in repr(configured_connection("https://search.example", api_key="hush"))
     assert "hush" not in refused("http://ana:hush@127.0.0.1:1")
 
 
@@ -66,7 +66,7 @@ def test_the_environment_says_it_all_and_an_option_says_it_better(
 ) -> None:
     signer = tmp_path / "ca.pem"
     signer.touch()
-    assert connection("") is None
+    assert configured_connection("") is None
     for name, value in {
         "": "https://search.example:9243",
         "_API_KEY": "key",
@@ -76,14 +76,14 @@ def test_the_environment_says_it_all_and_an_option_says_it_better(
         "_REPLICAS": "2",
     }.items():
         monkeypatch.setenv(f"STET_SEARCH{name}", value)
-    found = connection()
+    found = configured_connection()
     assert found == Connection(
         "https://search.example:9243", "key", None, None, str(signer), "paper", 5.0, 2
     )
-    said = connection("http://other.example", api_key="other")
+    said = configured_connection("http://other.example", api_key="other")
     assert said is not None
     assert (said.url, said.api_key) == ("http://other.example:9200", "other")
-    assert connection("embedded") is None
+    assert configured_connection("embedded") is None
 
 
 @pytest.mark.parametrize(
@@ -98,15 +98,15 @@ def test_the_environment_says_it_all_and_an_option_says_it_better(
 )
 def test_what_cannot_be_used_is_told_by_its_name(given: dict[str, str], told: str) -> None:
     with pytest.raises(InvalidConnection, match=told):
-        connection("http://search.example", **given)
+        configured_connection("http://search.example", **given)
 
 
-def test_a_wrong_address_is_told_at_once(tmp_path: Path) -> None:
+def test_a_wrong_address_is_told_at_once(tmp_path: Path, views: Any) -> None:
     nobody = "http://127.0.0.1:1"
     assert "does not answer (connection refused)" in refused(nobody)
     assert "there is no host of that name" in refused("http://nowhere.invalid:9200")
     with pytest.raises(ClusterAway):
-        ElasticsearchEngine(tmp_path, named(nobody)).clear()
+        ElasticsearchEngine(tmp_path, named(nobody), views).clear()
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ import pytest
 import real_elasticsearch
 from elasticsearch_server import Server
 
-from search.comparison import compared
-from search.connection import connection
-from search.elastic_engine import ElasticsearchEngine
-from search.elasticsearch import Cluster
+from search.comparison import compare_index
+from search.connection import configured_connection
+from search.elastic.cluster import Cluster
+from search.elastic.engine import ElasticsearchEngine
 from search.engine import Loading
 from search.errors import ClusterAway
 
@@ -54,7 +54,7 @@ def stories(story: Story, write: Any, tmp_path: Path) -> Path:
 
 
 def engine_at(url: str, home: Path, views: Any, patience: str = "120") -> ElasticsearchEngine:
-    found = connection(url, prefix=f"faults-{uuid.uuid4().hex[:8]}", patience=patience)
+    found = configured_connection(url, prefix=f"faults-{uuid.uuid4().hex[:8]}", patience=patience)
     assert found is not None
     return ElasticsearchEngine(home, found, views)
 
@@ -64,7 +64,7 @@ def loaded_whole(engine: ElasticsearchEngine, stories: Path) -> None:
     about = engine.refresh("articles", 1)
     assert about.documents == 12_000
     assert engine.rejected("articles", 1) == set()
-    assert not compared(stories, engine.digests("articles", 1))
+    assert not compare_index(stories, engine.digests("articles", 1))
 
 
 def test_a_server_that_is_killed_in_the_middle_of_a_load_and_comes_back_has_everything(
@@ -115,33 +115,34 @@ def test_a_loader_that_is_killed_leaves_what_serves_and_the_next_one_clears_up(
     killed: Server, tmp_path: Path
 ) -> None:
     """The whole job as a process, killed while it loads; then run again."""
-    from event_log import EventLog, NewEvent
-    from newsroom.categories import CATEGORIES
+    from archive import Archive
+    from event_log import NewEvent
+    from newsroom import DOMAIN
     from search.query import Query
-    from search.rebuild import run
 
-    log = EventLog(tmp_path / "log", CATEGORIES)
     given = {"headline": "Whale", "published_at": "1912-04-15T00:00:00Z"}
-    log.append([NewEvent(f"article/{n}", "ArticlePublished", given) for n in range(50)])
-    used = connection(killed.url, prefix=f"killed-{os.getpid()}")
+    used = configured_connection(killed.url, prefix=f"killed-{os.getpid()}")
     assert used is not None
-    engine = ElasticsearchEngine(tmp_path, used)
-    run(tmp_path, ["articles"], engine=engine)
+    engine = ElasticsearchEngine(tmp_path, used, DOMAIN.views)
+    archive = Archive(tmp_path, DOMAIN, engine=engine)
+    log = archive.log
+    log.append([NewEvent(f"article/{n}", "ArticlePublished", given) for n in range(50)])
+    archive.rebuild(["articles"])
     log.append([NewEvent("article/new", "ArticlePublished", given)])
     code = f"""
         import sys, time
-        from search import elastic_load, open_engine
-        from search.connection import connection
-        from search.rebuild import run
-        send = elastic_load.Loader._sent
+        from archive import Archive
+        from search import configured_connection
+        from search.elastic import load
+        send = load.Loader._sent
         def slowly(self, body):
             found = send(self, body)
             print("loading", flush=True)
             time.sleep(60)
             return found
-        elastic_load.Loader._sent = slowly
-        used = connection({killed.url!r}, prefix={used.prefix!r})
-        run(sys.argv[1], ["articles"], engine=open_engine(sys.argv[1], used))
+        load.Loader._sent = slowly
+        used = configured_connection({killed.url!r}, prefix={used.prefix!r})
+        Archive(sys.argv[1], connection=used).rebuild(["articles"])
     """
     child = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], stdout=subprocess.PIPE
@@ -153,7 +154,7 @@ def test_a_loader_that_is_killed_leaves_what_serves_and_the_next_one_clears_up(
     child.stdout.close()
     assert engine.search(Query()).total == 50
     assert engine.numbers() == {1, 2}
-    assert run(tmp_path, ["articles"], engine=engine).generation == 3
+    assert archive.rebuild(["articles"]).generation == 3
     assert engine.search(Query()).total == 51
     assert engine.numbers() == {1, 3}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -315,7 +317,42 @@ def test_a_generation_is_brought_to_a_later_sequence(
     assert archive.ids("ship") == ["article/0"]
     assert "article/1" not in archive.ids("whale")
     assert archive.ask().sequence == 25
-    from search.comparison import compared
+    from search.comparison import compare_index
 
     whole = write(archive.home / "after.parquet", after)
-    assert not compared(whole, archive.engine.digests("articles", 1))
+    assert not compare_index(whole, archive.engine.digests("articles", 1))
+
+
+def test_readers_see_all_old_or_all_new_views_while_rebuilds_are_promoted(
+    archive: Any, story: Callable[..., dict[str, Any]]
+) -> None:
+    both = ("articles", "bylines")
+    for generation in range(1, 22):
+        stories = [story(f"article/{n}", "Whale") for n in range(generation)]
+        people = [{"id": f"byline/{n}", "name": "Ana", "sequence": 1} for n in range(generation)]
+        archive.build(stories, generation)
+        archive.build(people, generation, view="bylines")
+    archive.engine.promote(dict.fromkeys(both, 1))
+    stop = threading.Event()
+    seen: list[tuple[int, int]] = []
+    mixed: list[dict[str, Any]] = []
+
+    def read() -> None:
+        while not stop.is_set():
+            answer = archive.ask("whale")
+            seen.append((answer.generation, answer.total))
+            served = archive.engine.serving()
+            if len({found.generation for found in served.values()}) != 1:
+                mixed.append(served)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for generation in range(2, 22):
+        archive.engine.promote(dict.fromkeys(both, generation))
+        time.sleep(0.005)
+    stop.set()
+    reader.join()
+    assert not mixed
+    assert seen == sorted(seen)
+    assert all(generation == total for generation, total in seen)
+    assert len(set(seen)) > 3

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+import search
 from app.cli import cli
 from search import evaluation
 from search.errors import InvalidFile
@@ -40,7 +41,7 @@ def average_precision(found: list[str], relevant: set[str]) -> float:
 def test_the_measures_are_those_of_the_field(order: list[str], length: int) -> None:
     found = order[:length]
     run = {"q": [(document, 1 / n) for n, document in enumerate(found, 1)]}
-    measures = evaluation.measured(run, {"q": GRADES}).measures
+    measures = evaluation.measure(run, {"q": GRADES}).measures
     relevant = {document for document, grade in GRADES.items() if grade > 0}
     firsts = [n for n, document in enumerate(found[:10], 1) if document in relevant]
     assert measures == pytest.approx(
@@ -55,14 +56,14 @@ def test_the_measures_are_those_of_the_field(order: list[str], length: int) -> N
 
 def test_a_mean_is_over_the_queries_that_were_asked_and_judged() -> None:
     run = {"1": [("a", 1.0)], "2": [], "3": [("a", 1.0)]}
-    found = evaluation.measured(run, {"1": {"a": 1}, "2": {"a": 1}, "9": {"a": 1}})
+    found = evaluation.measure(run, {"1": {"a": 1}, "2": {"a": 1}, "9": {"a": 1}})
     assert found.measures["MRR@10"] == 0.5
     assert found.by_query["2"]["nDCG@10"] == 0.0
     assert (found.unjudged, found.found, found.relevant) == (["3"], 1, 2)
 
 
 def test_a_run_without_any_hit_is_worth_nothing() -> None:
-    found = evaluation.measured({"1": []}, {"1": {"a": 1}})
+    found = evaluation.measure({"1": []}, {"1": {"a": 1}})
     assert found.by_query == {"1": dict.fromkeys(found.measures, 0.0)}
     assert set(found.measures.values()) == {0.0}
 
@@ -71,17 +72,18 @@ def test_a_missing_library_is_told_before_anything_is_searched(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluation, "find_spec", lambda _name: None)
-    monkeypatch.setattr(evaluation, "run", pytest.fail)
+    monkeypatch.setattr(search, "run_queries", pytest.fail)
     result = evaluate(home)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "error: measuring needs the library ir-measures; run: pip install 'stet[evaluate]'\n"
+        "error: measuring needs the library ir-measures; install the extra evaluate, in the clone:"
+        " uv pip install '.[evaluate]'\n"
     )
 
 
 def test_judgements_of_other_queries_are_an_error() -> None:
     with pytest.raises(InvalidFile, match="no query is judged"):
-        evaluation.measured({"1": [("a", 1.0)]}, {"2": {"a": 1}})
+        evaluation.measure({"1": [("a", 1.0)]}, {"2": {"a": 1}})
 
 
 @given(st.lists(st.floats(0, 1e6, width=32), min_size=1, max_size=300))
@@ -90,7 +92,7 @@ def test_a_run_keeps_the_engine_s_order_whatever_the_ties(scores: list[float]) -
     ordered = sorted(scores, reverse=True)
     names = [f"d{n:03d}" for n in range(len(ordered))]
     hits = evaluation.falling(zip(names, ordered, strict=True))
-    lines = [line.split() for line in evaluation.written({"q": list(hits)}, "t").splitlines()]
+    lines = [line.split() for line in evaluation.trec_run({"q": list(hits)}, "t").splitlines()]
     read = [(float(score), document) for _, _, document, _, score, _ in lines]
     assert [document for _, document in sorted(read, reverse=True)] == names
     assert len({score for score, _ in read}) == len(names)
@@ -129,7 +131,7 @@ def test_a_line_that_is_no_judgement_is_told(tmp_path: Path, text: str, told: st
 
 def test_an_id_with_a_space_is_refused_in_a_run() -> None:
     with pytest.raises(InvalidFile, match="'article/a b' has a space"):
-        evaluation.written({"1": [("article/a b", 1.0)]}, "stet")
+        evaluation.trec_run({"1": [("article/a b", 1.0)]}, "stet")
 
 
 def test_any_word_may_match_unless_measured_as_readers_search(
@@ -137,11 +139,11 @@ def test_any_word_may_match_unless_measured_as_readers_search(
 ) -> None:
     archive.holds(story("article/1", "Moon landing"), story("article/2", "A landing"))
     queries = {"q": "moon landing"}
-    assert [doc for doc, _ in evaluation.run(archive.engine, "articles", queries)["q"]] == [
+    assert [doc for doc, _ in evaluation.run_queries(archive.engine, "articles", queries)["q"]] == [
         "article/1",
         "article/2",
     ]
-    found = evaluation.run(archive.engine, "articles", queries, any_word=False)
+    found = evaluation.run_queries(archive.engine, "articles", queries, any_word=False)
     assert [document for document, _ in found["q"]] == ["article/1"]
 
 
@@ -189,7 +191,7 @@ def test_evaluate_writes_the_run_that_it_measures(home: Path, tmp_path: Path) ->
         assert len(run[query]) == int(rank)
     judged = evaluation.read_judgements(SAMPLE / "qrels.txt")
     said = json.loads(evaluate(home, "--json").stdout)["measures"]
-    assert evaluation.measured(run, judged).measures == pytest.approx(said)
+    assert evaluation.measure(run, judged).measures == pytest.approx(said)
 
 
 def test_judgements_of_another_archive_are_told(home: Path, tmp_path: Path) -> None:

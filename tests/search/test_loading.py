@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.elastic_load import LARGEST, SMALLEST, WINDOW, Size, batches
+from search.elastic.load import LARGEST, SMALLEST, WINDOW, Size, batches
+from search.elastic.patience import Patience, Stopped
 from search.errors import ClusterAway
-from search.patience import Patience, Stopped
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 

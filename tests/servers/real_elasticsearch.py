@@ -17,8 +17,8 @@ from functools import lru_cache
 import elasticsearch_server
 import pytest
 
-from search.connection import Connection, connection
-from search.elasticsearch import Cluster
+from search.connection import Connection, configured_connection
+from search.elastic.cluster import Cluster
 
 HINT = "no Elasticsearch runs here; start one with: make elasticsearch"
 
@@ -70,7 +70,7 @@ def fresh() -> Connection:
     url = _running()
     if url is None:
         missing(HINT)
-    found = connection(url, prefix=f"test-{uuid.uuid4().hex[:12]}")
+    found = configured_connection(url, prefix=f"test-{uuid.uuid4().hex[:12]}")
     assert found is not None
     return found
 

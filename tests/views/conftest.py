@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from event_log import EventLog, NewEvent
+from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
-from views import VIEWS
-from views.lineage import completed
-from views.state import State
+from replay.lineage import completed
+from replay.state import State
 
 Told = tuple[str, str, dict[str, Any]]
 
@@ -46,7 +46,7 @@ class Newsroom:
     ) -> dict[str, dict[str, Any]]:
         """The documents of a view by id."""
         state = self.state(at)
-        table = completed(VIEWS[view], state, None if keys is None else state.keys(keys))
+        table = completed(DOMAIN.views[view], state, None if keys is None else state.keys(keys))
         return {document["id"]: document for document in table.to_pyarrow().to_pylist()}
 
     def close(self) -> None:

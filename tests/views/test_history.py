@@ -4,8 +4,8 @@ import pytest
 
 from event_log import Effect, EventType
 from newsroom.categories import ARTICLE, BYLINE
-from views.changes import label
-from views.sentences import verb
+from replay.history.changes import label
+from replay.history.sentences import verb
 
 
 def changed(document):

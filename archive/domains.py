@@ -1,0 +1,160 @@
+"""Which domain an archive is opened with, and how a domain is found by its name.
+
+A package declares a domain as an entry point of the group ``stet.domains``:
+
+    [project.entry-points."stet.domains"]
+    orders = "orders.domain:DOMAIN"
+
+A domain in the working folder is named ``module:NAME``, and needs no declaration.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from contextlib import suppress
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archive.errors import UnknownDomain, WrongDomain
+from archive.place import is_url, local_folder
+from event_log import settings
+from replay import write_json
+
+if TYPE_CHECKING:
+    from event_log import Store
+    from replay import Domain
+
+GROUP = "stet.domains"
+DEFAULT = "newsroom"
+FILE = "domain.json"
+"""Where an archive remembers the name of its domain."""
+
+
+@lru_cache(maxsize=16)
+def find_domain(name: str) -> Domain:
+    """The domain that is called so, or that ``module:NAME`` names; raises ``UnknownDomain``.
+
+    >>> find_domain("newsroom").name
+    'newsroom'
+    """
+    if ":" in name:
+        if not re.fullmatch(r"\w+(\.\w+)*:\w+", name):
+            raise UnknownDomain(f"{name!r} names no domain; write module:NAME")
+        if str(Path.cwd()) not in sys.path:
+            sys.path.append(str(Path.cwd()))
+        return _loaded(EntryPoint(name, name, GROUP))
+    declared = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in declared:
+        near = get_close_matches(name, declared, 1)
+        raise UnknownDomain(
+            f"no installed package declares the domain {name!r}"
+            + (f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(declared)}.")
+            + " One in the working folder is named with --domain module:NAME"
+        )
+    return _loaded(declared[name])
+
+
+def _loaded(point: EntryPoint) -> Domain:
+    from replay import Domain, ReplayError
+
+    try:
+        module = import_module(point.module)
+    except ReplayError as error:
+        raise UnknownDomain(f"{point.value}: {error}") from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UnknownDomain(f"the domain {point.value} cannot be imported: {reason}") from error
+    domain = getattr(module, point.attr, None)
+    if domain is None:
+        raise UnknownDomain(f"the module {point.module} has no {point.attr}")
+    if not isinstance(domain, Domain):
+        raise UnknownDomain(f"{point.value} is a {type(domain).__name__}, not a Domain")
+    return domain
+
+
+def chosen(given: Domain | str | None, home: Path | str) -> Domain:
+    """The domain to open an archive with; raises ``WrongDomain`` if it belongs to another.
+
+    It is the one that is given, else ``STET_DOMAIN``, else the one that the archive remembers,
+    else the newsroom.
+    """
+    remembered = recall(home)
+    wanted = given or settings.text("STET_DOMAIN") or remembered or DEFAULT
+    if isinstance(wanted, str):
+        try:
+            wanted = find_domain(wanted)
+        except UnknownDomain as error:
+            if wanted != remembered:
+                raise
+            raise UnknownDomain(f"{home} is an archive of the domain {wanted!r}: {error}") from None
+    if remembered not in (None, wanted.name):
+        raise WrongDomain(
+            f"{home} is an archive of the domain {remembered!r}, not of {wanted.name!r}; give"
+            f" --domain {remembered}, or another --home"
+        )
+    return wanted
+
+
+def domain_in_force(home: Path | str) -> Domain:
+    """The domain that ``home`` is opened with when none is given, without asking an object store.
+
+    >>> domain_in_force("my-archive").name
+    'newsroom'
+    """
+    remembered = None if is_url(home) else recall(home)
+    return find_domain(settings.text("STET_DOMAIN") or remembered or DEFAULT)
+
+
+def recall(home: Path | str) -> str | None:
+    """The name of the domain that an archive remembers; none before its first append.
+
+    That of an archive in an object store is kept on this machine once it was read: it never
+    changes.
+    """
+    path = local_folder(home) / FILE
+    if not path.exists() and is_url(home):
+        store = _store(home)
+        if not store.exists(FILE):
+            return None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"domain": _read(store.path(FILE))})
+    return _read(path)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        name = json.loads(path.read_text())["domain"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError):
+        name = None
+    if not isinstance(name, str):
+        raise WrongDomain(f'{path} is damaged; write {{"domain": "NAME"}} into it')
+    return name
+
+
+def remember(home: Path | str, domain: Domain) -> None:
+    """Note in an archive which domain it belongs to; raises ``WrongDomain`` if that is another."""
+    if recall(home) is None:
+        content = json.dumps({"domain": domain.name}) + "\n"
+        _store(home).put_if_absent(FILE, lambda path: _write(path, content))
+        if not is_url(home):
+            with suppress(OSError):  # another writer uses it, and makes it anew where it is gone
+                (Path(home) / "staging").rmdir()
+    chosen(domain, home)
+
+
+def _write(path: Path, content: str) -> None:
+    path.write_text(content)
+
+
+def _store(home: Path | str) -> Store:
+    from event_log import open_store
+
+    return open_store(str(home).rstrip("/") if is_url(home) else home)

@@ -1,0 +1,38 @@
+"""Editing: an editor's event is validated against the current state, then appended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from replay import check_edit, read_entity
+
+if TYPE_CHECKING:
+    from archive.archive import Archive
+    from event_log import NewEvent, Receipt
+
+
+def append(archive: Archive, event: NewEvent, expected_version: int | None = None) -> Receipt:
+    """Append an editor's event, unless it contradicts the current state of its entity.
+
+    The entity is read, the event is checked, and appended at the version that was read, so that no
+    other editor can come between. An event whose id the log has is answered with its receipt.
+
+    Raises ``Refused``, ``WrongExpectedVersion`` when the entity is at another version than
+    expected, and what ``EventLog.append`` raises.
+    """
+    log = archive.log
+    log.batch().add(event)
+    if event.event_id is not None and log.known([event.event_id]):
+        return log.append([event])
+    current = read_entity(log, event.stream)
+    if expected_version is None or expected_version == current.version:
+        check_edit(archive.domain, log, current, event)
+    archive.remember_domain()
+    version = current.version if expected_version is None else expected_version
+    return log.append([event], expected_version=version)
+
+
+def check(archive: Archive, event: NewEvent) -> None:
+    """Validate an editor's event without appending it; raises what ``append`` raises."""
+    archive.log.batch().add(event)
+    check_edit(archive.domain, archive.log, read_entity(archive.log, event.stream), event)

@@ -1,0 +1,91 @@
+"""Reading documents: a view as of any point, for pandas and as JSON Lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow.parquet as pq
+
+from event_log import Point, Snapshot
+from replay import HISTORY, NoDocument, State, View, kept_documents, scratch_folder, write_documents
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from archive.archive import Archive
+
+BATCH_DOCUMENTS = 1_000
+LINE_ENDS = {c.encode(): f"\\u{ord(c):04x}".encode() for c in "\x85\u2028\u2029"}
+
+
+def read(archive: Archive, view: str | View, at: Point = None) -> pd.DataFrame:
+    """The documents of a view as of a sequence, an instant, or now, sorted by id.
+
+    Taken from a kept build of exactly that sequence if there is one, else made from the log.
+    """
+    with file(archive, view, at) as path:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        return frame
+
+
+def export(
+    archive: Archive, view: str | View, at: Point = None, keys: Sequence[str] | None = None
+) -> Iterator[bytes]:
+    """The documents as JSON, one line each, sorted by id; only those of ``keys`` if given.
+
+    Instants are ISO 8601 in UTC, with microseconds only where there are any:
+    ``1851-09-18T05:00:00Z``. Characters that some programs take for the end of a line are escaped.
+    """
+    wanted = None if keys is None else set(keys)
+    with file(archive, view, at, keys) as path, pq.ParquetFile(path) as parquet:
+        for batch in parquet.iter_batches(BATCH_DOCUMENTS):
+            for document in batch.to_pylist():
+                if wanted is None or document["id"] in wanted:
+                    yield _line(document)
+
+
+def history(archive: Archive, stream: str) -> list[dict[str, Any]]:
+    """What each event of a stream changed, oldest first: the documents of the view ``HISTORY``.
+
+    Raises ``NoDocument`` when the stream has no events.
+    """
+    version = archive.log.versions([stream])[stream]
+    if not version:
+        raise NoDocument(f"{stream} has no events; `stet log` shows what there is")
+    keys = [f"{stream}@{number}" for number in range(1, version + 1)]
+    documents = [orjson.loads(line) for line in export(archive, HISTORY, keys=keys)]
+    return sorted(documents, key=lambda document: document["version"])
+
+
+def _line(document: dict[str, Any]) -> bytes:
+    line = orjson.dumps(document, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
+    for character, escaped in LINE_ENDS.items():
+        line = line.replace(character, escaped)
+    return line
+
+
+@contextmanager
+def file(
+    archive: Archive, view: str | View, at: Point = None, keys: Sequence[str] | None = None
+) -> Iterator[Path]:
+    """A Parquet file with (at least) the documents asked for, while it is needed."""
+    known = archive.view(view)
+    snapshot = archive.log.at(at)
+    built = kept_documents(archive.builds, known, snapshot)
+    if built:
+        yield built
+        return
+    with scratch_folder(archive.builds) as directory:
+        yield _made(known, snapshot, directory, keys)
+
+
+def _made(view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] | None) -> Path:
+    with State(snapshot, directory / "state") as state:
+        wanted = None if keys is None else state.keys(keys)
+        path = directory / f"{view.name}.parquet"
+        write_documents(view, state, path, wanted)
+    return path

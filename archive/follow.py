@@ -1,0 +1,96 @@
+"""Following: catching up again and again, as events come, until it is stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from archive.catch_up import CatchUp, Tell
+from archive.step import MOST_EVENTS, Step
+from search import ClusterAway
+
+if TYPE_CHECKING:
+    from archive.archive import Archive
+    from event_log import Subscription
+
+SUBSCRIPTION = "follow"
+"""The subscription that is held meanwhile: by it others see that somebody follows."""
+LOOK_SECONDS = 2.0
+"""How often it is looked for what serves while no event comes: a rebuild may have promoted."""
+PAUSE_SECONDS = 5.0
+"""How long a cluster that was away is left alone."""
+
+
+class Follow:
+    """Follows the log with what serves: ``with Follow.open(archive) as follow`` and iterate.
+
+    Each step is given when readers can see it. ``stop`` may be called from another thread or from
+    a signal's handler.
+    """
+
+    def __init__(self, catch_up: CatchUp, subscription: Subscription, tell: Tell) -> None:
+        self._catch_up = catch_up
+        self._subscription = subscription
+        self._tell = tell
+        self._stopped = False
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        archive: Archive,
+        views: Sequence[str] | None = None,
+        tell: Tell | None = None,
+    ) -> Iterator[Follow]:
+        """Hold the subscription ``follow`` and the kept state of an archive.
+
+        Raises ``SubscriptionHeld`` or ``StateHeld`` while another process does.
+        """
+        tell = tell or (lambda _: None)
+        with (
+            archive.log.subscribe(SUBSCRIPTION, from_="now") as subscription,
+            CatchUp.open(archive, views, tell) as catch_up,
+        ):
+            yield cls(catch_up, subscription, tell)
+
+    @property
+    def needs_rebuild(self) -> dict[str, str]:
+        """The views that are not followed, and why."""
+        return self._catch_up.needs_rebuild
+
+    def __iter__(self) -> Iterator[Step]:
+        """The steps, as they are done; ends when it is stopped."""
+        yield from self._steps()
+        for _ in self._catch_up.prepare():
+            yield from self._steps()
+            if self._stopped:
+                return
+        self._tell(f"following from sequence {self._catch_up.sequence:,}")
+        while not self._stopped:
+            yield from self._steps()
+            self._subscription.reset(self._catch_up.sequence + 1)
+            coming = self._subscription.batches(MOST_EVENTS, LOOK_SECONDS, ["sequence"])
+            for batch in coming:
+                if batch.column(0)[-1].as_py() > self._catch_up.sequence:
+                    yield from self._steps()
+                if self._stopped:
+                    return
+
+    def _steps(self) -> Iterator[Step]:
+        while not self._stopped:
+            try:
+                step = self._catch_up.step()
+            except ClusterAway as error:
+                self._tell(f"{error}; it is tried again")
+                time.sleep(PAUSE_SECONDS)
+                continue
+            if step is None:
+                return
+            yield step
+
+    def stop(self) -> None:
+        """End after the step that is under way, or at once when it waits."""
+        self._stopped = True
+        self._subscription.stop()

@@ -1,0 +1,276 @@
+"""The main job: compute the views as of one point, index them, check them, let them serve.
+
+Each step may run in another process: what is done lies on disk, under the rebuild's generation.
+Until ``promote`` nothing that readers see has changed, and whatever is killed, the next rebuild
+removes what this one left.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+
+from archive.gap import Gap
+from replay import begin_build, write_json
+from search import (
+    TOLERATED,
+    Differences,
+    Engine,
+    Generations,
+    Hold,
+    LoadProgress,
+    NotIndexed,
+    NotPromoted,
+    check_path,
+    compare_index,
+    held,
+    note_check,
+    passed_check,
+    require_check,
+)
+
+if TYPE_CHECKING:
+    from archive.archive import Archive
+    from event_log import Point
+    from replay import Build, Written
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """What indexing a view came to."""
+
+    view: str
+    documents: int
+    seconds: float
+    bytes: int
+    rejected: int
+    """How many documents the engine refused: dead letters."""
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What became of one view in a rebuild; the seconds are those of all its steps."""
+
+    view: str
+    documents: int
+    seconds: float
+    bytes: int
+    written_seconds: float
+    indexed_seconds: float
+    checked_seconds: float
+    rejected: int
+
+
+@dataclass(frozen=True)
+class RebuildResult:
+    """What a rebuild came to."""
+
+    generation: int
+    sequence: int
+    seconds: float
+    views: list[Rebuilt]
+
+
+@dataclass
+class Rebuild:
+    """One rebuild of some or all views, fixed at one sequence of the log.
+
+    For each view ``write``, ``index`` and ``check``, and at last ``promote``, which lets all of
+    them serve at once.
+    """
+
+    archive: Archive
+    build: Build
+    generation: int
+    views: tuple[str, ...]
+    _directory: Path
+    _hold: Hold = field(repr=False)
+    tolerated: float = TOLERATED
+    """The share of a view's documents that may be dead letters when it is promoted."""
+    as_of: bool = False
+    """Is it as of a point that was asked for? Else it is caught up before it serves."""
+
+    @classmethod
+    def begin(
+        cls,
+        archive: Archive,
+        views: Sequence[str] | None = None,
+        at: Point = None,
+        build_id: str | None = None,
+        tolerated: float = TOLERATED,
+    ) -> Rebuild:
+        """Begin a rebuild, or go on with the one that was begun with this ``build_id``."""
+        wanted = tuple(archive.chosen_views(views))
+        begun = begin_build(archive.log, archive.builds, at=at, build_id=build_id)
+        engine = archive.engine
+        generation, hold = _generation(engine, begun, wanted)
+        engine.clear(keep=generation)
+        directory = Generations(engine.folder).directory(generation)
+        said = json.loads((directory / "rebuild.json").read_text())
+        views, as_of = tuple(said["views"]), at is not None
+        return cls(archive, begun, generation, views, directory, hold, tolerated, as_of)
+
+    reached: int = 0
+    """The log's sequence that the generation was at when it was promoted."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that it is indexed into."""
+        return self.archive.engine
+
+    @property
+    def sequence(self) -> int:
+        """The log's sequence that all of it was computed at."""
+        return self.build.sequence
+
+    def path(self, view: str) -> Path:
+        """The Parquet file of a view's documents."""
+        return self.build.path(view)
+
+    def write(self, view: str) -> Written:
+        """Compute a view's documents from the log."""
+        return self.build.write(self.archive.views[view])
+
+    def index(self, view: str, tell: LoadProgress | None = None, merge: bool = False) -> Indexed:
+        """Fill a new index with a view's documents; it does not serve yet.
+
+        ``tell`` is told every few seconds how far it is; ``merge`` asks for an index in one piece.
+        Raises ``NotIndexed`` when the engine cannot write, as on a full disk.
+        """
+        self._still_there()
+        started = time.perf_counter()
+        check_path(self._directory, view).unlink(missing_ok=True)
+        try:
+            self.engine.create(view, self.generation, self.sequence)
+            self.engine.load(view, self.generation, self.path(view), tell)
+            about = self.engine.refresh(view, self.generation, merge)
+        except (OSError, ValueError) as error:
+            raise NotIndexed(
+                f"cannot index {view}: {' '.join(str(error).split())}. "
+                "Make room and repeat; what served still serves"
+            ) from error
+        rejected = len(self.engine.rejected(view, self.generation))
+        seconds = time.perf_counter() - started
+        return Indexed(view, about.documents, seconds, about.bytes, rejected)
+
+    def check(self, view: str) -> Differences:
+        """Compare a view's index with its documents, one by one; only equal ones may serve.
+
+        Dead letters are no difference; how many of them are too many is said when promoting.
+        """
+        self._still_there()
+        rejected = self.engine.rejected(view, self.generation)
+        found = compare_index(self.path(view), self.engine.digests(view, self.generation), rejected)
+        note_check(self._directory, view, found, pq.read_metadata(self.path(view)).num_rows)
+        return found
+
+    def promote(self) -> None:
+        """Let all views of this rebuild serve, at the same moment; refused if one differs.
+
+        What the log was told meanwhile is brought into them first.
+        """
+        self._still_there()
+        for view in self.views:
+            require_check(self.engine, view, self.generation, self.tolerated)
+        gap = Gap(self.build, self.archive)
+        try:
+            steps = [] if self.as_of else gap.close(self.generation, self.views)
+            self.reached = steps[-1].through if steps else self.sequence
+            self.engine.promote(dict.fromkeys(self.views, self.generation))
+            gap.leave(self.views)
+        finally:
+            gap.discard()
+            self.engine.close()
+
+    def promote_when_complete(self) -> bool:
+        """Promote if every view of this rebuild has been checked and is equal; say whether."""
+        if not all(passed_check(self._directory, view) for view in self.views):
+            return False
+        self.promote()
+        return True
+
+    def close(self) -> None:
+        """Let go of the log's state and of the hold on this generation; what is done stays."""
+        self.build.close()
+        self._hold.close()
+
+    def _still_there(self) -> None:
+        if not (self._directory / "rebuild.json").exists():
+            raise NotPromoted(
+                f"generation {self.generation} was cleared away by a later rebuild; start again"
+            )
+
+
+def run(
+    archive: Archive,
+    views: Sequence[str] | None = None,
+    at: Point = None,
+    progress: Progress | None = None,
+    loading: LoadProgress | None = None,
+    tolerated: float = TOLERATED,
+    merge: bool = False,
+) -> RebuildResult:
+    """The whole job in this process.
+
+    ``progress`` is told what comes next, ``loading`` every few seconds how far an index is.
+    """
+    tell = progress or (lambda _: None)
+    started = time.perf_counter()
+    rebuild = Rebuild.begin(archive, views, at, tolerated=tolerated)
+    try:
+        rebuilt = [_rebuild(rebuild, view, tell, loading, merge) for view in rebuild.views]
+        tell("promoting")
+        rebuild.promote()
+    finally:
+        rebuild.close()
+    seconds = time.perf_counter() - started
+    return RebuildResult(rebuild.generation, rebuild.reached, seconds, rebuilt)
+
+
+def _rebuild(
+    rebuild: Rebuild, view: str, progress: Progress, loading: LoadProgress | None, merge: bool
+) -> Rebuilt:
+    progress(f"{view}: computing")
+    written = rebuild.write(view)
+    progress(f"{view}: indexing {written.documents:,} documents")
+    indexed = rebuild.index(view, loading, merge)
+    progress(f"{view}: checking")
+    started = time.perf_counter()
+    rebuild.check(view)
+    checked = time.perf_counter() - started
+    seconds = written.seconds + indexed.seconds + checked
+    return Rebuilt(
+        view,
+        indexed.documents,
+        seconds,
+        indexed.bytes,
+        written.seconds,
+        indexed.seconds,
+        checked,
+        indexed.rejected,
+    )
+
+
+def _generation(engine: Engine, begun: Build, views: tuple[str, ...]) -> tuple[int, Hold]:
+    """The number of the build's generation, which is made if it is not there, and a hold on it."""
+    generations = Generations(engine.folder)
+    with held(generations.root / "lock"):
+        for number in reversed(generations.numbers()):
+            path = generations.directory(number) / "rebuild.json"
+            if path.exists() and json.loads(path.read_text())["build_id"] == begun.build_id:
+                return number, Hold(path.with_name("lock"))
+        number = max([*engine.numbers(), begun.number - 1]) + 1
+        directory = generations.directory(number)
+        directory.mkdir()
+        hold = Hold(directory / "lock")
+        said = {"build_id": begun.build_id, "sequence": begun.sequence, "views": list(views)}
+        write_json(directory / "rebuild.json", said)
+    return number, hold

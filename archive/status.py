@@ -1,0 +1,68 @@
+"""Status: the log's head, and how far each view is behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archive.lag import measure_lag
+from archive.standing import needs_rebuild
+
+if TYPE_CHECKING:
+    from archive.archive import Archive
+
+
+@dataclass(frozen=True)
+class ViewStatus:
+    """One view: its checkpoint, how far that is behind the head, and its live generation."""
+
+    view: str
+    checkpoint: int
+    """The sequence of its live generation; 0 when there is none."""
+    lag_events: int
+    lag_seconds: float
+    """How long the oldest event that is not yet in the view has waited."""
+    documents: int | None
+    generation: int | None
+    needs_rebuild: str | None
+    """Why catching up cannot bring it forward, if it cannot."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The log, and its views in the order of the domain."""
+
+    head: int
+    digest: str
+    sealed_through: int
+    open_commits: int
+    views: tuple[ViewStatus, ...]
+
+
+def status(archive: Archive) -> Status:
+    """Look at the log's head and at the live generation of each view.
+
+    >>> import tempfile
+    >>> from archive import Archive
+    >>> status(Archive(tempfile.mkdtemp())).views[0].needs_rebuild
+    'nothing serves yet'
+    """
+    log, live = archive.log, archive.engine.serving()
+    stuck = needs_rebuild(archive.engine, archive.views, live)
+    checkpoints = {name: generation.sequence for name, generation in live.items()}
+    lags = {checkpoint: measure_lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
+    views = []
+    for name in archive.views:
+        now, checkpoint = live.get(name), checkpoints.get(name, 0)
+        views.append(
+            ViewStatus(
+                view=name,
+                checkpoint=checkpoint,
+                lag_events=lags[checkpoint].events,
+                lag_seconds=lags[checkpoint].seconds,
+                documents=now.documents if now else None,
+                generation=now.generation if now else None,
+                needs_rebuild=stuck.get(name),
+            )
+        )
+    return Status(log.head, log.digest, log.sealed_through, log.open_commits, tuple(views))

@@ -1,0 +1,4 @@
+from .errors import ConnectorError as ConnectorError
+from .jsonlines import Imported as Imported
+from .jsonlines import import_events as import_events
+from .lines import Lines as Lines

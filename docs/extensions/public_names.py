@@ -1,0 +1,44 @@
+"""The directive ``public-names``: all that a room offers to other rooms, from its ``__all__``."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+
+class PublicNames(SphinxDirective):
+    """The documentation of every name that a package exports, those first that are named first.
+
+    The others come by kind, and by name.
+    """
+
+    required_arguments = 1
+    optional_arguments = 10
+
+    def run(self) -> list[nodes.Node]:
+        """Hand each name to autodoc."""
+        room, *first = self.arguments
+        module = importlib.import_module(room)
+        lines = ["```{eval-rst}", f".. automodule:: {room}", "   :no-members:", ""]
+        others = sorted(set(module.__all__) - set(first), key=lambda n: (self._kind(module, n), n))
+        for name in (*first, *others):
+            kind = self._kind(module, name)
+            lines += [f".. auto{kind}:: {room}.{name}", ""]
+        return self.parse_text_to_nodes("\n".join([*lines, "```"]), allow_section_headings=True)
+
+    @staticmethod
+    def _kind(module: object, name: str) -> str:
+        value = getattr(module, name)
+        if inspect.isclass(value):
+            return "exception" if issubclass(value, BaseException) else "class"
+        return "function" if inspect.isfunction(value) else "data"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directive."""
+    app.add_directive("public-names", PublicNames)
+    return {"parallel_read_safe": True}

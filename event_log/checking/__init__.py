@@ -1,0 +1,4 @@
+"""Checking: whether an event, or a batch of events, fits its category.
+
+Here live the checks of one event, of columns, and the conversion to Arrow. Nothing is written here.
+"""

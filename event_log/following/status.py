@@ -1,0 +1,63 @@
+"""Who subscribes to a log, how far each has come, and who holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from event_log.following import checkpoint
+from event_log.following.checkpoint import InvalidCheckpoint
+from event_log.following.progress import Log
+from event_log.following.subscription import LOCK, NAME
+from event_log.locks import Holder, lock_holder
+
+FOLDER = "subscriptions"
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionStatus:
+    """Where a subscription is: its checkpoint, its lag, who holds it now.
+
+    The lag is in events, and in seconds since the oldest of them was recorded; those of all
+    categories count. ``problem`` says why a checkpoint cannot be read; its sequence then is 0.
+    """
+
+    name: str
+    checkpoint: int
+    lag: int
+    lag_seconds: float
+    categories: tuple[str, ...] | None
+    holder: Holder | None
+    problem: str | None = None
+
+
+def subscription_holder(log_folder: Path, name: str) -> Holder | None:
+    """Return the process that holds a subscription of a log; None when nobody holds it.
+
+    ``log_folder`` is ``EventLog.path``.
+    """
+    return lock_holder(log_folder / FOLDER / f"{name}{LOCK}")
+
+
+def subscriptions(log: Log, folder: Path) -> list[SubscriptionStatus]:
+    """The subscriptions that have a checkpoint in a folder, by name."""
+    names = sorted(path.stem for path in folder.glob(f"*{checkpoint.SUFFIX}"))
+    return [_status(log, folder, name) for name in names if NAME.fullmatch(name)]
+
+
+def _status(log: Log, folder: Path, name: str) -> SubscriptionStatus:
+    held_by = lock_holder(folder / f"{name}{LOCK}")
+    try:
+        found, problem = checkpoint.read(folder / f"{name}{checkpoint.SUFFIX}"), None
+    except InvalidCheckpoint as error:
+        found, problem = None, str(error)
+    at = found.sequence if found else 0
+    lag = max(0, log.head - at)
+    seconds = 0.0
+    if lag:
+        waiting = next(log.at(at + 1).scan(["recorded_at"], at)).column("recorded_at")[0].as_py()
+        seconds = max(0.0, (datetime.now(UTC) - waiting).total_seconds())
+    return SubscriptionStatus(
+        name, at, lag, seconds, found.categories if found else None, held_by, problem
+    )

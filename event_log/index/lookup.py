@@ -1,0 +1,231 @@
+"""Looking up ids and streams: by the index while it can be used, else by reading the log itself.
+
+What comes back is true at one sequence, which it names. A writer puts its commit right after that
+sequence or not at all, so no index can make the log wrong about a version by being behind.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from event_log.checking.one_event import possible
+from event_log.errors import DamagedLog
+from event_log.files import reading
+from event_log.files.layout import Commits
+from event_log.files.log_digest import NO_CATEGORIES, digest_at
+from event_log.files.selection import Selection
+from event_log.index.database import DamagedEventIndex, Place
+from event_log.index.event_index import EventIndex, Found
+from event_log.index.hashing import LONGEST, Places
+
+INDEXED = ("sequence", "event_id", "stream", "version")
+BACKLOG_EVENTS = 500_000
+"""Events that are indexed at a time when the index is behind: about 50 MB of columns."""
+UNUSABLE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+"""SQLite's errors that making the index anew does not mend."""
+FAILURES = (OSError, sqlite3.Error, DamagedEventIndex)
+"""What an index raises that is damaged or cannot be used."""
+logger = logging.getLogger("event_log")
+
+Names: TypeAlias = Collection[str] | pa.Array | pa.ChunkedArray
+"""Strings, or a column of them."""
+
+
+class Lookup:
+    """Finds where events are in a log."""
+
+    def __init__(self, commits: Commits, index: EventIndex) -> None:
+        self._commits = commits
+        self._index = index
+        self._warned = False
+
+    def find(
+        self,
+        event_ids: Names = (),
+        streams: Names = (),
+        sequences_of: str | None = None,
+        producer: str | None = None,
+    ) -> Found:
+        """What the log has at its head: the sequences of those ids that it knows, the last
+        versions of those streams that have begun, the sequences of the events of one stream by
+        version, and how far a producer has come.
+
+        Ids and streams may be Arrow strings; a hundred thousand of them are looked up at once.
+        """
+        ids, names = _column(event_ids), _column(streams)
+        stream = sequences_of if sequences_of and possible([sequences_of]) else None
+        producer_name = producer if producer and possible([producer]) else None
+        mended = False
+        while True:
+            try:
+                self._catch_up()
+                found, candidates = self._index.find(ids, names, stream, producer_name)
+            except FAILURES as error:
+                if not mended and self._mended(error):
+                    mended = True
+                    continue
+                if isinstance(error, sqlite3.IntegrityError):
+                    raise DamagedLog(
+                        f"an event id or a version is in the log twice ({error}); "
+                        "restore it from a backup"
+                    ) from None
+                self._warn(error)
+                return self._found_by_reading(ids, names, stream, producer_name)
+            if found.place[0] == self._commits.last:
+                self._confirm(found.known, ids, *candidates)
+                return found
+
+    def extend(
+        self,
+        place: Place,
+        batches: Sequence[pa.RecordBatch],
+        producers: Mapping[str, int] | None = None,
+    ) -> None:
+        """Index the events of a commit that was just written, while they are at hand.
+
+        The batches have the columns of ``INDEXED`` among theirs, in the order of the sequences;
+        ``producers`` are the positions that the commit was written with.
+        """
+        after = batches[0].column("sequence")[0].as_py() - 1
+        reached = {name: (position, place[0]) for name, position in (producers or {}).items()}
+        try:
+            self._index.extend(after, place, batches, reached)
+        except FAILURES as error:
+            self._mended(error)
+
+    def _catch_up(self) -> None:
+        place = self._index.place()
+        head = self._commits.refresh()  # after the place: an index never goes beyond its log
+        if place[0] and not self._continues(place, head):
+            self._index.forget(place)
+            place = self._index.place()
+        after = place[0]
+        for segment in self._commits.segments(after, head):
+            until = min(segment.last, head)
+            if until - after >= BACKLOG_EVENTS or until == head:
+                through = (until, digest_at(self._commits, until).hex())
+                batches = list(self._events(after, until))
+                reached = self._commits.again(partial(self._commits.producers, after, until))
+                self._index.extend(after, through, batches, reached)
+                after = until
+
+    def _continues(self, place: Place, head: int) -> bool:
+        through, digest = place
+        return through <= head and digest_at(self._commits, through).hex() == digest
+
+    def _mended(self, error: Exception) -> bool:
+        """Whether the index was damaged, and is deleted now, so that it can be made anew."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if isinstance(error, FileNotFoundError):
+            return True  # somebody deletes the cache, file by file
+        if isinstance(error, OSError) or code in UNUSABLE:
+            return False
+        try:
+            self._index.delete()
+        except OSError:
+            return False
+        return True
+
+    def _warn(self, error: Exception) -> None:
+        if not self._warned:
+            logger.warning("the index cannot be used (%s); reading the log instead", error)
+            self._warned = True
+
+    def _confirm(
+        self, known: dict[str, int], event_ids: pa.Array, places: Places, sequences: Places
+    ) -> None:
+        """Add those candidates to what is known of which the log says the same."""
+        if not len(places):
+            return
+        order = np.argsort(sequences)
+        places, sequences = places[order], sequences[order]
+        selection = Selection.of(("sequence", "event_id"), np.unique(sequences))
+        for batch in reading.batches(self._commits, selection, NO_CATEGORIES):
+            if not len(batch):
+                continue
+            found = batch.column("sequence").to_numpy()
+            of_event = np.argsort(found)
+            found = found[of_event]
+            # A candidate is compared with the event that has its sequence, if that is here.
+            start, stop = np.searchsorted(sequences, (found[0], found[-1] + 1))
+            near = np.searchsorted(found, sequences[start:stop])
+            here = found[near] == sequences[start:stop]
+            candidates = event_ids.take(pa.array(places[start:stop][here]))
+            stored = batch.column("event_id").take(pa.array(of_event[near[here]]))
+            same = pc.equal(candidates, stored.cast(candidates.type))
+            numbers = sequences[start:stop][here][same.to_numpy(zero_copy_only=False)].tolist()
+            confirmed = candidates.filter(same).to_pylist()
+            for event_id, sequence in zip(confirmed, numbers, strict=True):
+                known[event_id] = min(known.get(event_id, sequence), sequence)
+
+    def _found_by_reading(
+        self,
+        event_ids: pa.Array,
+        streams: pa.Array,
+        sequences_of: str | None,
+        producer: str | None,
+    ) -> Found:
+        head = self._commits.refresh()
+        known: dict[str, int] = {}
+        versions: dict[str, int] = {}
+        own: list[tuple[int, int]] = []
+        one = pa.array([sequences_of] if sequences_of else [], pa.string())
+        for batch in self._events(0, head):
+            for sequence, event_id, *_ in _only(batch, "event_id", event_ids):
+                known[event_id] = min(known.get(event_id, sequence), sequence)
+            for _, _, stream, version in _only(batch, "stream", streams):
+                versions[stream] = max(versions.get(stream, 0), version)
+            own += [(entry[3], entry[0]) for entry in _only(batch, "stream", one)]
+        sequences = [sequence for _, sequence in sorted(own)]
+        place = (head, digest_at(self._commits, head).hex())
+        return Found(place, known, versions, sequences, self._reached(head, producer))
+
+    def _reached(self, head: int, producer: str | None) -> tuple[int, int] | None:
+        if producer is None:
+            return None
+        return self._commits.again(lambda: self._commits.producers(0, head)).get(producer)
+
+    def _events(self, after: int, until: int) -> Iterator[pa.RecordBatch]:
+        """The events after a sequence and up to another, with the columns of ``INDEXED``."""
+        return reading.batches(self._commits, Selection(INDEXED, after, until), NO_CATEGORIES)
+
+
+def _column(names: Names) -> pa.Array:
+    """What is asked for as one Arrow array, without what no log can have."""
+    if not len(names):
+        return pa.nulls(0, pa.string())
+    if isinstance(names, pa.ChunkedArray):
+        names = names.combine_chunks()
+    elif not isinstance(names, pa.Array):
+        try:
+            names = pa.array(list(names), pa.string())
+        except UnicodeEncodeError:
+            names = pa.array(possible(names), pa.string())
+    long = pc.greater(pc.binary_length(names), LONGEST)  # null for null
+    return names if long.false_count == len(names) else names.filter(pc.invert(long))
+
+
+def _only(
+    batch: pa.RecordBatch, column: str, names: pa.Array
+) -> Iterator[tuple[int, str, str, int]]:
+    """Of each event that has one of the names: sequence, event id, stream and version."""
+    if len(names):
+        values = names.cast(batch.column(column).type)
+        found = batch.filter(pc.is_in(batch.column(column), values))
+        yield from zip(*(found.column(name).to_pylist() for name in INDEXED), strict=True)

@@ -1,0 +1,217 @@
+"""Evolution: which schemas a log has seen, and which changes of a category are allowed.
+
+The log's folder keeps every schema version that something was appended with, as
+``schemas/<category>-<version>.json``. A process registers its categories before it appends. A new
+version may
+
+- add a field, which old events do not carry;
+- add an event type, or retire one: its events are read for ever;
+- require less of an event type;
+- and, with an upcaster from the version before, rename, drop or fill fields, or change what they
+  mean: see ``event_log.upcaster``.
+
+What old events or programs in use would be misread by is refused, with what to do instead. A
+field's name keeps its type for ever, because files of all versions are read side by side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from event_log.category import INSTANT, TEXT, Category, Effect, EventType
+from event_log.errors import IncompatibleSchema
+from event_log.schemas.upcast import chained
+
+TYPES = {
+    "string": pa.string(),
+    "text": TEXT,
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "instant": INSTANT,
+    "date": pa.date32(),
+    "list of string": pa.list_(pa.string()),
+    "list of int64": pa.list_(pa.int64()),
+}
+"""The types of fields by the names that a registered schema has for them."""
+NAMES = {kind: name for name, kind in TYPES.items()}
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One schema version of a category, as the log keeps it.
+
+    ``category`` is without its upcasters: ``upcasters`` are the versions that it had them for.
+    Programs whose own schema version is at least ``readable_since`` read its events aright.
+    """
+
+    category: Category
+    upcasters: frozenset[int]
+    readable_since: int
+
+    def to_json(self) -> str:
+        """As text for the log's folder, for people to read as well."""
+        content = {
+            "category": self.category.name,
+            "schema_version": self.category.schema_version,
+            "readable_since": self.readable_since,
+            "upcasters": sorted(self.upcasters),
+            "fields": _fields(self.category),
+            "types": {
+                t.name: {"effect": t.effect, "required": t.required, "retired": t.retired}
+                for t in self.category.types
+            },
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Registered:
+        """Back from ``to_json``; raises ``ValueError``, ``TypeError`` or ``KeyError`` if not it."""
+        content = json.loads(text)
+        fields = pa.schema([(name, TYPES[kind]) for name, kind in content["fields"].items()])
+        types = tuple(
+            EventType(name, Effect(t["effect"]), tuple(t["required"]), bool(t["retired"]))
+            for name, t in content["types"].items()
+        )
+        category = Category(content["category"], fields, types, int(content["schema_version"]))
+        return cls(category, frozenset(content["upcasters"]), int(content["readable_since"]))
+
+
+def checked(earlier: Sequence[Registered], category: Category) -> Registered | None:
+    """What is to be registered of a category after these, by version; None if it is among them.
+
+    Raises ``IncompatibleSchema`` for what is not allowed.
+    """
+    version = category.schema_version
+    for reason in _refusals(earlier, category):
+        raise IncompatibleSchema(f"category {category.name!r}, schema version {version}: {reason}")
+    newest = earlier[-1] if earlier else None
+    if newest and newest.category.schema_version == version:
+        return None
+    since = newest.readable_since if newest and _misread_by_none(newest, category) else version
+    bare = Category(category.name, category.fields, category.types, version)
+    return Registered(bare, frozenset(category.upcasters), since)
+
+
+def _refusals(earlier: Sequence[Registered], category: Category) -> Iterator[str]:
+    version = category.schema_version
+    if earlier and (newest := earlier[-1].category.schema_version) > version:
+        yield (
+            f"the log has version {newest} already, so this program is older than the log; "
+            "install the newer one"
+        )
+    for registered in earlier:
+        yield from _missing(registered, category)
+    for registered in earlier:
+        if registered.category.schema_version == version:
+            yield from _differences(registered.category, category)
+        else:
+            yield from _changes(registered.category, category)
+
+
+def _differences(known: Category, category: Category) -> Iterator[str]:
+    """How the category is not the one that is registered at its version."""
+    for what, old, new in (
+        ("field", _fields(known), _fields(category)),
+        ("event type", _types(known), _types(category)),
+    ):
+        for name in {**old, **new}:
+            if old.get(name) != new.get(name):
+                change = "added" if name not in old else "changed" if name in new else "removed"
+                yield (
+                    f"{what} {name!r} was {change}, but the version is the one that the log has; "
+                    f"raise schema_version to {category.schema_version + 1}"
+                )
+
+
+def _changes(known: Category, category: Category) -> Iterator[str]:
+    """Why events of an earlier version would be misread if the category were as declared."""
+    yield from _changed_fields(known, category)
+    yield from _changed_types(known, category)
+    written = pa.schema([*known.struct])
+    none = pa.RecordBatch.from_arrays([pa.nulls(0, f.type) for f in written], schema=written)
+    chained(none, pa.nulls(0, pa.string()), category, known.schema_version, strict=True)
+
+
+def _missing(registered: Registered, category: Category) -> Iterator[str]:
+    for version in sorted(registered.upcasters - set(category.upcasters)):
+        yield (
+            f"the upcaster from version {version} is missing, which the log's version "
+            f"{registered.category.schema_version} was registered with; declare it as it was"
+        )
+
+
+def _changed_fields(known: Category, category: Category) -> Iterator[str]:
+    old, new = _fields(known), _fields(category)
+    for name in old.keys() & new.keys():
+        if old[name] != new[name]:
+            yield (
+                f"field {name!r} cannot be {new[name]}: in version {known.schema_version} it is "
+                f"{old[name]}. Add a field of another name, and an upcaster that fills it"
+            )
+    upcaster = category.upcasters.get(known.schema_version)
+    if upcaster:
+        was = {field.name: NAMES[field.type] for field in upcaster.fields}
+        for name in {**old, **was}:
+            if old.get(name) != was.get(name):
+                yield (
+                    f"the upcaster from version {known.schema_version} is declared with "
+                    f"{name!r} as {was.get(name, 'no field')}, but the log has it as "
+                    f"{old.get(name, 'no field')}; declare the fields as they were"
+                )
+
+
+def _changed_types(known: Category, category: Category) -> Iterator[str]:
+    version, now = known.schema_version, {t.name: t for t in category.types}
+    upcast = version < category.upcast_before
+    for old in known.types:
+        new = now.get(old.name)
+        if new is None:
+            yield (
+                f"event type {old.name!r} was removed, but the log may have events of it; "
+                "keep it, with retired=True"
+            )
+            continue
+        if new.effect is not old.effect:
+            yield (
+                f"event type {old.name!r} cannot change from {old.effect} to {new.effect}; "
+                "retire it and add a type of another name"
+            )
+        for name in () if upcast else sorted(set(new.required) - set(old.required)):
+            yield (
+                f"event type {old.name!r} cannot require {name!r} now: its events of version "
+                f"{version} may lack it. Add an event type that requires it, or an upcaster from "
+                f"version {version} that fills it"
+            )
+    for name in () if upcast else sorted(category.required - known.required):
+        if name in known.fields.names:
+            yield (
+                f"field {name!r} cannot be required now: events of version {version} may have "
+                f"cleared it. Add an upcaster from version {version} that fills it, or a new field"
+            )
+
+
+def _misread_by_none(newest: Registered, category: Category) -> bool:
+    """Whether programs that read the newest version aright do so with the next one too.
+
+    To a field that they do not know they are blind, to a new type of event as well, but that may
+    create or remove an entity. What was required once they do not expect to be cleared.
+    """
+    known = newest.category
+    return (
+        known.schema_version >= category.upcast_before
+        and {t.name for t in category.types} == {t.name for t in known.types}
+        and known.required <= category.required
+    )
+
+
+def _fields(category: Category) -> dict[str, str]:
+    return {field.name: NAMES[field.type] for field in category.fields}
+
+
+def _types(category: Category) -> Mapping[str, object]:
+    return {t.name: (t.effect, frozenset(t.required), t.retired) for t in category.types}

@@ -1,0 +1,299 @@
+"""The log's files in an object store: S3, Google Cloud Storage, Azure, with conditional puts.
+
+Put-if-absent is a put with ``If-None-Match: *``. The answer to a put may be lost, and a repeated
+put is then refused because of the first; so each carries a random mark by which a writer knows its
+own. A store that ignores the condition would let two writers win; it is found out at open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import obstore
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+from obstore.store import from_url
+
+from event_log.storage.bucket_cache import Copies, cache_folder
+from event_log.storage.bucket_errors import NO_BUCKET, meaning, nothing_happened
+from event_log.storage.store import NOTHING_APPENDED, REPEAT, StoreError, hint
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta, PutResult
+    from obstore.store import ObjectStore as Client
+    from obstore.store import RetryConfig
+
+PATIENCE_SECONDS, QUICK_SECONDS = 60.0, 5.0
+"""How long a store is asked again that does not answer; and when a person waits for it."""
+SILENCE = "30s"
+"""How long an answer may take, the sending of a small file included."""
+TRANSFER = "900s"
+"""How long a file may take: 128 MB at 150 KB a second."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(milliseconds=100), timedelta(seconds=5)
+SMALL_BYTES = 4 << 20
+CHUNK_BYTES = 8 << 20
+MARK = "stetput"
+"""The attribute with the writer's mark: letters only, because Azure allows no hyphens."""
+PROBE = "conditions"
+PROBE_TEXT = b"Stet puts this again at each open, to see that the second put is refused.\n"
+TAKEN = (AlreadyExistsError, PreconditionError)
+"""A refused condition. S3 also answers so (409) when writers met and none of them won."""
+FORBIDDEN = (PermissionDeniedError, UnauthenticatedError)
+FAILURES = (BaseError, FileNotFoundError)
+PREFIXES = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
+OPTIONS = ("allow_http", "allow_invalid_certificates", "proxy_url", "proxy_ca_certificate")
+"""What the environment sets of the connection, as ``AWS_ALLOW_HTTP``: given any option, the client
+does not look there itself."""
+
+
+class ObjectStore:
+    """The files of one log below a URL such as ``s3://bucket/prefix``.
+
+    Opening it asks once whether the bucket is there and keeps to conditions, by putting a small
+    object named ``conditions``. Credentials that may only read open it for reading.
+    """
+
+    def __init__(self, url: str, patience: float = PATIENCE_SECONDS) -> None:
+        """``patience`` is how many seconds a store that does not answer is asked again."""
+        self.url = url.rstrip("/")
+        self._patience = patience
+        self._pid = os.getpid()
+        quick = min(patience, QUICK_SECONDS)
+        with self._errors_explained("cannot open"):
+            self._client = _client(self.url, patience, SILENCE)
+            self._patient = _client(self.url, patience, TRANSFER)
+            self._quick = _client(self.url, quick, SILENCE)
+        self._local = cache_folder(self.url)
+        self._copies = Copies(self._local)
+        self._tags: dict[str, str] = {}
+        self._keeps_conditions = False
+        self._open()
+
+    @property
+    def local(self) -> Path:
+        """A folder for this URL alone, below ``$STET_CACHE`` or ``~/.cache/stet``."""
+        return self._local
+
+    def where(self, name: str) -> str:
+        """The URL of the file."""
+        return f"{self.url}/{name}"
+
+    def watch_folder(self, folder: str) -> Path | None:  # noqa: ARG002 (the protocol's)
+        """None: an object store tells nobody of new files, one has to ask."""
+        return None
+
+    def names(self, folder: str, suffix: str = "", after: str = "") -> list[str]:
+        """The names of the files in a folder that end so and come after another, sorted."""
+        found = self._list(folder, after)
+        return [name for name in found if name.endswith(suffix) and "/" not in name]
+
+    def walk(self, folder: str) -> list[str]:
+        """The names of all files at any depth below a folder, relative to it, sorted."""
+        return self._list(folder)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        try:
+            self._head(name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def identity(self, name: str) -> object:
+        """The object's entity tag; raises ``FileNotFoundError``."""
+        return self._seen(name, self._head(name))
+
+    def modified(self, name: str) -> float:
+        """When the object was put, in seconds since 1970; raises ``FileNotFoundError``."""
+        return float(self._head(name)["last_modified"].timestamp())
+
+    def path(self, name: str) -> Path:
+        """A local copy, fetched when there is none; raises ``FileNotFoundError``."""
+        tag = self._tags.get(name) or str(self.identity(name))
+        return self._copies.find(name, tag) or self.fresh_path(name)
+
+    def fresh_path(self, name: str) -> Path:
+        """A local copy, fetched now; raises ``FileNotFoundError``."""
+        with self._errors_explained("cannot read", name):
+            found = obstore.get(self._patient, name)
+            with self._copies.staged() as staged:
+                with staged.open("wb") as file:
+                    for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
+                        file.write(chunk)
+                    whole = file.tell() == found.meta["size"]
+                if not whole:
+                    raise StoreError(f"{self.url}/{name} came in part only; repeat")
+                return self._copies.keep(name, self._seen(name, found.meta), staged)
+
+    def put_if_absent(self, name: str, write: Callable[[Path], None]) -> bool:
+        """Let ``write`` fill a file and put it under this name: False if the name is taken."""
+        if not self._keeps_conditions:
+            with self._errors_explained("cannot write", name, NOTHING_APPENDED):
+                self._probe(self._client)
+        with self._copies.staged() as staged:
+            try:
+                write(staged)
+            except OSError as error:
+                raise StoreError(
+                    f"cannot write {staged}: {hint(error)}. {NOTHING_APPENDED}"
+                ) from error
+            tag = self._put(name, staged)
+            if tag is None:
+                return False
+            with contextlib.suppress(StoreError):  # put it is; a copy can be fetched
+                self._copies.keep(name, tag, staged)
+        self._tags[name] = tag
+        return True
+
+    def make_durable(self, name: str) -> None:
+        """Nothing is left to do: an object that can be seen is durable."""
+
+    def delete(self, name: str) -> None:
+        """Remove an object, if it is there."""
+        with contextlib.suppress(FileNotFoundError), self._errors_explained("cannot remove", name):
+            obstore.delete(self._client, name)
+        self._tags.pop(name, None)
+        self._copies.forget(name)
+
+    def _open(self) -> None:
+        with self._errors_explained("cannot open"):
+            try:
+                self._probe(self._quick)
+            except FORBIDDEN:  # of writing; perhaps not of reading
+                next(iter(obstore.list(self._quick, chunk_size=1)), None)
+            except FileNotFoundError:
+                raise self._error("cannot open", "", NO_BUCKET) from None
+
+    def _probe(self, client: Client) -> None:
+        for _ in range(2):
+            try:
+                obstore.put(client, PROBE, PROBE_TEXT, mode="create")
+            except TAKEN:
+                self._keeps_conditions = True
+                return
+        raise StoreError(
+            f"{self.url} does not keep to conditions (If-None-Match): two writers could put one "
+            "file, and events would be lost. Use another object store, or a newer version of it"
+        )
+
+    def _put(self, name: str, file: Path) -> str | None:
+        """The new object's tag; None when the name is another's."""
+        mark, until = uuid.uuid4().hex, time.monotonic() + self._patience
+        in_doubt = False
+        while True:
+            try:
+                return self._put_marked(name, file, mark)
+            except TAKEN:
+                reason = "writers met there again and again"
+            except FAILURES as error:
+                reason = meaning(error, self._scheme)
+                in_doubt = in_doubt or not nothing_happened(error)
+                if not in_doubt:
+                    raise self._error("cannot write", name, reason, NOTHING_APPENDED) from None
+            try:
+                return self._tag_if_mine(name, mark)
+            except FAILURES:  # nobody has it, or that is not known: the put may be repeated
+                if time.monotonic() >= until:
+                    after = f"It may have been appended. {REPEAT}" if in_doubt else NOTHING_APPENDED
+                    raise self._error("cannot write", name, reason, after) from None
+            time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 (no secret: so writers part)
+
+    def _put_marked(self, name: str, file: Path, mark: str) -> str:
+        self._check_process()
+        client = self._client if file.stat().st_size <= SMALL_BYTES else self._patient
+        # In one part, however large: this client cannot put parts on a condition.
+        put = obstore.put(
+            client, name, file, mode="create", use_multipart=False, attributes={MARK: mark}
+        )
+        return _tag(put)
+
+    def _tag_if_mine(self, name: str, mark: str) -> str | None:
+        holder = obstore.get(self._quick, name, options={"head": True})
+        return _tag(holder.meta) if holder.attributes.get(MARK) == mark else None
+
+    def _list(self, folder: str, after: str = "") -> list[str]:
+        start = f"{folder}/"
+        with self._errors_explained("cannot list", folder):
+            pages = obstore.list(
+                self._client, folder, offset=f"{start}{after}" if after else None, chunk_size=1000
+            )
+            found = {meta["path"]: meta for page in pages for meta in page}
+        for name, meta in found.items():
+            self._seen(name, meta)
+        return sorted(name.removeprefix(start) for name in found)
+
+    def _head(self, name: str) -> ObjectMeta:
+        self._tags.pop(name, None)
+        with self._errors_explained("cannot read", name):
+            return obstore.head(self._client, name)
+
+    def _seen(self, name: str, meta: ObjectMeta) -> str:
+        self._tags[name] = _tag(meta)
+        return self._tags[name]
+
+    @contextlib.contextmanager
+    def _errors_explained(self, doing: str, name: str = "", after: str = "") -> Iterator[None]:
+        """Turns the client's errors, but for a missing object, into some for people."""
+        self._check_process()
+        try:
+            yield
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                errno.ENOENT, os.strerror(errno.ENOENT), f"{self.url}/{name}"
+            ) from None
+        except BaseError as error:
+            raise self._error(doing, name, meaning(error, self._scheme), after) from None
+
+    def _error(self, doing: str, name: str, reason: str, after: str = "") -> StoreError:
+        where = f"{self.url}/{name}".rstrip("/")
+        return StoreError(f"{doing} {where}: {reason}. {after}".rstrip())
+
+    def _check_process(self) -> None:
+        """The client's threads do not survive a fork: a call in the child would never return."""
+        if os.getpid() != self._pid:
+            raise StoreError(
+                f"{self.url} was opened before this process was forked, which its client does not "
+                'survive; open it after the fork, or start processes by "spawn"'
+            )
+
+    @property
+    def _scheme(self) -> str:
+        return self.url.partition(":")[0]
+
+
+def _client(url: str, patience: float, timeout: str) -> Client:
+    prefix = PREFIXES[url.partition(":")[0]]
+    given = {
+        name: os.environ[prefix + name.upper()]
+        for name in OPTIONS
+        if prefix + name.upper() in os.environ
+    }
+    retries: RetryConfig = {
+        "max_retries": 100,  # until the time is over
+        "retry_timeout": timedelta(seconds=patience),
+        "backoff": {"init_backoff": FIRST_PAUSE, "max_backoff": LONGEST_PAUSE, "base": 2},
+    }
+    options: Any = {"timeout": timeout, "read_timeout": timeout, **given}
+    return from_url(url, client_options=options, retry_config=retries)
+
+
+def _tag(meta: ObjectMeta | PutResult) -> str:
+    """The object's entity tag, which every put changes and each of these stores gives."""
+    tag = meta["e_tag"]
+    if not tag:
+        raise StoreError("the object store gives no entity tags (ETag); use another")
+    return tag

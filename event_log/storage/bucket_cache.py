@@ -1,0 +1,133 @@
+"""Local copies of the immutable files of an object store: whoever reads them reads files.
+
+A copy lies in a folder that is named for the object's entity tag, so it is right for ever; a log
+that was deleted, restored or written anew under the same names gets copies of its own. Everything
+here may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from event_log import settings
+from event_log.storage.disk import Disk
+from event_log.storage.folder import STALE_SECONDS
+from event_log.storage.store import StoreError, hint
+
+UNUSED_SECONDS = 30 * 86_400.0
+"""A copy that nobody asked for so long is removed."""
+ENDPOINTS = (
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT",
+    "AZURE_STORAGE_ACCOUNT_NAME",
+    "AZURE_ENDPOINT",
+    "GOOGLE_BASE_URL",
+)
+"""What says whose bucket of that name it is."""
+
+
+def cache_folder(url: str) -> Path:
+    """The folder of one URL's log: below ``$STET_CACHE``, or the user's cache folder.
+
+    The same URL at another endpoint is another log, and has another folder.
+    """
+    endpoints = [os.environ.get(name, "") for name in ENDPOINTS]
+    folder = hashlib.sha256("\n".join([url, *endpoints]).encode()).hexdigest()[:16]
+    if own := settings.text("STET_CACHE"):
+        return Path(own).absolute() / folder
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(caches).absolute() / "stet" / folder
+
+
+class Copies:
+    """The copies of one log below a folder that only its owner may read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = folder / "files"
+        self._staging = folder / "staging"
+        self._disk = Disk()
+        self._prepared = False
+        with self._errors_explained():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def staged(self) -> Iterator[Path]:
+        """A path that nobody else has, for a file to be filled; gone afterwards, unless kept."""
+        if not (self._prepared and self._staging.is_dir()):
+            with self._errors_explained():
+                self._staging.mkdir(parents=True, exist_ok=True)
+                self._clean()
+            self._prepared = True
+        path = self._staging / f"{os.getpid()}-{uuid.uuid4().hex}"
+        try:
+            yield path
+        finally:
+            with contextlib.suppress(OSError):  # it is cleaned another day
+                path.unlink(missing_ok=True)
+
+    def path(self, name: str, tag: str) -> Path:
+        """Where the copy of this version of a file lies, or would lie.
+
+        Folder and file keep their names, because readers take meaning from both.
+        """
+        folder, _, base = name.rpartition("/")
+        return self._files / folder / hashlib.sha256(tag.encode()).hexdigest()[:16] / base
+
+    def find(self, name: str, tag: str) -> Path | None:
+        """The copy, if there is one; it counts as used."""
+        path = self.path(name, tag)
+        try:
+            if path.stat().st_mtime < time.time() - STALE_SECONDS:
+                os.utime(path)
+        except FileNotFoundError:
+            return None
+        return path
+
+    def keep(self, name: str, tag: str, staged: Path) -> Path:
+        """Make a staged file the copy; whole, or not at all, also after power loss."""
+        path = self.path(name, tag)
+        with self._errors_explained():
+            self._disk.sync(staged)
+            try:
+                self._move(staged, path)
+            except FileNotFoundError:  # another process took the folder for an empty one
+                self._move(staged, path)
+        return path
+
+    def _move(self, staged: Path, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._disk.rename(staged, path)
+
+    def forget(self, name: str) -> None:
+        """Remove the copies of a file."""
+        folder, _, base = name.rpartition("/")
+        for path in (self._files / folder).glob(f"*/{base}"):
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another process puts its own copy there just now
+                path.parent.rmdir()
+
+    def _clean(self) -> None:
+        """Remove what dead writers left, and copies that were not used for long."""
+        now = time.time()
+        for folder, age in ((self._staging, STALE_SECONDS), (self._files, UNUSED_SECONDS)):
+            for path in list(folder.rglob("*")):
+                with contextlib.suppress(FileNotFoundError):  # another process cleans as well
+                    if path.is_file() and path.stat().st_mtime < now - age:
+                        path.unlink()
+
+    @contextlib.contextmanager
+    def _errors_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"cannot keep a copy in {self._files.parent}: {hint(error)}. "
+                "Set STET_CACHE to another folder"
+            ) from error

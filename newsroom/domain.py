@@ -1,0 +1,27 @@
+"""The newsroom as a domain: the one that comes with Stet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from replay import Domain
+
+SAMPLE = Path(__file__).with_name("sample")
+
+DOMAIN = Domain(
+    name="newsroom",
+    categories="newsroom.categories:CATEGORIES",
+    references="newsroom.categories:REFERENCES",
+    views={
+        "articles": "views.articles:VIEW",
+        "bylines": "views.bylines:VIEW",
+        "images": "views.images:VIEW",
+        "sections": "views.sections:VIEW",
+        "topics": "views.topics:VIEW",
+        "timeline": "views.timeline:VIEW",
+        "history": "replay.history.view:HISTORY",
+    },
+    rules="newsroom.rules:check",
+    sample=SAMPLE,
+    queries=SAMPLE,
+)

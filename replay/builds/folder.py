@@ -1,0 +1,188 @@
+"""The folder of builds: numbered directories, and what each of them is.
+
+A directory holds ``build.json`` from its first moment on, and for each view that was written
+``<view>.parquet`` and then ``<view>.json``. Nothing is ever changed: what is there is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from replay.builds.durable import write_json
+
+if TYPE_CHECKING:
+    from event_log import Snapshot
+    from replay.builds.build import Written
+    from replay.view import View
+
+ABOUT = "build.json"
+TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
+"""How it is said that another has a name already, who may have left it since."""
+KEPT = 3
+"""Finished builds that are kept: the last ones."""
+QUIET_SECONDS = 600
+"""How long nothing was written in a finished build before it may be removed."""
+ABANDONED_SECONDS = 3600
+"""How long nothing was written in a build without a view before it counts as abandoned."""
+
+
+def list_builds(views: Path) -> list[Path]:
+    """The directories of all builds, oldest first."""
+    if not views.exists():
+        return []
+    return sorted(path for path in views.iterdir() if path.name.isdigit())
+
+
+def place(views: Path, build_id: str | None, snapshot: Snapshot, created_at: str) -> Path:
+    """Make the next numbered directory, put-if-absent, and return it.
+
+    It appears with its ``build.json`` in it. When another process was faster with the same
+    ``build_id``, that one's directory is returned.
+    """
+    identity = build_id or uuid.uuid4().hex
+    prepared = views / f".begin-{uuid.uuid4().hex}"
+    prepared.mkdir(parents=True)
+    write_json(
+        prepared / ABOUT,
+        {
+            "build_id": identity,
+            "sequence": snapshot.sequence,
+            "digest": snapshot.digest,
+            "upcast": snapshot.upcast_digest,
+            "created_at": created_at,
+        },
+    )
+    number = 1
+    while True:
+        present = list_builds(views)
+        number = max(int(present[-1].name) + 1 if present else 1, number)
+        directory = views / f"{number:06d}"
+        try:
+            prepared.rename(directory)
+        except OSError as error:
+            if error.errno not in TAKEN:
+                raise
+            number += 1
+            continue
+        break
+    first = find(views, identity) or directory
+    if first != directory:
+        directory.rename(prepared)  # at once: an emptied directory would be taken by a rename
+        shutil.rmtree(prepared)
+    return first
+
+
+def find(views: Path, build_id: str) -> Path | None:
+    """The first directory that was begun with this id, if there is one."""
+    matching = (path for path, said in _told(list_builds(views)) if said["build_id"] == build_id)
+    return next(matching, None)
+
+
+def _told(directories: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The builds with what they say; without those that were given up since they were seen."""
+    for directory in directories:
+        with suppress(FileNotFoundError):
+            yield directory, about(directory)
+
+
+def about(directory: Path) -> dict[str, Any]:
+    """What ``build.json`` says, as ``place`` wrote it."""
+    loaded: dict[str, Any] = json.loads((directory / ABOUT).read_text())
+    return loaded
+
+
+def note_view(directory: Path, view: View, written: Written) -> None:
+    """Say beside a view's documents what they are, when they are complete."""
+    about_view = {**asdict(written), "code_version": view.code_version}
+    write_json(directory / f"{view.name}.json", about_view)
+
+
+def views_of(directory: Path) -> dict[str, dict[str, Any]]:
+    """What was written of each view: documents, seconds, bytes, and the code's version."""
+    notes = (path for path in sorted(directory.glob("*.json")) if path.name != ABOUT)
+    return {path.stem: json.loads(path.read_text()) for path in notes}
+
+
+def kept_documents(views: Path, view: View, snapshot: Snapshot) -> Path | None:
+    """The documents of a view, if a build has them of this snapshot and this version of the code.
+
+    The digest tells a snapshot from one of another log that had as many events; that of the
+    upcasters, from one whose old events were read otherwise.
+    """
+    for directory in _of(views, snapshot):
+        note, documents = directory / f"{view.name}.json", directory / f"{view.name}.parquet"
+        if not documents.exists() or not note.exists():
+            continue
+        if json.loads(note.read_text())["code_version"] == view.code_version:
+            return documents
+    return None
+
+
+def folded_entities(views: Path, snapshot: Snapshot) -> Path | None:
+    """The folder of the folded entities that a build of this snapshot has kept, if there is one."""
+    folders = (directory / "state" for directory in _of(views, snapshot))
+    return next((folder for folder in folders if folder.exists()), None)
+
+
+def _of(views: Path, snapshot: Snapshot) -> Iterator[Path]:
+    """The builds of a snapshot, the newest first."""
+    wanted = (snapshot.sequence, snapshot.digest, snapshot.upcast_digest)
+    for directory, built in _told(reversed(list_builds(views))):
+        if tuple(built.get(name) for name in ("sequence", "digest", "upcast")) == wanted:
+            yield directory
+
+
+@contextmanager
+def scratch_folder(views: Path) -> Iterator[Path]:
+    """A folder for what is needed for a moment; ``clear`` removes those of who was killed."""
+    views.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".reading-", dir=views) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def state_folder(views: Path, snapshot: Snapshot) -> Iterator[Path]:
+    """A folder for a ``State`` of a snapshot: that of a kept build, else one for the moment."""
+    kept_documents = folded_entities(views, snapshot)
+    if kept_documents is not None:
+        yield kept_documents
+        return
+    with scratch_folder(views) as folder:
+        yield folder / "state"
+
+
+def clear_builds(views: Path) -> None:
+    """Remove what was left behind: finished builds but the last, and abandoned ones."""
+    if not views.exists():
+        return
+    finished = [path for path in list_builds(views) if views_of(path)]
+    for directory in finished[:-KEPT]:
+        _remove_if_quiet(directory, QUIET_SECONDS)
+    unfinished = [path for path in list_builds(views) if path not in finished]
+    for directory in [*unfinished, *views.glob(".begin-*"), *views.glob(".reading-*")]:
+        _remove_if_quiet(directory, ABANDONED_SECONDS)
+    for leftover in [place for path in finished[-KEPT:] for place in path.rglob(".*-*")]:
+        _remove_if_quiet(leftover, ABANDONED_SECONDS)
+
+
+def _remove_if_quiet(path: Path, seconds: float) -> None:
+    try:
+        last = max(place.stat().st_mtime for place in (path, *path.rglob("*")))
+    except FileNotFoundError:
+        return  # someone is writing or removing here this very moment
+    if time.time() - last < seconds:
+        return
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

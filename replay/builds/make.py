@@ -1,0 +1,48 @@
+"""Making the documents of a view: all at once, or in parts where they would not fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from event_log import machine
+from replay.builds import parquet
+from replay.lineage import completed
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from replay.state import State
+    from replay.view import View
+
+
+def write_documents(view: View, state: State, path: Path, keys: ir.Table | None = None) -> int:
+    """Write a view's documents, sorted by id, as one Parquet file; returns how many they are.
+
+    DuckDB spills what it sorts and joins to disk, but holds the lists that it gathers. So long
+    documents are made some at a time, in the order of their ids.
+    """
+    most = _at_once(view, state)
+    if keys is not None or most is None or _entities(state) <= most:
+        return parquet.write(state.backend, completed(view, state, keys), path, order_by="id")
+    return parquet.write_parts(state.backend, _parts(view, state, most), path)
+
+
+def _at_once(view: View, state: State) -> int | None:
+    if view.documents_a_gigabyte is None:
+        return None
+    return max(1, int(view.documents_a_gigabyte * machine.size(state.memory_limit) / 1e9))
+
+
+def _entities(state: State) -> int:
+    """How many entities the largest category has: no view of entities has more documents."""
+    return max(int(state.entities(name).count().execute()) for name in state.registry)
+
+
+def _parts(view: View, state: State, most: int) -> Iterator[ir.Table]:
+    wanted = view.documents(state, None).select("id").order_by("id")
+    ids = wanted.to_pyarrow().column("id")
+    for start in range(0, max(1, len(ids)), most):
+        keys = state.keys(ids.slice(start, most).to_pylist())
+        yield completed(view, state, keys).order_by("id")

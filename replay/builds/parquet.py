@@ -1,0 +1,81 @@
+"""Writing an expression's result as one Parquet file, whole or not at all."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow.parquet as pq
+
+from event_log import durable_rename
+from replay.duckdb_errors import too_little
+from replay.errors import NotWritten
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
+
+GROUP_LINES = 20_000
+"""Lines in a row group: what a reader holds in memory at least."""
+
+
+def write(backend: Backend, table: ir.Table, path: Path, order_by: str | None = None) -> int:
+    """Write a table to a Parquet file without passing through Python; returns how many lines.
+
+    The file appears under its name only when it is complete and on disk, so that whoever is
+    killed while writing leaves at most a file with another name. Raises ``NotWritten`` when disk
+    or memory do not suffice.
+    """
+    ordered = table.order_by(order_by) if order_by else table
+    with _appearing(path) as unfinished:
+        copied = backend.raw_sql(
+            f"COPY ({backend.compile(ordered)}) TO '{quoted(unfinished)}' "
+            f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {GROUP_LINES})"
+        ).fetchone()
+    return int(copied[0]) if copied else 0
+
+
+def write_parts(backend: Backend, parts: Iterable[ir.Table], path: Path) -> int:
+    """Write tables of the same columns, one after the other, to one Parquet file, as ``write``."""
+    with _appearing(path) as unfinished, ExitStack() as opened:
+        writer: pq.ParquetWriter | None = None
+        written = 0
+        for part in parts:
+            found = backend.raw_sql(backend.compile(part)).to_arrow_reader(GROUP_LINES)
+            if writer is None:
+                made = pq.ParquetWriter(
+                    unfinished, found.schema, compression="zstd", compression_level=1
+                )
+                writer = opened.enter_context(made)
+            for batch in found:
+                writer.write_batch(batch, row_group_size=GROUP_LINES)
+                written += len(batch)
+    return written
+
+
+def quoted(path: Path) -> str:
+    """A path as it stands between the quotes of an SQL text.
+
+    >>> quoted(Path("ana's"))
+    "ana''s"
+    """
+    return str(path).replace("'", "''")
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    """A name to write to; what is there at the end appears as ``path``, and is on disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        yield unfinished
+        durable_rename(unfinished, path)
+    except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
+        unfinished.unlink(missing_ok=True)
+        raise NotWritten(
+            f"cannot write {path}: {too_little(error)}; nothing that serves has changed"
+        ) from error

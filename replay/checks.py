@@ -1,0 +1,61 @@
+"""Checks of what the log says: references to entities that never came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+from replay.entities import live, referring
+
+if TYPE_CHECKING:
+    from replay.domain import References
+    from replay.entities import Entities
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """A reference to a stream without events: who names it where, and how many do."""
+
+    category: str
+    field: str
+    id: str
+    count: int
+
+
+def unresolved_references(state: Entities, references: References) -> list[Unresolved]:
+    """The references of live entities to streams without any event, the most frequent first."""
+    return [Unresolved(**line) for line in unresolved(state, references).to_pyarrow().to_pylist()]
+
+
+def unresolved(state: Entities, references: References) -> ir.Table:
+    """The same as a table.
+
+    Columns ``category``, ``field``, ``id`` (that is named and not there), and ``count``, how many
+    entities name it.
+    """
+    tables = [
+        _missing(state, category, field, target)
+        for category, fields in references.items()
+        for field, target in fields.items()
+    ]
+    if not tables:
+        columns = {"category": "string", "field": "string", "id": "string", "count": "int64"}
+        return ibis.memtable([], schema=columns)
+    found = ibis.union(*tables)
+    return found.order_by(ibis.desc("count"), "category", "field", "id")
+
+
+def _missing(state: Entities, category: str, field: str, target: str) -> ir.Table:
+    pairs = referring(live(state.entities(category)), field).distinct()
+    known = state.entities(target)
+    missing = pairs.anti_join(known, pairs.entity == known.id)
+    counts = missing.group_by("entity").agg(count=missing.count())
+    return counts.select(
+        category=ibis.literal(category),
+        field=ibis.literal(field),
+        id=counts.entity,
+        count=counts["count"],
+    )

@@ -1,0 +1,190 @@
+"""A domain: all that a business brings to an archive, in one object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from replay.errors import ReplayError
+from replay.view import DAY, EVENT, View
+
+if TYPE_CHECKING:
+    from event_log import Category, NewEvent
+    from replay.rules import Entity
+
+References = Mapping[str, Mapping[str, str]]
+"""By category, the fields that name other entities, and the category that each of them names."""
+Rules = Callable[["Entity", "NewEvent"], None]
+"""Checks an editor's event against the entity's current state; raises ``Refused``."""
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class InvalidDomain(ReplayError, ValueError):
+    """A domain whose parts do not fit together; the message says which part, and why."""
+
+
+class Domain:
+    """All that a business brings: categories, references, views, rules, a sample, judged queries.
+
+    - ``name`` tells the domain from others; an archive remembers it;
+    - ``categories`` are the typed kinds of entities, each with its event types;
+    - ``views`` are the views by name, in the order in which they are shown: a sequence of
+      ``View``, or a mapping whose values may also be ``"module:NAME"``, which is imported when the
+      view is first used (Ibis takes a quarter of a second to import);
+    - ``references`` says which fields name entities of which category;
+    - ``rules(entity, event)`` checks what an editor must not get wrong in this business, and
+      raises ``Refused``; that an entity exists, that what it names exists, and that a required
+      text is not empty is checked for every domain;
+    - ``sample`` is a folder of events to try the domain on: ``*.jsonl``, imported by name;
+    - ``queries`` is a folder with judged queries for ``stet evaluate``: ``queries.tsv`` and
+      ``qrels.txt``.
+
+    ``categories``, ``references`` and ``rules`` may also be ``"module:NAME"``, as views may: who
+    only searches then loads no Arrow.
+
+    Raises ``InvalidDomain`` when the parts do not fit together; for categories that are imported
+    when they are first used, then.
+
+    >>> import pyarrow as pa
+    >>> from event_log import Category, Effect, EventType
+    >>> tag = Category("tag", pa.schema([("name", pa.string())]),
+    ...                (EventType("TagDefined", Effect.CREATES, ("name",)),))
+    >>> Domain("tags", [tag], views={"history": "replay.history.view:HISTORY"}).views["history"].per
+    'event'
+    """
+
+    def __init__(
+        self,
+        name: str,
+        categories: Sequence[Category] | str,
+        views: Sequence[View] | Mapping[str, View | str],
+        references: References | str | None = None,
+        rules: Rules | str | None = None,
+        sample: Path | None = None,
+        queries: Path | None = None,
+    ) -> None:
+        self.name = name
+        self._categories, self._references, self._rules = categories, references, rules
+        self.views: Mapping[str, View] = Views(views)
+        self.sample = sample
+        self.queries = queries
+        self._check_names()
+        if not isinstance(categories, str):
+            _ = self.categories  # what does not fit together is refused at once
+
+    def __repr__(self) -> str:
+        return f"Domain({self.name!r})"
+
+    @cached_property
+    def categories(self) -> tuple[Category, ...]:
+        """The categories, whose fields are those that the references name."""
+        categories = tuple(_loaded(self._categories))
+        by_name = {category.name: category for category in categories}
+        for name, fields in self.references.items():
+            for field, target in fields.items():
+                self._check_reference(by_name, name, field, target)
+        return categories
+
+    @cached_property
+    def references(self) -> References:
+        """By category, the fields that name other entities, and the category of each."""
+        references: References = _loaded(self._references) or {}
+        return references
+
+    @cached_property
+    def rules(self) -> Rules | None:
+        """What checks an editor's event by the rules of this business."""
+        rules: Rules | None = _loaded(self._rules)
+        return rules
+
+    @property
+    def sample_files(self) -> list[Path]:
+        """The files of the sample, in the order in which they are imported."""
+        return sorted(self.sample.glob("*.jsonl")) if self.sample else []
+
+    def view_of(self, document: str) -> str | None:
+        """The view that a document is of, by the form of its id; none when that is not clear.
+
+        The id of an event's document is ``stream@version``, of a day's ``1912-04-15``, and of an
+        entity's the entity's stream.
+        """
+        category, slash, rest = document.partition("/")
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", document):
+            per = DAY
+        elif slash and re.fullmatch(r".+@[0-9]+", rest):
+            per = EVENT
+        else:
+            per = category if slash else ""
+        named = [name for name, view in self.views.items() if view.per == per]
+        return named[0] if named and per else None
+
+    def _check_names(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise InvalidDomain(
+                f"{self.name!r} cannot name a domain; use lower case letters, digits and _"
+            )
+        for view in self.views:
+            if not NAME.fullmatch(view):
+                raise InvalidDomain(
+                    f"domain {self.name}: {view!r} cannot name a view; use lower case letters,"
+                    " digits and _"
+                )
+
+    def _check_reference(
+        self, by_name: Mapping[str, Category], name: str, field: str, target: str
+    ) -> None:
+        import pyarrow as pa
+
+        where = f"domain {self.name}: references[{name!r}][{field!r}]"
+        for category in (name, target):
+            if category not in by_name:
+                known = ", ".join(by_name)
+                raise InvalidDomain(f"{where}: there is no category {category!r}; there is {known}")
+        fields = by_name[name].fields
+        if field not in fields.names:
+            raise InvalidDomain(f"{where}: {name} has no field {field!r}")
+        kind = fields.field(field).type
+        if kind not in (pa.string(), pa.list_(pa.string())):
+            raise InvalidDomain(f"{where}: is {kind}; a reference is a string or a list of strings")
+
+
+class Views(Mapping[str, View]):
+    """Views by name; one that is given as ``"module:NAME"`` is imported when it is asked for."""
+
+    def __init__(self, views: Sequence[View] | Mapping[str, View | str]) -> None:
+        if isinstance(views, Mapping):
+            self._views: dict[str, View | str] = dict(views)
+        else:
+            self._views = {view.name: view for view in views}
+            if len(self._views) != len(views):
+                raise InvalidDomain("two views have the same name")
+
+    def __getitem__(self, name: str) -> View:
+        view = self._views[name]
+        if isinstance(view, str):
+            loaded: View = _loaded(view)
+            if loaded.name != name:
+                raise InvalidDomain(f"the view {view} is called {loaded.name!r}, not {name!r}")
+            self._views[name] = view = loaded
+        return view
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._views
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+
+def _loaded(part: Any) -> Any:
+    """A part of a domain, imported if it is given as ``"module:NAME"``."""
+    if not isinstance(part, str):
+        return part
+    module, _, attribute = part.partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,81 @@
+"""history: every event as an editor reads it: who changed what, when, from what to what.
+
+Any domain may have it among its views; ``stet history`` computes it for every domain.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+from event_log import Category
+from replay.entities import chosen
+from replay.history.changes import changes, titles, told
+from replay.history.sentences import done, summary
+from replay.view import EVENT, View
+
+if TYPE_CHECKING:
+    from replay.entities import Entities
+
+ENVELOPE = [
+    "sequence",
+    "stream",
+    "category",
+    "version",
+    "type",
+    "actor",
+    "recorded_at",
+    "occurred_at",
+]
+
+
+def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
+    """One document per event; its id is the stream and the version, ``article/1@3``."""
+    categories = state.registry.values()
+    events = ibis.union(*(_told(state, category, keys) for category in categories))
+    said = summary(events, titles(events))
+    return events.select("id", *ENVELOPE, changes=changes(events.told), summary=said)
+
+
+def _told(state: Entities, category: Category, keys: ir.Table | None) -> ir.Table:
+    events = state.events(category.name)
+    if keys is not None:
+        streams = keys.select(stream=keys.id.re_replace("@[0-9]+$", "")).distinct()
+        events = events.semi_join(streams, "stream")
+    events = told(events, category)
+    events = events.select(_id(events), *ENVELOPE, "told", "title", **done(events, category))
+    return chosen(events, keys)
+
+
+def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
+    """The stream that the event belongs to."""
+    tables = [state.events(name) for name in state.registry]
+    pairs = (events.select(_id(events), entity=events.stream) for events in tables)
+    return chosen(ibis.union(*pairs), keys)
+
+
+def _id(events: ir.Table) -> ir.Value:
+    return (events.stream + ibis.literal("@") + events.version.cast("string")).name("id")
+
+
+HISTORY = View(
+    name="history",
+    code_version=1,
+    documents=documents,
+    lineage=lineage,
+    title="summary",
+    text={"summary": ("summary",), "old": ("changes.old",), "new": ("changes.new",)},
+    filters={
+        "id": "id",
+        "stream": "stream",
+        "category": "category",
+        "type": "type",
+        "actor": "actor",
+        "field": "changes.field",
+    },
+    date="recorded_at",
+    bulk=("old", "new"),
+    per=EVENT,
+)

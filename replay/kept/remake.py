@@ -1,0 +1,174 @@
+"""Making touched documents again, and finding those that have changed by it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from replay.builds.parquet import quoted
+from replay.kept.entities import Few, Whole
+from replay.kept.expressions import Expressions, keys_table, told_of
+from replay.kept.state import documents_table, lines
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from replay.kept.state import Kept
+
+Digest = Callable[["pa.Schema"], str]
+"""Makes, for documents with such columns, the SQL expression of a document's digest."""
+DIGEST = '"digest of the document"'
+"""A column beside the fields of a document, named as no field is."""
+FEW_DOCUMENTS = 5_000
+"""Up to so many, planning queries takes longer than it spares, and their texts are copied first."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a step makes of one view."""
+
+    view: str
+    documents: Path
+    """The documents that are new or different, as Parquet; no file when there are none."""
+    gone: list[str]
+    """The ids of those that ceased."""
+    touched: int
+    computed: int
+    written: int
+    seconds: float
+
+    @property
+    def unchanged(self) -> int:
+        """How many were made again and are what they were."""
+        return self.computed - self.written
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """How many documents of a view are to be made again."""
+
+    touched: int
+    dated: int
+    """Those whose ``sequence`` is known: they are made from what has just changed."""
+
+
+class Remaking:
+    """Makes what the table ``touched`` names; ``replay.kept.advance`` fills it."""
+
+    def __init__(
+        self, kept: Kept, expressions: Expressions, digest: Digest, views: Collection[str]
+    ) -> None:
+        self._kept = kept
+        self._tables = kept.tables
+        self._expressions = expressions
+        self._digest = digest
+        self._digests: dict[str, str] = {}
+        self._changed_views: list[str] = []
+        self._whole, self._few = Whole(kept), Few(kept)
+        nothing = "''::VARCHAR AS id, 0::BIGINT AS sequence WHERE false"
+        self._tables.fill("keyed", f"SELECT ''::VARCHAR AS view, {nothing}")
+        self._few.fill("keyed")
+        for name in views:
+            self._tables.fill(keys_table(name), f"SELECT {nothing}")
+
+    def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
+        """Make the touched documents of views again; gives what has changed, view by view."""
+        self._changed_views.clear()
+        self._tables.fill(
+            "keyed",
+            "SELECT view, id, max(sequence) AS sequence FROM touched"
+            f"{_among(names)} GROUP BY view, id",
+        )
+        counted = "SELECT view, count(*), count(sequence) FROM keyed GROUP BY view"
+        keyed = {name: Keyed(*counts) for name, *counts in self._tables.run(counted).fetchall()}
+        few = sum(each.touched for each in keyed.values()) <= FEW_DOCUMENTS
+        self._tables.few = self._tables.few and few
+        where = self._few if few else self._whole
+        if few:
+            self._few.fill("keyed")
+        # What takes longest comes first: an engine writes it while the others are made.
+        for name in sorted(keyed, key=lambda name: -keyed[name].touched):
+            with told_of(name):
+                changed = self._changed(name, where, folder, keyed[name])
+            yield changed
+
+    def _changed(self, name: str, where: Whole, folder: Path, keyed: Keyed) -> Changed:
+        started = time.perf_counter()
+        made, compared = f"made_{name}", _compared(name)
+        computed = self._remade(name, made, where, keyed)
+        known = lines(documents_table(name), f"key IN (SELECT hash(id) FROM {keys_table(name)})")
+        # Materialized, or DuckDB looks in all that is kept for the id of a document that is new.
+        differing = self._tables.fill(
+            compared,
+            f"WITH known AS MATERIALIZED (SELECT rowid AS line, id, digest {known})"
+            f" SELECT k.id, d.line, m.id IS NULL AS gone, m.{DIGEST} AS digest"
+            f" FROM {keys_table(name)} k"
+            f" LEFT JOIN {made} m ON m.id = k.id LEFT JOIN known d ON d.id = k.id"
+            f" WHERE d.digest IS DISTINCT FROM m.{DIGEST}",
+        )
+        gone = self._tables.run(f"SELECT id FROM {compared} WHERE gone").fetchall()
+        path, written = folder / f"{name}.parquet", differing - len(gone)
+        if written:
+            self._kept.connection.execute(
+                f"COPY (SELECT * EXCLUDE {DIGEST} FROM {made} SEMI JOIN {compared} USING (id))"
+                f" TO '{quoted(path)}' (FORMAT parquet)"
+            )
+        if differing:
+            self._changed_views.append(name)
+        ceased, seconds = [key for (key,) in gone], time.perf_counter() - started
+        return Changed(name, path, ceased, keyed.touched, computed, written, seconds)
+
+    def keep(self) -> None:
+        """Keep the digests of what was made, in the place of what they were.
+
+        An engine does not wait for it.
+        """
+        for name in self._changed_views:
+            kept, compared = documents_table(name), _compared(name)
+            self._tables.run(f"DELETE FROM {kept} WHERE rowid IN (SELECT line FROM {compared})")
+            self._tables.run(
+                f"INSERT INTO {kept} SELECT hash(id) AS key, id, digest FROM {compared}"
+                " WHERE NOT gone"
+            )
+
+    def _remade(self, name: str, made: str, where: Whole, keyed: Keyed) -> int:
+        """Fill a table with the touched documents of a view, and its keys with all their ids."""
+        keys, wanted = keys_table(name), f"SELECT id, sequence FROM keyed WHERE view = '{name}'"
+        computed, put = 0, self._tables.fill
+        if keyed.dated:
+            self._tables.fill(keys, f"{wanted} AND sequence IS NOT NULL")
+            computed = put(made, self._with_digest(name, self._expressions.newest(name, where)))
+            put = self._tables.add
+        if keyed.touched > keyed.dated:
+            self._tables.fill(keys, f"{wanted} AND sequence IS NULL")
+            computed += put(made, self._with_digest(name, self._expressions.documents(name, where)))
+            if keyed.dated:
+                self._tables.add(keys, f"{wanted} AND sequence IS NOT NULL")
+        return computed
+
+    def _with_digest(self, name: str, sql: str) -> str:
+        digest = self._digest_of(name, sql)
+        return f"SELECT documents.*, {digest} AS {DIGEST} FROM ({sql}) AS documents"
+
+    def _digest_of(self, name: str, sql: str) -> str:
+        if name not in self._digests:
+            made = self._kept.connection.execute(f"FROM ({sql}) LIMIT 0").to_arrow_table().schema
+            self._digests[name] = self._digest(made)
+        return self._digests[name]
+
+    def prepare(self, name: str) -> None:
+        """Compile what makes a few documents of a view."""
+        self._digest_of(name, self._expressions.documents(name, self._few))
+        self._expressions.newest(name, self._few)
+
+
+def _among(names: Collection[str]) -> str:
+    return " WHERE view IN ({})".format(", ".join(f"'{name}'" for name in names) or "NULL")
+
+
+def _compared(name: str) -> str:
+    """The table of what differs from what was kept."""
+    return f"compared_{name}"

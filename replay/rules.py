@@ -1,0 +1,111 @@
+"""What an editor's event must not get wrong, beyond its form, in any domain.
+
+An import may bring what an editor may not say: it tells of another system's past, where references
+may come before what they name. An editor's event is validated against the current state: you
+cannot create what exists, revise what does not, or name what does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from event_log import Category, Effect, Event, EventLog, NewEvent
+from replay.errors import Refused
+
+if TYPE_CHECKING:
+    from replay.domain import Domain
+
+
+@dataclass
+class Entity:
+    """The current state of one stream: whether it exists, is live, its version, its fields."""
+
+    stream: str
+    version: int = 0
+    """Of its last event; 0 when the stream has none."""
+    live: bool = False
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def apply(self, event: Event, effect: Effect) -> None:
+        """Fold the stream's next event into the state."""
+        if effect is Effect.CREATES:
+            self.fields = {}
+        self.live = effect in (Effect.CREATES, Effect.REINSTATES) or (
+            self.live and effect is Effect.REVISES
+        )
+        self.version = event.version
+        self.fields |= event.data
+        for name in self.fields.pop("cleared", ()):
+            self.fields.pop(name, None)
+
+
+def read_entity(log: EventLog, stream: str) -> Entity:
+    """Fold the events of a stream into its current state."""
+    state = Entity(stream)
+    for event in log.stream(stream):
+        state.apply(event, log.registry.event_types[event.type].effect)
+    return state
+
+
+def check_edit(domain: Domain, log: EventLog, current: Entity, event: NewEvent) -> None:
+    """Validate an editor's event against the current state of its entity; raises ``Refused``.
+
+    Checked are the entity's life, that no required text is empty, the references, and the
+    domain's own rules.
+    """
+    category = log.registry.owner[event.type]
+    _check_life(current, log.registry.event_types[event.type].effect, category)
+    _check_required(event, category)
+    if domain.rules is not None:
+        domain.rules(current, event)
+    _check_references(domain, log, current, event, category.name)
+
+
+def _check_life(current: Entity, effect: Effect, category: Category) -> None:
+    stream, version = current.stream, current.version
+    creating = " or ".join(category.types_to_use(Effect.CREATES))
+    if effect is Effect.CREATES:
+        if current.live:
+            raise Refused(f"{stream} exists already, at version {version}; revise it")
+    elif version == 0:
+        raise Refused(f"{stream} does not exist; {creating} comes first")
+    elif effect is Effect.REINSTATES and current.live:
+        raise Refused(f"{stream} was not removed; there is nothing to reinstate")
+    elif effect in (Effect.REVISES, Effect.REMOVES) and not current.live:
+        again = " or ".join(category.types_to_use(Effect.REINSTATES, Effect.CREATES))
+        raise Refused(f"{stream} was removed, at version {version}; {again} brings it back")
+
+
+def _check_required(event: NewEvent, category: Category) -> None:
+    for name in category.required:
+        value = event.data.get(name)
+        if isinstance(value, str) and not value.strip():
+            raise Refused(f"data.{name}: is empty; {category.name} needs a {name}")
+
+
+def _check_references(
+    domain: Domain, log: EventLog, current: Entity, event: NewEvent, category: str
+) -> None:
+    for name, target in domain.references.get(category, {}).items():
+        kept = set(_ids(current.fields, name))
+        for reference in _ids(event.data, name):
+            if reference.partition("/")[0] != target:
+                raise Refused(f"data.{name}: {reference!r} is no {target}; write {target}/id")
+            if reference == current.stream:
+                raise Refused(f"data.{name}: {reference} cannot refer to itself")
+            if reference not in kept:
+                _check_reference(read_entity(log, reference), name)
+
+
+def _check_reference(named: Entity, field: str) -> None:
+    if named.version == 0:
+        raise Refused(f"data.{field}: {named.stream} does not exist; create it first")
+    if not named.live:
+        raise Refused(f"data.{field}: {named.stream} was removed, at version {named.version}")
+
+
+def _ids(fields: Mapping[str, Any], name: str) -> Iterator[str]:
+    value = fields.get(name) or ()
+    yield from (value,) if isinstance(value, str) else value

@@ -1,0 +1,48 @@
+"""Tests in two tiers: a small size that always runs, and the full size, which is marked slow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis.stateful import RuleBasedStateMachine
+
+Test = Callable[..., None]
+
+
+def given_in_tiers(
+    few: int, many: int, /, *strategies: Any, **named: Any
+) -> Callable[[Test], Test]:
+    """Like Hypothesis's ``given``: a test on few examples, and a second, slow one on many.
+
+    The second has the name of the first and ``_on_many_examples``.
+    """
+
+    def decorate(check: Test) -> Test:
+        on_examples = given(*strategies, **named)
+        on_many = settings(max_examples=many, deadline=None)(on_examples(check))
+        check.__globals__[f"{check.__name__}_on_many_examples"] = pytest.mark.slow(on_many)
+        return settings(max_examples=few, deadline=None)(on_examples(check))
+
+    return decorate
+
+
+def stateful_in_tiers(
+    machine: type[RuleBasedStateMachine], few: int, many: int, steps: int
+) -> tuple[type, type]:
+    """The test case of a state machine on few examples, and a second, slow one on many."""
+
+    def on(examples: int) -> type:
+        chosen = settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+        case = type(machine.__name__, (machine.TestCase,), {"settings": chosen})
+        return pytest.mark.filterwarnings("ignore::ResourceWarning")(case)
+
+    return on(few), pytest.mark.slow(on(many))
+
+
+def some_steps(every: int) -> pytest.MarkDecorator:
+    """The argument ``every`` of a test: try each so-many-th step; 1, all of them, is slow."""
+    all_steps = pytest.param(1, id="every step", marks=pytest.mark.slow)
+    return pytest.mark.parametrize("every", [pytest.param(every, id="some steps"), all_steps])

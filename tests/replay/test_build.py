@@ -1,0 +1,279 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+from archive import export
+from newsroom import DOMAIN
+from replay.builds import folder, make
+from replay.builds.build import begin_build
+from replay.errors import NotWritten
+from replay.state import State
+from search.comparison import digests
+
+
+@pytest.fixture
+def home(newsroom, article):
+    newsroom.tell(*(article(str(n), body=f"Body {n}.") for n in (3, 10, 2)))
+    return newsroom.home
+
+
+def write(home, *names, **options):
+    with begin_build(home, **options) as build:
+        for name in names:
+            build.write(DOMAIN.views[name])
+    return build
+
+
+def age(path, seconds=100_000):
+    past = time.time() - seconds
+    for place in (path, *path.rglob("*")):
+        os.utime(place, (past, past))
+
+
+def test_a_build_writes_every_view_sorted_by_id_and_says_what_it_wrote(home):
+    with begin_build(home) as build:
+        written = {name: build.write(DOMAIN.views[name]) for name in DOMAIN.views}
+    assert (build.number, build.sequence) == (1, 3)
+    assert build.directory == home / "views" / "000001"
+    ids = pq.read_table(build.path("articles")).column("id").to_pylist()
+    assert ids == ["article/10", "article/2", "article/3"]
+    assert written["articles"].documents == 3
+    assert written["articles"].bytes == build.path("articles").stat().st_size
+    about = json.loads((build.directory / "build.json").read_text())
+    assert (about["sequence"], about["build_id"]) == (3, build.build_id)
+    notes = folder.views_of(build.directory)
+    assert set(notes) == set(DOMAIN.views)
+    assert notes["history"]["documents"] == 3
+    assert notes["articles"]["code_version"] == DOMAIN.views["articles"].code_version
+
+
+def test_a_large_view_is_in_order_through_all_its_groups(newsroom, article):
+    newsroom.tell(*(article(str(n)) for n in range(45_000)))
+    build = write(newsroom.home, "articles")
+    file = pq.ParquetFile(build.path("articles"))
+    ids = file.read(["id"]).column("id").to_pylist()
+    assert ids == sorted(ids)
+    assert (len(ids), file.num_row_groups > 1) == (45_000, True)
+
+
+def test_documents_have_the_types_that_their_readers_rely_on(home):
+    build = write(home, *tuple(DOMAIN.views))
+    for name in DOMAIN.views:
+        schema = pq.read_schema(build.path(name))
+        assert schema.names[0] == "id"
+        assert str(schema.field("sequence").type) == "int64"
+    articles = pq.read_schema(build.path("articles"))
+    assert str(articles.field("published_at").type) == "timestamp[us, tz=UTC]"
+    assert "parent: struct<id: string, name: string>" in str(articles.field("section").type)
+    assert str(pq.read_schema(build.path("timeline")).field("date").type) == "date32[day]"
+
+
+def test_views_of_an_empty_log_are_empty_and_have_the_same_types(home, tmp_path):
+    empty = write(tmp_path / "empty", *tuple(DOMAIN.views))
+    full = write(home, *tuple(DOMAIN.views))
+    for name in DOMAIN.views:
+        assert pq.read_metadata(empty.path(name)).num_rows == 0
+        assert pq.read_schema(empty.path(name)).equals(pq.read_schema(full.path(name)))
+
+
+def test_the_same_build_id_gives_the_same_build_again_whatever_was_appended(
+    home, newsroom, article
+):
+    first = begin_build(home, build_id="run 1")
+    newsroom.tell(article("4"))
+    again, other = begin_build(home, build_id="run 1"), begin_build(home, build_id="run 2")
+    assert (again.directory, again.sequence) == (first.directory, 3)
+    assert (other.number, other.sequence) == (2, 4)
+
+
+def test_processes_that_begin_at_once_share_a_build_id_and_else_have_their_own(home):
+    with ThreadPoolExecutor(8) as pool:
+        same = list(pool.map(lambda _: begin_build(home, build_id="one").number, range(8)))
+        own = list(pool.map(lambda _: begin_build(home).number, range(8)))
+    assert len(set(same)) == 1
+    assert len(set(own)) == 8
+
+
+def test_a_step_in_another_process_uses_the_state_of_the_first(home):
+    build = write(home, "bylines", build_id="run")
+    folded = {p.name: p.stat().st_mtime_ns for p in (build.directory / "state").iterdir()}
+    script = (
+        "import sys; from views import DOMAIN.views, build\n"
+        "with build.begin(sys.argv[1], build_id='run') as b: b.write(DOMAIN.views['articles'])"
+    )
+    subprocess.run([sys.executable, "-c", script, str(home)], check=True)
+    assert build.path("articles").exists()
+    for name, written in folded.items():
+        assert (build.directory / "state" / name).stat().st_mtime_ns == written
+
+
+def test_a_build_at_an_earlier_sequence_has_what_was_true_then(newsroom, home):
+    newsroom.tell(("article/2", "ArticleRetracted", {}))
+    then, now = write(home, "articles", at=3), write(home, "articles")
+    assert pq.read_table(then.path("articles")).num_rows == 3
+    assert pq.read_table(now.path("articles")).num_rows == 2
+
+
+def test_a_rebuild_is_deterministic(home):
+    first, second = write(home, *tuple(DOMAIN.views)), write(home, *tuple(DOMAIN.views))
+    for name in DOMAIN.views:
+        assert pq.read_table(first.path(name)).equals(pq.read_table(second.path(name)))
+
+
+def test_a_write_that_fails_leaves_the_documents_before_as_they_were(home, monkeypatch):
+    build = write(home, "articles", build_id="run")
+    before = build.path("articles").read_bytes()
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("replay.builds.parquet.durably_rename", full)
+    with begin_build(home, build_id="run") as again, pytest.raises(NotWritten, match="No space"):
+        again.write(DOMAIN.views["articles"])
+    assert build.path("articles").read_bytes() == before
+
+
+def test_the_last_three_finished_builds_are_kept_once_the_others_are_quiet(home):
+    for _ in range(5):
+        age(write(home, "bylines").directory)
+    begin_build(home)
+    assert [path.name for path in folder.list_builds(home / "views")] == [
+        "000003",
+        "000004",
+        "000005",
+        "000006",
+    ]
+
+
+def test_what_a_killed_build_left_is_removed_when_nobody_can_be_at_it(home):
+    finished, killed, working = write(home, "bylines"), begin_build(home), begin_build(home)
+    leftover = finished.directory / ".articles.parquet-123"
+    leftover.write_bytes(b"half")
+    prepared = home / "views" / ".begin-123"
+    prepared.mkdir()
+    for path in (killed.directory, leftover, prepared):
+        age(path)
+    begin_build(home)
+    assert not killed.directory.exists()
+    assert not leftover.exists()
+    assert not prepared.exists()
+    assert working.directory.exists()
+    assert finished.path("bylines").exists()
+
+
+# reading
+
+
+def test_read_gives_a_frame_as_of_any_point(home, newsroom):
+    newsroom.tell(("article/2", "ArticleRetracted", {}))
+    assert list(export.read("articles", home=home).id) == ["article/10", "article/3"]
+    assert list(export.read("articles", home=home, at=3).id) == [
+        "article/10",
+        "article/2",
+        "article/3",
+    ]
+    assert len(export.read("articles", home, at=datetime.now(UTC))) == 2
+    assert len(export.read("articles", home, at="1999-01-01T00:00:00Z")) == 0
+
+
+def test_reading_leaves_nothing_behind_and_begins_no_build(home):
+    export.read("articles", home=home)
+    list(export.export("bylines", home))
+    assert list((home / "views").iterdir()) == []
+
+
+def test_a_kept_build_of_exactly_that_sequence_is_read_instead_of_the_log(home, monkeypatch):
+    expected = export.read("articles", home=home)
+    write(home, "articles")
+    monkeypatch.setattr(export, "State", None)
+    assert export.read("articles", home=home).equals(expected)
+    assert len(list(export.export("articles", home, at=3))) == 3
+
+
+def test_a_build_of_another_version_of_the_code_is_not_read(home):
+    build = write(home, "articles")
+    note = build.directory / "articles.json"
+    note.write_text(note.read_text().replace('"code_version": 1', '"code_version": 0'))
+    build.path("articles").unlink()
+    assert len(export.read("articles", home=home)) == 3
+
+
+def test_export_is_json_lines_in_key_order_with_instants_in_utc(home, newsroom, article):
+    newsroom.tell(article("4", published_at="2019-04-08T16:26:45.5+02:00"))
+    lines = list(export.export("articles", home))
+    assert all(line.endswith(b"}\n") for line in lines)
+    parsed = [orjson.loads(line) for line in lines]
+    assert [p["id"] for p in parsed] == ["article/10", "article/2", "article/3", "article/4"]
+    assert parsed[0]["published_at"] == "1851-09-18T05:00:00Z"
+    assert parsed[3]["published_at"] == "2019-04-08T14:26:45.500000Z"
+    assert list(parsed[0])[:3] == ["id", "headline", "kicker"]
+    (day,) = [orjson.loads(line) for line in export.export("timeline", home, keys=["1851-09-18"])]
+    assert day["date"] == "1851-09-18"
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_export_of_keys_is_those_documents_alone(home, built):
+    every = {orjson.loads(line)["id"]: line for line in export.export("articles", home)}
+    if built:
+        write(home, "articles")
+    assert list(export.export("articles", home, keys=["article/2", "article/none"])) == [
+        every["article/2"]
+    ]
+    assert list(export.export("articles", home, keys=["article/none"])) == []
+
+
+def test_the_views_are_known_without_loading_what_computes_them():
+    script = (
+        "import sys, views; named = views.DOMAIN.views\n"
+        "assert len(named) == 7 and 'articles' in named\n"
+        "assert not {'ibis', 'duckdb', 'pyarrow', 'pandas'} & set(sys.modules), sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_state_and_builds_of_another_domain_load_no_newsroom():
+    script = (
+        "import sys, replay.builds.build, replay.state, replay.view, archive.export\n"
+        "assert 'newsroom' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_registry_of_views_gives_each_by_its_name():
+    assert [view.name for view in DOMAIN.views.values()] == list(DOMAIN.views)
+    with pytest.raises(KeyError):
+        DOMAIN.views["nonsense"]
+
+
+def test_a_view_declares_paths_that_its_documents_have(home):
+    with State(begin_build(home).log.at()) as state:
+        for view in DOMAIN.views.values():
+            table = view.documents(state, None)
+            for path in [p for ps in view.text.values() for p in ps] + [*view.filters.values()]:
+                column, *inner = path.split(".")
+                kind = table[column].type()
+                for name in inner:
+                    kind = (kind.value_type if kind.is_array() else kind)[name]
+                assert kind.is_string(), path
+            assert view.title in [p for ps in view.text.values() for p in ps]
+            assert view.date is None or table[view.date].type().is_temporal()
+
+
+def test_documents_made_in_parts_are_those_made_at_once(newsroom, article, tmp_path):
+    newsroom.tell(*(article(f"{number:03}", body=f"Text {number}") for number in range(25)))
+    state, whole = newsroom.state(), tmp_path / "whole.parquet"
+    assert make.write_documents(DOMAIN.views["articles"], state, whole) == 25
+    few = replace(DOMAIN.views["articles"], documents_a_gigabyte=3)
+    parts = tmp_path / "parts.parquet"
+    assert make.write_documents(few, state, parts) == 25
+    assert pq.read_table(parts).to_pylist() == pq.read_table(whole).to_pylist()
+    assert list(digests(parts)) == list(digests(whole))
