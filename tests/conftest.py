@@ -1,6 +1,7 @@
-"""The engines under contract: every test that is given one runs on each of them.
+"""Given these events, then these documents; and the engines under contract.
 
-To hold another engine to the same contract, add it to ``ENGINES``.
+A test that is given an engine runs on each. To hold another engine to the same contract, add it
+to ``ENGINES``.
 """
 
 from __future__ import annotations
@@ -8,10 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from archive import Archive
+from event_log import NewEvent
+from newsroom import DOMAIN
 from replay import View
+from replay.lineage import completed
+from replay.state import State
 from search import Engine
 
 EngineOf = Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]]
@@ -44,3 +51,62 @@ ENGINES: dict[str, EngineOf] = {"embedded": _embedded, "elasticsearch": _elastic
 def engine_of(request: pytest.FixtureRequest) -> EngineOf:
     """Opens the engine under contract in a folder, for some views."""
     return ENGINES[request.param]
+
+
+Told = tuple[str, str, dict[str, Any]]
+
+
+class Newsroom:
+    """A log in a temporary home, and the documents that it gives."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.archive = Archive(home, DOMAIN)
+        self.log = self.archive.log
+        self._states: dict[int, State] = {}
+
+    def tell(self, *events: Told, **envelope: Any) -> None:
+        """Append events, given as stream, type and data."""
+        self.log.append([NewEvent(s, t, d, **envelope) for s, t, d in events])
+
+    def state(self, at: int | None = None) -> State:
+        """The state at a point; the same one for the same point, closed when the test ends."""
+        snapshot = self.log.at(at)
+        if snapshot.sequence not in self._states:
+            self._states[snapshot.sequence] = State(snapshot)
+        return self._states[snapshot.sequence]
+
+    def entities(self, category: str, at: int | None = None) -> dict[str, dict[str, Any]]:
+        """The entities of a category by id."""
+        found = self.state(at).entities(category).to_pyarrow().to_pylist()
+        return {entity["id"]: entity for entity in found}
+
+    def documents(
+        self, view: str, at: int | None = None, keys: list[str] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """The documents of a view by id."""
+        state = self.state(at)
+        table = completed(DOMAIN.views[view], state, None if keys is None else state.keys(keys))
+        return {document["id"]: document for document in table.to_pyarrow().to_pylist()}
+
+    def close(self) -> None:
+        for state in self._states.values():
+            state.close()
+
+
+@pytest.fixture
+def newsroom(tmp_path: Path) -> Iterator[Newsroom]:
+    made = Newsroom(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def article() -> Callable[..., Told]:
+    """Make an ArticlePublished of an article with some fields."""
+
+    def published(name: str, **fields: Any) -> Told:
+        given = {"headline": f"Headline {name}", "published_at": "1851-09-18T05:00:00Z"}
+        return (f"article/{name}", "ArticlePublished", given | fields)
+
+    return published

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from app.cli import cli
 from app.explaining import guessed
+from archive import Archive
+from newsroom import DOMAIN
 
 
 def stet(home: Path, *arguments: str) -> Result:
@@ -91,8 +93,8 @@ def test_where_other_code_built_what_serves_that_is_said(home):
         ("article/a@3", "history"),
     ],
 )
-def test_the_view_is_known_by_the_id(document, view):
-    assert guessed(document) == view
+def test_the_view_is_known_by_the_id(tmp_path, document, view):
+    assert guessed(Archive(tmp_path, DOMAIN), document, None) == view
 
 
 def test_where_the_id_does_not_say_the_view_has_to_be_given(home):

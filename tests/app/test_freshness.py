@@ -17,10 +17,9 @@ from typing import Any
 
 import pytest
 
-from archive import export, rebuild
+from archive import Archive, export
 from newsroom import DOMAIN
-from search.comparison import compare_index
-from search.embedded.engine import EmbeddedEngine
+from search import EmbeddedEngine, compare_index
 
 STET = Path(sys.executable).parent / "stet"
 PUBLISHED = {"headline": "The whale returns", "published_at": "1851-10-18T12:00:00Z"}
@@ -39,6 +38,10 @@ class Home:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def engine(self) -> EmbeddedEngine:
+        return EmbeddedEngine(self.path, DOMAIN.views)
 
     def start(self, *arguments: str, largest_file: int | None = None) -> subprocess.Popen[str]:
         def limit() -> None:
@@ -89,7 +92,7 @@ class Home:
         """Wait until all views are at a sequence, as who searches sees it."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            served = EmbeddedEngine(self.path).serving()
+            served = self.engine.serving()
             if {at.sequence for at in served.values()} == {sequence}:
                 return
             time.sleep(0.1)
@@ -97,9 +100,9 @@ class Home:
 
     def is_right(self) -> None:
         """Does each view that serves have what the log says?"""
-        engine = EmbeddedEngine(self.path)
+        engine, archive = self.engine, Archive(self.path, DOMAIN)
         for view, served in engine.serving().items():
-            with export.file(view, self.path, at=served.sequence) as path:
+            with export.file(archive, view, at=served.sequence) as path:
                 assert not compare_index(path, engine.digests(view, served.generation)), view
 
 
@@ -109,7 +112,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = Home(tmp_path_factory.mktemp("fresh") / "home")
     for stream, kind, data in TOLD:
         home.append(stream, kind, data)
-    rebuild.run(home.path, engine=EmbeddedEngine(home.path))
+    Archive(home.path, DOMAIN).rebuild()
     home.rename("Ana Ruiz-Paz")
     assert home.run("catch-up")[0] == 0
     return home.path
@@ -232,14 +235,14 @@ def test_follow_takes_up_what_a_rebuild_promotes_and_what_a_roll_back_leads_to(h
         assert code == 0, told
         home.rename("C")
         home.until_served(9)
-        assert EmbeddedEngine(home.path).serving()["articles"].generation == 2
+        assert home.engine.serving()["articles"].generation == 2
         home.is_right()
         code, _, told = home.run("roll-back")
         assert code == 0, told
         home.until_served(9)
         home.rename("D")
         home.until_served(10)
-        assert EmbeddedEngine(home.path).serving()["articles"].generation == 1
+        assert home.engine.serving()["articles"].generation == 1
         home.is_right()
         code, _, told = home.run("rebuild", "bylines")
         assert code == 0, told
@@ -262,7 +265,7 @@ def test_killed_at_any_moment_and_started_again_it_converges(home: Home, command
         answer = home.json("search", "whale")
         assert answer["total"] == 4
     assert home.run("catch-up")[0] == 0
-    served = EmbeddedEngine(home.path).serving()
+    served = home.engine.serving()
     assert {view: at.sequence for view, at in served.items()} == dict.fromkeys(
         tuple(DOMAIN.views), home.head
     )

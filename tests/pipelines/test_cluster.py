@@ -52,7 +52,7 @@ def used(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
 
 @pytest.fixture
 def engine(home: Path, used: Connection) -> Engine:
-    return open_engine(home, used)
+    return open_engine(home, DOMAIN.views, used)
 
 
 def execute(
@@ -177,7 +177,12 @@ def test_each_index_has_a_pool_of_one_and_a_cancelled_run_gives_it_back() -> Non
     configured = yaml.safe_load((ROOT / "dagster_home" / "dagster.yaml").read_text())
     assert configured["concurrency"]["pools"] == {"default_limit": 1, "granularity": "op"}
     assert configured["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
-    pools = {view: asset.op.pool for view, asset in assets.INDEX_ASSETS.items()}
+    indexes = definitions.resolve_asset_graph().materializable_asset_keys
+    pools = {
+        key.path[-1]: definitions.resolve_assets_def(key).op.pool
+        for key in indexes
+        if key.path[0] == assets.INDEX_GROUP
+    }
     assert pools == {view: f"index_{view}" for view in DOMAIN.views}
     with DagsterInstance.local_temp(overrides={"concurrency": configured["concurrency"]}) as local:
         assert local.get_concurrency_config().pool_config.default_pool_limit == 1

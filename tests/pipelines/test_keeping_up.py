@@ -18,15 +18,15 @@ from dagster import (
     build_sensor_context,
 )
 
-from archive import growth, rebuild
+from archive import Archive, growth
 from event_log import EventLog, NewEvent
 from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
+from pipelines import resources
 from pipelines.definitions import definitions
 from pipelines.lag import Limits, observe_lag
 from pipelines.new_events import new_events
 from pipelines.resources import ArchiveResource
-from search import open_engine
 from search.engine import Engine
 
 PUBLISHED = {"headline": "Whales return", "published_at": "1851-10-18T12:00:00Z"}
@@ -45,8 +45,9 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EventLog:
 @pytest.fixture
 def engine(log: EventLog) -> Engine:
     """What serves all three."""
-    rebuild.run(log.path.parent)
-    return open_engine(log.path.parent)
+    archive = Archive(log.path.parent, DOMAIN)
+    archive.rebuild()
+    return archive.engine
 
 
 def publish(log: EventLog, *names: str) -> None:
@@ -223,7 +224,9 @@ def test_a_backfill_counts_months_and_promotes_nothing(log: EventLog, engine: En
     assert "| 2025-03 | 0 |" in str(shown["months"].value)
     assert str(shown["documents over time"].value).startswith("![documents over time](data:")
     assert engine.serving() == before
-    assert [one.month for one in growth.counted(log.path.parent)] == ["2025-03"]
+    assert [one.month for one in growth.counted_months(Archive(log.path.parent, DOMAIN))] == [
+        "2025-03"
+    ]
 
 
 def test_without_dagsters_history_everything_holds(log: EventLog, engine: Engine) -> None:
@@ -244,12 +247,12 @@ def test_without_dagsters_history_everything_holds(log: EventLog, engine: Engine
 def test_a_view_that_breaks_is_named_and_the_others_are_caught_up(
     log: EventLog, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from views import topics
-
     def broken(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError("no topic today")
 
-    monkeypatch.setattr(topics, "VIEW", replace(topics.VIEW, documents=broken))
+    topics = replace(DOMAIN.views["topics"], documents=broken)
+    domain = replace(DOMAIN, views={**DOMAIN.views, "topics": topics})
+    monkeypatch.setitem(resources.DOMAINS, DOMAIN.name, domain)
     log.append([NewEvent("tag/sea", "TagDefined", {"name": "Sea", "kind": "subject"})])
     result = execute("catch_up")
     serving = {view: now.sequence for view, now in engine.serving().items()}

@@ -21,6 +21,7 @@ from dagster._core.errors import ScheduleExecutionError
 from event_log import EventLog, NewEvent
 from newsroom.categories import CATEGORIES
 from pipelines.definitions import definitions
+from pipelines.resources import ArchiveResource
 from pipelines.sealing import Sealing, hourly_seal
 
 COMMITS = 5
@@ -119,9 +120,7 @@ def test_the_schedule_asks_for_the_job_when_more_are_open_than_may_be(
 
 
 def test_the_number_may_stand_in_the_resource(log: EventLog) -> None:
-    from pipelines.resources import Archive
-
-    archive = Archive(home=str(log.path.parent))
+    archive = ArchiveResource(home=str(log.path.parent))
     for most, kind in ((COMMITS, SkipReason), (COMMITS - 1, RunRequest)):
         with build_schedule_context() as context:
             said = hourly_seal(context, archive=archive, sealing=Sealing(open_commits=most))

@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 from dagster_server import running, until
 
-import search
-from event_log import EventLog, NewEvent
-from newsroom.categories import CATEGORIES
-from search import Query
+from archive import Archive
+from newsroom import DOMAIN
 
 SAMPLE = sorted((Path(__file__).parents[2] / "newsroom" / "sample").glob("*.events.jsonl"))
 STET = Path(sys.executable).parent / "stet"
@@ -35,6 +33,7 @@ def archive(tmp_path: Path) -> Path:
 def test_an_operator_rebuilds_catches_up_and_cancels_over_graphql(tmp_path, archive):
     dagster_home = tmp_path / "dagster"
     dagster_home.mkdir()
+    opened = Archive(archive, DOMAIN)
     with running(dagster_home, archive) as server:
 
         def ended(run: str, as_: str) -> bool:
@@ -45,15 +44,14 @@ def test_an_operator_rebuilds_catches_up_and_cancels_over_graphql(tmp_path, arch
 
         first = server.launch("rebuild")
         until(lambda: ended(first, "SUCCESS"), 120, lambda: server.messages(first)[-20:])
-        served = {view: about.generation for view, about in search.serving(archive).items()}
+        served = {view: about.generation for view, about in opened.engine.serving().items()}
         assert set(served.values()) == {1}
 
-        log = EventLog(archive / "log", CATEGORIES)
-        log.append([NewEvent("tag/zebras", "TagDefined", {"name": "Zebras"})])
+        opened.append("tag/zebras", "TagDefined", {"name": "Zebras"})
         caught = server.launch("catch_up")
         until(lambda: ended(caught, "SUCCESS"), 60, lambda: server.messages(caught)[-20:])
-        assert {about.sequence for about in search.serving(archive).values()} == {log.head}
-        assert search.search(archive, Query("zebras", "topics")).total == 1
+        assert {about.sequence for about in opened.engine.serving().values()} == {opened.log.head}
+        assert opened.search("zebras", "topics").total == 1
 
         with (tmp_path / "generated.jsonl").open("wb") as generated:
             subprocess.run(
@@ -68,9 +66,9 @@ def test_an_operator_rebuilds_catches_up_and_cancels_over_graphql(tmp_path, arch
         )
         server.cancel(cancelled)
         until(lambda: ended(cancelled, "CANCELED"), 30, lambda: server.messages(cancelled)[-20:])
-        assert {v: a.generation for v, a in search.serving(archive).items()} == served
+        assert {v: a.generation for v, a in opened.engine.serving().items()} == served
         until(lambda: server.slots() == 0, 30, server.slots)
 
     shutil.rmtree(dagster_home)  # whatever Dagster remembers, the archive does not need it
     stet("catch-up", "--home", archive)
-    assert {about.sequence for about in search.serving(archive).values()} == {log.head}
+    assert {about.sequence for about in opened.engine.serving().values()} == {opened.log.head}

@@ -5,13 +5,11 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 
-import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from archive import export
+from archive import Archive
 from newsroom import DOMAIN
 from replay.builds import folder, make
 from replay.builds.build import begin_build
@@ -26,8 +24,13 @@ def home(newsroom, article):
     return newsroom.home
 
 
+def begin(home, **options):
+    archive = Archive(home, DOMAIN)
+    return begin_build(archive.log, archive.builds, **options)
+
+
 def write(home, *names, **options):
-    with begin_build(home, **options) as build:
+    with begin(home, **options) as build:
         for name in names:
             build.write(DOMAIN.views[name])
     return build
@@ -40,7 +43,7 @@ def age(path, seconds=100_000):
 
 
 def test_a_build_writes_every_view_sorted_by_id_and_says_what_it_wrote(home):
-    with begin_build(home) as build:
+    with begin(home) as build:
         written = {name: build.write(DOMAIN.views[name]) for name in DOMAIN.views}
     assert (build.number, build.sequence) == (1, 3)
     assert build.directory == home / "views" / "000001"
@@ -88,17 +91,17 @@ def test_views_of_an_empty_log_are_empty_and_have_the_same_types(home, tmp_path)
 def test_the_same_build_id_gives_the_same_build_again_whatever_was_appended(
     home, newsroom, article
 ):
-    first = begin_build(home, build_id="run 1")
+    first = begin(home, build_id="run 1")
     newsroom.tell(article("4"))
-    again, other = begin_build(home, build_id="run 1"), begin_build(home, build_id="run 2")
+    again, other = begin(home, build_id="run 1"), begin(home, build_id="run 2")
     assert (again.directory, again.sequence) == (first.directory, 3)
     assert (other.number, other.sequence) == (2, 4)
 
 
 def test_processes_that_begin_at_once_share_a_build_id_and_else_have_their_own(home):
     with ThreadPoolExecutor(8) as pool:
-        same = list(pool.map(lambda _: begin_build(home, build_id="one").number, range(8)))
-        own = list(pool.map(lambda _: begin_build(home).number, range(8)))
+        same = list(pool.map(lambda _: begin(home, build_id="one").number, range(8)))
+        own = list(pool.map(lambda _: begin(home).number, range(8)))
     assert len(set(same)) == 1
     assert len(set(own)) == 8
 
@@ -107,8 +110,9 @@ def test_a_step_in_another_process_uses_the_state_of_the_first(home):
     build = write(home, "bylines", build_id="run")
     folded = {p.name: p.stat().st_mtime_ns for p in (build.directory / "state").iterdir()}
     script = (
-        "import sys; from views import DOMAIN.views, build\n"
-        "with build.begin(sys.argv[1], build_id='run') as b: b.write(DOMAIN.views['articles'])"
+        "import sys; from archive import Archive; from replay import begin_build\n"
+        "a = Archive(sys.argv[1])\n"
+        "with begin_build(a.log, a.builds, build_id='run') as b: b.write(a.views['articles'])"
     )
     subprocess.run([sys.executable, "-c", script, str(home)], check=True)
     assert build.path("articles").exists()
@@ -136,8 +140,8 @@ def test_a_write_that_fails_leaves_the_documents_before_as_they_were(home, monke
     def full(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("replay.builds.parquet.durably_rename", full)
-    with begin_build(home, build_id="run") as again, pytest.raises(NotWritten, match="No space"):
+    monkeypatch.setattr("replay.builds.parquet.durable_rename", full)
+    with begin(home, build_id="run") as again, pytest.raises(NotWritten, match="No space"):
         again.write(DOMAIN.views["articles"])
     assert build.path("articles").read_bytes() == before
 
@@ -145,7 +149,7 @@ def test_a_write_that_fails_leaves_the_documents_before_as_they_were(home, monke
 def test_the_last_three_finished_builds_are_kept_once_the_others_are_quiet(home):
     for _ in range(5):
         age(write(home, "bylines").directory)
-    begin_build(home)
+    begin(home)
     assert [path.name for path in folder.list_builds(home / "views")] == [
         "000003",
         "000004",
@@ -155,14 +159,14 @@ def test_the_last_three_finished_builds_are_kept_once_the_others_are_quiet(home)
 
 
 def test_what_a_killed_build_left_is_removed_when_nobody_can_be_at_it(home):
-    finished, killed, working = write(home, "bylines"), begin_build(home), begin_build(home)
+    finished, killed, working = write(home, "bylines"), begin(home), begin(home)
     leftover = finished.directory / ".articles.parquet-123"
     leftover.write_bytes(b"half")
     prepared = home / "views" / ".begin-123"
     prepared.mkdir()
     for path in (killed.directory, leftover, prepared):
         age(path)
-    begin_build(home)
+    begin(home)
     assert not killed.directory.exists()
     assert not leftover.exists()
     assert not prepared.exists()
@@ -170,70 +174,9 @@ def test_what_a_killed_build_left_is_removed_when_nobody_can_be_at_it(home):
     assert finished.path("bylines").exists()
 
 
-# reading
-
-
-def test_read_gives_a_frame_as_of_any_point(home, newsroom):
-    newsroom.tell(("article/2", "ArticleRetracted", {}))
-    assert list(export.read("articles", home=home).id) == ["article/10", "article/3"]
-    assert list(export.read("articles", home=home, at=3).id) == [
-        "article/10",
-        "article/2",
-        "article/3",
-    ]
-    assert len(export.read("articles", home, at=datetime.now(UTC))) == 2
-    assert len(export.read("articles", home, at="1999-01-01T00:00:00Z")) == 0
-
-
-def test_reading_leaves_nothing_behind_and_begins_no_build(home):
-    export.read("articles", home=home)
-    list(export.export("bylines", home))
-    assert list((home / "views").iterdir()) == []
-
-
-def test_a_kept_build_of_exactly_that_sequence_is_read_instead_of_the_log(home, monkeypatch):
-    expected = export.read("articles", home=home)
-    write(home, "articles")
-    monkeypatch.setattr(export, "State", None)
-    assert export.read("articles", home=home).equals(expected)
-    assert len(list(export.export("articles", home, at=3))) == 3
-
-
-def test_a_build_of_another_version_of_the_code_is_not_read(home):
-    build = write(home, "articles")
-    note = build.directory / "articles.json"
-    note.write_text(note.read_text().replace('"code_version": 1', '"code_version": 0'))
-    build.path("articles").unlink()
-    assert len(export.read("articles", home=home)) == 3
-
-
-def test_export_is_json_lines_in_key_order_with_instants_in_utc(home, newsroom, article):
-    newsroom.tell(article("4", published_at="2019-04-08T16:26:45.5+02:00"))
-    lines = list(export.export("articles", home))
-    assert all(line.endswith(b"}\n") for line in lines)
-    parsed = [orjson.loads(line) for line in lines]
-    assert [p["id"] for p in parsed] == ["article/10", "article/2", "article/3", "article/4"]
-    assert parsed[0]["published_at"] == "1851-09-18T05:00:00Z"
-    assert parsed[3]["published_at"] == "2019-04-08T14:26:45.500000Z"
-    assert list(parsed[0])[:3] == ["id", "headline", "kicker"]
-    (day,) = [orjson.loads(line) for line in export.export("timeline", home, keys=["1851-09-18"])]
-    assert day["date"] == "1851-09-18"
-
-
-@pytest.mark.parametrize("built", [False, True])
-def test_export_of_keys_is_those_documents_alone(home, built):
-    every = {orjson.loads(line)["id"]: line for line in export.export("articles", home)}
-    if built:
-        write(home, "articles")
-    assert list(export.export("articles", home, keys=["article/2", "article/none"])) == [
-        every["article/2"]
-    ]
-    assert list(export.export("articles", home, keys=["article/none"])) == []
-
-
 def test_the_views_are_known_without_loading_what_computes_them():
     script = (
-        "import sys, views; named = views.DOMAIN.views\n"
+        "import sys, newsroom; named = newsroom.DOMAIN.views\n"
         "assert len(named) == 7 and 'articles' in named\n"
         "assert not {'ibis', 'duckdb', 'pyarrow', 'pandas'} & set(sys.modules), sys.modules.keys()"
     )
@@ -255,7 +198,7 @@ def test_the_registry_of_views_gives_each_by_its_name():
 
 
 def test_a_view_declares_paths_that_its_documents_have(home):
-    with State(begin_build(home).log.at()) as state:
+    with State(begin(home).log.at()) as state:
         for view in DOMAIN.views.values():
             table = view.documents(state, None)
             for path in [p for ps in view.text.values() for p in ps] + [*view.filters.values()]:

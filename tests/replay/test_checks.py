@@ -1,3 +1,4 @@
+from newsroom import DOMAIN
 from replay.checks import Unresolved, unresolved, unresolved_references
 
 
@@ -12,15 +13,15 @@ def test_references_to_what_never_came_are_counted_by_field_and_id(newsroom, art
         ("article/3", "ArticleRetracted", {}),
         ("image/1", "ImageAdded", {"url": "u", "photographer_id": "byline/x"}),
     )
-    assert unresolved(newsroom.state()).to_pyarrow().to_pylist() == [
+    assert unresolved(newsroom.state(), DOMAIN.references).to_pyarrow().to_pylist() == [
         {"category": "article", "field": "tag_ids", "id": "tag/x", "count": 2},
         {"category": "article", "field": "byline_ids", "id": "byline/x", "count": 1},
         {"category": "article", "field": "section_id", "id": "section/x", "count": 1},
         {"category": "image", "field": "photographer_id", "id": "byline/x", "count": 1},
     ]
     newsroom.tell(("byline/x", "BylineRegistered", {"name": "X"}))
-    assert unresolved(newsroom.state()).count().to_pyarrow().as_py() == 2
-    assert unresolved_references(newsroom.state()) == [
+    assert unresolved(newsroom.state(), DOMAIN.references).count().to_pyarrow().as_py() == 2
+    assert unresolved_references(newsroom.state(), DOMAIN.references) == [
         Unresolved("article", "tag_ids", "tag/x", 2),
         Unresolved("article", "section_id", "section/x", 1),
     ]
