@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -25,6 +24,10 @@ MOST_FILES = 500
 """DuckDB keeps a hundred kilobytes and more of each file that it reads: more are put together."""
 LARGE = 1_000_000
 """A file of so many bytes is read as it is."""
+EVENTS = "events"
+"""The table of all events of the snapshot."""
+_SQL: dict[Hashable, tuple[str, frozenset[str]]] = {}
+"""The SQL of expressions over the tables of states, and the tables that each reads."""
 
 
 class State(Entities):
@@ -72,15 +75,51 @@ class State(Entities):
         self.backend.raw_sql("SET TimeZone = 'UTC'")
         hide_progress_bar(self.backend.con)
         self.backend.raw_sql("SET enable_external_file_cache = false")  # each file is read once
-        self._kept: dict[str, ir.Table] = {}
+        self._tables: dict[str, ir.Table] = {}
+        self._read_tables: set[str] = set()
         self._files = snapshot.files()
 
-    @cached_property
-    def _log(self) -> ir.Table:
+    def sql(self, key: Hashable, expression: Callable[[], ir.Table]) -> str:
+        """The SQL of an expression over this state's tables, compiled once in a process.
+
+        ``key`` tells the expression from all others. The tables of every state have the same names,
+        and for the same categories the same columns, so the SQL is that of every other state as
+        well. Ibis takes two seconds to compile the newsroom's views, more than a small archive
+        takes to be rebuilt.
+        """
+        key = tuple(self.registry.values()), key
+        if key not in _SQL:
+            outer, self._read_tables = self._read_tables, set()
+            compiled = self.backend.compile(expression())
+            _SQL[key] = compiled, frozenset(self._read_tables)
+            self._read_tables |= outer
+        sql, tables = _SQL[key]
+        for table in tables:
+            self._table(table)
+        return sql
+
+    def _table(self, name: str) -> ir.Table:
+        """The table of all events, or of a category's entities: made when it is first read."""
+        self._read_tables.add(name)
+        if name not in self._tables:
+            made = self._events() if name == EVENTS else self._folded(name)
+            self._tables[name] = made
+        return self._tables[name]
+
+    def _events(self) -> ir.Table:
         """All events, also when a file lacks a category, or when there is no file yet."""
         few = len(self._files) <= MOST_FILES
         log = self._read(self._files if few else self._together())
-        return log.filter(log.sequence <= self.snapshot.sequence)
+        return self.backend.create_view(EVENTS, log.filter(log.sequence <= self.snapshot.sequence))
+
+    def _folded(self, category: str) -> ir.Table:
+        """The entities of a category, folded once and then read from their file."""
+        path = self.path(category)
+        if not path.exists():
+            known = self.registry[category]
+            sql = self.sql(("fold", category), lambda: fold(self.events(category), known))
+            parquet.write(self.backend, sql, path)
+        return self.backend.read_parquet(path, table_name=f"entities_{category}")
 
     def _together(self) -> list[str]:
         """The large files, and the small ones put together: a feed leaves thousands in an hour."""
@@ -91,7 +130,7 @@ class State(Entities):
             name = hashlib.sha256("\n".join(some).encode()).hexdigest()
             path = self.directory / f"log-{name}.parquet"
             if not path.exists():
-                parquet.write(self.backend, self._read(some), path)
+                parquet.write(self.backend, self.backend.compile(self._read(some)), path)
             found.append(str(path))
         return found
 
@@ -112,15 +151,24 @@ class State(Entities):
 
         A field that is not used is not read from disk.
         """
-        events = self._log.filter(self._log.category == category)
-        envelope = [name for name in events.columns if name not in self.snapshot.registry]
-        names = [field.name for field in self.snapshot.registry[category].struct]
+        log = self._table(EVENTS)
+        events = log.filter(log.category == category)
+        envelope = [name for name in log_schema(self.registry).names if name not in self.registry]
+        names = [field.name for field in self.registry[category].struct]
         return events.select(*envelope, **{name: events[category][name] for name in names})
 
     def entities(self, category: str) -> ir.Table:
         """The entities of a category, hidden ones too, as ``replay.fold.fold`` describes them."""
-        known = self.snapshot.registry[category]
-        return self.kept(category, lambda: fold(self.events(category), known))
+        return self._table(category)
+
+    def count(self, category: str) -> int:
+        """How many entities a category has, hidden ones too."""
+        self._table(category)
+        return int(pq.read_metadata(self.path(category)).num_rows)
+
+    def path(self, category: str) -> Path:
+        """The file of a category's entities."""
+        return self.directory / f"{category}.parquet"
 
     def text(self, category: str, field: str) -> ir.Table:
         """The long prose that events gave: ``sequence`` and the field.
@@ -130,20 +178,14 @@ class State(Entities):
         events = self.events(category)
         return events.filter(events[field].notnull()).select("sequence", field)
 
-    def kept(self, name: str, table: Callable[[], ir.Table]) -> ir.Table:
-        """A table that is computed once for this state and then read from its file."""
-        if name not in self._kept:
-            path = self.directory / f"{name}.parquet"
-            if not path.exists():
-                parquet.write(self.backend, table(), path)
-            self._kept[name] = self.backend.read_parquet(path)
-        return self._kept[name]
+    def keys(self, ids: Iterable[str], name: str | None = None) -> ir.Table:
+        """These ids as a table, to ask for the documents of just these.
 
-    def keys(self, ids: Iterable[str]) -> ir.Table:
-        """These ids as a table, to ask for the documents of just these."""
+        With a ``name`` the table takes the place of the one that had it before.
+        """
         path = self._spill / f"keys-{uuid.uuid4().hex}.parquet"
         pq.write_table(pa.table({"id": pa.array(list(ids), pa.string())}), path)
-        return self.backend.read_parquet(path)
+        return self.backend.read_parquet(path, table_name=name)
 
     def close(self) -> None:
         """Close DuckDB and remove what was temporary."""

@@ -17,6 +17,7 @@ from archive import Archive
 from event_log import NewEvent
 from newsroom import DOMAIN
 from replay import View
+from replay.builds.make import documents_sql
 from replay.lineage import completed
 from replay.state import State
 from search import Engine
@@ -86,8 +87,12 @@ class Newsroom:
     ) -> dict[str, dict[str, Any]]:
         """The documents of a view by id."""
         state = self.state(at)
-        table = completed(DOMAIN.views[view], state, None if keys is None else state.keys(keys))
-        return {document["id"]: document for document in table.to_pyarrow().to_pylist()}
+        if keys is None:
+            sql = documents_sql(DOMAIN.views[view], state)
+        else:
+            sql = state.backend.compile(completed(DOMAIN.views[view], state, state.keys(keys)))
+        documents = state.backend.con.execute(sql).to_arrow_table().to_pylist()
+        return {document["id"]: document for document in documents}
 
     def close(self) -> None:
         for state in self._states.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from replay.state import State
     from replay.view import View
 
+PART = "part"
+"""The table of the ids of the documents that are made at a time."""
+
 
 def write_documents(view: View, state: State, path: Path, keys: ir.Table | None = None) -> int:
     """Write a view's documents, sorted by id, as one Parquet file; returns how many they are.
@@ -24,9 +28,18 @@ def write_documents(view: View, state: State, path: Path, keys: ir.Table | None 
     documents are made some at a time, in the order of their ids.
     """
     most = _at_once(view, state)
-    if keys is not None or most is None or _entities(state) <= most:
-        return parquet.write(state.backend, completed(view, state, keys), path, order_by="id")
+    if keys is not None:
+        sql = state.backend.compile(completed(view, state, keys))
+        return parquet.write(state.backend, sql, path, order_by="id")
+    if most is None or _entities(state) <= most:
+        return parquet.write(state.backend, documents_sql(view, state), path, order_by="id")
     return parquet.write_parts(state.backend, _parts(view, state, most), path)
+
+
+def documents_sql(view: View, state: State) -> str:
+    """The SQL of all documents of a view, compiled once in a process."""
+    key = "documents", view.documents, view.lineage
+    return state.sql(key, lambda: completed(view, state))
 
 
 def _at_once(view: View, state: State) -> int | None:
@@ -37,12 +50,17 @@ def _at_once(view: View, state: State) -> int | None:
 
 def _entities(state: State) -> int:
     """How many entities the largest category has: no view of entities has more documents."""
-    return max(int(state.entities(name).count().execute()) for name in state.registry)
+    return max(state.count(name) for name in state.registry)
 
 
-def _parts(view: View, state: State, most: int) -> Iterator[ir.Table]:
+def _parts(view: View, state: State, most: int) -> Iterator[str]:
     wanted = view.documents(state, None).select("id").order_by("id")
     ids = wanted.to_pyarrow().column("id")
     for start in range(0, max(1, len(ids)), most):
-        keys = state.keys(ids.slice(start, most).to_pylist())
-        yield completed(view, state, keys).order_by("id")
+        keys = state.keys(ids.slice(start, most).to_pylist(), PART)
+        key = PART, view.documents, view.lineage
+        yield state.sql(key, partial(_part, view, state, keys))
+
+
+def _part(view: View, state: State, keys: ir.Table) -> ir.Table:
+    return completed(view, state, keys).order_by("id")

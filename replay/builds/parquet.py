@@ -16,36 +16,35 @@ from replay.duckdb_errors import too_little
 from replay.errors import NotWritten
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend
 
 GROUP_LINES = 20_000
 """Lines in a row group: what a reader holds in memory at least."""
 
 
-def write(backend: Backend, table: ir.Table, path: Path, order_by: str | None = None) -> int:
-    """Write a table to a Parquet file without passing through Python; returns how many lines.
+def write(backend: Backend, sql: str, path: Path, order_by: str | None = None) -> int:
+    """Write the result of a query to a Parquet file, not through Python; returns how many lines.
 
     The file appears under its name only when it is complete and on disk, so that whoever is
     killed while writing leaves at most a file with another name. Raises ``NotWritten`` when disk
     or memory do not suffice.
     """
-    ordered = table.order_by(order_by) if order_by else table
+    ordered = f"FROM ({sql}) ORDER BY {order_by}" if order_by else sql
     with _appearing(path) as unfinished:
         copied = backend.raw_sql(
-            f"COPY ({backend.compile(ordered)}) TO '{quoted(unfinished)}' "
+            f"COPY ({ordered}) TO '{quoted(unfinished)}' "
             f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {GROUP_LINES})"
         ).fetchone()
     return int(copied[0]) if copied else 0
 
 
-def write_parts(backend: Backend, parts: Iterable[ir.Table], path: Path) -> int:
-    """Write tables of the same columns, one after the other, to one Parquet file, as ``write``."""
+def write_parts(backend: Backend, parts: Iterable[str], path: Path) -> int:
+    """Write the results of queries of the same columns, one after another, to one Parquet file."""
     with _appearing(path) as unfinished, ExitStack() as opened:
         writer: pq.ParquetWriter | None = None
         written = 0
         for part in parts:
-            found = backend.raw_sql(backend.compile(part)).to_arrow_reader(GROUP_LINES)
+            found = backend.raw_sql(part).to_arrow_reader(GROUP_LINES)
             if writer is None:
                 made = pq.ParquetWriter(
                     unfinished, found.schema, compression="zstd", compression_level=1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from replay.kept.state import Kept
 from replay.state import State
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from event_log import Snapshot
     from replay.domain import References
 
@@ -52,6 +55,10 @@ def make_kept_state(
     return Kept(path, snapshot.registry, memory_limit)
 
 
+def _by_id(state: State, category: str) -> ir.Table:
+    return state.entities(category).order_by("id")
+
+
 def _fill(state: State, path: Path, references: References) -> None:
     run = state.backend.raw_sql
     run(
@@ -59,7 +66,7 @@ def _fill(state: State, path: Path, references: References) -> None:
         f" (STORAGE_VERSION 'latest', ROW_GROUP_SIZE {GROUP_LINES})"
     )
     for name in state.registry:
-        made = state.backend.compile(state.entities(name).order_by("id"))
+        made = state.sql(("seed", name), partial(_by_id, state, name))
         run(f"CREATE TABLE kept.{kept.entity_table(name)} AS {kept.hashed(f'({made})')}")
     for category, field in kept.texts(state.registry):
         last = state.entities(category).select(sequence=f"{field}_sequence")

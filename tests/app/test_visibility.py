@@ -12,8 +12,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from app.cli import cli
-from archive import rebuild
-from archive.wait import NotVisible, wait
+from archive import Archive, NotVisible
+from newsroom import DOMAIN
 
 
 def stet(home: Path, *arguments: str) -> Result:
@@ -34,7 +34,7 @@ def served(tmp_path: Path) -> Path:
 def test_waiting_returns_when_another_has_caught_up_and_says_when_in_each_view(served):
     def later() -> None:
         time.sleep(0.5)
-        rebuild.run(served)
+        Archive(served, DOMAIN).rebuild()
 
     other = threading.Thread(target=later)
     other.start()
@@ -70,7 +70,7 @@ def test_a_view_of_other_code_is_named_and_not_waited_for(served):
     said["about"]["code_version"] += 1
     note.write_text(json.dumps(said))
     with pytest.raises(NotVisible) as error:
-        wait(served, 2, timeout=0)
+        Archive(served, DOMAIN).wait(2, timeout=0)
     assert "topics" not in error.value.late
     result = append(served, "tag/2", "--wait", "--timeout", "0")
     assert "topics was built by version 2 of its code" in result.stderr
@@ -78,7 +78,7 @@ def test_a_view_of_other_code_is_named_and_not_waited_for(served):
 
 
 def test_what_is_there_already_is_not_waited_for(served):
-    assert set(wait(served, 1, timeout=0)) >= {"articles", "history"}
+    assert set(Archive(served, DOMAIN).wait(1, timeout=0)) >= {"articles", "history"}
 
 
 def test_status_names_a_view_that_only_a_rebuild_brings_forward(served):

@@ -136,7 +136,7 @@ def test_a_run_that_is_cancelled_ends_within_seconds_and_the_next_one_cleans_up(
     publish(home, 20)
     code = f"""
         import time
-        from search import elastic_load
+        from search.elastic import load as elastic_load
         send = elastic_load.Loader._sent
         def slowly(self, body):
             print("loading", flush=True)

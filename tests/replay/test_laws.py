@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from event_log import Effect, EventLog
 from newsroom import DOMAIN
+from replay.builds.make import documents_sql
 from replay.lineage import completed
 from replay.state import State
 
@@ -120,7 +121,8 @@ def plain_byline(entities: dict[str, Any], byline: dict[str, Any]) -> dict[str, 
 
 
 def documents(state: State, view: str) -> dict[str, dict[str, Any]]:
-    found = completed(DOMAIN.views[view], state).to_pyarrow().to_pylist()
+    sql = documents_sql(DOMAIN.views[view], state)
+    found = state.backend.con.execute(sql).to_arrow_table().to_pylist()
     return {document["id"]: document for document in found}
 
 

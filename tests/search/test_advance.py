@@ -372,8 +372,8 @@ def test_who_reads_while_another_process_steps_sees_each_step_and_never_an_older
 # only the embedded engine
 
 
-only_embedded = pytest.mark.parametrize("archive", ["embedded"], indirect=True)
-only_a_cluster = pytest.mark.parametrize("archive", ["elasticsearch"], indirect=True)
+only_embedded = pytest.mark.parametrize("engine_of", ["embedded"], indirect=True)
+only_a_cluster = pytest.mark.parametrize("engine_of", ["elasticsearch"], indirect=True)
 
 
 @only_embedded
