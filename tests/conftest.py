@@ -46,9 +46,17 @@ def _elasticsearch(home: Path, views: Mapping[str, View]) -> Iterator[Engine]:
 
 
 ENGINES: dict[str, EngineOf] = {"embedded": _embedded, "elasticsearch": _elasticsearch}
+SERVERS = {"elasticsearch"}
+"""The engines that need a real server: their tests are of the second tier."""
 
 
-@pytest.fixture(params=list(ENGINES))
+def engine_parameters() -> list[Any]:
+    """The names of the engines, to parametrize a test with."""
+    marks = {True: (pytest.mark.server,), False: ()}
+    return [pytest.param(name, marks=marks[name in SERVERS]) for name in ENGINES]
+
+
+@pytest.fixture(params=engine_parameters())
 def engine_of(request: pytest.FixtureRequest) -> EngineOf:
     """Opens the engine under contract in a folder, for some views."""
     return ENGINES[request.param]

@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from app.cli import cli
 
+pytestmark = pytest.mark.slow
+
 Documents = dict[str, dict[str, Any]]
 
 

@@ -18,7 +18,7 @@ PUBLISHED = {"headline": "The whale returns", "published_at": "1851-10-18T12:00:
 Run = Callable[..., Result]
 
 
-@pytest.fixture(params=["embedded", "elasticsearch"])
+@pytest.fixture(params=["embedded", pytest.param("elasticsearch", marks=pytest.mark.server)])
 def run(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Run]:
@@ -106,6 +106,7 @@ def test_there_are_no_dead_letters_where_everything_is_taken(run: Run) -> None:
     assert run("dead-letters", "replay").stdout == "0 of 0 dead letters indexed\n"
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("run", ["elasticsearch"], indirect=True)
 def test_a_dead_letter_is_listed_shown_and_replayed(run: Run) -> None:
     append(run, "section/s", "SectionOpened", {"name": "x" * 40_000})

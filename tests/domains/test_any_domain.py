@@ -108,7 +108,7 @@ class Desk:
         return json.dumps({**self.business["fields"], **changed})
 
 
-@pytest.fixture(params=["embedded", "elasticsearch"])
+@pytest.fixture(params=["embedded", pytest.param("elasticsearch", marks=pytest.mark.server)])
 def search(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """The environment of each engine."""
     if request.param == "embedded":

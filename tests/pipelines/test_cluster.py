@@ -27,6 +27,8 @@ from search.connection import Connection
 from search.engine import Engine
 from search.query import Query
 
+pytestmark = pytest.mark.server
+
 ROOT = Path(__file__).parents[2]
 PUBLISHED = {"headline": "Whales return", "published_at": "1851-10-18T12:00:00Z"}
 

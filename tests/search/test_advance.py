@@ -373,7 +373,9 @@ def test_who_reads_while_another_process_steps_sees_each_step_and_never_an_older
 
 
 only_embedded = pytest.mark.parametrize("engine_of", ["embedded"], indirect=True)
-only_a_cluster = pytest.mark.parametrize("engine_of", ["elasticsearch"], indirect=True)
+only_a_cluster = pytest.mark.parametrize(
+    "engine_of", [pytest.param("elasticsearch", marks=pytest.mark.server)], indirect=True
+)
 
 
 @only_embedded

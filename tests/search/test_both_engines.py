@@ -36,6 +36,8 @@ from search.errors import SearchError
 from search.mapping import IndexMapping
 from search.query import Query
 
+pytestmark = pytest.mark.server
+
 SAMPLE = Path(__file__).parents[2] / "newsroom" / "sample"
 VIEWS_OF = {
     "sample": tuple(DOMAIN.views),

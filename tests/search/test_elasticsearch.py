@@ -30,6 +30,8 @@ from search.errors import (
 from search.mapping import IndexMapping
 from search.query import Query
 
+pytestmark = pytest.mark.server
+
 Story = Callable[..., dict[str, Any]]
 TOO_LONG = "x" * 40_000
 """Longer than any value that Elasticsearch takes as a keyword."""

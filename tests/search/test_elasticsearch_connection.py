@@ -22,6 +22,8 @@ from search.elastic.engine import ElasticsearchEngine
 from search.errors import ClusterAway, ClusterRefused, InvalidConnection, SearchError
 from search.query import Query
 
+pytestmark = pytest.mark.server
+
 pytestmark = pytest.mark.xdist_group("own server")  # one process has it
 SECURED = 9213
 USER, PASSWORD = "stet", "stet-test-password"

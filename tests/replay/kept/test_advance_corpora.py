@@ -18,6 +18,8 @@ from event_log import EventLog
 from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
 
+pytestmark = pytest.mark.slow
+
 CUTS, EVENTS = 50, 4_000
 
 
