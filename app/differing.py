@@ -80,7 +80,7 @@ def _print(difference: Difference, recorded: list[str | None]) -> None:
     where = f"{difference.document} in {difference.view}"
     typer.secho(f"{where}, sequence {' → '.join(points)}", bold=True)
     if not difference.existed:
-        typer.echo(f"did not exist as of sequence {old:,}; it now has:")
+        typer.echo(f"did not exist as of sequence {old:,}; now it has:")
     elif not difference.exists:
         typer.echo(f"no longer exists as of sequence {new:,}; it had:")
     elif not difference.changes:
