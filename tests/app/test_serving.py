@@ -1,4 +1,4 @@
-"""The commands for live generations, on both engines: generations, promote, roll-back, dead letters."""
+"""The commands for live generations and dead letters, on both engines."""
 
 from __future__ import annotations
 
