@@ -1,4 +1,4 @@
 """The app: who uses Stet. The command line, and later the HTTP API and the pages.
 
-Commands live here, thin over the rooms below. Nothing here knows Dagster's assets.
+Commands live here. Each calls the rooms below and prints the result. Dagster's assets do not.
 """

@@ -1,4 +1,4 @@
-"""The command line: ``stet``. Thin commands over the rooms below."""
+"""The command line ``stet``: the table of commands, and the options for all of them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stet(
         str | None,
         typer.Option(
             envvar="STET_HOME",
-            help="The folder where the archive lies, or s3://bucket/prefix.",
+            help="The archive's folder, or s3://bucket/prefix.",
         ),
     ] = None,
     config: options.Config = None,
@@ -50,7 +50,7 @@ def stet(
     search_ca: options.Signer = None,
     _version: options.Version = False,
 ) -> None:
-    """A newsroom's search archive: append events, rebuild views from them, search.
+    """Keep a search archive: append events to a log, rebuild views from it, search them.
 
     Example: stet import newsroom/sample/*.jsonl && stet rebuild && stet search whales
     """
@@ -96,7 +96,7 @@ for name, command in (
 ):
     cli.command(name)(command)
 
-# A query may begin with a minus: `stet search -war` asks for what does not speak of war.
+# A query may begin with a minus: `stet search -war` excludes documents with the word.
 cli.command(
     "search",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def views(context: typer.Context, incomplete: str) -> list[str]:
-    """The views of the archive's domain that begin so."""
+    """The names of the domain's views that begin with ``incomplete``."""
     return _beginning(incomplete, (view for domain in _domain(context) for view in domain.views))
 
 
 def event_types(context: typer.Context, incomplete: str) -> list[str]:
-    """The event types that begin so: those of the stream's category, if a stream is typed."""
+    """The event types that begin with ``incomplete``, of the stream's category if one is typed."""
     category = (context.params.get("stream") or "").partition("/")[0]
     return _beginning(
         incomplete,
@@ -42,7 +42,7 @@ def _beginning(incomplete: str, names: Iterator[str]) -> list[str]:
 
 
 def _domain(context: typer.Context) -> Iterator[Domain]:
-    """The domain of the archive that is typed or set; none if it cannot be loaded."""
+    """The domain of the archive that is typed or set; nothing if it cannot be loaded."""
     from archive import ArchiveError, domain_in_force
     from event_log import EventLogError
 
@@ -50,6 +50,6 @@ def _domain(context: typer.Context) -> Iterator[Domain]:
         f"STET_{name.upper()}": context.params.get(name) or context.find_root().params.get(name)
         for name in ("home", "config", "domain")
     }
-    # A shell shows what is printed here among the names, so errors are left to the command.
+    # A shell would show an error message among the names. The command itself reports the error.
     with contextlib.suppress(ArchiveError, EventLogError, OSError), settings.using(typed):
         yield domain_in_force(settings.home())

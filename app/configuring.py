@@ -1,4 +1,4 @@
-"""The command that shows the settings: what is in force, and where it comes from."""
+"""The command ``settings``: the value of every setting, and where it comes from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from app import show
-from app.options import DEFAULT_HOME, Home, Json, told
+from app.options import DEFAULT_HOME, Home, Json, errors_as_messages
 from event_log import machine, settings
 
 COMPUTED = {"STET_THREADS": machine.threads, "STET_MEMORY": machine.memory_limit}
@@ -15,17 +15,17 @@ COMPUTED = {"STET_THREADS": machine.threads, "STET_MEMORY": machine.memory_limit
 
 
 def show_settings(
-    home: Home = DEFAULT_HOME,  # noqa: ARG001 - its settings file is in use
+    home: Home = DEFAULT_HOME,  # noqa: ARG001 - its callback opens the settings file
     as_json: Json = False,
 ) -> None:
-    """Print every setting: its value, where that comes from, and its meaning; secrets are masked.
+    """Print every setting, its value and its source.
 
-    The command line overrides the environment, and the environment overrides stet.toml in the home
-    (or the file of --config).
+    Secrets are masked. The command line overrides the environment, and the environment overrides
+    stet.toml in the home (or the file of --config).
 
     Example: stet settings --json
     """
-    with told():
+    with errors_as_messages():
         lines = [_line(value) for value in settings.in_force()]
     if as_json:
         for line in lines:
@@ -45,7 +45,7 @@ def show_settings(
 
 
 def _line(value: settings.Value) -> dict[str, Any]:
-    """A setting as ``--json`` prints it; the value is null where there is none."""
+    """A setting as ``--json`` prints it; the value is null if there is none."""
     setting = value.setting
     text = None if value.text is None else value.shown
     if text is None and setting.name in COMPUTED:

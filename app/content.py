@@ -1,4 +1,4 @@
-"""The commands over the log: append, import, generate, log, history."""
+"""The commands that write and read events: append, import, generate, log, history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from app import completing, show, visibility
-from app.options import DEFAULT_HOME, Failure, Home, Json, Search, Type, open_archive, told
+from app.options import (
+    DEFAULT_HOME,
+    Failure,
+    Home,
+    Json,
+    Search,
+    Type,
+    errors_as_messages,
+    open_archive,
+)
 from app.visibility import Timeout, Wait
 
 if TYPE_CHECKING:
@@ -24,27 +33,33 @@ if TYPE_CHECKING:
 
 
 SHOWN = 200
-"""Characters of a long text that a history shows."""
+"""How many characters of a long text ``stet history`` prints."""
 
 
 class OnError(StrEnum):
-    """What an import does with a bad line."""
+    """What an import does with an invalid line."""
 
     stop = "stop"
     reject = "reject"
 
 
+Actor = Annotated[str | None, typer.Option(help="Who appends the event.")]
+ExpectedVersion = Annotated[
+    int | None,
+    typer.Option(min=0, help="Refuse the event if the stream is at another version."),
+]
+EventId = Annotated[
+    str | None, typer.Option(help="The event's id; an id that the log already has adds nothing.")
+]
+
+
 def append(
-    stream: Annotated[str, typer.Argument(help="The entity, such as article/1.")],
+    stream: Annotated[str, typer.Argument(help="The entity's stream, such as article/1.")],
     type_: Type,
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
-    actor: Annotated[str | None, typer.Option(help="Who says so.")] = None,
-    expected_version: Annotated[
-        int | None, typer.Option(min=0, help="Refuse if the stream is not at this version.")
-    ] = None,
-    event_id: Annotated[
-        str | None, typer.Option(help="Appending the same id again adds nothing.")
-    ] = None,
+    actor: Actor = None,
+    expected_version: ExpectedVersion = None,
+    event_id: EventId = None,
     occurred_at: Annotated[str | None, typer.Option(help="When it happened, ISO 8601.")] = None,
     wait: Wait = False,
     timeout: Timeout = 30.0,
@@ -52,12 +67,15 @@ def append(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Append one event, unless it contradicts the current state; print the receipt.
+    """Append one event, and print its receipt.
+
+    The event is validated against the current state: you cannot create what exists, or revise what
+    does not.
 
     Example: stet append tag/whales TagDefined --data '{"name": "Whales", "kind": "subject"}'
     """
-    fields = parsed(data)
-    with told():
+    fields = parse_data(data)
+    with errors_as_messages():
         archive = open_archive(home, search)
         receipt = archive.append(
             stream,
@@ -73,11 +91,11 @@ def append(
     elif not wait:
         typer.echo(show.json_line(asdict(receipt)))
     if wait:
-        visibility.told_when_searchable(archive, receipt, timeout, as_json)
+        visibility.print_when_searchable(archive, receipt, timeout, as_json)
 
 
 def _receipt_line(receipt: Receipt, stream: str) -> str:
-    known = "" if receipt.added else " (the log had this event id already; nothing was added)"
+    known = "" if receipt.added else " (the log already has this event id; nothing was added)"
     return (
         f"sequence {receipt.first}"
         + (f" to {receipt.last}" if receipt.last != receipt.first else "")
@@ -85,8 +103,8 @@ def _receipt_line(receipt: Receipt, stream: str) -> str:
     )
 
 
-def parsed(data: str) -> Any:
-    """What ``--data`` says."""
+def parse_data(data: str) -> Any:
+    """Parse the JSON of ``--data``; raises a usage error if it is not JSON."""
     import orjson
 
     try:
@@ -95,29 +113,35 @@ def parsed(data: str) -> Any:
         raise typer.BadParameter(f"not JSON: {error}", param_hint="--data") from None
 
 
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE...", help=".jsonl, .gz, .zst, or - for stdin."),
+]
+Sample = Annotated[bool, typer.Option("--sample", help="Import the sample of the domain.")]
+OnErrorOption = Annotated[
+    OnError, typer.Option(help="Stop at an invalid line, or set it aside and continue.")
+]
+Producer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Continue after the last line that was imported under this name. For one file that"
+        " grows and whose events have no ids.",
+    ),
+]
+
+
 def import_files(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FILE...", help=".jsonl, .gz, .zst, or - for stdin."),
-    ] = None,
-    sample: Annotated[
-        bool, typer.Option("--sample", help="The sample that comes with the domain.")
-    ] = False,
-    on_error: Annotated[
-        OnError, typer.Option(help="Stop at a bad line, or set it aside and go on.")
-    ] = OnError.stop,
-    producer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Go on after the last line that the log has under this name, also where events"
-            " have no ids. For one file, which may have grown.",
-        ),
-    ] = None,
+    files: Files = None,
+    sample: Sample = False,
+    on_error: OnErrorOption = OnError.stop,
+    producer: Producer = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Import events from JSON Lines; importing again adds only what is missing.
+    """Import events from files of JSON Lines.
+
+    An event whose id the log already has is not added again.
 
     Example: stet import newsroom/sample/*.jsonl --on-error reject
     """
@@ -125,7 +149,7 @@ def import_files(
         raise typer.BadParameter("give files, or --sample", param_hint="FILE...")
     if producer is not None and len(files or ()) != 1:
         raise typer.BadParameter("goes with one file at a time", param_hint="--producer")
-    with told():
+    with errors_as_messages():
         archive = open_archive(home)
         results = {}
         for file in files or sample_files(archive):
@@ -139,17 +163,17 @@ def import_files(
 
 
 def sample_files(archive: Archive) -> list[str]:
-    """The files of the sample that comes with the archive's domain."""
+    """The files of the sample of the archive's domain; raises ``Failure`` if it has none."""
     files = [str(path) for path in archive.domain.sample_files]
     if not files:
-        raise Failure(f"no sample comes with the domain {archive.domain.name}")
+        raise Failure(f"the domain {archive.domain.name} has no sample; give files to import")
     return files
 
 
 def import_one(
     archive: Archive, file: str, on_error: Literal["stop", "reject"], producer: str | None = None
 ) -> Imported:
-    """Import one file with a progress bar, and say on stderr what was rejected."""
+    """Import one file with a progress bar; print on stderr how many lines were rejected."""
     from connectors import Lines, import_events
 
     archive.remember_domain()
@@ -164,29 +188,31 @@ def import_one(
         )
     if result.rejected:
         show.note(
-            f"error: {file}: {result.rejected:,} lines rejected; "
-            f"they and the reasons are in {result.rejected_file}"
+            f"error: {file}: {result.rejected:,} lines were rejected; "
+            f"read the lines and the reasons in {result.rejected_file}"
         )
     return result
 
 
 def print_imported(file: str, result: Imported) -> None:
-    """Say what an import did with one file."""
+    """Print how many events of a file were added, and how many the log already had."""
     skipped = f", {result.skipped:,} lines imported before" if result.skipped else ""
     typer.echo(f"{file}: {result.added:,} events added, {result.known:,} known already{skipped}")
 
 
 def generate(
-    articles: Annotated[int, typer.Option(min=1, help="How many articles.")],
+    articles: Annotated[int, typer.Option(min=1, help="How many articles to generate.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same archive.")] = 0,
 ) -> None:
-    """Write a made-up newsroom of any size to stdout, in the import format.
+    """Write generated newsroom events to stdout.
+
+    They are in the format that `stet import` reads.
 
     Example: stet generate --articles 100000 --seed 1 | stet import -
     """
     from newsroom import generate_events as lines
 
-    with told():
+    with errors_as_messages():
         for chunk in lines(articles, seed):
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
@@ -201,17 +227,24 @@ def log_events(
             "--type", autocompletion=completing.event_types, help="Only events of this type."
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Then those that come.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Print at most this many events.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Then print new events as they are appended.")
+    ] = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Print the events of the log, oldest first.
+    """Print events as they were appended, oldest first.
+
+    `stet log` prints any events, with the values they carry. `stet history` prints one entity's
+    events, with the value of each field before and after.
 
     Example: stet log --stream article/titanic-1912 --limit 10
     """
     ends = (KeyboardInterrupt,) if follow else ()
-    with told(), contextlib.suppress(*ends):
+    with errors_as_messages(), contextlib.suppress(*ends):
         log = open_archive(home).log
         read = functools.partial(_following, log) if follow else log.read
         for event in read(after, stream, type=type_, limit=limit):
@@ -221,7 +254,7 @@ def log_events(
 def _following(
     log: EventLog, after: int, stream: str | None, *, type: str | None, limit: int | None
 ) -> Iterator[Event]:
-    """What is there, then what comes, until there are as many as wanted."""
+    """The events that are in the log, then new ones as they are appended, up to ``limit``."""
     while limit != 0:
         head = log.head
         for event in log.read(after, stream, type=type, limit=limit):
@@ -243,15 +276,20 @@ def _event_line(event: Event) -> str:
 
 
 def history(
-    stream: Annotated[str, typer.Argument(help="The entity, such as article/1.")],
+    stream: Annotated[str, typer.Argument(help="The entity's stream, such as article/1.")],
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Print an entity's life: when, who, and what changed from what to what.
+    """Print what each event of one entity changed.
+
+    It prints the fields of each event, from what to what, computed from the log now. The view
+    `history` holds the same for all entities, as of the last catch-up, to be searched: stet search
+    ana --view history. `stet log` prints events as they were appended. `stet diff` compares a
+    document at two points of the log, with what other entities changed in it.
 
     Example: stet history article/titanic-1912
     """
-    with told():
+    with errors_as_messages():
         documents = open_archive(home).history(stream)
     for document in documents:
         if as_json:
@@ -274,6 +312,6 @@ def _print_change(document: dict[str, Any]) -> None:
             for side in ("old", "new")
         )
         if old == new:
-            typer.echo(f"    {change['field']}: changed after its first {SHOWN} characters")
+            typer.echo(f"    {change['field']}: changed after the first {SHOWN} characters")
         else:
             typer.echo(f"    {change['field']}: {old} → {new}")

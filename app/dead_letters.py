@@ -1,4 +1,4 @@
-"""The commands over dead letters: documents that an engine refused to index."""
+"""The commands for dead letters: documents that an engine refused to index."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from app.options import (
     Search,
     ViewOrAll,
     checked_view,
+    errors_as_messages,
     open_archive,
-    told,
 )
 
 dead_letters = typer.Typer(
     name="dead-letters",
-    help="Documents that an engine refused to index: list, show and replay them.",
+    help="List, show and replay documents that an engine refused.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -31,11 +31,11 @@ Key = Annotated[str, typer.Argument(help="The document's id, such as article/tit
 
 @dead_letters.command("list")
 def list_letters(view: ViewOrAll = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """List the dead letters, the oldest first.
+    """List the dead letters, oldest first.
 
     Example: stet dead-letters list --view articles
     """
-    with told():
+    with errors_as_messages():
         archive = open_archive(home)
         letters = archive.dead_letters.letters(checked_view(archive, view))
     if as_json:
@@ -57,21 +57,22 @@ def show_letter(key: Key, home: Home = DEFAULT_HOME) -> None:
 
     Example: stet dead-letters show article/titanic-1912
     """
-    with told():
+    with errors_as_messages():
         letters = [
             letter for letter in open_archive(home).dead_letters.letters() if letter.key == key
         ]
         if not letters:
-            raise Failure(f"{key} is no dead letter; see: stet dead-letters list")
+            raise Failure(f"{key} is no dead letter; to list them, run: stet dead-letters list")
     for letter in letters:
-        about = f"{letter.view}, generation {letter.generation}, sequence {letter.sequence:,}"
-        typer.echo(f"{about}, {show.plain(letter.at)}\n{letter.reason}\n{letter.document}")
+        where = f"{letter.view}, generation {letter.generation}, sequence {letter.sequence:,}"
+        typer.echo(f"{where}, {show.plain(letter.at)}\n{letter.reason}\n{letter.document}")
 
 
 @dead_letters.command("replay")
 def replay_letters(
     keys: Annotated[
-        list[str] | None, typer.Argument(metavar="[DOCUMENT...]", help="All if none is named.")
+        list[str] | None,
+        typer.Argument(metavar="[DOCUMENT...]", help="All dead letters if none is named."),
     ] = None,
     view: ViewOrAll = None,
     search: Search = None,
@@ -79,27 +80,28 @@ def replay_letters(
 ) -> None:
     """Try to index dead letters again, in the generation that refused them.
 
-    A document that was written of a later sequence since is never overwritten.
+    A document that has been written since, as of a later sequence, is never overwritten.
 
     Example: stet dead-letters replay --view articles
     """
-    with told():
-        of, taken = _replayed(home, search, view, keys)
-    typer.echo(f"{taken:,} of {of:,} dead letters indexed")
-    if taken < of:
+    with errors_as_messages():
+        letters, indexed = _replay(home, search, view, keys)
+    typer.echo(f"{indexed:,} of {letters:,} dead letters indexed")
+    if indexed < letters:
         raise typer.Exit(1)
 
 
-def _replayed(
+def _replay(
     home: str, search: str | None, view: str | None, keys: list[str] | None
 ) -> tuple[int, int]:
+    """How many dead letters there were, and how many of them were indexed."""
     archive = open_archive(home, search)
     letters = [
         letter
         for letter in archive.dead_letters.letters(checked_view(archive, view))
         if not keys or letter.key in keys
     ]
-    taken = 0
+    indexed = 0
     for name, generation in sorted({(letter.view, letter.generation) for letter in letters}):
-        taken += archive.engine.replay(name, generation, keys or None)
-    return len(letters), taken
+        indexed += archive.engine.replay(name, generation, keys or None)
+    return len(letters), indexed

@@ -1,4 +1,4 @@
-"""``make demo``: import the sample, run the main job in Dagster, look at what came of it."""
+"""``make demo``: import the sample, run Dagster's rebuild job, search the result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from app import show
 from app.content import history, import_one, print_imported, sample_files
-from app.options import DEFAULT_HOME, Failure, chosen_home, open_archive, told
+from app.options import DEFAULT_HOME, Failure, chosen_home, errors_as_messages, open_archive
 from app.searching import print_answer
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ CORRECTED = "article/titanic-1912"
 
 
 def main() -> None:
-    """Run the demonstration over the home of ``STET_HOME``, or ``./stet-home``."""
-    with told():
+    """Run the demonstration in the archive of ``STET_HOME``, or ``./stet-home``."""
+    with errors_as_messages():
         home = chosen_home()
         archive = open_archive(home)
         _import(archive)
@@ -55,12 +55,12 @@ def _rebuild(archive: Archive) -> None:
     steps: dict[str, dict[str, Any]] = {}
     with show.progress_bar("running", 2 * len(archive.views)) as advance:
 
-        def tell(asset: str, metadata: dict[str, Any]) -> None:
+        def on_step(asset: str, metadata: dict[str, Any]) -> None:
             steps[asset] = metadata
             advance(len(steps), asset)
 
         try:
-            run_rebuild(archive.home, tell)
+            run_rebuild(archive.home, on_step)
         except RunFailed as error:
             raise Failure(str(error)) from error
     headings = ("view", "documents", "seconds", "a second", "computed in", "indexed in")

@@ -1,4 +1,4 @@
-"""The command that says how a document changed between two points of the log."""
+"""The command ``diff``: how a document changed between two points of the log."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app import past, show
-from app.explaining import Document, guessed
-from app.options import DEFAULT_HOME, Failure, Home, Json, ViewOrAll, open_archive, told
+from app.explaining import Document, view_of
+from app.options import (
+    DEFAULT_HOME,
+    Failure,
+    Home,
+    Json,
+    ViewOrAll,
+    errors_as_messages,
+    open_archive,
+)
 
 if TYPE_CHECKING:
     from archive import Change, Difference
 
 LONG = 80
-"""Characters from which on a text's change is shown word by word."""
+"""A text of more characters is compared word by word."""
 AROUND = 6
-"""Words that are shown before and after those that changed."""
+"""How many unchanged words are printed before and after the changed ones."""
 MOST_WORDS = 5_000
-"""Words of a text up to which they are compared one by one: that takes the square of them."""
+"""A text of more words is compared by sentences: the time grows with the square of the number."""
 MARKS = {"added": "+", "removed": "-", "changed": "~", "moved": "~"}
 
 
@@ -30,47 +38,54 @@ def diff(
     document: Document,
     from_: Annotated[
         str,
-        typer.Option("--from", metavar="SEQUENCE|TIME", help="As of this sequence or instant."),
+        typer.Option("--from", metavar="SEQUENCE|TIME", help="The earlier point of the log."),
     ],
     to: Annotated[
-        str | None, typer.Option(metavar="SEQUENCE|TIME", help="And as of this one; else of now.")
+        str | None,
+        typer.Option(metavar="SEQUENCE|TIME", help="The later point; the log's head by default."),
     ] = None,
     view: ViewOrAll = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Say how a document changed from one point of the log to another.
+    """Print how one document changed between two points in time.
+
+    A point is a sequence of the log, or an instant. `stet diff` includes what changed in other
+    entities that the document shows. `stet history` prints only the events of the entity itself.
+    `stet compare` checks the live indexes against the views.
 
     Example: stet diff article/titanic-1912 --from 200 --to 270
     """
-    with told():
+    with errors_as_messages():
         archive = open_archive(home)
-        view = guessed(archive, document, view)
+        view = view_of(archive, document, view)
         if archive.log.at(from_).sequence > archive.log.at(to).sequence:
-            raise Failure(f"--from {from_} is after --to {to}")
-        found = archive.diff(document, view, from_, to)
-        points = (found.old_sequence, found.new_sequence)
+            raise Failure(f"--from {from_} is after --to {to or 'the head'}; exchange them")
+        difference = archive.diff(document, view, from_, to)
+        points = (difference.old_sequence, difference.new_sequence)
         recorded = [past.recorded_text(archive, sequence) for sequence in points]
     if as_json:
-        said = {"old_recorded_at": recorded[0], "new_recorded_at": recorded[1]}
-        typer.echo(show.json_line({**asdict(found), **said}))
+        instants = {"old_recorded_at": recorded[0], "new_recorded_at": recorded[1]}
+        typer.echo(show.json_line({**asdict(difference), **instants}))
     else:
-        _print(found, recorded)
+        _print(difference, recorded)
 
 
-def _print(found: Difference, recorded: list[str | None]) -> None:
+def _print(difference: Difference, recorded: list[str | None]) -> None:
+    old, new = difference.old_sequence, difference.new_sequence
     points = [
         f"{sequence:,}" + (f" ({when})" if when else "")
-        for sequence, when in zip((found.old_sequence, found.new_sequence), recorded, strict=True)
+        for sequence, when in zip((old, new), recorded, strict=True)
     ]
-    typer.secho(f"{found.document} in {found.view}, sequence {' → '.join(points)}", bold=True)
-    if not found.existed:
-        typer.echo(f"did not exist as of sequence {found.old_sequence:,}; now it has:")
-    elif not found.exists:
-        typer.echo(f"ceased: does not exist as of sequence {found.new_sequence:,}; it had:")
-    elif not found.changes:
+    where = f"{difference.document} in {difference.view}"
+    typer.secho(f"{where}, sequence {' → '.join(points)}", bold=True)
+    if not difference.existed:
+        typer.echo(f"did not exist as of sequence {old:,}; now it has:")
+    elif not difference.exists:
+        typer.echo(f"no longer exists as of sequence {new:,}; it had:")
+    elif not difference.changes:
         typer.echo("no change")
-    for change in found.changes:
+    for change in difference.changes:
         for line in _lines(change):
             typer.echo(line)
 
@@ -96,7 +111,7 @@ def _shown(value: Any) -> str:
 
 
 def words(old: str, new: str) -> Iterator[str]:
-    """The words that changed, as ``[-old-]{+new+}``, with some around them; a line for each place.
+    """The changed words as ``[-old-]{+new+}``, with the words around them; a line for each place.
 
     >>> list(words("The ship is safe tonight", "The ship is lost tonight"))
     ['The ship is [-safe-]{+lost+} tonight']
@@ -111,8 +126,10 @@ def words(old: str, new: str) -> Iterator[str]:
             if kind == "equal":
                 pieces.append(" ".join(before[a:b]))
             else:
-                gone, come = " ".join(before[a:b]), " ".join(after[c:d])
-                pieces.append((f"[-{gone}-]" if gone else "") + (f"{{+{come}+}}" if come else ""))
+                removed, added = " ".join(before[a:b]), " ".join(after[c:d])
+                pieces.append(
+                    (f"[-{removed}-]" if removed else "") + (f"{{+{added}+}}" if added else "")
+                )
         first, last = group[0][1], group[-1][2]
         text = ("… " if first else "") + " ".join(pieces) + (" …" if last < len(before) else "")
         yield show.short(text, 600)

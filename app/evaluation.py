@@ -1,4 +1,4 @@
-"""The command that measures ranking: evaluate."""
+"""The command ``evaluate``: measures ranking on judged queries."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from app.options import (
     Search,
     ViewName,
     checked_view,
+    errors_as_messages,
     open_archive,
-    told,
 )
 
 if TYPE_CHECKING:
@@ -26,54 +26,69 @@ if TYPE_CHECKING:
     from search import Measured
 
 
+Queries = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="QUERIES.tsv",
+        help="One query a line: id, tab, text. The domain's queries by default.",
+    ),
+]
+Judgements = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="QRELS.txt", help="In TREC's format: query, 0, document, how relevant it is."
+    ),
+]
+Run = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the hits to this file, in TREC's format.")
+]
+Depth = Annotated[int, typer.Option(min=1, help="How many hits of each query are measured.")]
+AsReaders = Annotated[
+    bool,
+    typer.Option(
+        "--as-readers",
+        help="Search as `stet search` does, where all of up to four words must match; by default"
+        " any word may match.",
+    ),
+]
+
+
 def evaluate(
-    queries: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="QUERIES.tsv",
-            help="A query a line: id, a tab, the text. Those of the domain by default.",
-        ),
-    ] = None,
-    judgements: Annotated[
-        Path | None,
-        typer.Argument(metavar="QRELS.txt", help="TREC's: query, 0, document, how relevant it is."),
-    ] = None,
+    queries: Queries = None,
+    judgements: Judgements = None,
     view: ViewName = "",
-    run: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write what was found there, as TREC does.")
-    ] = None,
-    depth: Annotated[int, typer.Option(min=1, help="So many hits a query are measured.")] = 1000,
-    as_readers: Annotated[
-        bool,
-        typer.Option(
-            "--as-readers", help="Few words must all match, as in a search; else any may."
-        ),
-    ] = False,
+    run: Run = None,
+    depth: Depth = 1000,
+    as_readers: AsReaders = False,
     search: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Measure ranking on judged queries: nDCG@10, MAP, MRR@10 and recall@100.
+    """Measure ranking on judged queries.
+
+    The measures are nDCG@10, MAP, MRR@10 and recall@100.
 
     Example: stet evaluate newsroom/sample/queries.tsv newsroom/sample/qrels.txt --run stet.run
     """
     from search import check_judged, measure, read_judgements, read_queries, run_queries, trec_run
 
-    with told():
+    with errors_as_messages():
         archive = open_archive(home, search)
         view = checked_view(archive, view) or archive.first_view
-        texts, grades = _judged(archive, queries, judgements)
-        asked, judged = read_queries(texts), read_judgements(grades)
-        check_judged(asked, judged)
-        with show.progress_bar("searching", len(asked)) as advance:
-            found = run_queries(archive.engine, view, asked, depth, not as_readers, advance)
-        measured = measure(found, judged)
+        queries_file, judgements_file = _judged_files(archive, queries, judgements)
+        texts, grades = read_queries(queries_file), read_judgements(judgements_file)
+        check_judged(texts, grades)
+        with show.progress_bar("searching", len(texts)) as advance:
+            hits = run_queries(archive.engine, view, texts, depth, not as_readers, advance)
+        measured = measure(hits, grades)
         if run:
-            run.write_text(trec_run(found, "stet"), encoding="utf-8")
-    _tell(measured, as_json)
+            run.write_text(trec_run(hits, "stet"), encoding="utf-8")
+    _print_measured(measured, as_json)
 
 
-def _judged(archive: Archive, queries: Path | None, judgements: Path | None) -> tuple[Path, Path]:
+def _judged_files(
+    archive: Archive, queries: Path | None, judgements: Path | None
+) -> tuple[Path, Path]:
     """The files of queries and judgements: those given, else those of the domain."""
     if queries is not None and judgements is not None:
         return queries, judgements
@@ -81,15 +96,17 @@ def _judged(archive: Archive, queries: Path | None, judgements: Path | None) -> 
         raise typer.BadParameter("queries need judgements: give both files", param_hint="QRELS.txt")
     folder = archive.domain.queries
     if folder is None:
-        raise Failure(f"no judged queries come with the domain {archive.domain.name}; give files")
+        name = archive.domain.name
+        raise Failure(f"the domain {name} has no judged queries; give QUERIES.tsv and QRELS.txt")
     return folder / "queries.tsv", folder / "qrels.txt"
 
 
-def _tell(measured: Measured, as_json: bool) -> None:
+def _print_measured(measured: Measured, as_json: bool) -> None:
     if measured.unjudged:
-        show.note(f"not judged, and not counted: {show.short(', '.join(measured.unjudged))}")
+        unjudged = show.short(", ".join(measured.unjudged))
+        show.note(f"queries without judgements are not counted: {unjudged}")
     if not measured.found and measured.relevant:
-        show.note("no relevant document was found: do the judgements name this view's ids?")
+        show.note("no relevant document was found; check that the judgements name ids of this view")
     if as_json:
         typer.echo(show.json_line(asdict(measured)))
         return

@@ -1,4 +1,4 @@
-"""The command that explains a document: which events made it, and what serves it."""
+"""The command ``explain``: which events made a document, and which generation has it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from app.options import (
     Search,
     ViewOrAll,
     checked_view,
+    errors_as_messages,
     open_archive,
-    told,
 )
 
 if TYPE_CHECKING:
     from archive import Archive, Explanation
 
 MOST = 20
-"""Events that are told unless all are asked for."""
+"""How many events are printed without ``--all``."""
 Document = Annotated[
     str,
-    typer.Argument(help="Its id: article/1, byline/1, a day (1912-04-16), an event (article/1@3)."),
+    typer.Argument(
+        help="The document's id: an entity (article/1), a day (1912-04-16), or an event"
+        " (article/1@3)."
+    ),
 ]
 
 
@@ -34,84 +37,92 @@ def explain(
     document: Document,
     view: ViewOrAll = None,
     all_: Annotated[
-        bool, typer.Option("--all", help=f"All events, not only the latest {MOST}.")
+        bool, typer.Option("--all", help=f"Print all events, not only the latest {MOST}.")
     ] = False,
     search: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Say which events made a document as it serves, and how they are part of it.
+    """Print which events made a document, and how.
+
+    The document is that of the live index. For each event it prints how its entity is part of the
+    document. `stet history` prints what the events of one entity changed.
 
     Example: stet explain article/titanic-1912
     """
-    with told():
+    with errors_as_messages():
         archive = open_archive(home, search)
-        view = guessed(archive, document, view)
+        view = view_of(archive, document, view)
         live = archive.engine.serving().get(view)
         at = live.sequence if live else None
-        found = archive.explain(document, view, at, None if all_ else MOST, show.note)
-        about = _serves(archive, found)
+        explanation = archive.explain(document, view, at, None if all_ else MOST, show.note)
+        indexed = _indexed(archive, explanation)
     if as_json:
         latest = [
             {name: show.plain(value) for name, value in asdict(cause).items()}
-            for cause in found.latest
+            for cause in explanation.latest
         ]
-        typer.echo(show.json_line({**asdict(found), "latest": latest, **about}))
+        typer.echo(show.json_line({**asdict(explanation), "latest": latest, **indexed}))
     else:
-        _print(found, about)
+        _print(explanation, indexed)
 
 
-def guessed(archive: Archive, document: str, view: str | None) -> str:
-    """The view that a document is of: the one that is named, else by the form of its id."""
+def view_of(archive: Archive, document: str, view: str | None) -> str:
+    """The view of a document: the one that is given, else the one that the form of its id names."""
     view = checked_view(archive, view) or archive.domain.view_of(document)
     if view is None:
-        raise typer.BadParameter(f"which view {document!r} is of is not clear: give --view")
+        raise typer.BadParameter(f"the id {document!r} does not tell the view: give --view")
     return view
 
 
-def _serves(archive: Archive, found: Explanation) -> dict[str, Any]:
-    """What the engine has of the document, and when the last of its events was recorded."""
+def _indexed(archive: Archive, explanation: Explanation) -> dict[str, Any]:
+    """What the live index has of the document, and when the last of its events was recorded."""
     from search import Query
 
-    last = found.latest[-1].sequence
-    about: dict[str, Any] = {"last_written": last}
-    about["recorded_at"] = past.recorded_text(archive, last)
-    live = archive.engine.serving().get(found.view)
+    last = explanation.latest[-1].sequence
+    indexed: dict[str, Any] = {"last_written": last}
+    indexed["recorded_at"] = past.recorded_text(archive, last)
+    live = archive.engine.serving().get(explanation.view)
     if live is None:
-        return about | {"generation": None}
-    query = Query("", found.view, {"id": [found.document]}, size=1, highlight=False)
-    return about | {
+        return indexed | {"generation": None}
+    query = Query("", explanation.view, {"id": [explanation.document]}, size=1, highlight=False)
+    return indexed | {
         "generation": live.generation,
         "generation_code_version": live.code_version,
         "built_at": live.built_at,
-        "serves": archive.search(query).total > 0,
+        "searchable": archive.search(query).total > 0,
     }
 
 
-def _version(found: Explanation, about: dict[str, Any]) -> str:
-    served, now = about["generation_code_version"], found.code_version
-    return str(served) if served == now else f"{served} (the code is at {now} now)"
+def _version(explanation: Explanation, indexed: dict[str, Any]) -> str:
+    built, now = indexed["generation_code_version"], explanation.code_version
+    return str(built) if built == now else f"{built} (the code is at {now} now)"
 
 
-def _print(found: Explanation, about: dict[str, Any]) -> None:
-    typer.secho(f"{found.document} in {found.view}, as of sequence {found.sequence:,}", bold=True)
-    if about["generation"] is None:
-        typer.echo(f"nothing serves yet; code version {found.code_version}")
+def _print(explanation: Explanation, indexed: dict[str, Any]) -> None:
+    where = f"{explanation.document} in {explanation.view}"
+    typer.secho(f"{where}, as of sequence {explanation.sequence:,}", bold=True)
+    if indexed["generation"] is None:
+        typer.echo(f"no generation is live yet; code version {explanation.code_version}")
     else:
         typer.echo(
-            f"generation {about['generation']}"
-            + (" serves it" if about["serves"] else " does not have it: it is hidden")
-            + f"; code version {_version(found, about)}, built {about['built_at']}"
+            f"live generation {indexed['generation']}"
+            + (" has it" if indexed["searchable"] else " does not have it: it is hidden")
+            + f"; code version {_version(explanation, indexed)}, built {indexed['built_at']}"
         )
     typer.echo(
-        f"last written by sequence {about['last_written']:,}, recorded {about['recorded_at']}"
+        f"last written by sequence {indexed['last_written']:,}, recorded {indexed['recorded_at']}"
     )
-    events = "1 event" if found.events == 1 else f"{found.events:,} events"
-    entities = "1 entity" if found.entities == 1 else f"{found.entities:,} entities"
-    left_out = found.events - len(found.latest)
-    shown = f"; the latest {len(found.latest)}, --all shows all" if left_out else ""
+    _print_causes(explanation)
+
+
+def _print_causes(explanation: Explanation) -> None:
+    events = "1 event" if explanation.events == 1 else f"{explanation.events:,} events"
+    entities = "1 entity" if explanation.entities == 1 else f"{explanation.entities:,} entities"
+    left_out = explanation.events - len(explanation.latest)
+    shown = f"; the latest {len(explanation.latest)}, --all prints all" if left_out else ""
     typer.echo(f"made from {entities}, by {events}{shown}:")
-    for cause in found.latest:
+    for cause in explanation.latest:
         when = show.plain(cause.occurred_at or cause.recorded_at)
         who = f" by {show.short(cause.actor)}" if cause.actor else ""
         how = f"  ({show.short(cause.how, 100)})" if cause.how else ""

@@ -1,4 +1,4 @@
-"""The commands that keep what serves up to date: catch-up, follow, and preview before it."""
+"""The commands that keep live indexes up to date: catch-up, follow, and preview."""
 
 from __future__ import annotations
 
@@ -20,25 +20,32 @@ from app.options import (
     Type,
     Views,
     checked_views,
+    errors_as_messages,
     open_archive,
-    told,
 )
 
 if TYPE_CHECKING:
     from archive import Advanced, CatchUpResult, Follow, Step
 
 DOCUMENTS_A_SECOND = 2_000
-"""About what an engine writes on two cores; for an estimate."""
+"""About how many documents an engine writes on two cores; used for the estimate of preview."""
 
 
 def catch_up(
     views: Views = None, search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False
 ) -> None:
-    """Bring what serves to the log's head; only the documents that events changed are written.
+    """Bring the live indexes to the log's head, once.
+
+    Only the documents that events changed are written. `stet follow` does this again and again.
+    `stet rebuild` computes all documents anew.
 
     Example: stet catch-up articles bylines
     """
-    with told(), alerting("catch-up"), show.progress_bar("catching up", None) as advance:
+    with (
+        errors_as_messages(),
+        alerting("catch-up"),
+        show.progress_bar("catching up", None) as advance,
+    ):
         archive = open_archive(home, search)
         result = archive.catch_up(checked_views(archive, views), lambda line: advance(0, line))
     if as_json:
@@ -49,7 +56,7 @@ def catch_up(
 
 @contextlib.contextmanager
 def alerting(job: str) -> Iterator[None]:
-    """Let the operator's ``STET_ALERT_COMMAND`` know when this fails."""
+    """Run the operator's ``STET_ALERT_COMMAND`` if an error is raised; it is raised on."""
     try:
         yield
     except Exception as error:
@@ -66,16 +73,16 @@ def _print_result(result: CatchUpResult) -> None:
     if result.views:
         show.table(HEADINGS, [_line(view) for view in result.views], right=HEADINGS[1:])
     typer.echo(
-        f"{result.events:,} events folded; what serves is as of sequence {result.through:,} "
+        f"{result.events:,} events folded; live as of sequence {result.through:,} "
         f"({result.seconds:.1f} s)"
     )
     if result.rebuild_is_quicker:
-        show.note("for so large a part of the log a rebuild is as quick: stet rebuild")
-    warn(result.needs_rebuild)
+        show.note("for this many events a rebuild is as quick; next time, run: stet rebuild")
+    warn_of_rebuilds(result.needs_rebuild)
 
 
-def warn(needs_rebuild: dict[str, str]) -> None:
-    """Say on stderr which views no catching up brings forward, why, and what does."""
+def warn_of_rebuilds(needs_rebuild: dict[str, str]) -> None:
+    """Print on stderr which views cannot catch up, why, and the command that rebuilds them."""
     for view, why in needs_rebuild.items():
         show.note(f"{view} {why}; run: stet rebuild {view}")
 
@@ -88,19 +95,22 @@ def _line(view: Advanced) -> tuple[str, ...]:
 def follow(
     views: Views = None, search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False
 ) -> None:
-    """Catch up as events come, until it is interrupted; a line for each step.
+    """Catch up whenever events are appended.
+
+    It prints a line for each step, and runs until it is interrupted. `stet catch-up` does this
+    once.
 
     Example: stet follow
     """
-    with told(), alerting("follow"), _following(home, views, search) as following:
+    with errors_as_messages(), alerting("follow"), _following(home, views, search) as following:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: following.stop())
         warned: dict[str, str] = {}
         for step in following:
             if following.needs_rebuild != warned:
                 warned = dict(following.needs_rebuild)
-                warn(warned)
-            typer.echo(show.json_line(asdict(step)) if as_json else _told(step))
+                warn_of_rebuilds(warned)
+            typer.echo(show.json_line(asdict(step)) if as_json else _step_line(step))
 
 
 @contextlib.contextmanager
@@ -110,7 +120,7 @@ def _following(home: str, views: list[str] | None, search: str | None) -> Iterat
         yield following
 
 
-def _told(step: Step) -> str:
+def _step_line(step: Step) -> str:
     written = ", ".join(
         f"{view.written + view.deleted:,} {view.view}"
         for view in step.views
@@ -121,27 +131,29 @@ def _told(step: Step) -> str:
 
 
 def preview(
-    stream: Annotated[str, typer.Argument(help="The entity, such as byline/ana-ruiz.")],
+    stream: Annotated[str, typer.Argument(help="The entity's stream, such as byline/ana-ruiz.")],
     type_: Type,
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Say how many documents an event would rewrite, and about how long that takes.
+    """Count the documents that an event would rewrite.
 
-    Nothing is appended. Example: stet preview byline/1 BylineRevised --data '{"name": "Ana Ruiz"}'
+    It also estimates how long that takes. Nothing is appended.
+
+    Example: stet preview byline/1 BylineRevised --data '{"name": "Ana Ruiz"}'
     """
-    from app.content import parsed
+    from app.content import parse_data
     from event_log import NewEvent
 
-    event = NewEvent(stream, type_, parsed(data))
-    with told():
-        found = open_archive(home).preview(event, show.note)
-    seconds = found.seconds + sum(found.documents.values()) / DOCUMENTS_A_SECOND
+    event = NewEvent(stream, type_, parse_data(data))
+    with errors_as_messages():
+        affected = open_archive(home).preview(event, show.note)
+    seconds = affected.seconds + sum(affected.documents.values()) / DOCUMENTS_A_SECOND
     if as_json:
-        typer.echo(show.json_line({**asdict(found), "seconds": round(seconds, 3)}))
+        typer.echo(show.json_line({**asdict(affected), "seconds": round(seconds, 3)}))
         return
-    counted = ", ".join(f"{count:,} {view}" for view, count in found.documents.items())
+    counts = ", ".join(f"{count:,} {view}" for view, count in affected.documents.items())
     typer.echo(
-        f"{type_} of {stream} would rewrite {counted or 'no document'}; about {seconds:.1f} s"
+        f"{type_} of {stream} would rewrite {counts or 'no document'}; about {seconds:.1f} s"
     )

@@ -1,4 +1,4 @@
-"""The commands that keep the log: seal, verify, prove, subscriptions."""
+"""The commands that maintain the log: seal, verify, prove, subscriptions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app import show
-from app.options import DEFAULT_HOME, At, Failure, Home, Json, open_archive, told
+from app.options import DEFAULT_HOME, At, Failure, Home, Json, errors_as_messages, open_archive
 
 if TYPE_CHECKING:
     from event_log import EventLog, Proof, SubscriptionStatus, Verified
@@ -24,37 +24,39 @@ def seal(
     grace: Annotated[
         float,
         typer.Option(
-            min=0, metavar="SECONDS", help="How long replaced files stay for those who read them."
+            min=0, metavar="SECONDS", help="How long replaced files are kept for running readers."
         ),
     ] = 3600.0,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Rewrite the open commits into large files; safe beside readers, writers and other sealers.
+    """Rewrite many small commits into large files.
+
+    Readers, writers and other sealers may run meanwhile.
 
     Example: stet seal --grace 600
     """
-    with told():
+    with errors_as_messages():
         sealed = open_archive(home).log.seal(grace)
     if as_json:
         typer.echo(show.json_line(asdict(sealed)))
         return
-    did = "no commit was open"
+    result = "no commit was open"
     if sealed.events:
-        what = f"{_counted(sealed.events, 'event')} of {_counted(sealed.commits, 'commit')}"
+        events = f"{_counted(sealed.events, 'event')} of {_counted(sealed.commits, 'commit')}"
         merged = f" (with them {sealed.merged:,} sealed before)" if sealed.merged else ""
-        did = f"sealed {what}{merged} into {_counted(sealed.files, 'file')}"
+        result = f"sealed {events}{merged} into {_counted(sealed.files, 'file')}"
     removed = _counted(sealed.removed, "file")
-    typer.echo(f"{did}; sealed through sequence {sealed.through:,}; removed {removed}")
+    typer.echo(f"{result}; sealed through sequence {sealed.through:,}; removed {removed}")
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _digest(value: str | None) -> str | None:
     if value is not None and not DIGEST.fullmatch(value.strip()):
-        raise typer.BadParameter(f"{value!r} is no digest: give its 64 hexadecimal digits")
+        raise typer.BadParameter(f"{value!r} is not a digest: give 64 hexadecimal digits")
     return value
 
 
@@ -63,24 +65,27 @@ Witness = Annotated[
     typer.Option(
         "--witness",
         metavar="FILE",
-        help="Outside the log: remembers the head, and tells when the log has lost its end.",
+        help="A file kept outside the log. It holds the head and its digest, and so detects a"
+        " truncated or rewritten log.",
     ),
 ]
 ProofFile = Annotated[
     str | None,
-    typer.Option("--proof", metavar="FILE", help="Check what `stet prove` wrote, without a log."),
+    typer.Option(
+        "--proof", metavar="FILE", help="Check a proof that `stet prove` wrote; needs no log."
+    ),
 ]
 Digest = Annotated[
     str | None,
     typer.Option(
-        "--digest", metavar="HEX", callback=_digest, help="The digest that the proof must be for."
+        "--digest", metavar="HEX", callback=_digest, help="The digest that the proof must match."
     ),
 ]
 FromSequence = Annotated[
-    int | None, typer.Option("--from", min=1, metavar="SEQUENCE", help="This event and later.")
+    int | None, typer.Option("--from", min=1, metavar="SEQUENCE", help="Verify from this event on.")
 ]
 ToSequence = Annotated[
-    int | None, typer.Option("--to", min=1, metavar="SEQUENCE", help="This event and earlier.")
+    int | None, typer.Option("--to", min=1, metavar="SEQUENCE", help="Verify up to this event.")
 ]
 
 
@@ -93,7 +98,10 @@ def verify(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Recompute all digests; names the first sequence that does not fit.
+    """Recompute and check the log's digests.
+
+    It names the first sequence that does not match. `stet verify` checks the log itself. `stet
+    compare` checks the search indexes against the log. Neither changes anything.
 
     Example: stet verify --witness /mnt/elsewhere/witness.json
     """
@@ -105,32 +113,33 @@ def verify(
     if witness and partly:
         raise typer.BadParameter("is for the whole log: no --from, --to", param_hint="--witness")
     if first is not None and last is not None and last < first:
-        raise typer.BadParameter(f"{last} is before --from {first}", param_hint="--to")
-    with told():
+        raise typer.BadParameter(f"{last} is less than --from {first}", param_hint="--to")
+    with errors_as_messages():
         if proof is not None:
             _verify_proof(proof, digest, as_json)
         elif witness is not None:
             _verify_witnessed(open_archive(home).log, witness, as_json)
         else:
             log = open_archive(home).log
-            held = log.verify((first or 1) - 1, last)
+            verified = log.verify((first or 1) - 1, last)
             if as_json:
-                typer.echo(show.json_line(asdict(held)))
+                typer.echo(show.json_line(asdict(verified)))
             else:
-                _print_held(held, log.sealed_through)
+                _print_verified(verified, log.sealed_through)
 
 
-def _print_held(held: Verified, sealed_through: int) -> None:
-    parts = (
-        _counted(held.commits, "commit")
-        if sealed_through < held.first
-        else f"{_counted(held.commits, 'part')} (sealed groups, commits)"
+def _print_verified(verified: Verified, sealed_through: int) -> None:
+    files = (
+        _counted(verified.commits, "commit")
+        if sealed_through < verified.first
+        else f"{_counted(verified.commits, 'part')} (sealed groups, commits)"
     )
-    which = f", sequences {held.first:,} to {held.last:,}" if held.events else ""
-    believed = f" (what is before {held.first:,} is believed)" if held.first > 1 else ""
+    first = verified.first
+    which = f", sequences {first:,} to {verified.last:,}" if verified.events else ""
+    skipped = f" (events before {first:,} were not checked)" if first > 1 else ""
     typer.echo(
-        f"the log holds: {_counted(held.events, 'event')} in {parts}{which}{believed}, "
-        f"digest {held.digest}"
+        f"the log holds: {_counted(verified.events, 'event')} in {files}{which}{skipped}, "
+        f"digest {verified.digest}"
     )
 
 
@@ -138,12 +147,12 @@ def _verify_witnessed(log: EventLog, file: Path, as_json: bool) -> None:
     from event_log import read_witness, verify_with_witness
 
     before = read_witness(file)
-    held, now = verify_with_witness(log, file)
+    verified, now = verify_with_witness(log, file)
     if as_json:
-        said = {"file": str(file), "sequence": now.sequence, "digest": now.digest}
-        typer.echo(show.json_line({**asdict(held), "witness": said}))
+        witness = {"file": str(file), "sequence": now.sequence, "digest": now.digest}
+        typer.echo(show.json_line({**asdict(verified), "witness": witness}))
         return
-    _print_held(held, log.sealed_through)
+    _print_verified(verified, log.sealed_through)
     saw = f"saw head {before.sequence:,} and" if before else "is new and"
     typer.echo(f"the witness {file} {saw} now keeps head {now.sequence:,}")
 
@@ -152,16 +161,16 @@ def _verify_proof(file: str, digest: str | None, as_json: bool) -> None:
     from event_log import Proof, check_proof
 
     try:
-        text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise Failure(f"cannot read the proof {file}: {error.strerror}") from None
-    found = Proof.from_json(text)
-    check_proof(found, digest)
+    shown = Proof.from_json(content)
+    check_proof(shown, digest)
     if as_json:
-        head = {"sequence": found.size, "digest": found.root.hex(), "given": digest is not None}
-        typer.echo(show.json_line({"event": found.event, "head": head}))
+        head = {"sequence": shown.size, "digest": shown.root.hex(), "given": digest is not None}
+        typer.echo(show.json_line({"event": shown.event, "head": head}))
     else:
-        _print_proof(found, given=digest is not None)
+        _print_proof(shown, given=digest is not None)
 
 
 def _print_proof(proof: Proof, given: bool) -> None:
@@ -182,111 +191,108 @@ def _event_line(event: Mapping[str, Any]) -> str:
     data = " ".join(f"{name}={show.short(value, 40)}" for name, value in event["data"].items())
     when = event.get("occurred_at") or event.get("recorded_at") or ""
     who = f" by {event['actor']}" if event.get("actor") else ""
-    named = f"{event.get('type')} {event.get('stream')} v{event.get('version')}{who}"
-    return (
-        f"sequence {event['sequence']:,}  {when}  {show.short(named, 200)}  {show.short(data, 100)}"
-    )
+    entity = f"{event.get('type')} {event.get('stream')} v{event.get('version')}{who}"
+    sequence = f"sequence {event['sequence']:,}"
+    return f"{sequence}  {when}  {show.short(entity, 200)}  {show.short(data, 100)}"
 
 
 def prove(
-    sequence: Annotated[int, typer.Argument(min=1, help="The event's place in the log.")],
+    sequence: Annotated[int, typer.Argument(min=1, help="The event's sequence.")],
     at: At = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Print a proof, as JSON, that an event stands in the log with the digest of a head.
+    """Print a proof that an event is part of the log.
+
+    The proof is JSON. `stet verify --proof` checks it against the log's digest, without the log.
 
     Example: stet prove 12 > proof.json && stet verify --proof proof.json
     """
-    with told():
+    with errors_as_messages():
         typer.echo(open_archive(home).log.prove(sequence, at).to_json(), nl=False)
 
 
 def subscriptions(
     reset: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Move this one, which nobody may hold.")
+        str | None,
+        typer.Option(metavar="NAME", help="Reset this subscription; no process may be using it."),
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option(metavar="start|now|SEQUENCE", help="The next to come after a reset: start."),
+        typer.Option(
+            metavar="start|now|SEQUENCE",
+            help="With --reset: the first event that it gets afterwards; the start by default.",
+        ),
     ] = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Print who follows the log, how far each has come, and who holds it; or reset one.
+    """List subscriptions and their lag, or reset one.
+
+    A subscription is a program's place in the log: its checkpoint is the last event it has dealt
+    with.
 
     Example: stet subscriptions --reset mail --to 1200
     """
     if to is not None and reset is None:
         raise typer.BadParameter("goes with --reset NAME", param_hint="--to")
-    with told():
+    with errors_as_messages():
         log = open_archive(home).log
         if reset is not None:
             _reset(log, reset, to or "start")
-        found = [one for one in log.subscriptions() if reset in (None, one.name)]
-        told_of = {"head": log.head, "subscriptions": [_subscription(one) for one in found]}
+        statuses = [status for status in log.subscriptions() if reset in (None, status.name)]
+        result = {"head": log.head, "subscriptions": [_subscription(each) for each in statuses]}
     if as_json:
-        typer.echo(show.json_line(told_of))
-    elif not found:
-        typer.echo("nobody has subscribed to this log yet; EventLog.subscribe does")
+        typer.echo(show.json_line(result))
+    elif not statuses:
+        typer.echo("this log has no subscriptions yet; EventLog.subscribe makes one")
     else:
-        _print_subscriptions(found)
+        _print_subscriptions(statuses)
 
 
 def _reset(log: EventLog, name: str, to: str) -> None:
-    known = {one.name: one for one in log.subscriptions()}
+    known = {status.name: status for status in log.subscriptions()}
     if name not in known:
-        there = f"there is {', '.join(known)}" if known else "there is none yet"
-        raise Failure(f"no subscription {name!r}; {there}")
-    seen = known[name].categories
-    kept = [category for category in seen or () if category in log.registry]
-    with log.subscribe(name, kept or None) as subscription:
+        names = f"there is {', '.join(known)}" if known else "there is none yet"
+        raise Failure(f"no subscription {name!r}; {names}")
+    categories = [each for each in known[name].categories or () if each in log.registry]
+    with log.subscribe(name, categories or None) as subscription:
         subscription.reset(int(to) if to.isascii() and to.isdigit() else to)
 
 
-def _subscription(one: SubscriptionStatus) -> dict[str, Any]:
-    """A subscription as JSON has it, with the words of ``stet status``."""
-    said = asdict(one)
+def _subscription(status: SubscriptionStatus) -> dict[str, Any]:
+    """A subscription as ``--json`` prints it, with the names that ``stet status`` uses."""
+    fields = asdict(status)
     return {
-        "name": said.pop("name"),
-        "checkpoint": said.pop("checkpoint"),
-        "lag_events": said.pop("lag"),
-        "lag_seconds": round(said.pop("lag_seconds"), 3),
-        **said,
+        "name": fields.pop("name"),
+        "checkpoint": fields.pop("checkpoint"),
+        "lag_events": fields.pop("lag"),
+        "lag_seconds": round(fields.pop("lag_seconds"), 3),
+        **fields,
     }
 
 
-def _print_subscriptions(found: list[SubscriptionStatus]) -> None:
+def _print_subscriptions(statuses: list[SubscriptionStatus]) -> None:
     headings = ("name", "checkpoint", "lag (events)", "lag (seconds)", "categories", "held by")
     lines = [
         (
-            one.name,
-            show.number(one.checkpoint),
-            show.number(one.lag),
-            show.number(one.lag_seconds),
-            ", ".join(one.categories or ("all",)),
-            f"process {one.holder.process} on {one.holder.host}" if one.holder else "",
+            status.name,
+            show.number(status.checkpoint),
+            show.number(status.lag),
+            show.number(status.lag_seconds),
+            ", ".join(status.categories or ("all",)),
+            f"process {status.holder.process} on {status.holder.host}" if status.holder else "",
         )
-        for one in found
+        for status in statuses
     ]
     show.table(headings, lines, right=headings[1:4])
-    for one in found:
-        if one.problem:
-            show.note(f"{one.name}: {one.problem}")
+    for status in statuses:
+        if status.problem:
+            show.note(f"{status.name}: {status.problem}")
 
 
-def standing(log: EventLog) -> dict[str, Any]:
-    """What ``stet status`` says of the log itself."""
-    return {
-        "head": log.head,
-        "digest": log.digest,
-        "sealed_through": log.sealed_through,
-        "open_commits": log.open_commits,
-    }
-
-
-def standing_line(home: object, found: Mapping[str, Any]) -> str:
-    """The same for people."""
-    through, count = found["sealed_through"], _counted(found["open_commits"], "open commit")
-    return f"{home}: head {found['head']:,}, digest {found['digest']}\n" + (
+def log_status_lines(home: object, status: Mapping[str, Any]) -> str:
+    """The log's head, its digest, and how far it is sealed, as ``stet status`` prints them."""
+    through, count = status["sealed_through"], _counted(status["open_commits"], "open commit")
+    return f"{home}: head {status['head']:,}, digest {status['digest']}\n" + (
         f"sealed through {through:,}, then {count}" if through else f"{count}, none sealed"
     )

@@ -1,6 +1,6 @@
-"""What every command takes: the archive and its domain, the engine, views; and how errors are told.
+"""The options that commands share, the archive they open, and how errors become messages.
 
-What stands before the command is meant for all commands, as the environment is.
+An option before the command overrides the environment for that command, as do those after it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ FORMER_HOME = "archive"
 
 
 def _home(context: typer.Context, value: str) -> str:
-    """The home given to the command, else that of the settings; its settings file is in use."""
+    """The home given to the command, else that of the settings; opens its settings file."""
     if context.resilient_parsing:
         return value
     given = value if _is_typed(context, "home") else None
     context.with_resource(settings.using({"STET_HOME": given}))
-    with told():
+    with errors_as_messages():
         settings.check_file()
         return chosen_home()
 
@@ -40,7 +40,7 @@ def _is_typed(context: typer.Context, parameter: str) -> bool:
 
 
 def chosen_home() -> str:
-    """The home of the settings; on stderr a hint if it lay elsewhere by default before."""
+    """The home of the settings; prints a hint if an archive lies in the default of before."""
     home = settings.look_up("STET_HOME")
     if (
         home.source == settings.DEFAULT
@@ -60,8 +60,8 @@ Home = Annotated[
     typer.Option(
         "--home",
         callback=_home,
-        help="The folder where the archive lies, or s3://bucket/prefix (gs://, az://);"
-        " STET_HOME says it for all commands.",
+        help="The archive's folder, or s3://bucket/prefix (gs://, az://). STET_HOME sets it for"
+        " all commands.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -70,7 +70,7 @@ At = Annotated[
     typer.Option(
         "--at",
         metavar="SEQUENCE|TIME",
-        help="As of a sequence, or of an instant at which the log had been appended to.",
+        help="As of this sequence, or of what had been recorded at this instant.",
     ),
 ]
 
@@ -79,8 +79,8 @@ Domain = Annotated[
     typer.Option(
         envvar="STET_DOMAIN",
         metavar="NAME|MODULE:NAME",
-        help="The domain of the archive: one that is installed, or module:NAME for one in the"
-        " working folder. The archive remembers its own.",
+        help="The domain of the archive: the name of an installed one, or module:NAME for one in"
+        " the working folder. An archive remembers the name of its domain.",
     ),
 ]
 Views = Annotated[
@@ -95,7 +95,7 @@ ViewName = Annotated[
         "--view",
         metavar="VIEW",
         autocompletion=completing.views,
-        help="Where to search; the first view by default.",
+        help="The view to search; the domain's first view by default.",
     ),
 ]
 ViewOrAll = Annotated[
@@ -104,13 +104,15 @@ ViewOrAll = Annotated[
         "--view",
         metavar="VIEW",
         autocompletion=completing.views,
-        help="Only those of this view.",
+        help="Only this view.",
     ),
 ]
 Type = Annotated[
     str,
     typer.Argument(
-        metavar="TYPE", autocompletion=completing.event_types, help="Such as ArticleRevised."
+        metavar="TYPE",
+        autocompletion=completing.event_types,
+        help="The event's type, such as ArticleRevised.",
     ),
 ]
 Search = Annotated[
@@ -118,8 +120,8 @@ Search = Annotated[
     typer.Option(
         "--search",
         metavar="URL",
-        help="The Elasticsearch to use instead of the embedded engine; STET_SEARCH says it for all"
-        " commands.",
+        help="The Elasticsearch to use instead of the embedded engine. STET_SEARCH sets it for"
+        " all commands.",
     ),
 ]
 SearchForAll = Annotated[
@@ -127,7 +129,7 @@ SearchForAll = Annotated[
     typer.Option(
         envvar="STET_SEARCH",
         metavar="URL",
-        help="An Elasticsearch to use instead of the embedded engine.",
+        help="The Elasticsearch to use instead of the embedded engine.",
     ),
 ]
 Config = Annotated[
@@ -138,17 +140,22 @@ Config = Annotated[
         help="The settings file to use instead of stet.toml in the home.",
     ),
 ]
-ApiKey = Annotated[str | None, typer.Option(envvar="STET_SEARCH_API_KEY", help="Its API key.")]
-User = Annotated[str | None, typer.Option(envvar="STET_SEARCH_USER", help="Or one of its users,")]
+ApiKey = Annotated[
+    str | None, typer.Option(envvar="STET_SEARCH_API_KEY", help="An API key of the Elasticsearch.")
+]
+User = Annotated[
+    str | None,
+    typer.Option(envvar="STET_SEARCH_USER", help="A user of it, instead of an API key."),
+]
 Password = Annotated[
-    str | None, typer.Option(envvar="STET_SEARCH_PASSWORD", help="and the user's password.")
+    str | None, typer.Option(envvar="STET_SEARCH_PASSWORD", help="The user's password.")
 ]
 Signer = Annotated[
     str | None,
     typer.Option(
         envvar="STET_SEARCH_CA",
         metavar="FILE",
-        help="The certificate of who signed the cluster's.",
+        help="The certificate of the authority that signed the cluster's certificate.",
     ),
 ]
 
@@ -168,7 +175,7 @@ Version = Annotated[
 
 
 class Failure(Exception):
-    """What was asked could not be done; the message says what, where, and what to do."""
+    """A command could not do its work; the message says what happened, where, and what to do."""
 
 
 def use_options(context: typer.Context, **options: str | None) -> None:
@@ -178,37 +185,37 @@ def use_options(context: typer.Context, **options: str | None) -> None:
 
 
 def open_archive(home: str, search: str | None = None) -> Archive:
-    """The archive of a command, with the domain and the engine that it was told to use.
+    """The archive of a command, with the domain and the engine of its options and the settings.
 
-    One that is not there yet is empty. Call it where errors are told: it may raise them.
+    An archive that does not exist yet is empty. Call it within ``errors_as_messages``.
     """
     from archive import Archive
     from search import configured_connection
 
     folder = Path(home)
     if folder.exists() and not folder.is_dir():
-        raise Failure(f"{home} is a file; --home must name a folder")
+        raise Failure(f"{home} is a file, not a folder; name a folder with --home")
     settings.open_home(home)
     return Archive(home, None, configured_connection(search) or "embedded")
 
 
 def checked_view(archive: Archive, view: str | None) -> str | None:
-    """The view, if the domain has it: a usage error if not."""
+    """The view, if the domain has it; raises a usage error if not."""
     if view and view not in archive.views:
         raise typer.BadParameter(f"no view {view!r}; there is {', '.join(archive.views)}")
     return view
 
 
 def checked_views(archive: Archive, views: list[str] | None) -> list[str] | None:
-    """The views, if the domain has them; none when none is named."""
+    """The views, if the domain has them; ``None`` if none is named. Raises a usage error."""
     for view in views or ():
         checked_view(archive, view)
     return views or None
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
-    """Turn what a room says went wrong into one line on stderr and exit code 1."""
+def errors_as_messages() -> Iterator[None]:
+    """Turn an expected error of a room into one line on stderr and exit code 1."""
     try:
         yield
     except BrokenPipeError:
@@ -216,7 +223,7 @@ def told() -> Iterator[None]:
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except KeyboardInterrupt:
-        _fail("interrupted; what was committed is kept")
+        _fail("interrupted; committed events are kept")
     except Exception as error:
         if not isinstance(error, _expected()):
             raise
@@ -229,7 +236,7 @@ def _fail(message: str) -> None:
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """The base error of each room; imported only when something went wrong."""
+    """The base error of each room; imported only when an error is raised."""
     from archive import ArchiveError
     from connectors import ConnectorError
     from event_log import EventLogError

@@ -1,4 +1,4 @@
-"""Looking back on the command line: what a search would have found, and as of when that is."""
+"""Searching as of a point in the past: the answer, and when its point was recorded."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ def answer(archive: Archive, query: Query, at: str) -> Answer:
 
 
 def as_of(archive: Archive, view: str, answer: Answer) -> dict[str, Any]:
-    """The point of an answer: its sequence, when that was recorded, and the live one's sequence."""
+    """The sequence of an answer, when it was recorded, and the live index's sequence."""
     live = archive.engine.serving().get(view or archive.first_view)
     return {
         "sequence": answer.sequence,
         "recorded_at": recorded_text(archive, answer.sequence),
-        "serving": live.sequence if live else None,
+        "live": live.sequence if live else None,
     }
 
 
 def recorded_text(archive: Archive, sequence: int) -> str | None:
-    """When a sequence was recorded, as text; none before the first event."""
+    """When a sequence was recorded, as text; ``None`` for sequence 0."""
     from archive import recorded_at
 
     instant = recorded_at(archive, sequence)
     return None if instant is None else str(show.plain(instant))
 
 
-def tell(as_of: dict[str, Any]) -> None:
-    """Say on stderr which point an answer is for."""
+def print_as_of(as_of: dict[str, Any]) -> None:
+    """Print the sequence used, when it was recorded, and the live index's sequence, on stderr."""
     recorded = f", recorded {as_of['recorded_at']}" if as_of["recorded_at"] else ""
-    serving = (
-        "nothing serves now" if as_of["serving"] is None
-        else f"what serves is at {as_of['serving']:,}"
-    )  # fmt: skip
-    show.note(f"as of sequence {as_of['sequence']:,}{recorded}; {serving}")
+    live = (
+        "no index is live"
+        if as_of["live"] is None
+        else f"the live index is at sequence {as_of['live']:,}"
+    )
+    show.note(f"as of sequence {as_of['sequence']:,}{recorded}; {live}")

@@ -1,4 +1,4 @@
-"""The command that computes all of it anew: rebuild."""
+"""The command ``rebuild``: computes views from the log, and indexes them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from app.options import (
     Search,
     Views,
     checked_views,
+    errors_as_messages,
     open_archive,
-    told,
 )
 from event_log import settings
 
@@ -37,7 +37,8 @@ Tolerated = Annotated[
         max=100,
         envvar="STET_DEAD_LETTERS",
         show_default=settings.SETTINGS["STET_DEAD_LETTERS"].default or "",
-        help="Promote although so many of a view's documents were refused by the engine.",
+        help="The share of a view's documents that the engine may refuse. If it refuses more, the"
+        " rebuild fails and nothing is promoted.",
     ),
 ]
 
@@ -46,18 +47,23 @@ def rebuild(
     views: Views = None,
     at: At = None,
     merge: Annotated[
-        bool, typer.Option("--merge", help="Merge each index into one piece before it serves.")
+        bool,
+        typer.Option("--merge", help="Merge each index into one segment before it is promoted."),
     ] = False,
     tolerated: Tolerated = None,
     search: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Compute the views from the log, index them beside what serves, check, and promote.
+    """Compute views from the log, and index them.
+
+    The new indexes are made beside the live ones, checked against the views document by document,
+    and then promoted together. `stet catch-up` writes only
+    the documents that new events changed.
 
     Example: stet rebuild articles bylines --at 12000
     """
-    with told(), show.progress_bar("rebuilding", None) as advance:
+    with errors_as_messages(), show.progress_bar("rebuilding", None) as advance:
         archive = open_archive(home, search)
         progress, loading = _advancing(advance)
         result = archive.rebuild(
@@ -81,7 +87,7 @@ def _share(percent: float | None) -> float:
 def _advancing(
     advance: Callable[[int, str], None],
 ) -> tuple[Callable[[str], None], Callable[[Loading], None]]:
-    """What tells a progress bar of the steps of a rebuild, and of a load within a step."""
+    """The two functions that move a progress bar: one a step of the rebuild, one within a load."""
     done: list[str] = []
 
     def progress(step: str) -> None:
@@ -91,7 +97,7 @@ def _advancing(
     def loading(now: Loading) -> None:
         advance(len(done), str(now))
         if now.note and not sys.stderr.isatty():
-            show.note(str(now))  # that nothing moves is worth a line in a log, too
+            show.note(str(now))  # a log, too, needs to say that a load is waiting
 
     return progress, loading
 
@@ -119,6 +125,6 @@ def _print_result(result: RebuildResult) -> None:
     ]
     show.table(HEADINGS, lines, right=HEADINGS[1:])
     typer.echo(
-        f"generation {result.generation} serves as of sequence {result.sequence:,} "
+        f"generation {result.generation} is live, as of sequence {result.sequence:,} "
         f"({result.seconds:.1f} s)"
     )

@@ -1,4 +1,4 @@
-"""The commands over the documents: search and export."""
+"""The commands that read documents: search and export."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from app.options import (
     Search,
     ViewName,
     checked_view,
+    errors_as_messages,
     open_archive,
-    told,
 )
 
 if TYPE_CHECKING:
@@ -42,11 +42,13 @@ def export(
     key: Annotated[str | None, typer.Option(help="Only the document with this id.")] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Print a view's documents as JSON Lines, in key order, as the log's head has them.
+    """Print a view's documents as JSON Lines.
+
+    They are computed from the log as of its head, or --at, and sorted by id.
 
     Example: stet export articles --key article/titanic-1912
     """
-    with told():
+    with errors_as_messages():
         archive = open_archive(home)
         checked_view(archive, view)
         for line in archive.export(view, at, None if key is None else [key]):
@@ -66,12 +68,22 @@ Text = Annotated[
 ]
 Filters = Annotated[
     list[str] | None,
-    typer.Option("--filter", metavar="field=value", callback=_filters, help="Exact value."),
+    typer.Option(
+        "--filter",
+        metavar="field=value",
+        callback=_filters,
+        help="Only documents whose field has exactly this value.",
+    ),
 ]
-From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="This day or later.")]
-To = Annotated[str | None, typer.Option("--to", metavar="DATE", help="This day or earlier.")]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="Only documents of this day or later.")
+]
+To = Annotated[
+    str | None, typer.Option("--to", metavar="DATE", help="Only documents of this day or earlier.")
+]
 Facets = Annotated[
-    list[str] | None, typer.Option("--facet", metavar="FIELD", help="Count by this field.")
+    list[str] | None,
+    typer.Option("--facet", metavar="FIELD", help="Count the hits by the values of this field."),
 ]
 
 
@@ -83,16 +95,16 @@ def search(
     date_to: To = None,
     sort: Annotated[Sort, typer.Option(help="The order of hits.")] = Sort.relevance,
     facets: Facets = None,
-    page: Annotated[int, typer.Option(min=1, help="From 1.")] = 1,
+    page: Annotated[int, typer.Option(min=1, help="Which page of hits, from 1.")] = 1,
     size: Annotated[int, typer.Option(min=1, max=1000, help="Hits on a page.")] = 10,
     at: At = None,
     at_cluster: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Search a view; hits are shown with what matched.
+    """Search a view; print the hits with the words that matched.
 
-    With --at, what it would have found then: stet search titanic --at 250
+    With --at, it prints what the search would have found then: stet search titanic --at 250
 
     Example: stet search '"south pole" -scott' --filter section=Science --facet year
     """
@@ -102,7 +114,7 @@ def search(
     for item in filters or []:
         name, _, value = item.partition("=")
         chosen.setdefault(name, []).append(value)
-    with told():
+    with errors_as_messages():
         archive = open_archive(home, at_cluster)
         checked_view(archive, view)
         query = Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size)
@@ -112,12 +124,12 @@ def search(
         typer.echo(show.json_line(asdict(answer) | ({"as_of": as_of} if as_of else {})))
         return
     if as_of:
-        past.tell(as_of)
+        past.print_as_of(as_of)
     print_answer(answer, page, size)
 
 
 def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
-    """Print hits with what matched, then the facets."""
+    """Print the hits with the words that matched, then the facets."""
     if answer.note:
         show.note(answer.note)
     which = "" if answer.matching == "all" else " with any of the words"
@@ -128,5 +140,5 @@ def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
         for name, fragment in hit.fragments.items():
             typer.echo(f"     {name}: {show.marked(fragment)}")
     for name, counts in answer.facets.items():
-        told_counts = ", ".join(f"{show.short(value)} {count:,}" for value, count in counts[:12])
-        typer.echo(f"{name}: {told_counts}")
+        values = ", ".join(f"{show.short(value)} {count:,}" for value, count in counts[:12])
+        typer.echo(f"{name}: {values}")

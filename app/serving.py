@@ -1,4 +1,4 @@
-"""The commands over what serves: status, generations, promote and roll back."""
+"""The commands for live generations: status, generations, promote and roll-back."""
 
 from __future__ import annotations
 
@@ -8,81 +8,86 @@ from typing import Annotated
 import typer
 
 from app import freshness, keeping, show
-from app.options import DEFAULT_HOME, Home, Json, Search, open_archive, told
+from app.options import DEFAULT_HOME, Home, Json, Search, errors_as_messages, open_archive
 
 
 def generations(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """List the generations that are kept, and say which serve.
+    """List the kept generations, and mark the live ones.
 
     Example: stet generations --json
     """
-    with told():
+    with errors_as_messages():
         archive = open_archive(home, search)
-        serving = archive.engine.serving()
-        found = archive.generations()
+        live = archive.engine.serving()
+        kept = archive.generations()
     if as_json:
-        for about in found:
-            serves = serving.get(about.view) == about
-            typer.echo(show.json_line({**dataclasses.asdict(about), "serves": serves}))
+        for each in kept:
+            is_live = live.get(each.view) == each
+            typer.echo(show.json_line({**dataclasses.asdict(each), "live": is_live}))
         return
     headings = ("view", "generation", "sequence", "documents", "MB", "built at", "")
     lines = [
         (
-            about.view,
-            about.generation,
-            f"{about.sequence:,}",
-            f"{about.documents:,}",
-            f"{about.bytes / 1e6:.1f}",
-            about.built_at,
-            "serves" if serving.get(about.view) == about else "",
+            each.view,
+            each.generation,
+            f"{each.sequence:,}",
+            f"{each.documents:,}",
+            f"{each.bytes / 1e6:.1f}",
+            each.built_at,
+            "live" if live.get(each.view) == each else "",
         )
-        for about in found
+        for each in kept
     ]
     show.table(headings, lines, right=headings[1:5])
 
 
 def promote(
-    generation: Annotated[int, typer.Argument(help="Its number; see: stet generations")],
+    generation: Annotated[
+        int, typer.Argument(help="The number of a generation; stet generations lists them.")
+    ],
     search: Search = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Let a finished and checked generation serve, in all its views at the same moment.
+    """Make a generation live in all its views at once.
+
+    It must have passed its check.
 
     Example: stet promote 42
     """
-    with told():
+    with errors_as_messages():
         views = open_archive(home, search).promote(generation)
-    typer.echo(f"generation {generation} serves {', '.join(views)}")
+    typer.echo(f"generation {generation} is live in {', '.join(views)}")
 
 
 def roll_back(
     to: Annotated[
-        int | None, typer.Option(metavar="GENERATION", help="Go back until this one serves.")
+        int | None,
+        typer.Option(metavar="GENERATION", help="Go back until this generation is live."),
     ] = None,
     search: Search = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Let serve what served before the last promotion, in all views at the same moment.
+    """Undo the last promotion, in all views at once.
 
     Example: stet roll-back
     """
-    with told():
-        serving = open_archive(home, search).roll_back(to)
-    for view, about in serving.items():
-        typer.echo(f"{view}: generation {about.generation} serves as of {about.sequence:,}")
+    with errors_as_messages():
+        live = open_archive(home, search).roll_back(to)
+    for view, now in live.items():
+        typer.echo(f"{view}: generation {now.generation} is live, as of sequence {now.sequence:,}")
 
 
 def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Print the head of the log, and for each view how far it is and what serves.
+    """Print the log's head, and each view's lag and generation.
 
     Example: stet status --json
     """
-    with told():
-        found = dataclasses.asdict(open_archive(home, search).status())
+    with errors_as_messages():
+        result = dataclasses.asdict(open_archive(home, search).status())
     if as_json:
-        typer.echo(show.json_line(found))
+        typer.echo(show.json_line(result))
         return
-    typer.echo(keeping.standing_line(home, found))
+    typer.echo(keeping.log_status_lines(home, result))
     headings = ("view", "checkpoint", "lag (events)", "lag (seconds)", "documents", "generation")
     show.table(
         headings,
@@ -97,9 +102,11 @@ def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fal
                 ),
                 "" if view["generation"] is None else str(view["generation"]),
             )
-            for view in found["views"]
+            for view in result["views"]
         ],
         right=headings[1:],
     )  # fmt: skip
-    live = [view for view in found["views"] if view["generation"] is not None]
-    freshness.warn({view["view"]: view["needs_rebuild"] for view in live if view["needs_rebuild"]})
+    live = [view for view in result["views"] if view["generation"] is not None]
+    freshness.warn_of_rebuilds(
+        {view["view"]: view["needs_rebuild"] for view in live if view["needs_rebuild"]}
+    )

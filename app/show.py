@@ -38,7 +38,7 @@ def event_object(event: Event) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: instants and days as text, digests as hexadecimal."""
+    """A value as JSON prints it: instants and days as text, digests as hexadecimal digits."""
     if isinstance(value, datetime):
         from event_log import instant_text
 
@@ -49,7 +49,7 @@ def plain(value: Any) -> Any:
 
 
 def short(value: Any, width: int = 60) -> str:
-    """A value on one line, cut to a width; nothing in it commands a terminal."""
+    """A value on one line of at most ``width`` characters, without control characters."""
     text = " ".join(str(plain(value)).split())
     text = "".join(c if c.isprintable() else "�" for c in text)
     return text if len(text) <= width else text[: width - 1] + "…"
@@ -74,12 +74,12 @@ def table(
 
 
 def number(value: float) -> str:
-    """A number as a person reads it: 12,345; 0.4."""
+    """A number for people: 12,345 or 0.4."""
     return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
 
 
 def marked(html: str) -> str:
-    """A highlighted fragment for the terminal: bold in colour, in brackets where there is none."""
+    """A highlighted fragment: coloured on a terminal, in square brackets elsewhere."""
     import html as entities
 
     marks = MARKS if sys.stdout.isatty() else PLAIN_MARKS
@@ -93,13 +93,13 @@ def marked(html: str) -> str:
 
 
 def note(message: str) -> None:
-    """Say something that is not the result, on stderr."""
+    """Print a message on stderr; stdout is for results."""
     typer.echo(message, err=True)
 
 
 @contextlib.contextmanager
 def progress_bar(title: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
-    """A progress bar on stderr, if that is a terminal; the function takes how much is done."""
+    """A progress bar on stderr, if it is a terminal; call the function with how much is done."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

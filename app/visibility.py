@@ -1,4 +1,4 @@
-"""Reading one's own writes on the command line: when what was appended can be searched."""
+"""``stet append --wait``: waits until the appended event can be searched."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import show
-from app.options import told
+from app.options import errors_as_messages
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -18,36 +18,38 @@ Wait = Annotated[
     bool,
     typer.Option(
         "--wait",
-        help="Return when it can be searched in every view, and say how long each took. Someone"
-        " must catch up: stet follow, or stet catch-up.",
+        help="Wait until the event can be searched in every view, and print how long each took."
+        " Another process must catch up: stet follow, or stet catch-up.",
     ),
 ]
 Timeout = Annotated[
-    float, typer.Option(min=0, metavar="SECONDS", help="With --wait: how long at most.")
+    float, typer.Option(min=0, metavar="SECONDS", help="With --wait: how long to wait at most.")
 ]
 
 
-def told_when_searchable(archive: Archive, receipt: Receipt, timeout: float, as_json: bool) -> None:
-    """Wait until what a receipt is for can be searched, and print when; exit code 1 if not."""
+def print_when_searchable(
+    archive: Archive, receipt: Receipt, timeout: float, as_json: bool
+) -> None:
+    """Wait until the events of a receipt can be searched; exit code 1 if the time runs out."""
     from archive import NotVisible
 
     problem = ""
     late: dict[str, int] = {}
-    with told():
-        stuck = archive.needs_rebuild()
+    with errors_as_messages():
+        needs_rebuild = archive.needs_rebuild()
         try:
             seen = archive.wait(receipt.last, timeout)
         except NotVisible as error:
             seen, late, problem = error.seen, error.late, str(error)
     if not seen and not late:
-        problem = "not searchable yet: nothing serves that could be caught up; run stet rebuild"
+        problem = "not searchable yet: there is no live index to catch up; run stet rebuild"
     if as_json:
-        found = {"searchable_after": seen, "not_yet": late, "needs_rebuild": stuck}
-        typer.echo(show.json_line({**asdict(receipt), **found}))
+        views = {"searchable_after": seen, "not_yet": late, "needs_rebuild": needs_rebuild}
+        typer.echo(show.json_line({**asdict(receipt), **views}))
     elif seen:
         times = ", ".join(f"{view} after {seconds:.2f} s" for view, seconds in seen.items())
         typer.echo(f"searchable: {times}")
-    for view, why in stuck.items() if seen or late else ():
+    for view, why in needs_rebuild.items() if seen or late else ():
         show.note(f"{view} {why}; not waited for; run: stet rebuild {view}")
     if problem:
         show.note(problem if as_json else f"appended, but {problem}")

@@ -96,9 +96,20 @@ def chosen(given: Domain | str | None, home: Path | str) -> Domain:
     if remembered not in (None, wanted.name):
         raise WrongDomain(
             f"{home} is an archive of the domain {remembered!r}, not of {wanted.name!r}; give"
-            f" --domain {remembered}, or another --home"
+            f" --domain {_option(remembered)}, or another --home"
         )
     return wanted
+
+
+def _option(name: str) -> str:
+    """What ``--domain`` takes for a domain: its name if it is installed, else where it is defined.
+
+    >>> _option("newsroom"), _option("notes")
+    ('newsroom', 'module:NAME (the module that defines notes, which no installed package declares)')
+    """
+    if name in {point.name for point in entry_points(group=GROUP)}:
+        return name
+    return f"module:NAME (the module that defines {name}, which no installed package declares)"
 
 
 def domain_in_force(home: Path | str) -> Domain:

@@ -1,7 +1,7 @@
-"""The pipelines: when things run. Dagster assets, jobs, schedules and checks, and nothing else.
+"""The pipelines: when things run. Dagster's assets, jobs, schedules, sensors and checks live here.
 
-Every body is one call into a lower room; how a view is computed or an engine is called does not
-live here. Dagster is imported in this room only.
+Each calls a lower room. How a view is computed, or an engine is called, does not live here. Only
+this room imports Dagster.
 """
 
 import lazy_loader

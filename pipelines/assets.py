@@ -1,6 +1,7 @@
 """The assets: the log, which is observed, and for each view its documents and its index.
 
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
+Concepts: https://docs.dagster.io/guides/build/assets
 """
 
 import warnings
@@ -28,7 +29,7 @@ from dagster import (
 )
 
 from pipelines import metadata, plots
-from pipelines.failing import told_apart
+from pipelines.failing import errors_as_failures
 from pipelines.resources import ArchiveResource
 from search import Differences, Loading
 
@@ -38,14 +39,18 @@ warnings.filterwarnings("ignore", category=BetaWarning)
 VIEWS_GROUP = "views"
 INDEX_GROUP = "index"
 EQUAL = "documents_equal_view"
-EQUALS = "Each document of the index equals the view's, key by key."
+EQUALS = "Each document of the index equals the document of the view with the same id."
 FRESH = FreshnessPolicy.time_window(
     fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
 )
-"""An index is rebuilt, caught up, or seen at the head at least daily; two hours late is late."""
+"""An index must be rebuilt, caught up, or seen at the head once a day, two hours late at most."""
 
 
-@observable_source_asset(name="log", group_name="log", description="The immutable log of events.")
+@observable_source_asset(
+    name="log",
+    group_name="log",
+    description="The append-only log of events.",
+)
 def log(archive: ArchiveResource) -> ObserveResult:
     """Observe the log: its data version is its head."""
     events = archive.archive().log
@@ -71,26 +76,26 @@ def view_asset(name: str) -> AssetsDefinition:
         context: AssetExecutionContext, archive: ArchiveResource
     ) -> Iterator[MaterializeResult[None]]:
         if not archive.wants(name):
-            context.log.info(f"{name} is not among the views of this run; it stays as it is")
+            context.log.info(f"{name} is not among the views of this run, and is not changed")
             return
-        with told_apart():
+        with errors_as_failures():
             rebuild = archive.rebuild(context.run.run_id)
             written = rebuild.write(name)
-        told: dict[str, Any] = metadata.figures(
+        shown: dict[str, Any] = metadata.figures(
             rebuild.sequence, written.documents, written.seconds, written.bytes
         )
-        told["sample"] = metadata.sample(rebuild.path(name))
+        shown["sample"] = metadata.sample(rebuild.path(name))
         if date := rebuild.archive.views[name].date:
-            told[f"{name} a year"] = plots.documents_per_year(name, rebuild.path(name), date)
-        yield MaterializeResult(metadata=told, data_version=DataVersion(str(rebuild.sequence)))
+            shown[f"{name} a year"] = plots.documents_per_year(name, rebuild.path(name), date)
+        yield MaterializeResult(metadata=shown, data_version=DataVersion(str(rebuild.sequence)))
 
     return documents
 
 
 def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
-    """The asset of an index, with its check: document by document, it equals the view.
+    """The asset of an index, with the check that its documents equal the view's.
 
-    The index that completes a rebuild promotes all of its views in one step.
+    The last index of a rebuild to finish promotes all views of the rebuild at once.
     """
 
     @asset(
@@ -101,23 +106,25 @@ def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
         output_required=False,
         kinds={"tantivy", "elasticsearch"},
         freshness_policy=FRESH,
-        pool=f"{INDEX_GROUP}_{name}",  # of two rebuilds one waits, and does not load the same view
+        pool=f"{INDEX_GROUP}_{name}",  # two rebuilds must not load the same view
         check_specs=[AssetCheckSpec(EQUAL, asset=[INDEX_GROUP, name], description=EQUALS)],
         description=f"The search index over the view {name!r}.",
     )
     def index(
         context: AssetExecutionContext, archive: ArchiveResource
     ) -> Iterator[MaterializeResult[None]]:
-        with told_apart():
+        with errors_as_failures():
             rebuild = archive.rebuild(context.run.run_id)
-            indexed = rebuild.index(name, lambda loading: _tell(context, loading))
+            indexed = rebuild.index(name, lambda loading: _report(context, loading))
             differences = rebuild.check(name)
             if rebuild.promote_when_complete():
-                context.log.info(f"generation {rebuild.generation} serves now")
-        told = metadata.figures(rebuild.sequence, indexed.documents, indexed.seconds, indexed.bytes)
-        told |= {"generation": rebuild.generation, "dead letters": indexed.rejected}
+                context.log.info(f"generation {rebuild.generation} is live now")
+        shown = metadata.figures(
+            rebuild.sequence, indexed.documents, indexed.seconds, indexed.bytes
+        )
+        shown |= {"generation": rebuild.generation, "dead letters": indexed.rejected}
         yield MaterializeResult(
-            metadata=told,
+            metadata=shown,
             data_version=DataVersion(str(rebuild.sequence)),
             check_results=[_equal(differences)],
         )
@@ -125,8 +132,8 @@ def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
     return index
 
 
-def _tell(context: AssetExecutionContext, loading: Loading) -> None:
-    """How far a load is: a line in the run's log, and metadata of the asset while it runs."""
+def _report(context: AssetExecutionContext, loading: Loading) -> None:
+    """Write the progress of a load to the run's log, and to the metadata of the asset."""
     context.log.info(str(loading))
     context.log_event(AssetObservation(context.asset_key, metadata=metadata.progress(loading)))
 
@@ -144,12 +151,12 @@ def _equal(differences: Differences) -> AssetCheckResult:
 
 
 def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
-    """A warning when something names an entity that the log does not have."""
+    """A check that warns of references to entities that are not in the log."""
 
     @asset_check(
         asset=documents,
         name="no_unresolved_references",
-        description="Nothing names an entity that the log has not seen (yet).",
+        description="Each reference names an entity that is in the log.",
     )
     def no_unresolved_references(
         context: AssetCheckExecutionContext, archive: ArchiveResource
@@ -157,13 +164,13 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
         from replay import unresolved_references
 
         rebuild = archive.rebuild(context.run.run_id)
-        found = unresolved_references(rebuild.build.state, rebuild.archive.domain.references)
+        unresolved = unresolved_references(rebuild.build.state, rebuild.archive.domain.references)
         return AssetCheckResult(
-            passed=not found,
+            passed=not unresolved,
             severity=AssetCheckSeverity.WARN,
             metadata={
-                "unresolved": len(found),
-                "examples": [f"{r.category}.{r.field} → {r.id}" for r in found[:20]],
+                "unresolved": len(unresolved),
+                "examples": [f"{r.category}.{r.field} → {r.id}" for r in unresolved[:20]],
             },
         )
 

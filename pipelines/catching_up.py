@@ -1,4 +1,4 @@
-"""Catching up: what serves is brought from its checkpoint to the head of the log.
+"""The job ``catch_up``: brings the live indexes from their checkpoints to the head of the log.
 
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
 """
@@ -19,7 +19,7 @@ from dagster import (
 
 from pipelines import metadata, plots
 from pipelines.assets import INDEX_GROUP
-from pipelines.failing import told_apart
+from pipelines.failing import errors_as_failures
 from pipelines.resources import ArchiveResource
 
 if TYPE_CHECKING:
@@ -29,37 +29,36 @@ COUNTED = ("touched", "computed", "written", "unchanged", "deleted")
 
 
 @dataclass
-class Done:
+class Progress:
     """What a run has done so far."""
 
     steps: list["Step"] = field(default_factory=list)
     reached: list[tuple[datetime, int]] = field(default_factory=list)
-    """Which sequence was searchable from which instant on."""
+    """By step, the instant at which it was searchable, and its sequence."""
     behind: dict[str, str] = field(default_factory=dict)
     """The views that need a rebuild, and why."""
     broken: dict[str, str] = field(default_factory=dict)
-    """Of these, those whose expressions cannot be computed."""
+    """Those of these views whose expressions cannot be computed, and why."""
 
 
 @op(
     pool="catch_up",
-    description="Fold the new events, and write the documents that differ because of them.",
+    description="Fold the new events, and write the documents that they changed.",
 )
 def catch_up_views(context: OpExecutionContext, archive: ArchiveResource) -> None:
-    """Bring what serves to the head that the log has now, step by step; all views together.
+    """Bring the live indexes to the present head of the log, step by step, all views together.
 
-    A view that cannot be computed is left where it is, and the others go on; then the run fails,
-    and names it.
+    If a view cannot be computed, the others still catch up; then the run fails and names the view.
     """
-    done = Done()
-    with told_apart():
+    done = Progress()
+    with errors_as_failures():
         _catch_up(context, archive, done)
     _show(context, archive, done)
     if done.broken:
         raise Failure(description="; ".join(done.broken.values()), allow_retries=False)
 
 
-def _catch_up(context: OpExecutionContext, archive: ArchiveResource, done: Done) -> None:
+def _catch_up(context: OpExecutionContext, archive: ArchiveResource, done: Progress) -> None:
     from archive import CatchUp
 
     opened = CatchUp.open(archive.archive(), archive.views, context.log.info)
@@ -74,35 +73,36 @@ def _catch_up(context: OpExecutionContext, archive: ArchiveResource, done: Done)
             )
         done.behind, done.broken = running.needs_rebuild, running.broken
         for view, why in done.behind.items():
-            context.log.warning(f"{view} {why}; it needs a rebuild")
+            context.log.warning(f"{view} {why}; run the job rebuild")
 
 
-def _show(context: OpExecutionContext, archive: ArchiveResource, done: Done) -> None:
-    """What a person looks at: for each view that moved on, and for all of them together."""
-    together, views = _together(archive, done), _by_view(archive, done)
+def _show(context: OpExecutionContext, archive: ArchiveResource, done: Progress) -> None:
+    """Write the figures of each view that caught up, and those of the run, to Dagster."""
+    run, views = _run_figures(archive, done), _view_figures(archive, done)
     for view, figures in views.items():
         context.log_event(
             AssetMaterialization(
                 AssetKey([INDEX_GROUP, view]),
                 description=f"caught up to {figures['sequence']:,}",
-                metadata={**figures, **together},
+                metadata={**figures, **run},
                 tags={"dagster/data_version": str(figures["sequence"])},
             )
         )
     lines = [(view, *(of[f"documents {name}"] for name in COUNTED)) for view, of in views.items()]
-    together["views"] = metadata.table(["view", *COUNTED], lines)
+    run["views"] = metadata.table(["view", *COUNTED], lines)
     if done.behind:
-        together["need a rebuild"] = metadata.table(["view", "why"], list(done.behind.items()))
-    context.add_output_metadata(together)
+        run["need a rebuild"] = metadata.table(["view", "why"], list(done.behind.items()))
+    context.add_output_metadata(run)
 
 
-def _together(archive: ArchiveResource, done: Done) -> dict[str, Any]:
+def _run_figures(archive: ArchiveResource, done: Progress) -> dict[str, Any]:
+    """The figures of all steps and views, with a plot of the fan-out and of the lag."""
     from archive import recorded_between
 
     steps = done.steps
     seconds = sum(step.seconds for step in steps)
     events = sum({(step.after, step.through): step.events for step in steps}.values())
-    told: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "events folded": events,
         "steps": len(steps),
         "seconds": round(seconds, 3),
@@ -111,24 +111,24 @@ def _together(archive: ArchiveResource, done: Done) -> dict[str, Any]:
     }
     if steps:
         after, through = steps[0].after, max(step.through for step in steps)
-        told["fan-out"] = plots.fan_out([number for step in steps for number in step.fan_out])
+        figures["fan-out"] = plots.fan_out([number for step in steps for number in step.fan_out])
         times = recorded_between(archive.archive().log, after, through)
-        told["lag over time"] = plots.lag_over_time(times, after, done.reached)
-    return told
+        figures["lag over time"] = plots.lag_over_time(times, after, done.reached)
+    return figures
 
 
-def _by_view(archive: ArchiveResource, done: Done) -> dict[str, dict[str, Any]]:
-    """The figures of each view that moved on, summed over the steps."""
+def _view_figures(archive: ArchiveResource, done: Progress) -> dict[str, dict[str, Any]]:
+    """The figures of each view that caught up, summed over the steps."""
     if not done.steps:
         return {}
-    found: dict[str, dict[str, Any]] = {}
+    figures: dict[str, dict[str, Any]] = {}
     for view, now in archive.archive().engine.serving().items():
         if not archive.wants(view) or view in done.behind:
             continue
         parts = [part for step in done.steps for part in step.views if part.view == view]
         seconds = sum(part.seconds for part in parts)
         counts = {f"documents {n}": sum(getattr(part, n) for part in parts) for n in COUNTED}
-        found[view] = {
+        figures[view] = {
             "sequence": now.sequence,
             "generation": now.generation,
             "dagster/row_count": now.documents,
@@ -136,12 +136,12 @@ def _by_view(archive: ArchiveResource, done: Done) -> dict[str, dict[str, Any]]:
             "seconds of this view": round(seconds, 3),
             "documents a second": metadata.rate(counts["documents computed"], seconds),
         }
-    return found
+    return figures
 
 
 @job(
-    description="Bring what serves from its checkpoint to the head of the log, all views together. "
-    "Killed anywhere and started again, it comes to the same.",
+    description="Bring the live indexes from their checkpoints to the head of the log, all views "
+    "together. A run that was killed can be started again.",
     executor_def=in_process_executor,
 )
 def catch_up() -> None:

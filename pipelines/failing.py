@@ -1,4 +1,4 @@
-"""Failure: what may pass is tried again, what cannot is told in one line, and someone is alerted.
+"""Failing runs: which errors are retried, how errors read in Dagster, and the alert sensor.
 
 Annotations are not postponed in this module: Dagster reads those of ``context``.
 """
@@ -18,30 +18,38 @@ from dagster import (
 
 MOST_RETRIES = 3
 SECONDS_TO_RETRY = 60
-"""After a load has waited in vain for a cluster (ten minutes unless ``STET_SEARCH_PATIENCE``)."""
+"""From when a load gave up waiting for a cluster (``STET_SEARCH_PATIENCE``, ten minutes)."""
 
 
 @contextmanager
-def told_apart() -> Iterator[None]:
-    """What may pass by itself is tried again; what cannot fails at once, in one line.
+def errors_as_failures() -> Iterator[None]:
+    """Turn an expected error into Dagster's ``Failure`` in one line, or into a retry.
 
-    A cluster that is away may come back. A damaged log, a point that there is not, a broken view
-    or a full disk stay as they are until somebody does something.
+    A cluster that does not answer may answer later, so the step is retried. A damaged log, a
+    sequence beyond the head, a broken view or a full disk need somebody to act, so the step fails.
     """
-    from event_log import EventLogError
-    from replay import ReplayError
-    from search import ClusterAway, SearchError
+    from search import ClusterAway
 
     try:
         yield
     except ClusterAway as error:
         raise RetryRequested(MOST_RETRIES, SECONDS_TO_RETRY) from error
-    except (SearchError, EventLogError, ReplayError, OSError) as error:
+    except expected_errors() as error:
         raise Failure(description=one_line(str(error)), allow_retries=False) from error
 
 
+def expected_errors() -> tuple[type[Exception], ...]:
+    """The base error of each room below, and those of the operating system."""
+    from archive import ArchiveError
+    from event_log import EventLogError
+    from replay import ReplayError
+    from search import SearchError
+
+    return (ArchiveError, EventLogError, ReplayError, SearchError, OSError)
+
+
 def one_line(text: str) -> str:
-    """Any text on one line.
+    """A text on one line.
 
     >>> one_line("is away:\\n  nobody answers ")
     'is away: nobody answers'
@@ -50,9 +58,9 @@ def one_line(text: str) -> str:
 
 
 def what_failed(failed: Sequence[DagsterEvent], otherwise: str) -> tuple[str, str]:
-    """What went wrong, in one line, and in which step: of the first step that failed.
+    """The reason, in one line, and the name of the first step that failed.
 
-    A run that was killed has none; then it is what Dagster says of the run.
+    A run that was killed has no failed step; then the reason is ``otherwise``.
     """
     if not failed:
         return one_line(otherwise), "the run"
@@ -66,17 +74,17 @@ def what_failed(failed: Sequence[DagsterEvent], otherwise: str) -> tuple[str, st
 
 @run_failure_sensor(
     name="alert",
-    description="When a run fails, give STET_ALERT_COMMAND a JSON on its standard input. "
-    "It only watches; without that variable it does nothing.",
+    description="When a run fails, run STET_ALERT_COMMAND with a JSON object on its standard "
+    "input. Without that setting it does nothing.",
     default_status=DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=5,
 )
 def alert_on_failure(context: RunFailureSensorContext) -> None:
-    """Call the operator's command for a run that failed, by itself or because it was killed."""
+    """Run the operator's command for a run that failed or was killed."""
     from archive import send_alert
 
     event, run = context.failure_event, context.dagster_run
     what, where = what_failed(context.get_step_failure_events(), event.message or "it failed")
     context.log.info(f"{run.job_name} {run.run_id}: {where}: {what}")
-    took = send_alert(run.job_name, run.run_id, what, where, datetime.now(UTC))
-    context.log.info("the alert was taken" if took else "no STET_ALERT_COMMAND took it")
+    sent = send_alert(run.job_name, run.run_id, what, where, datetime.now(UTC))
+    context.log.info("the alert was sent" if sent else "no alert was sent by STET_ALERT_COMMAND")

@@ -1,4 +1,4 @@
-"""Growth: all views rebuilt as of each month's end, a partition a month; nothing of it serves.
+"""The asset ``growth``: how many documents each view had at each month's end; a month a partition.
 
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
 """
@@ -16,14 +16,14 @@ from dagster import (
 from event_log import settings
 from pipelines import metadata, plots
 from pipelines.assets import log
-from pipelines.failing import told_apart
+from pipelines.failing import errors_as_failures
 from pipelines.resources import ArchiveResource
 
 
 def partitions() -> MonthlyPartitionsDefinition:
-    """The months that have ended, from ``STET_BACKFILL_FROM`` on (2025-01).
+    """The months that have ended, from ``STET_BACKFILL_FROM`` (2025-01) on.
 
-    Raises ``InvalidSetting``, which is a ``ValueError``, for what is no month.
+    Raises ``InvalidSetting``, a ``ValueError``, if the setting is not a month.
     """
     first = settings.text("STET_BACKFILL_FROM") or ""
     return MonthlyPartitionsDefinition(start_date=first, fmt="%Y-%m", timezone="UTC")
@@ -36,37 +36,37 @@ def partitions() -> MonthlyPartitionsDefinition:
     partitions_def=partitions(),
     kinds={"duckdb"},
     pool="growth",
-    description="How many documents each view had at each month's end, by when events were "
-    "recorded. The views are rebuilt as of then, and never indexed or promoted.",
+    description="How many documents each view had at each month's end. An event belongs to the "
+    "month in which it was recorded. The views are computed, but not indexed.",
 )
 def growth(context: AssetExecutionContext, archive: ArchiveResource) -> MaterializeResult[None]:
-    """Rebuild the views as of a month's end, and show all months that were counted."""
+    """Compute the views as of a month's end, and show the counts of all months so far."""
     from archive import count_month, counted_months
 
-    with told_apart():
+    with errors_as_failures():
         opened = archive.archive()
-        found = count_month(opened, context.partition_key)
+        counted = count_month(opened, context.partition_key)
         months = counted_months(opened)
     views = list(opened.views)
-    lines = [(one.month, one.sequence, *map(one.documents.get, views)) for one in months]
-    over_time = {view: [one.documents[view] for one in months] for view in views}
+    lines = [(each.month, each.sequence, *map(each.documents.get, views)) for each in months]
+    over_time = {view: [each.documents[view] for each in months] for view in views}
     return MaterializeResult(
         metadata={
-            "sequence": found.sequence,
-            "seconds": found.seconds,
-            **{f"documents in {view}": found.documents[view] for view in views},
+            "sequence": counted.sequence,
+            "seconds": counted.seconds,
+            **{f"documents in {view}": counted.documents[view] for view in views},
             "months": metadata.table(["month", "sequence", *views], lines),
             "documents over time": plots.documents_over_time([m.month for m in months], over_time),
             "peak memory (MB)": metadata.peak_memory(),
         },
-        data_version=DataVersion(str(found.sequence)),
+        data_version=DataVersion(str(counted.sequence)),
     )
 
 
 backfill = define_asset_job(
     "backfill",
     selection=[growth],
-    description="Rebuild the views as of the ends of some months, and count their documents. "
-    "Launch it over a range of partitions; what serves stays as it is.",
+    description="Compute the views as of the ends of some months, and count their documents. "
+    "Launch it over a range of partitions. Live indexes are not changed.",
     executor_def=in_process_executor,
 )

@@ -1,4 +1,4 @@
-"""Lag: a check on each index that only looks, and a sensor that looks without a run.
+"""The lag of each index: a check of it, and a sensor that observes it without a run.
 
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
 """
@@ -29,22 +29,22 @@ from dagster import (
 
 from archive import Lag
 from pipelines.assets import INDEX_GROUP
-from pipelines.failing import told_apart
+from pipelines.failing import errors_as_failures, expected_errors
 from pipelines.resources import ArchiveResource, whole
 from replay import Domain
 from search import Generation
 
 LAG = "lag"
-BEHIND = "How far the index is behind the log: events, and seconds that the oldest has waited."
+BEHIND = "How many events the index is behind the log, and how long the oldest has waited."
 VERSION_TAG = "dagster/data_version"
-SEEN_AGAIN = timedelta(hours=12)
-"""After so long without news an index that is at the head is said to be so once more."""
+REPORT_AGAIN = timedelta(hours=12)
+"""An index at the head is reported again after this time, so that it does not look stale."""
 
 
 class Limits(ConfigurableResource):  # type: ignore[type-arg]
-    """From which lag on there is a warning, and from which an error.
+    """The lags above which the check warns, and above which it fails.
 
-    What is not given here is taken from the settings: ``STET_LAG_WARN_EVENTS`` (1,000),
+    A limit that is not given here is taken from the settings: ``STET_LAG_WARN_EVENTS`` (1,000),
     ``STET_LAG_ERROR_EVENTS`` (100,000), ``STET_LAG_WARN_SECONDS`` (300) and
     ``STET_LAG_ERROR_SECONDS`` (3,600).
     """
@@ -55,12 +55,12 @@ class Limits(ConfigurableResource):  # type: ignore[type-arg]
     error_seconds: int | None = None
 
     def limit(self, name: str) -> int:
-        """One of the four; raises ``Failure`` when the setting is no number."""
+        """The limit of this name; raises ``Failure`` when the setting is not a number."""
         given: int | None = getattr(self, name)
         return whole(f"STET_LAG_{name.upper()}") if given is None else given
 
     def severity(self, lag: Lag) -> AssetCheckSeverity | None:
-        """How bad a lag is; none when it is within the limits."""
+        """Whether a lag is a warning or an error; ``None`` when it is within the limits."""
         for word, severity in (
             ("error", AssetCheckSeverity.ERROR),
             ("warn", AssetCheckSeverity.WARN),
@@ -72,25 +72,25 @@ class Limits(ConfigurableResource):  # type: ignore[type-arg]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One view's lag, and what is to be thought of it."""
+class ViewLag:
+    """One view's live generation, its lag, and how severe that is."""
 
     view: str
-    serving: Generation | None
+    live: Generation | None
     lag: Lag
     severity: AssetCheckSeverity | None
 
     @property
-    def told(self) -> dict[str, Any]:
-        """The same as the arguments of a check's result."""
-        now = self.serving
+    def check_result(self) -> dict[str, Any]:
+        """The arguments of Dagster's result of a check."""
+        now = self.live
         where = f"generation {now.generation} as of {now.sequence:,}: " if now else ""
         return {
             "asset_key": AssetKey([INDEX_GROUP, self.view]),
             "check_name": LAG,
             "passed": self.severity is None,
             "severity": self.severity or AssetCheckSeverity.WARN,
-            "description": f"{where}{self.lag}" if now else "nothing serves; launch rebuild",
+            "description": f"{where}{self.lag}" if now else "no index is live; launch rebuild",
             "metadata": {
                 "lag (events)": self.lag.events,
                 "lag (seconds)": self.lag.seconds,
@@ -99,22 +99,22 @@ class Judged:
         }
 
 
-def judge(archive: ArchiveResource, limits: Limits) -> list[Judged]:
+def measure_views(archive: ArchiveResource, limits: Limits) -> list[ViewLag]:
     """The lag of every view now."""
     from archive import measure_lag
 
     opened = archive.archive()
-    log, serving = opened.log, opened.engine.serving()
-    checkpoints = {view: now.sequence for view, now in serving.items()}
+    log, live = opened.log, opened.engine.serving()
+    checkpoints = {view: now.sequence for view, now in live.items()}
     lags = {checkpoint: measure_lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
-    found = []
+    measured = []
     for view in opened.views:
         behind = lags[checkpoints.get(view, 0)]
         severity = limits.severity(behind)
-        if view not in serving and behind.events:
+        if view not in live and behind.events:
             severity = severity or AssetCheckSeverity.WARN
-        found.append(Judged(view, serving.get(view), behind, severity))
-    return found
+        measured.append(ViewLag(view, live.get(view), behind, severity))
+    return measured
 
 
 def lag_checks(domain: Domain) -> AssetChecksDefinition:
@@ -133,11 +133,11 @@ def lag_checks(domain: Domain) -> AssetChecksDefinition:
         context: AssetCheckExecutionContext, archive: ArchiveResource, limits: Limits
     ) -> Iterator[AssetCheckResult]:
         selected = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
-        with told_apart():
-            found = judge(archive, limits)
-        for judged in found:
-            if judged.view in selected:
-                yield AssetCheckResult(**judged.told)
+        with errors_as_failures():
+            measured = measure_views(archive, limits)
+        for each in measured:
+            if each.view in selected:
+                yield AssetCheckResult(**each.check_result)
 
     return lag_checks
 
@@ -146,75 +146,73 @@ def lag_checks(domain: Domain) -> AssetChecksDefinition:
     name="observe_lag",
     minimum_interval_seconds=30,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Look at the log and at what serves, and say when something changed: the head, a "
-    "checkpoint (whoever moved it), or how bad a lag is. It only observes, and starts no run.",
+    description="Report to Dagster when the log's head, an index's checkpoint or the severity of a "
+    "lag changed, whichever program changed it. It only observes, and starts no run.",
 )
 def observe_lag(
     context: SensorEvaluationContext, archive: ArchiveResource, limits: Limits
 ) -> SensorResult:
-    """Tell Dagster what it does not know yet of the log and the indexes."""
-    from event_log import EventLogError
-    from search import SearchError
-
+    """Report to Dagster what changed in the log and the indexes since the last look."""
     try:
         log = archive.archive().log
-        head, digest, found = log.head, log.digest, judge(archive, limits)
-    except (SearchError, EventLogError, OSError) as error:
-        return SensorResult(skip_reason=f"cannot look: {error}")
+        head, digest, measured = log.head, log.digest, measure_views(archive, limits)
+    except expected_errors() as error:
+        return SensorResult(skip_reason=f"cannot observe: {error}")
     if not head:
         return SensorResult(skip_reason=f"the log of {archive.archive().home} is empty")
-    before = _remembered(context.cursor)
-    now = {judged.view: _mark(judged) for judged in found}
-    news = [judged for judged in found if before.get(judged.view) != now[judged.view]]
-    told = [AssetCheckEvaluation(**judged.told) for judged in news]
-    seen = [_materialized(judged) for judged in found if _moved(context, judged)]
-    observed: list[AssetObservation] = []
+    before = _parse_cursor(context.cursor)
+    now = {each.view: _mark(each) for each in measured}
+    changed = [each for each in measured if before.get(each.view) != now[each.view]]
+    checks = [AssetCheckEvaluation(**each.check_result) for each in changed]
+    indexes = [_materialization(each) for each in measured if _is_unknown(context, each)]
+    heads: list[AssetObservation] = []
     if before.get("head") != head:
-        about: dict[str, Any] = {"head": head, "digest": digest}
-        observed = [AssetObservation("log", metadata=about, tags={VERSION_TAG: str(head)})]
-    worst = max(found, key=lambda judged: judged.lag.events)
-    said = f"head {head:,}; {worst.view}: {worst.told['description']}"
-    if not (told or seen or observed):
-        return SensorResult(skip_reason=f"nothing changed: {said}")
-    context.log.info(said)
+        figures: dict[str, Any] = {"head": head, "digest": digest}
+        heads = [AssetObservation("log", metadata=figures, tags={VERSION_TAG: str(head)})]
+    worst = max(measured, key=lambda each: each.lag.events)
+    summary = f"head {head:,}; {worst.view}: {worst.check_result['description']}"
+    if not (checks or indexes or heads):
+        return SensorResult(skip_reason=f"nothing changed: {summary}")
+    context.log.info(summary)
     cursor = json.dumps({"head": head, **now})
-    return SensorResult(asset_events=[*observed, *seen, *told], cursor=cursor)
+    return SensorResult(asset_events=[*heads, *indexes, *checks], cursor=cursor)
 
 
-def _mark(judged: Judged) -> str:
-    """What is new when it differs: a lag that grows by the second is none."""
-    checkpoint = judged.serving.sequence if judged.serving else 0
-    return f"{checkpoint} {judged.severity and judged.severity.value}"
+def _mark(measured: ViewLag) -> str:
+    """A text that differs when a view is worth a report; a lag's seconds are not part of it."""
+    checkpoint = measured.live.sequence if measured.live else 0
+    return f"{checkpoint} {measured.severity and measured.severity.value}"
 
 
-def _remembered(cursor: str | None) -> Mapping[str, Any]:
+def _parse_cursor(cursor: str | None) -> Mapping[str, Any]:
+    """The marks of the last look; none if there was none, or another version wrote the cursor."""
     try:
-        said = json.loads(cursor or "{}")
+        marks = json.loads(cursor or "{}")
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return marks if isinstance(marks, dict) else {}
 
 
-def _moved(context: SensorEvaluationContext, judged: Judged) -> bool:
-    """Does Dagster not know yet that this serves, as when the command line has done it?"""
-    if judged.serving is None:
+def _is_unknown(context: SensorEvaluationContext, measured: ViewLag) -> bool:
+    """Whether Dagster does not know that this generation is live, or last heard of it long ago."""
+    if measured.live is None:
         return False
-    key = AssetKey([INDEX_GROUP, judged.view])
+    key = AssetKey([INDEX_GROUP, measured.view])
     known = context.instance.get_latest_materialization_event(key)
     if known is None or known.asset_materialization is None:
         return True
-    if (known.asset_materialization.tags or {}).get(VERSION_TAG) != str(judged.serving.sequence):
+    if (known.asset_materialization.tags or {}).get(VERSION_TAG) != str(measured.live.sequence):
         return True
-    told = datetime.fromtimestamp(known.timestamp, UTC)
-    return not judged.lag.events and datetime.now(UTC) - told > SEEN_AGAIN
+    reported = datetime.fromtimestamp(known.timestamp, UTC)
+    return not measured.lag.events and datetime.now(UTC) - reported > REPORT_AGAIN
 
 
-def _materialized(judged: Judged) -> AssetMaterialization:
-    now = judged.serving
-    assert now is not None  # noqa: S101 - asked by ``_moved``
+def _materialization(measured: ViewLag) -> AssetMaterialization:
+    now = measured.live
+    assert now is not None  # noqa: S101 - ``_is_unknown`` is false for such a view
     return AssetMaterialization(
-        AssetKey([INDEX_GROUP, judged.view]),
-        description="Seen, not made here: the command line or stet follow may have done it.",
+        AssetKey([INDEX_GROUP, measured.view]),
+        description="Observed, not written by this run: by the command line or stet follow.",
         metadata={
             "sequence": now.sequence,
             "documents": now.documents,

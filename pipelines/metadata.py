@@ -1,4 +1,4 @@
-"""What a person looks at beside a materialization: figures, tables, sample documents."""
+"""The metadata of materializations: figures, tables, sample documents."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def _rate(documents: float) -> float:
 
 
 def progress(loading: Loading) -> dict[str, Any]:
-    """How far a load is: documents of how many, documents a second, and seconds that are left."""
+    """The progress of a load: documents so far and in all, documents a second, seconds left."""
     pace = loading.rate
-    told = {
+    figures = {
         "documents": loading.documents,
         "of": loading.of,
         "documents a second": _rate(pace),
         "seconds left": round((loading.of - loading.documents) / pace) if pace else None,
     }
-    return {**told, "waiting for": loading.note} if loading.note else told
+    return {**figures, "waiting for": loading.note} if loading.note else figures
 
 
 def sample(path: Path) -> MarkdownMetadataValue:
@@ -58,7 +58,7 @@ def sample(path: Path) -> MarkdownMetadataValue:
 
 
 def table(headings: Sequence[str], lines: Iterable[Sequence[Any]]) -> MarkdownMetadataValue:
-    """A Markdown table; what stands in its cells is text, and numbers have thousands' commas."""
+    """A Markdown table; Markdown in cells is escaped, and numbers have commas for thousands."""
     drawn = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
     drawn += ["| " + " | ".join(_cell(value) for value in line) + " |" for line in lines]
     return MetadataValue.md("\n".join(drawn))
@@ -71,7 +71,7 @@ def peak_memory() -> float:
 
 
 def rate(number: int, seconds: float) -> float:
-    """So many a second; the number itself when it took no time."""
+    """A number a second; the number itself if it took no time."""
     return _rate(number / seconds) if seconds else number
 
 

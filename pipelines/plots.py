@@ -1,4 +1,4 @@
-"""The plots beside the figures: small, drawn by matplotlib, embedded in Markdown."""
+"""The plots in the metadata: drawn by matplotlib, embedded in Markdown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 POINTS = 400
-"""Places along the axis of time at which a lag is drawn."""
+"""How many instants a plot of the lag has."""
 
 
 def _drawn(title: str, draw: Callable[[Any], None]) -> MarkdownMetadataValue:
@@ -32,7 +32,7 @@ def _drawn(title: str, draw: Callable[[Any], None]) -> MarkdownMetadataValue:
 
 
 def documents_per_year(view: str, path: Path, date: str) -> MarkdownMetadataValue:
-    """How many of the documents in a Parquet file have each year in their date.
+    """A bar for each year: how many documents of a Parquet file have a date in it.
 
     ``date`` is the path of the date in a document, as the view declares it.
     """
@@ -54,10 +54,7 @@ def documents_per_year(view: str, path: Path, date: str) -> MarkdownMetadataValu
 
 
 def fan_out(documents: Sequence[int]) -> MarkdownMetadataValue:
-    """A histogram: of the changed entities, how many touched one document, two or three, ...
-
-    A bar stands for as many documents as the next but one power of two.
-    """
+    """A histogram: how many changed entities touched 0, 1, 2 to 3, 4 to 7 ... documents."""
     powers = [number.bit_length() for number in documents]
     most = max(powers, default=0)
     counts = [powers.count(power) for power in range(most + 1)]
@@ -72,7 +69,7 @@ def fan_out(documents: Sequence[int]) -> MarkdownMetadataValue:
 
 
 def _span(power: int) -> str:
-    """The numbers of so many binary digits.
+    """The numbers with this many binary digits.
 
     >>> [_span(power) for power in (0, 1, 2, 3, 11)]
     ['0', '1', '2–3', '4–7', '1k–2k']
@@ -88,9 +85,8 @@ def lag_over_time(
 ) -> MarkdownMetadataValue:
     """How many events were not searchable yet, from the oldest of them until now.
 
-    ``recorded`` says when each event after a sequence was recorded, in order; ``reached``, which
-    sequence was searchable from which instant on. It is drawn from the log and from what was just
-    done, and needs no history.
+    ``recorded`` has the instant at which each event after the sequence ``after`` was recorded, in
+    order. ``reached`` has the instants at which sequences became searchable.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a run is told: where the archive lies, how it is searched, what to rebuild, as of when."""
+"""The configuration of a run: the archive, its search engine, the views, and the point in time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from replay import Domain
 
 DOMAINS: dict[str, Domain] = {}
-"""The domains that definitions were made for, by name: a run's config can only hold the name."""
+"""By name, the domains that definitions were made for; a run's configuration has only the name."""
 
 
 def archive_resource(domain: Domain) -> ArchiveResource:
@@ -24,15 +24,15 @@ def archive_resource(domain: Domain) -> ArchiveResource:
 
 
 class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
-    """The archive of a run, and what of it is rebuilt.
+    """The archive of a run, and which of its views are rebuilt.
 
     ``home`` is the folder. ``domain`` is the name of the domain that these definitions are for.
-    ``views`` names the views to rebuild, all of them when it is empty. ``at`` is a sequence or an
-    instant; the head when it is empty. ``search`` is the URL of the Elasticsearch to index into;
-    whatever is secret about it stays in the settings (``STET_SEARCH_API_KEY`` and so on).
-    ``dead_letters`` is the percentage of a view's documents that an engine may refuse. For what
-    is not given the settings count: ``STET_HOME``, ``STET_SEARCH``, ``STET_DEAD_LETTERS``, from
-    the environment or from the settings file in the home.
+    ``views`` names the views to rebuild; all if it is empty. ``at`` is a sequence or an instant;
+    the log's head if it is empty. ``search`` is the URL of the Elasticsearch to index into; its
+    passwords and keys stay in the settings (``STET_SEARCH_API_KEY`` and so on). ``dead_letters``
+    is the percentage of a view's documents that the engine may refuse. A value that is not given
+    is taken from the settings ``STET_HOME``, ``STET_SEARCH`` and ``STET_DEAD_LETTERS``, from the
+    environment or the settings file in the home.
     """
 
     home: str = ""
@@ -59,21 +59,21 @@ class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
         return _archive(home, self.domain, self.search)
 
     def rebuild(self, run_id: str) -> Rebuild:
-        """The rebuild of a run: the first of its steps fixes the sequence for all of them.
+        """The rebuild of a run; its first step sets the sequence for all its steps.
 
-        Steps of one process share it, and hold its generation until the process ends or begins
-        another run; a step in another process finds it by the run's id.
+        Steps of one process share the rebuild, and hold its generation until the process ends or
+        begins another run. A step in another process finds the rebuild by the run's id.
         """
         return _rebuild(self.archive(), tuple(self.views), self.at, run_id, self.tolerated)
 
 
 def home_of(home: str) -> str:
-    """Where the archive lies: what is given, else the setting ``STET_HOME``."""
+    """The home that is given, else the setting ``STET_HOME``."""
     return home or settings.home()
 
 
 def whole(name: str) -> int:
-    """A setting that is a whole number; raises ``Failure`` with the reason when it is not valid."""
+    """A setting that is a whole number; raises ``Failure`` if it is not valid."""
     try:
         return settings.whole(name)
     except InvalidSetting as error:

@@ -1,4 +1,4 @@
-"""Retention: generations and builds that nobody needs any longer go, once a day if switched on.
+"""The job ``clear``: deletes old generations and builds, once a day if its schedule is on.
 
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
 """
@@ -12,14 +12,14 @@ from dagster import (
     op,
 )
 
-from pipelines.failing import told_apart
+from pipelines.failing import errors_as_failures
 from pipelines.resources import ArchiveResource
 
 
-@op(description="Remove what neither serves nor may be rolled back to.")
+@op(description="Delete generations and builds that are not live and not kept for roll-back.")
 def clear_archive(context: OpExecutionContext, archive: ArchiveResource) -> None:
-    """Remove generations and builds that nobody needs."""
-    with told_apart():
+    """Delete old generations and builds; the output's metadata names them."""
+    with errors_as_failures():
         cleared = archive.archive().clear()
     context.log.info(str(cleared))
     context.add_output_metadata(
@@ -28,11 +28,11 @@ def clear_archive(context: OpExecutionContext, archive: ArchiveResource) -> None
 
 
 @job(
-    description="Remove generations and builds that neither serve nor may be rolled back to.",
+    description="Delete generations and builds that are not live and not kept for roll-back.",
     executor_def=in_process_executor,
 )
 def clear() -> None:
-    """Remove what nobody needs."""
+    """Delete old generations and builds."""
     clear_archive()
 
 

@@ -1,4 +1,4 @@
-"""Run the rebuild job in this process, and tell how it goes: what ``make demo`` shows."""
+"""Run the job ``rebuild`` in this process, as ``make demo`` does."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from dagster import DagsterInstance, EventLogEntry
 
 from pipelines.failing import what_failed
 
-Told = Callable[[str, dict[str, Any]], None]
-"""Is told a step's asset (``views/articles``) and its metadata, when the step is done."""
+OnStep = Callable[[str, dict[str, Any]], None]
+"""Called when a step is done, with its asset (``views/articles``) and metadata."""
 
 
 class RunFailed(Exception):
-    """The job did not succeed; the message says which step, and why."""
+    """The job failed; the message names the step and the reason."""
 
 
-def run_rebuild(home: str, told: Told, at: str = "") -> None:
-    """Run the job ``rebuild`` over an archive, as of a point if given.
+def run_rebuild(home: str, on_step: OnStep, at: str = "") -> None:
+    """Run the job ``rebuild`` for an archive, as of the log's head or a point.
 
-    Raises ``RunFailed`` with the step and the reason. With ``DAGSTER_HOME`` set, the
-    run stands in the Dagster UI afterwards.
+    Raises ``RunFailed`` with the step and the reason. If ``DAGSTER_HOME`` is set, the Dagster UI
+    shows the run.
     """
     from archive import domain_in_force
     from pipelines.definitions import definitions_for
@@ -32,7 +32,7 @@ def run_rebuild(home: str, told: Told, at: str = "") -> None:
     job = definitions_for(domain_in_force(home)).resolve_job_def("rebuild")
     with instance or DagsterInstance.ephemeral() as running:
         run_id = str(uuid.uuid4())
-        running.add_event_listener(run_id, lambda entry: _tell(entry, told))
+        running.add_event_listener(run_id, lambda entry: _report(entry, on_step))
         result = job.execute_in_process(
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
@@ -48,9 +48,9 @@ def run_rebuild(home: str, told: Told, at: str = "") -> None:
             raise RunFailed(f"step {where}: {what}")
 
 
-def _tell(entry: EventLogEntry, told: Told) -> None:
+def _report(entry: EventLogEntry, on_step: OnStep) -> None:
     event = entry.dagster_event
     if event is not None and event.is_step_materialization:
         materialization = event.step_materialization_data.materialization
         metadata = {name: value.value for name, value in materialization.metadata.items()}
-        told("/".join(materialization.asset_key.path), metadata)
+        on_step("/".join(materialization.asset_key.path), metadata)

@@ -1,4 +1,4 @@
-"""Sealing the log: a job, and a schedule that runs it when many commits are open.
+"""The job ``seal``, and a schedule that runs it when many commits are open.
 
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
 """
@@ -19,22 +19,22 @@ from dagster import (
 )
 
 from event_log import SEAL_GRACE_SECONDS
-from pipelines.failing import told_apart
+from pipelines.failing import errors_as_failures
 from pipelines.resources import ArchiveResource, whole
 
 
 class Sealing(ConfigurableResource):  # type: ignore[type-arg]
-    """When the log is sealed, and how long what was replaced stays for those who read it.
+    """When the log is sealed, and how long replaced files are kept for running readers.
 
-    The schedule waits until more than ``open_commits`` commits are open: ``STET_SEAL_COMMITS``
-    (500) unless the number is given here.
+    The schedule seals when more than ``open_commits`` commits are open; ``STET_SEAL_COMMITS``
+    (500) by default. ``grace_seconds`` is how long replaced files are kept.
     """
 
     open_commits: int | None = None
     grace_seconds: float = SEAL_GRACE_SECONDS
 
     def most_open(self) -> int:
-        """How many commits may be open; raises ``Failure`` when the setting is no number."""
+        """How many commits may be open; raises ``Failure`` if the setting is not a number."""
         if self.open_commits is not None:
             return self.open_commits
         return whole("STET_SEAL_COMMITS")
@@ -42,9 +42,9 @@ class Sealing(ConfigurableResource):  # type: ignore[type-arg]
 
 @op(description="Rewrite the open commits of the log into large files.")
 def seal_commits(context: OpExecutionContext, archive: ArchiveResource, sealing: Sealing) -> None:
-    """Seal the log; the output's metadata says what became of the files."""
+    """Seal the log; the output's metadata counts the events and files."""
     began = time.monotonic()
-    with told_apart():
+    with errors_as_failures():
         sealed = archive.archive().log.seal(sealing.grace_seconds)
     seconds = round(time.monotonic() - began, 3)
     context.log.info(f"sealed through sequence {sealed.through}")
@@ -67,7 +67,7 @@ def seal() -> None:
 def hourly_seal(
     context: ScheduleEvaluationContext, archive: ArchiveResource, sealing: Sealing
 ) -> RunRequest | SkipReason:
-    """Ask for a run of the job ``seal`` when that is worth it."""
+    """Request a run of the job ``seal`` if enough commits are open."""
     count, most = archive.archive().log.open_commits, sealing.most_open()
     if count <= most:
         return SkipReason(f"{count} commits are open; sealing waits for more than {most}")

@@ -1,4 +1,4 @@
-"""Verifying: the digests of the log, and what serves against the log; once a week if switched on.
+"""The job ``verify``: checks the log's digests and the live indexes, weekly if its schedule is on.
 
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
 """
@@ -22,29 +22,29 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from archive import Archive
 from pipelines.assets import INDEX_GROUP, log
-from pipelines.failing import one_line, told_apart
+from pipelines.failing import errors_as_failures, one_line
 from pipelines.resources import ArchiveResource
 from replay import Domain
 
 DIGESTS = "digests_hold"
-SERVES = "serves_what_the_log_says"
+EQUAL_VIEW = "live_index_equals_view"
 
 
 @multi_asset_check(
     name=DIGESTS,
     specs=[
         AssetCheckSpec(
-            DIGESTS, asset=log.key, description="Every event and commit has the digest it says."
+            DIGESTS, asset=log.key, description="Each event and each commit matches its digest."
         )
     ],
 )
 def digests_hold(archive: ArchiveResource) -> Iterator[AssetCheckResult]:
-    """Recompute all digests of the log; the run fails with the first sequence that does not fit."""
+    """Recompute all digests of the log; the run fails at the first sequence that does not match."""
     from event_log import DamagedLog
 
     try:
-        with told_apart():
-            held = archive.archive().log.verify()
+        with errors_as_failures():
+            verified = archive.archive().log.verify()
     except Failure as failure:
         if isinstance(failure.__cause__, DamagedLog):
             yield AssetCheckResult(
@@ -52,90 +52,94 @@ def digests_hold(archive: ArchiveResource) -> Iterator[AssetCheckResult]:
                 check_name=DIGESTS,
                 passed=False,
                 description=failure.description,
-                metadata={"first sequence that does not fit": failure.__cause__.sequence},
+                metadata={"first sequence that does not match": failure.__cause__.sequence},
             )
         raise
     yield AssetCheckResult(
         asset_key=log.key,
         check_name=DIGESTS,
         passed=True,
-        description=f"{held.events:,} events hold",
-        metadata={"events": held.events, "parts": held.commits, "digest": held.digest},
+        description=f"{verified.events:,} events match their digests",
+        metadata={
+            "events": verified.events,
+            "parts": verified.commits,
+            "digest": verified.digest,
+        },
     )
 
 
-def serves_what_the_log_says(domain: Domain) -> AssetChecksDefinition:
+def live_index_checks(domain: Domain) -> AssetChecksDefinition:
     """A check on each index: the live generation equals the view, computed anew."""
 
     @multi_asset_check(
-        name=SERVES,
+        name=EQUAL_VIEW,
         specs=[
             AssetCheckSpec(
-                SERVES,
+                EQUAL_VIEW,
                 asset=[INDEX_GROUP, view],
-                description="What serves equals the view, computed anew, document by document.",
+                description="The live index equals the view, computed anew, document by document.",
             )
             for view in domain.views
         ],
         can_subset=True,
     )
-    def serves_what_the_log_says(
+    def live_index_checks(
         context: AssetCheckExecutionContext, archive: ArchiveResource
     ) -> Iterator[AssetCheckResult]:
         selected = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
         yield from _compare(context, archive.archive(), selected)
 
-    return serves_what_the_log_says
+    return live_index_checks
 
 
 def _compare(
     context: AssetCheckExecutionContext, archive: Archive, selected: Set[str]
 ) -> Iterator[AssetCheckResult]:
-    """Compare what serves with the log; one that differs does not keep the others from it."""
-    wrong = []
-    with told_apart():
-        serving = archive.engine.serving()
-        views = [view for view in archive.views if view in selected and view in serving]
-        for found in archive.compare(views) if views else ():
-            if found.differences:
-                wrong.append(str(found))
-            context.log.info(str(found))
+    """Compare all selected live indexes with their views; fail at the end if any differs."""
+    different = []
+    with errors_as_failures():
+        live = archive.engine.serving()
+        views = [view for view in archive.views if view in selected and view in live]
+        for compared in archive.compare(views) if views else ():
+            if compared.differences:
+                different.append(str(compared))
+            context.log.info(str(compared))
             yield AssetCheckResult(
-                asset_key=[INDEX_GROUP, found.view],
-                check_name=SERVES,
-                passed=not found.differences,
-                description=one_line(str(found)),
+                asset_key=[INDEX_GROUP, compared.view],
+                check_name=EQUAL_VIEW,
+                passed=not compared.differences,
+                description=one_line(str(compared)),
                 metadata={
-                    "sequence": found.sequence,
-                    "documents": found.documents,
-                    "differ": found.differences.count,
-                    "seconds": round(found.seconds, 3),
+                    "sequence": compared.sequence,
+                    "documents": compared.documents,
+                    "differ": compared.differences.count,
+                    "seconds": round(compared.seconds, 3),
                 },
             )
-    for view in selected - serving.keys():
+    for view in selected - live.keys():
         yield AssetCheckResult(
             asset_key=[INDEX_GROUP, view],
-            check_name=SERVES,
+            check_name=EQUAL_VIEW,
             passed=True,
-            description="nothing serves, so nothing is wrong in it",
+            description="no index is live, so there is nothing to compare",
         )
-    if wrong:
-        raise Failure(description="; ".join(wrong), allow_retries=False)
+    if different:
+        raise Failure(description="; ".join(different), allow_retries=False)
 
 
-def verify_job(serves: AssetChecksDefinition) -> UnresolvedAssetJobDefinition:
-    """The job ``verify``: both checks, of the log and of what serves."""
+def verify_job(equal_view: AssetChecksDefinition) -> UnresolvedAssetJobDefinition:
+    """The job ``verify``: the checks of the log's digests and of the live indexes."""
     return define_asset_job(
         "verify",
-        selection=AssetSelection.checks(digests_hold, serves),
-        description="Recompute the log's digests, and compare what serves with the log. "
-        "It changes nothing, and reads everything.",
+        selection=AssetSelection.checks(digests_hold, equal_view),
+        description="Recompute the log's digests, and compare the live indexes with their views. "
+        "It reads everything and changes nothing.",
         executor_def=in_process_executor,
     )
 
 
 def weekly_verify(verify: UnresolvedAssetJobDefinition) -> ScheduleDefinition:
-    """A schedule that runs it on Sundays, if switched on: it reads all of the log."""
+    """A schedule that runs the job ``verify`` on Sundays, if switched on."""
     return ScheduleDefinition(
         name="weekly_verify",
         job=verify,

@@ -1,4 +1,4 @@
-"""Orders: the textbook case of event sourcing; see README.md."""
+"""Orders: the textbook example of event sourcing, as a domain; see README.md."""
 
 from examples.orders.domain import DOMAIN
 

@@ -1,4 +1,4 @@
-"""Orders: the textbook domain of event sourcing, in one category and two views."""
+"""Orders: a domain of one category and two views."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ ORDER = Category(
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
-    """One document an order that was not cancelled."""
+    """One document for each order that was not cancelled."""
     orders = visible(state, "order", keys)
     return orders.select("id", "item", "quantity", "shop", "ordered_at", "replaces_id")
 
 
 def lineage(state: Entities, keys: ir.Table | None) -> ir.Table:
-    """An order's document is made from that order alone."""
+    """Each order's document is computed from that order alone."""
     return chosen(state.entities("order"), keys).select("id", entity="id")
 
 
@@ -54,10 +54,10 @@ ORDERS = View(
 
 
 def check(current: Entity, event: NewEvent) -> None:
-    """An order is of one thing at least."""
+    """Refuse an order of less than one item."""
     quantity = event.data.get("quantity")
     if isinstance(quantity, int) and quantity < 1:
-        raise Refused(f"data.quantity: {quantity} of nothing; {current.stream} needs 1 or more")
+        raise Refused(f"data.quantity: {quantity} is too few for {current.stream}; give 1 or more")
 
 
 DOMAIN = Domain(

@@ -1,4 +1,4 @@
-"""Tell the story of one order, in an archive that knows nothing of a newsroom.
+"""The story of one order: append, rebuild, read, search, lose the documents and get them back.
 
 .venv/bin/python -m examples.orders.main
 """
@@ -13,7 +13,7 @@ from examples.orders.domain import DOMAIN
 
 
 def earlier_orders(archive: Archive) -> None:
-    """What happened before the story begins: 320 events."""
+    """Append the 320 events that come before the story."""
     archive.remember_domain()
     archive.log.append(
         [NewEvent(f"order/{n}", "NewOrderEvent", {"item": "ream of paper", "quantity": n})
@@ -22,13 +22,13 @@ def earlier_orders(archive: Archive) -> None:
 
 
 def order_view(archive: Archive, at: Point = None) -> dict[str, int]:
-    """The OrderView: the quantity of each order, as of a point in the log."""
+    """The quantity of each order, as of a point in the log."""
     frame = archive.read("orders", at)
     return dict(zip(frame["id"], frame["quantity"].astype(int), strict=True))
 
 
 def main() -> None:
-    """Append two events, look at the view now and then, search it, lose it, and get it back."""
+    """Append two events, read the view at two points, search it, delete it, compute it again."""
     with tempfile.TemporaryDirectory() as folder:
         archive = Archive(folder, DOMAIN)
         earlier_orders(archive)

@@ -60,7 +60,7 @@ def test_the_json_has_all_of_both_sides(home):
 
 def test_without_to_it_is_until_now_and_what_ceased_is_said(home):
     lines = stet(home, "diff", "article/1", "--from", "3").stdout.splitlines()
-    assert lines[1] == "ceased: does not exist as of sequence 4; it had:"
+    assert lines[1] == "no longer exists as of sequence 4; it had:"
     assert "- headline: Sunk" in lines
 
 

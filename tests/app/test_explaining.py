@@ -10,7 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.explaining import guessed
+from app.explaining import view_of
 from archive import Archive
 from newsroom import DOMAIN
 
@@ -33,10 +33,10 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_document_is_explained_as_it_serves(home):
+def test_the_document_of_the_live_index_is_explained(home):
     lines = stet(home, "explain", "tag/sea").stdout.splitlines()
     assert lines[0] == "tag/sea in topics, as of sequence 2"
-    assert lines[1].startswith("generation 1 serves it; code version 1, built 20")
+    assert lines[1].startswith("live generation 1 has it; code version 1, built 20")
     assert lines[2].startswith("last written by sequence 2, recorded 20")
     assert lines[3] == "made from 1 entity, by 2 events:"
     assert lines[4].endswith("TagDefined tag/sea v1 by ana  (itself)")
@@ -46,7 +46,7 @@ def test_a_document_is_explained_as_it_serves(home):
 def test_the_json_says_the_same(home):
     said = json.loads(stet(home, "explain", "tag/sea", "--json").stdout)
     assert (said["view"], said["sequence"], said["generation"]) == ("topics", 2, 1)
-    assert said["serves"] is True
+    assert said["searchable"] is True
     assert [cause["type"] for cause in said["latest"]] == ["TagDefined", "TagRevised"]
     assert said["latest"][0]["recorded_at"].endswith("Z")
 
@@ -56,16 +56,16 @@ def test_a_document_made_by_very_many_events_is_a_few_lines_unless_all_are_asked
         append(home, "tag/sea", "TagRevised", name=f"Sea {number}")
     assert stet(home, "catch-up").exit_code == 0
     lines = stet(home, "explain", "tag/sea").stdout.splitlines()
-    assert lines[3] == "made from 1 entity, by 28 events; the latest 20, --all shows all:"
+    assert lines[3] == "made from 1 entity, by 28 events; the latest 20, --all prints all:"
     assert len(lines) == 4 + 20
     assert len(stet(home, "explain", "tag/sea", "--all").stdout.splitlines()) == 4 + 28
 
 
-def test_where_nothing_serves_it_is_the_logs_head(home):
+def test_where_no_index_is_live_it_is_the_logs_head(home):
     result = stet(home, "explain", "tag/sea@3")
     lines = result.stdout.splitlines()
     assert lines[0] == "tag/sea@3 in history, as of sequence 3"
-    assert lines[1] == "nothing serves yet; code version 1"
+    assert lines[1] == "no generation is live yet; code version 1"
     assert "folding the log" in result.stderr
 
 
@@ -75,7 +75,7 @@ def test_what_is_hidden_is_said_to_be(home):
     assert "does not have it: it is hidden" in stet(home, "explain", "tag/sea").stdout
 
 
-def test_where_other_code_built_what_serves_that_is_said(home):
+def test_where_other_code_built_the_live_index_that_is_said(home):
     note = next(home.glob("index/*/topics.json"))
     note.write_text(note.read_text().replace('"code_version": 1', '"code_version": 9'))
     assert "code version 9 (the code is at 1 now)" in stet(home, "explain", "tag/sea").stdout
@@ -94,7 +94,7 @@ def test_where_other_code_built_what_serves_that_is_said(home):
     ],
 )
 def test_the_view_is_known_by_the_id(tmp_path, document, view):
-    assert guessed(Archive(tmp_path, DOMAIN), document, None) == view
+    assert view_of(Archive(tmp_path, DOMAIN), document, None) == view
 
 
 def test_where_the_id_does_not_say_the_view_has_to_be_given(home):

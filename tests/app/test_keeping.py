@@ -137,7 +137,7 @@ def test_verify_says_which_parts_it_verified(small: Run, home: Path) -> None:
     whole = small("verify").stdout
     assert whole == (f"the log holds: 4 events in 4 commits, sequences 1 to 4, digest {digest}\n")
     part = small("verify", "--from", "2", "--to", "3").stdout
-    assert "2 events in 2 commits, sequences 2 to 3 (what is before 2 is believed)" in part
+    assert "2 events in 2 commits, sequences 2 to 3 (events before 2 were not checked)" in part
     found = printed(small("verify", "--from", "3", "--json"))
     assert (found["first"], found["last"], found["digest"]) == (3, 4, digest)
     small("seal", "--grace", "0")
@@ -274,7 +274,7 @@ def test_following_selects_and_ends_with_the_limit(small: Run) -> None:
 
 
 def test_subscriptions_are_listed_with_checkpoint_and_lag(small: Run, home: Path) -> None:
-    assert "nobody has subscribed" in small("subscriptions").stdout
+    assert "this log has no subscriptions yet" in small("subscriptions").stdout
     handle(home, "mail", 3)
     handle(home, "alerts", 2, categories=["tag"])
     found = printed(small("subscriptions", "--json"))

@@ -25,14 +25,14 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_search_as_of_a_sequence_says_which_point_it_is_for_and_what_serves(home):
+def test_a_search_as_of_a_sequence_says_which_point_it_is_for_and_what_is_live(home):
     stet(home, "rebuild", "topics")
     result = stet(home, "search", "sea", "--view", "topics", "--at", "1", "--facet", "kind")
     assert result.exit_code == 0, result.output
     assert "1. [Sea]  (tag/sea)" in result.stdout
     assert "kind: subject 1" in result.stdout
     assert result.stderr.startswith("as of sequence 1, recorded 20")
-    assert result.stderr.endswith("what serves is at 2\n")
+    assert result.stderr.endswith("the live index is at sequence 2\n")
 
 
 def test_the_json_says_it_as_well(home):
@@ -41,14 +41,14 @@ def test_the_json_says_it_as_well(home):
     assert said["total"] == 1
     assert said["as_of"]["sequence"] == said["sequence"] == 1
     assert said["as_of"]["recorded_at"].endswith("Z")
-    assert said["as_of"]["serving"] is None
+    assert said["as_of"]["live"] is None
 
 
 def test_an_instant_is_the_log_as_it_had_been_recorded_then(home):
     first = json.loads(stet(home, "log", "--json", "--limit", "1").stdout)["recorded_at"]
     result = stet(home, "search", "sea", "--view", "topics", "--at", first)
     assert result.stdout.startswith("1 found")
-    assert result.stderr == f"as of sequence 1, recorded {first}; nothing serves now\n"
+    assert result.stderr == f"as of sequence 1, recorded {first}; no index is live\n"
 
 
 def test_a_point_that_there_is_not_is_one_line(home):

@@ -1,4 +1,4 @@
-"""The commands over what serves, on both engines: generations, promote, roll-back, dead letters."""
+"""The commands for live generations and dead letters, on both engines."""
 
 from __future__ import annotations
 
@@ -48,37 +48,37 @@ def total(run: Run) -> int:
     return int(json.loads(run("search", "whale", "--json").stdout)["total"])
 
 
-def test_generations_are_listed_with_what_serves(run: Run) -> None:
+def test_generations_are_listed_and_the_live_ones_marked(run: Run) -> None:
     told = [json.loads(line) for line in run("generations", "--json").stdout.splitlines()]
-    assert [(g["generation"], g["documents"], g["serves"]) for g in told] == [
+    assert [(g["generation"], g["documents"], g["live"]) for g in told] == [
         (1, 1, False),
         (2, 2, True),
     ]
     shown = run("generations").stdout
-    assert shown.count("serves") == 1
+    assert shown.count("live") == 1
 
 
 def test_one_goes_back_and_forth_between_generations(run: Run) -> None:
     assert total(run) == 2
-    assert run("roll-back").stdout == "articles: generation 1 serves as of 1\n"
+    assert run("roll-back").stdout == "articles: generation 1 is live, as of sequence 1\n"
     assert total(run) == 1
-    assert run("promote", "2").stdout == "generation 2 serves articles\n"
+    assert run("promote", "2").stdout == "generation 2 is live in articles\n"
     assert total(run) == 2
     assert run("roll-back", "--to", "1").exit_code == 0
     assert total(run) == 1
 
 
-def test_a_search_answers_from_the_past_whichever_engine_serves(run: Run) -> None:
+def test_a_search_answers_from_the_past_on_either_engine(run: Run) -> None:
     found = json.loads(run("search", "whale", "--at", "1", "--json").stdout)
     assert (found["total"], found["sequence"]) == (1, 1)
-    assert found["as_of"]["serving"] == 2
+    assert found["as_of"]["live"] == 2
     now = json.loads(run("search", "whale", "--at", "2", "--json").stdout)
     assert (now["total"], now["generation"]) == (2, 2)
 
 
-def test_a_document_is_explained_with_what_serves_it(run: Run) -> None:
+def test_a_document_is_explained_with_its_live_generation(run: Run) -> None:
     said = json.loads(run("explain", "article/2", "--json").stdout)
-    assert (said["generation"], said["sequence"], said["serves"]) == (2, 2, True)
+    assert (said["generation"], said["sequence"], said["searchable"]) == (2, 2, True)
     assert run("roll-back").exit_code == 0
     assert "no article/2 in articles as of sequence 1" in run("explain", "article/2").stderr
 

@@ -67,7 +67,7 @@ def test_an_index_that_differs_is_told_with_the_document_and_no_build_is_believe
     assert "extra: article/later" in str(found)
     shown = CliRunner().invoke(cli, ["--home", archive.home, "compare", "articles"])
     assert shown.exit_code == 1
-    assert "what serves is not what the log says" in shown.stderr
+    assert "live index differs from its view: " in shown.stderr
 
 
 def test_what_does_not_serve_and_what_is_no_view_is_said(archive: Archive, log: EventLog) -> None:

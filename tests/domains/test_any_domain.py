@@ -249,6 +249,7 @@ def test_an_archive_remembers_its_domain_and_says_so_to_another(folder: Path) ->
     other = Desk(folder, ORDERS, {})
     message = other.stet("search", "whale", fails=True)
     assert "is an archive of the domain 'notes', not of 'orders'" in message
+    assert "give --domain module:NAME (the module that defines notes" in message
     refused = other.stet("append", "order/1", "NewOrderEvent", "--data", "{}", fails=True)
     assert "is an archive of the domain 'notes'" in refused
     without = subprocess.run(

@@ -102,7 +102,7 @@ def test_new_events_start_one_catch_up_and_the_tick_says_why_or_why_not(
     assert engine.serving()
     with DagsterInstance.ephemeral() as instance:
         at_head = look(instance)
-        assert skipped(at_head) == "everything that serves is at the head, 3"
+        assert skipped(at_head) == "all live indexes are at the head, 3"
         publish(log, "4", "5")
         asked = look(instance, at_head.cursor)
         assert len(asked.run_requests or ()) == 1
@@ -125,15 +125,15 @@ def test_the_sensor_stands_back_while_someone_follows_and_says_who(
     with DagsterInstance.ephemeral() as instance:
         with log.subscribe("follow", from_="now"):
             said = look(instance, "3")
-            assert "stands back: stet follow brings the views up (process " in skipped(said)
+            assert "not needed: stet follow catches up (process " in skipped(said)
             assert said.cursor == "3"
         assert look(instance, "3").run_requests
 
 
 @pytest.mark.usefixtures("log")
-def test_the_sensor_says_that_nothing_serves_yet() -> None:
+def test_the_sensor_says_that_no_index_is_live_yet() -> None:
     with DagsterInstance.ephemeral() as instance:
-        assert skipped(look(instance)) == "nothing serves yet: launch rebuild first"
+        assert skipped(look(instance)) == "no index is live yet: launch rebuild first"
 
 
 def test_a_catch_up_shows_figures_for_each_view_a_histogram_and_the_lag(
@@ -239,7 +239,7 @@ def test_without_dagsters_history_everything_holds(log: EventLog, engine: Engine
     with DagsterInstance.ephemeral() as new:
         assert look(new).run_requests
         assert execute("catch_up", new).success
-        assert skipped(look(new)) == "everything that serves is at the head, 5"
+        assert skipped(look(new)) == "all live indexes are at the head, 5"
         assert execute("verify", new).success
         assert execute("roll_back", new).success is False  # one promotion, nothing before it
     assert {now.sequence for now in engine.serving().values()} == {5}

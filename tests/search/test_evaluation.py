@@ -201,7 +201,7 @@ def test_judgements_of_another_archive_are_told(home: Path, tmp_path: Path) -> N
         cli, ["evaluate", str(SAMPLE / "queries.tsv"), str(qrels), "--home", str(home)]
     )
     assert result.exit_code == 0
-    assert "no relevant document was found: do the judgements name this view's ids?" in (
+    assert "no relevant document was found; check that the judgements name ids of this view" in (
         result.stderr
     )
-    assert "not judged, and not counted: 2, 3" in result.stderr
+    assert "queries without judgements are not counted: 2, 3" in result.stderr
