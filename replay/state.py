@@ -7,7 +7,6 @@ import tempfile
 import uuid
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
-from types import TracebackType
 
 import ibis
 import ibis.expr.types as ir
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 
 from event_log import Snapshot, log_schema, machine
 from replay.builds import parquet
+from replay.closing import Closing
 from replay.entities import Entities
 from replay.fold import fold
 from replay.progress_bar import hide_progress_bar
@@ -30,7 +30,7 @@ _SQL: dict[Hashable, tuple[str, frozenset[str]]] = {}
 """The SQL of expressions over the tables of states, and the tables that each reads."""
 
 
-class State(Entities):
+class State(Entities, Closing):
     """The entities of a snapshot, as tables to make documents from.
 
     Each category is folded once, when first asked for, and kept as ``<category>.parquet`` in
@@ -191,14 +191,3 @@ class State(Entities):
         """Close DuckDB and remove what was temporary."""
         self.backend.disconnect()
         self._temporary.cleanup()
-
-    def __enter__(self) -> State:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

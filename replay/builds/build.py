@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 
 from event_log import EventLog, Point
 from replay.builds import folder, make
+from replay.closing import Closing
 from replay.state import State
 from replay.view import View
 
@@ -26,7 +26,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Build:
+class Build(Closing):
     """One build, fixed at one sequence; several processes may write its views.
 
     Each view becomes one file, ``<view>.parquet``, sorted by id, which appears only when it is
@@ -76,17 +76,6 @@ class Build:
         if "state" in self.__dict__:
             self.state.close()
             del self.__dict__["state"]
-
-    def __enter__(self) -> Build:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def begin_build(
