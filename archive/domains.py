@@ -93,12 +93,16 @@ def chosen(given: Domain | str | None, home: Path | str) -> Domain:
             if wanted != remembered:
                 raise
             raise UnknownDomain(f"{home} is an archive of the domain {wanted!r}: {error}") from None
-    if remembered not in (None, wanted.name):
+    _require_same(home, remembered, wanted)
+    return wanted
+
+
+def _require_same(home: Path | str, remembered: str | None, domain: Domain) -> None:
+    if remembered not in (None, domain.name):
         raise WrongDomain(
-            f"{home} is an archive of the domain {remembered!r}, not of {wanted.name!r}; give"
+            f"{home} is an archive of the domain {remembered!r}, not of {domain.name!r}; give"
             f" --domain {remembered}, or another --home"
         )
-    return wanted
 
 
 def domain_in_force(home: Path | str) -> Domain:
@@ -141,13 +145,15 @@ def _read(path: Path) -> str | None:
 
 def remember(home: Path | str, domain: Domain) -> None:
     """Note in an archive which domain it belongs to; raises ``WrongDomain`` if that is another."""
-    if recall(home) is None:
+    remembered = recall(home)
+    if remembered is None:
         content = json.dumps({"domain": domain.name}) + "\n"
         _store(home).put_if_absent(FILE, lambda path: _write(path, content))
         if not is_url(home):
             with suppress(OSError):  # another writer uses it, and makes it anew where it is gone
                 (Path(home) / "staging").rmdir()
-    chosen(domain, home)
+        remembered = recall(home)  # another process may have been faster, with another domain
+    _require_same(home, remembered, domain)
 
 
 def _write(path: Path, content: str) -> None:

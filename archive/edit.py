@@ -21,15 +21,16 @@ def append(archive: Archive, event: NewEvent, expected_version: int | None = Non
     expected, and what ``EventLog.append`` raises.
     """
     log = archive.log
-    log.batch().add(event)
+    batch = log.batch()
+    batch.add(event)
     if event.event_id is not None and log.known([event.event_id]):
-        return log.append([event])
+        return log.commit(batch)
     current = read_entity(log, event.stream)
     if expected_version is None or expected_version == current.version:
         check_edit(archive.domain, log, current, event)
     archive.remember_domain()
     version = current.version if expected_version is None else expected_version
-    return log.append([event], expected_version=version)
+    return log.commit(batch, {event.stream: version})
 
 
 def check(archive: Archive, event: NewEvent) -> None:
