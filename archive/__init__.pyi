@@ -31,6 +31,5 @@ from .rebuild import RebuildResult as RebuildResult
 from .rebuild import Rebuilt as Rebuilt
 from .status import Status as Status
 from .status import ViewStatus as ViewStatus
-from .step import Advanced as Advanced
 from .step import Step as Step
 from .wait import NotVisible as NotVisible

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from archive.follow import Follow
     from archive.growth import Counted
     from archive.preview import Preview
+    from archive.progress import Tell
     from archive.rebuild import RebuildResult
     from archive.status import Status
     from event_log import EventLog, NewEvent, Point, Receipt
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from search import Answer, Connection, DeadLetters, Engine, Generation, Query
 
 HOME = "stet-home"
-Tell = Callable[[str], None]
-"""Is called with a line that says how far something is."""
 
 
 class Archive:

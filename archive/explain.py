@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
+from archive.progress import Tell, silent
 from event_log import log_schema
 from replay import EVENT, NoDocument, State, View, folded_entities, label, referring, state_folder
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 ENVELOPE = ("sequence", "stream", "version", "type", "actor", "recorded_at", "occurred_at")
 OF_AN_EVENT = re.compile(r"(?P<stream>.+)@(?P<version>[0-9]{1,18})")
 """The id of a document of the history."""
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def explain(
     """
     known = archive.view(view)
     snapshot = archive.log.at(at)
-    with _state(archive, snapshot, tell or (lambda _: None)) as state:
+    with _state(archive, snapshot, tell or silent) as state:
         entities = _entities(state, known, document)
         found = _events(state, entities, document, known)
         if not found.num_rows:

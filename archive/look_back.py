@@ -15,12 +15,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive import export
+from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
 from event_log import settings
 from search import (
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
 UNUSED_SECONDS = 7 * 24 * 3600
 """How long after its last use an index of the past is removed."""
-
-Tell = Callable[[str], None]
 
 
 def search(
@@ -100,7 +99,7 @@ def opened(
     root = archive.folder / "past"
     limit = _limit()
     folder = root / _name(archive, view, sequence)
-    tell = tell or (lambda _: None)
+    tell = tell or silent
     with closing(_taken(root, folder)):
         if not _is_whole(archive, folder, view):
             with held(folder / "building", wait=False) as mine:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archive.progress import Tell, silent
 from archive.step import digest
 from event_log import suppose_events
 from replay import (
@@ -29,8 +30,6 @@ from replay import (
 if TYPE_CHECKING:
     from archive.archive import Archive
     from event_log import NewEvent
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -53,17 +52,18 @@ def preview(archive: Archive, event: NewEvent, tell: Tell | None = None) -> Prev
     """
     domain = archive.domain
     events = suppose_events(archive.log, [event])
-    with _telling_damage(), _state(archive, tell or (lambda _: None)) as state:
+    with _telling_damage(), _state(archive, tell or silent) as state:
         views = [name for name in domain.views if state.has_digests(name)]
         advance = Advance(state, domain.views, domain.references, digest)
         with advance.supposing(events, views) as step, tempfile.TemporaryDirectory() as folder:
-            made = list(step.made(views, Path(folder)))
-            started = time.perf_counter()  # from here on, as if it had been done before
-            list(step.made(views, Path(folder)))
+            remade = list(step.remake(views, Path(folder)))
+            started = time.perf_counter()  # a second time: queries are compiled by now
+            list(step.remake(views, Path(folder)))
         seconds = time.perf_counter() - started
-        counts = {changed.view: changed.written + len(changed.gone) for changed in made}
-        found = {name: count for name, count in counts.items() if count}
-        return Preview(state.sequence, found, seconds)
+        figures = [changed.figures for changed in remade]
+        counts = {view.view: view.written + view.deleted for view in figures}
+        documents = {name: count for name, count in counts.items() if count}
+        return Preview(state.sequence, documents, seconds)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from archive.gap import Gap
+from archive.progress import Tell, silent
 from replay import begin_build, write_json
 from search import (
     TOLERATED,
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from archive.archive import Archive
     from event_log import Point
     from replay import Build, Written
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -213,7 +212,7 @@ def run(
     archive: Archive,
     views: Sequence[str] | None = None,
     at: Point = None,
-    progress: Progress | None = None,
+    progress: Tell | None = None,
     loading: LoadProgress | None = None,
     tolerated: float = TOLERATED,
     merge: bool = False,
@@ -222,7 +221,7 @@ def run(
 
     ``progress`` is told what comes next, ``loading`` every few seconds how far an index is.
     """
-    tell = progress or (lambda _: None)
+    tell = progress or silent
     started = time.perf_counter()
     rebuild = Rebuild.begin(archive, views, at, tolerated=tolerated)
     try:
@@ -236,7 +235,7 @@ def run(
 
 
 def _rebuild(
-    rebuild: Rebuild, view: str, progress: Progress, loading: LoadProgress | None, merge: bool
+    rebuild: Rebuild, view: str, progress: Tell, loading: LoadProgress | None, merge: bool
 ) -> Rebuilt:
     progress(f"{view}: computing")
     written = rebuild.write(view)

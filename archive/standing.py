@@ -1,4 +1,4 @@
-"""Which views have to be rebuilt, because their live generation was built by other code."""
+"""Whether the live generation of a view was built by the current code, or needs a rebuild."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Built = tuple[int, str]
 
 
 def as_now(engine: Engine, views: Mapping[str, View]) -> dict[str, Built]:
-    """By view, what a generation would be built with now."""
+    """By view, what the current code would build a generation with."""
     return {name: (view.code_version, engine.mapping(name)) for name, view in views.items()}
 
 
@@ -22,7 +22,7 @@ def reason(now: Built, live: Generation | None) -> str:
     """Why a view needs a rebuild, in a few words that follow its name; empty if it does not."""
     code_version, mapping = now
     if live is None:
-        return "nothing serves yet"
+        return "has no live generation yet"
     if live.code_version != code_version:
         return (
             f"was built by version {live.code_version} of its code, which is at {code_version} now"

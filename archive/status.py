@@ -40,15 +40,15 @@ class Status:
 
 
 def status(archive: Archive) -> Status:
-    """Look at the log's head and at the live generation of each view.
+    """Read the log's head and the live generation of each view.
 
     >>> import tempfile
     >>> from archive import Archive
     >>> status(Archive(tempfile.mkdtemp())).views[0].needs_rebuild
-    'nothing serves yet'
+    'has no live generation yet'
     """
     log, live = archive.log, archive.engine.serving()
-    stuck = needs_rebuild(archive.engine, archive.views, live)
+    reasons = needs_rebuild(archive.engine, archive.views, live)
     checkpoints = {name: generation.sequence for name, generation in live.items()}
     lags = {checkpoint: measure_lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
     views = []
@@ -62,7 +62,7 @@ def status(archive: Archive) -> Status:
                 lag_seconds=lags[checkpoint].seconds,
                 documents=now.documents if now else None,
                 generation=now.generation if now else None,
-                needs_rebuild=stuck.get(name),
+                needs_rebuild=reasons.get(name),
             )
         )
     return Status(log.head, log.digest, log.sealed_through, log.open_commits, tuple(views))

@@ -54,32 +54,32 @@ class Advance:
         self._remaking = Remaking(kept, self._expressions, digest, views)
 
     @contextmanager
-    def step(self, log: EventLog, until: int, views: Collection[str]) -> Iterator[Step]:
+    def step(self, log: EventLog, until: int, views: Collection[str]) -> Iterator[OpenStep]:
         """Advance to a sequence: within, the documents are made; at the end all of it is kept.
 
         When the block fails, the state is what it was.
         """
         kept = self._kept
         with reading_state(), kept.transaction():
-            kept.say(pending=until)
+            kept.note(pending=until)
         with reading_state(), kept.transaction():
             self._tables.few = until - kept.sequence <= FEW_EVENTS
             events = self._folding.read(log, kept.sequence, until)
             self._touch(views)
-            yield Step(self._remaking, events, self.fan_out())
+            yield OpenStep(self._remaking, events, self.fan_out())
             self._remaking.keep()
             there = log.at(until)
-            kept.say(sequence=until, digest=there.digest, upcast=there.upcast_digest, pending=None)
+            kept.note(sequence=until, digest=there.digest, upcast=there.upcast_digest, pending=None)
             self._tables.clear()
 
     @contextmanager
-    def supposing(self, events: pa.Table, views: Collection[str]) -> Iterator[Step]:
+    def supposing(self, events: pa.Table, views: Collection[str]) -> Iterator[OpenStep]:
         """What a step with these events would come to; at the end all is as it was."""
         self._kept.connection.begin()
         try:
             self._folding.take(events)
             self._touch(views)
-            yield Step(self._remaking, events.num_rows, self.fan_out())
+            yield OpenStep(self._remaking, events.num_rows, self.fan_out())
         finally:
             self._kept.rollback()
 
@@ -135,13 +135,13 @@ class Advance:
 
 
 @dataclass(frozen=True)
-class Step:
-    """A step within its transaction."""
+class OpenStep:
+    """A step within its transaction: until that ends, its documents can be made."""
 
     _remaking: Remaking
     events: int
     fan_out: list[int]
 
-    def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
-        """Make the touched documents of views again; gives what has changed, view by view."""
-        return self._remaking.made(names, folder)
+    def remake(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
+        """Make the touched documents again, and yield those that changed, view by view."""
+        return self._remaking.remake(names, folder)

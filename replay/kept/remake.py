@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,23 +27,46 @@ FEW_DOCUMENTS = 5_000
 
 
 @dataclass(frozen=True)
-class Changed:
-    """What a step makes of one view."""
+class ViewFigures:
+    """How many documents of one view a step looked at, and changed."""
 
     view: str
-    documents: Path
-    """The documents that are new or different, as Parquet; no file when there are none."""
-    gone: list[str]
-    """The ids of those that ceased."""
     touched: int
+    """Documents that a changed entity is in, or was in before."""
     computed: int
+    """Those of the touched documents that exist now: they were made again."""
     written: int
+    """Those of the computed documents that are new, or differ from before."""
+    unchanged: int
+    deleted: int
+    """Documents that no longer exist."""
     seconds: float
+    """The time to make them again."""
 
-    @property
-    def unchanged(self) -> int:
-        """How many were made again and are what they were."""
-        return self.computed - self.written
+    def plus(self, other: ViewFigures) -> ViewFigures:
+        """The figures of two steps, added up.
+
+        >>> one = ViewFigures("topics", 3, 2, 1, 1, 1, 0.5)
+        >>> one.plus(one).written
+        2
+        """
+        sums = {
+            figure.name: getattr(self, figure.name) + getattr(other, figure.name)
+            for figure in fields(self)
+            if figure.name != "view"
+        }
+        return ViewFigures(self.view, **sums)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The documents of one view that a step changed."""
+
+    figures: ViewFigures
+    documents: Path | None
+    """The documents that are new or different, as Parquet; ``None`` when there are none."""
+    gone: list[str]
+    """The ids of the documents that no longer exist."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +97,8 @@ class Remaking:
         for name in views:
             self._tables.fill(keys_table(name), f"SELECT {nothing}")
 
-    def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
-        """Make the touched documents of views again; gives what has changed, view by view."""
+    def remake(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
+        """Make the touched documents again, and yield those that changed, view by view."""
         self._changed_views.clear()
         self._tables.fill(
             "keyed",
@@ -118,8 +141,11 @@ class Remaking:
             )
         if differing:
             self._changed_views.append(name)
-        ceased, seconds = [key for (key,) in gone], time.perf_counter() - started
-        return Changed(name, path, ceased, keyed.touched, computed, written, seconds)
+        seconds = time.perf_counter() - started
+        figures = ViewFigures(
+            name, keyed.touched, computed, written, computed - written, len(gone), seconds
+        )
+        return Changed(figures, path if written else None, [key for (key,) in gone])
 
     def keep(self) -> None:
         """Keep the digests of what was made, in the place of what they were.

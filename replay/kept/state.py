@@ -89,6 +89,7 @@ class Kept:
     def __init__(self, path: Path, registry: Registry, memory_limit: str | None = None) -> None:
         self.path = path
         self.registry = registry
+        self._metadata: dict[str, Any] | None = None
         spill = path.with_suffix(".spill")
         with reading_state():
             self.connection = duckdb.connect(
@@ -107,25 +108,32 @@ class Kept:
 
     # what it is as of
 
-    def about(self) -> dict[str, Any]:
-        """What the state is as of, and of which log."""
-        said = self.connection.execute("SELECT said FROM about").fetchone()
-        return json.loads(said[0]) if said else {}
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The sequence and the log that the state is as of, and the code that made it.
 
-    def say(self, **changed: Any) -> None:
-        """Change what the state says of itself."""
-        said = json.dumps({**self.about(), **changed})
-        self.connection.execute("UPDATE about SET said = ?", [said])
+        It is read once a transaction: whoever has the file open is the only one to change it.
+        """
+        if self._metadata is None:
+            line = self.connection.execute("SELECT said FROM about").fetchone()
+            self._metadata = json.loads(line[0]) if line else {}
+        return self._metadata
+
+    def note(self, **changed: Any) -> None:
+        """Change some of the metadata."""
+        metadata = {**self.metadata, **changed}
+        self.connection.execute("UPDATE about SET said = ?", [json.dumps(metadata)])
+        self._metadata = metadata
 
     @property
     def sequence(self) -> int:
         """The sequence that all of it is as of."""
-        return int(self.about()["sequence"])
+        return int(self.metadata["sequence"])
 
     @property
     def pending(self) -> int | None:
         """The sequence of a step that was begun: an engine may have had it already."""
-        found: int | None = self.about().get("pending")
+        found: int | None = self.metadata.get("pending")
         return found
 
     def followed(self) -> dict[str, Followed]:
@@ -161,10 +169,12 @@ class Kept:
         except BaseException:
             self.rollback()
             raise
+        self._metadata = None  # a commit may fail
         self.connection.commit()
 
     def rollback(self) -> None:
         """Undo what was done since the transaction began."""
+        self._metadata = None
         self.connection.rollback()
         self.tables.forget()
 
@@ -254,7 +264,7 @@ def open_kept_state(
     try:
         kept = Kept(path, log.registry, memory_limit)
         with reading_state():
-            problem = _problem(kept.about(), log, references)
+            problem = _problem(kept.metadata, log, references)
     except DamagedState as error:
         problem = f"is damaged ({error})"
     if not problem:
@@ -266,14 +276,14 @@ def open_kept_state(
     return None
 
 
-def _problem(about: Mapping[str, Any], log: EventLog, references: References) -> str:
-    if about.get("identity") != identity(log.registry, references):
+def _problem(metadata: Mapping[str, Any], log: EventLog, references: References) -> str:
+    if metadata.get("identity") != identity(log.registry, references):
         return "was made by another version of Stet"
-    sequence = about["sequence"]
+    sequence = metadata["sequence"]
     if sequence > log.head:
         return f"is as of sequence {sequence}, and the log ends at {log.head}"
     there = log.at(sequence)
-    if (there.digest, there.upcast_digest) != (about["digest"], about["upcast"]):
+    if (there.digest, there.upcast_digest) != (metadata["digest"], metadata["upcast"]):
         return "is of another log"
     return ""
 
