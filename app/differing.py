@@ -15,7 +15,7 @@ from app.explaining import Document, guessed
 from app.options import DEFAULT_HOME, Failure, Home, Json, ViewOrAll, open_archive, told
 
 if TYPE_CHECKING:
-    from archive import Change, Difference
+    from archive import Difference, FieldChange
 
 LONG = 80
 """Characters from which on a text's change is shown word by word."""
@@ -75,7 +75,7 @@ def _print(found: Difference, recorded: list[str | None]) -> None:
             typer.echo(line)
 
 
-def _lines(change: Change) -> Iterator[str]:
+def _lines(change: FieldChange) -> Iterator[str]:
     head = f"{MARKS[change.kind]} {show.short(change.path)}:"
     old, new = change.old, change.new
     if change.kind == "added":

@@ -5,8 +5,8 @@ from .catch_up import CatchUp as CatchUp
 from .catch_up import CatchUpResult as CatchUpResult
 from .clear import Cleared as Cleared
 from .compare import Compared as Compared
-from .diff import Change as Change
 from .diff import Difference as Difference
+from .diff import FieldChange as FieldChange
 from .domains import domain_in_force as domain_in_force
 from .domains import find_domain as find_domain
 from .errors import ArchiveError as ArchiveError

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from search import Engine, Generation
 
 Built = tuple[int, str]
-"""The version of a view's code, and the digest of its mapping."""
+"""The version of a view's code, and the digest of its mapping in the index."""
 
 
 def as_now(engine: Engine, views: Mapping[str, View]) -> dict[str, Built]:
@@ -19,7 +19,7 @@ def as_now(engine: Engine, views: Mapping[str, View]) -> dict[str, Built]:
 
 
 def reason(now: Built, live: Generation | None) -> str:
-    """Why a view needs a rebuild, in a few words that follow its name; empty if it does not."""
+    """Why a view needs a rebuild, in words that follow its name; empty if it needs none."""
     code_version, mapping = now
     if live is None:
         return "has no live generation yet"
@@ -33,6 +33,6 @@ def reason(now: Built, live: Generation | None) -> str:
 def needs_rebuild(
     engine: Engine, views: Mapping[str, View], live: Mapping[str, Generation]
 ) -> dict[str, str]:
-    """The views that catching up cannot bring forward, and why."""
+    """The views that cannot be caught up, and why."""
     reasons = {name: reason(now, live.get(name)) for name, now in as_now(engine, views).items()}
     return {name: why for name, why in reasons.items() if why}

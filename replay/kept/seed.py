@@ -32,7 +32,7 @@ def make_kept_state(
     snapshot: Snapshot,
     references: References,
     memory_limit: str | None = None,
-    views: Path | None = None,
+    builds: Path | None = None,
 ) -> Kept:
     """The kept state as of a snapshot, made from the log, in the place of what is at ``path``.
 
@@ -43,7 +43,7 @@ def make_kept_state(
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with (
-            shelf.state_folder(views or path.parent, snapshot) as folder,
+            shelf.state_folder(builds or path.parent, snapshot) as folder,
             State(snapshot, folder, memory_limit=memory_limit) as state,
         ):
             _fill(state, unfinished, references)
