@@ -39,7 +39,7 @@ def write(backend: Backend, sql: str, path: Path, order_by: str | None = None) -
 
 
 def write_parts(backend: Backend, parts: Iterable[str], path: Path) -> int:
-    """Write the results of queries with the same columns, one after another, to one Parquet file."""
+    """Write the results of queries with the same columns, in turn, to one Parquet file."""
     with _appearing(path) as unfinished, ExitStack() as opened:
         writer: pq.ParquetWriter | None = None
         written = 0
