@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
 from archive.step import Step, Stepper
-from archive.take_up import followed, take_up
+from archive.take_up import followed_views, take_up
 from replay import (
     BrokenView,
     DamagedState,
@@ -142,8 +142,8 @@ class CatchUp:
     def _step(self, until: int | None) -> Step | None:
         live = self._followable()
         with reading_state():
-            state, stepper, known = self._opened(live)
-            ahead = self._take_up(state, live, known)
+            state, stepper, followed = self._opened(live)
+            ahead = self._take_up(state, live, followed)
             head = self._log.head if until is None else min(until, self._log.head)
             target = stepper.next(min([head, *ahead.values()]))
             if target <= state.sequence:
@@ -171,13 +171,13 @@ class CatchUp:
 
         The state is made anew when there is none, or when it follows no live generation.
         """
-        known: set[str] = set()
+        followed: set[str] = set()
         path, references = self._archive.state_path, self._archive.domain.references
         if self._kept is None:
             self._kept = open_kept_state(path, self._log, references, self.tell)
         if self._kept is not None:
-            known = followed(self._kept, self._engine, live)
-            if not known:
+            followed = followed_views(self._kept, self._engine, live)
+            if not followed:
                 self._close()
         if self._kept is None:
             newest = max(generation.sequence for generation in live.values())
@@ -185,10 +185,10 @@ class CatchUp:
             self._kept = make_kept_state(path, self._log.at(newest), references)
         if self._stepper is None:
             self._stepper = Stepper(self._kept, self._archive, self._views)
-        return self._kept, self._stepper, known
+        return self._kept, self._stepper, followed
 
     def _take_up(
-        self, state: Kept, live: Mapping[str, Generation], known: Collection[str]
+        self, state: Kept, live: Mapping[str, Generation], followed: Collection[str]
     ) -> dict[str, int]:
         """Take up live generations that the state does not follow.
 
@@ -198,7 +198,7 @@ class CatchUp:
             state.follow(view, None)
         ahead = {}
         for view, generation in live.items():
-            if view in known:
+            if view in followed:
                 continue
             if generation.sequence > state.sequence:
                 state.follow(view, None)

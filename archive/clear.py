@@ -1,4 +1,4 @@
-"""Retention: deletes generations and builds that nobody needs any more."""
+"""Retention: deletes generations and builds that are no longer needed."""
 
 from __future__ import annotations
 

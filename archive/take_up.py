@@ -24,17 +24,17 @@ def as_followed(engine: Engine, live: Generation) -> Followed:
     return Followed(live.generation, engine.identity, live.code_version)
 
 
-def followed(kept: Kept, engine: Engine, live: Mapping[str, Generation]) -> set[str]:
+def followed_views(kept: Kept, engine: Engine, live: Mapping[str, Generation]) -> set[str]:
     """The views whose live generation the kept state follows.
 
     A generation is at the state's sequence, or at that of a step which was begun since.
     """
-    known, sequence = kept.followed(), kept.sequence
+    followed, sequence = kept.followed(), kept.sequence
     last = kept.pending or sequence
     return {
         view
         for view, generation in live.items()
-        if known.get(view) == as_followed(engine, generation)
+        if followed.get(view) == as_followed(engine, generation)
         and sequence <= generation.sequence <= last
     }
 
@@ -54,8 +54,8 @@ def take_up(archive: Archive, kept: Kept, live: Generation) -> None:
         kept.transaction(),
     ):
         keep_digests(kept, view.name, documents, digest(pq.read_schema(documents)))
-        known = kept.followed().get(view.name) == as_followed(engine, live)
-        if live.sequence != kept.sequence or known:
+        behind = kept.followed().get(view.name) == as_followed(engine, live)
+        if live.sequence != kept.sequence or behind:
             indexed = engine.digests(live.view, live.generation)
             path = Path(folder) / f"{view.name}.parquet"
             gone = differing_documents(kept, view.name, documents, indexed, path)

@@ -50,8 +50,8 @@ def unresolved(state: Entities, references: References) -> ir.Table:
 
 def _missing(state: Entities, category: str, field: str, target: str) -> ir.Table:
     pairs = referring(live(state.entities(category)), field).distinct()
-    known = state.entities(target)
-    missing = pairs.anti_join(known, pairs.entity == known.id)
+    targets = state.entities(target)
+    missing = pairs.anti_join(targets, pairs.entity == targets.id)
     counts = missing.group_by("entity").agg(count=missing.count())
     return counts.select(
         category=ibis.literal(category),

@@ -142,8 +142,8 @@ class Domain:
         where = f"domain {self.name}: references[{name!r}][{field!r}]"
         for category in (name, target):
             if category not in by_name:
-                known = ", ".join(by_name)
-                raise InvalidDomain(f"{where}: there is no category {category!r}; there is {known}")
+                names = ", ".join(by_name)
+                raise InvalidDomain(f"{where}: there is no category {category!r}; there is {names}")
         fields = by_name[name].fields
         if field not in fields.names:
             raise InvalidDomain(f"{where}: {name} has no field {field!r}")

@@ -37,5 +37,5 @@ def newest(view: View, state: Entities, keys: ir.Table) -> ir.Table:
     documents = view.documents(state, keys.select("id"))
     if "sequence" in documents.columns:
         return documents
-    known = keys.select("sequence", document=keys.id)
-    return documents.join(known, documents.id == known.document).drop("document")
+    sequences = keys.select("sequence", document=keys.id)
+    return documents.join(sequences, documents.id == sequences.document).drop("document")

@@ -67,7 +67,7 @@ class Whole(Entities):
         """The entities that refer to one of the keys; for a list field, by the kept references."""
         if keys is None or not self.entities(category)[field].type().is_array():
             return super().naming(category, field, keys)
-        references = self.backend.table("named_by").filter(lambda known: known.field == field)
+        references = self.backend.table("named_by").filter(lambda pair: pair.field == field)
         sources = references.semi_join(keys.select(target=_hash(keys.id)), "target")
         return self._of(category, sources.select(**{HASH: "source"}), HASH)
 
@@ -75,7 +75,9 @@ class Whole(Entities):
         """The entities with an instant on one of the days; other columns are read of these only."""
         if days is None:
             return self.entities(category)
-        return self._of(category, self.days(days), DAY_COLUMN, lambda known: self.day(known[field]))
+        return self._of(
+            category, self.days(days), DAY_COLUMN, lambda entities: self.day(entities[field])
+        )
 
     def _hashed(self, category: str) -> ir.Table:
         """All entities of a category, with the hash of each id."""

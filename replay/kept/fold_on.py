@@ -112,9 +112,9 @@ class Folding:
             self._tables.run(f"INSERT INTO {table} BY NAME {hashed(f'folded_{name}')}")
             self._tables.add("folded", f"SELECT id, sequence FROM folded_{name}")
         self._tables.fill("unnamed", "FROM named EXCEPT FROM naming")
-        for table, known in SIDES.items():
+        for table, side in SIDES.items():
             self._tables.run(
-                f"DELETE FROM {table} WHERE {known} IN (SELECT {known} FROM unnamed)"
+                f"DELETE FROM {table} WHERE {side} IN (SELECT {side} FROM unnamed)"
                 " AND (source, target, field) IN (FROM unnamed)"
             )
 

@@ -26,14 +26,14 @@ def gather(tables: Tables, most: int) -> bool:
     Returns whether it did: a neighbourhood of more than ``most`` entities is not gathered.
     """
     held = tables.fill("around", "SELECT hash(id) AS key, 0 AS hops FROM changed")
-    for reference, known in SIDES.items():
-        other, last = "source" if known == "target" else "target", 0
+    for reference, side in SIDES.items():
+        other, last = "source" if side == "target" else "target", 0
         tables.run("UPDATE around SET hops = 0 WHERE hops > 0")
         while held <= most and last < MOST_HOPS:
             more = tables.add(
                 "around",
                 f"SELECT DISTINCT n.{other}, f.hops + 1"
-                f" FROM {reference} n JOIN around f ON n.{known} = f.key"
+                f" FROM {reference} n JOIN around f ON n.{side} = f.key"
                 f" ANTI JOIN around a ON a.key = n.{other} WHERE f.hops = {last}",
             )
             if not more:

@@ -76,8 +76,8 @@ def _fill(state: State, path: Path, references: References) -> None:
         run(f"CREATE TABLE kept.{table} AS {state.backend.compile(text)}")
     tables = {name: f"kept.{kept.entity_table(name)}" for name in state.registry}
     pairs = kept.pairs(tables, state.registry, references)
-    for table, known in kept.SIDES.items():
-        run(f"CREATE TABLE kept.{table} AS {pairs} ORDER BY {known}, source, target")
+    for table, side in kept.SIDES.items():
+        run(f"CREATE TABLE kept.{table} AS {pairs} ORDER BY {side}, source, target")
     run(
         "CREATE TABLE kept.followed"
         " (view VARCHAR, generation BIGINT, engine VARCHAR, code_version BIGINT)"

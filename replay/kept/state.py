@@ -114,7 +114,7 @@ class Kept:
     def metadata(self) -> Mapping[str, Any]:
         """The sequence and the log that the state is as of, and the code that made it.
 
-        It is read once a transaction: whoever has the file open is the only one to change it.
+        It is read once a transaction: only the process that has the file open changes it.
         """
         if self._metadata is None:
             line = self.connection.execute("SELECT said FROM about").fetchone()
