@@ -23,7 +23,7 @@ from app.options import (
 )
 
 if TYPE_CHECKING:
-    from archive import Change, Difference
+    from archive import Difference, FieldChange
 
 LONG = 80
 """A text of more characters is compared word by word."""
@@ -90,7 +90,7 @@ def _print(difference: Difference, recorded: list[str | None]) -> None:
             typer.echo(line)
 
 
-def _lines(change: Change) -> Iterator[str]:
+def _lines(change: FieldChange) -> Iterator[str]:
     head = f"{MARKS[change.kind]} {show.short(change.path)}:"
     old, new = change.old, change.new
     if change.kind == "added":

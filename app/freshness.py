@@ -25,7 +25,8 @@ from app.options import (
 )
 
 if TYPE_CHECKING:
-    from archive import Advanced, CatchUpResult, Follow, Step
+    from archive import CatchUpResult, Follow, Step
+    from replay import ViewFigures
 
 DOCUMENTS_A_SECOND = 2_000
 """About how many documents an engine writes on two cores; used for the estimate of preview."""
@@ -87,7 +88,7 @@ def warn_of_rebuilds(needs_rebuild: dict[str, str]) -> None:
         show.note(f"{view} {why}; run: stet rebuild {view}")
 
 
-def _line(view: Advanced) -> tuple[str, ...]:
+def _line(view: ViewFigures) -> tuple[str, ...]:
     figures = (view.touched, view.computed, view.written, view.unchanged, view.deleted)
     return (view.view, *(f"{figure:,}" for figure in figures), f"{view.seconds:.2f}")
 

@@ -1,9 +1,9 @@
-"""The archive: how everything that is made from a log stays true to it.
+"""The archive: keeps documents and indexes true to the log that they are computed from.
 
 Here lives what works on log, documents and indexes together: rebuild, catch up, follow, compare,
-look back, explain. No domain is known here: it is given.
+look back, explain. No domain is known here: callers pass theirs.
 
-Other rooms import from this package, which ``__init__.pyi`` lists, and from no module below it. A
+Other rooms import from this package, as ``__init__.pyi`` lists it, and from no module below it. A
 name is loaded when it is first used.
 """
 

@@ -5,8 +5,8 @@ from .catch_up import CatchUp as CatchUp
 from .catch_up import CatchUpResult as CatchUpResult
 from .clear import Cleared as Cleared
 from .compare import Compared as Compared
-from .diff import Change as Change
 from .diff import Difference as Difference
+from .diff import FieldChange as FieldChange
 from .domains import domain_in_force as domain_in_force
 from .domains import find_domain as find_domain
 from .errors import ArchiveError as ArchiveError
@@ -31,6 +31,5 @@ from .rebuild import RebuildResult as RebuildResult
 from .rebuild import Rebuilt as Rebuilt
 from .status import Status as Status
 from .status import ViewStatus as ViewStatus
-from .step import Advanced as Advanced
 from .step import Step as Step
 from .wait import NotVisible as NotVisible

@@ -1,4 +1,4 @@
-"""Telling someone that a run failed: the command in ``STET_ALERT_COMMAND`` gets it as JSON."""
+"""Alerts: the command in ``STET_ALERT_COMMAND`` gets a failed run as one JSON object."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from event_log import settings
 
 COMMAND = "STET_ALERT_COMMAND"
 SECONDS = 30.0
-"""How long the command may take; it is ended then, with all that it started."""
+"""How long the command may take; then it is killed, with all processes that it started."""
 SHOWN = 300
+"""Characters of the command's errors that are logged."""
 
 log = logging.getLogger("stet.alert")
 
 
 def send_alert(job: str, run: str, what: str, where: str, when: datetime | None = None) -> bool:
-    """Give the operator's command one JSON object on its standard input; say whether it took it.
+    """Run the operator's command with one JSON object on its standard input.
 
-    ``job`` and ``run`` are what failed and the id of that attempt, ``what`` is one line of what
-    went wrong, ``where`` the step or the view, ``when`` the instant (now, if not given). Without
-    ``STET_ALERT_COMMAND`` nothing happens. The command is split as a shell would, and no shell
-    runs it. Whatever goes wrong with it is logged, and nothing else: the caller has a failure of
-    its own to tell.
+    Returns whether the command succeeded; without ``STET_ALERT_COMMAND`` there is none, and it
+    returns ``False``. ``job`` is what failed, ``run`` the id of that attempt, ``what`` one line
+    that says what went wrong, ``where`` the step or the view, ``when`` the instant, by default now.
+
+    The command is split as a shell would, but no shell runs it. Its own failure is logged, and
+    never raised: the caller has a failure of its own to report.
 
     >>> os.environ.pop("STET_ALERT_COMMAND", None) and None
     >>> send_alert("catch_up", "4f3a", "the cluster is away", "articles")
@@ -39,7 +41,7 @@ def send_alert(job: str, run: str, what: str, where: str, when: datetime | None 
     if not command:
         return False
     moment = (when or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds")
-    told = {
+    alert = {
         "job": job,
         "run": run,
         "what": " ".join(what.split()),
@@ -47,7 +49,7 @@ def send_alert(job: str, run: str, what: str, where: str, when: datetime | None 
         "when": moment.replace("+00:00", "Z"),
     }
     try:
-        problem = _run(shlex.split(command), json.dumps(told, ensure_ascii=False).encode() + b"\n")
+        problem = _run(shlex.split(command), json.dumps(alert, ensure_ascii=False).encode() + b"\n")
     except (OSError, ValueError) as error:
         problem = str(error)
     if problem:
@@ -55,18 +57,18 @@ def send_alert(job: str, run: str, what: str, where: str, when: datetime | None 
     return not problem
 
 
-def _run(command: list[str], told: bytes) -> str:
-    """Run the command; returns what went wrong, in one line, or nothing."""
+def _run(command: list[str], alert: bytes) -> str:
+    """Run the command; returns in one line what went wrong, or the empty string."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(  # noqa: S603 - the operator's own command, and no shell
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=errors,
-            start_new_session=True,  # so that all that it starts can be ended with it
+            start_new_session=True,  # so that its children can be killed with it
         )
         try:
-            process.communicate(told, SECONDS)
+            process.communicate(alert, SECONDS)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -1,8 +1,8 @@
-"""The archive: one object for a log and all that is made from it. The Python interface of Stet."""
+"""``Archive``, the Python interface of Stet: a log, its documents and its indexes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from archive.follow import Follow
     from archive.growth import Counted
     from archive.preview import Preview
+    from archive.progress import Tell
     from archive.rebuild import RebuildResult
     from archive.status import Status
     from event_log import EventLog, NewEvent, Point, Receipt
@@ -30,20 +31,18 @@ if TYPE_CHECKING:
     from search import Answer, Connection, DeadLetters, Engine, Generation, Query
 
 HOME = "stet-home"
-Tell = Callable[[str], None]
-"""Is called with a line that says how far something is."""
 
 
 class Archive:
-    """An archive: its log, the documents made from it, their indexes, and the kept state.
+    """A log, the documents computed from it, their indexes, and the kept state.
 
-    ``home`` is a folder, which the first append makes, or ``s3://bucket/prefix`` (``gs://``,
+    ``home`` is a folder, which the first append creates, or ``s3://bucket/prefix`` (``gs://``,
     ``az://``). ``domain`` is a ``Domain`` or the name of one: by default ``STET_DOMAIN``, else the
-    one that the archive remembers, else the newsroom. ``connection`` is the Elasticsearch to
-    search with, or its URL: by default ``STET_SEARCH``, else the embedded engine.
+    one that the archive remembers, else the newsroom. ``connection`` is an Elasticsearch cluster,
+    or its URL: by default ``STET_SEARCH``, else the embedded engine is used.
 
-    The settings file in ``home`` is the one of this process from then on, unless ``STET_CONFIG``
-    names another.
+    From then on this process reads its settings from the file in ``home``, unless ``STET_CONFIG``
+    names another file.
 
     Raises ``WrongDomain`` when the archive belongs to another domain.
 
@@ -71,11 +70,11 @@ class Archive:
         settings.open_home(self.home)
         self._domain, self._connection = domain, connection
         self.folder = local_folder(home)
-        """Where on this machine lies what is made from the log."""
+        """The folder on this machine for all that is computed from the log."""
         if engine is not None:
             self.engine = engine
         if not is_url(home):
-            _ = self.domain  # a folder says at once to which domain it belongs
+            _ = self.domain  # a folder of another domain is refused at once
 
     def __repr__(self) -> str:
         return f"Archive({self.home!r})"
@@ -87,17 +86,17 @@ class Archive:
 
     @property
     def views(self) -> Mapping[str, View]:
-        """The views of the domain by name."""
+        """The domain's views, by name."""
         return self.domain.views
 
     @cached_property
     def log(self) -> EventLog:
-        """The log, with the domain's categories."""
+        """The event log, with the domain's categories."""
         return open_log(self.home, self.domain.categories)
 
     @cached_property
     def engine(self) -> Engine:
-        """The engine that the archive is searched with."""
+        """The search engine."""
         from search import Connection, configured_connection, open_engine
 
         given = self._connection
@@ -113,7 +112,7 @@ class Archive:
 
     @property
     def builds(self) -> Path:
-        """The folder of builds: documents as Parquet files, and the kept state."""
+        """The folder of the builds (documents as Parquet files) and of the kept state."""
         return self.folder / "views"
 
     @property
@@ -122,20 +121,20 @@ class Archive:
         return self.builds / "state.duckdb"
 
     def view(self, view: str | View) -> View:
-        """The view of a name, the first when it is empty; raises ``UnknownName`` for no view."""
+        """The view of this name, the first one if it is empty; raises ``UnknownName``."""
         if not isinstance(view, str):
             return view
         return next(iter(self.chosen_views([view or self.first_view]).values()))
 
     @property
     def first_view(self) -> str:
-        """The name of the view that is searched when none is named."""
+        """The name of the domain's first view, which is searched by default."""
         return next(iter(self.views))
 
     def chosen_views(self, names: Sequence[str] | None = None) -> dict[str, View]:
-        """The views of these names, all when there are none, in the order of the domain.
+        """The views of these names, or all views, in the domain's order.
 
-        Raises ``UnknownName`` for what is no view.
+        Raises ``UnknownName`` for a name that no view has.
         """
         from search import UnknownName
 
@@ -157,13 +156,15 @@ class Archive:
         occurred_at: Any = None,
         actor: str | None = None,
     ) -> Receipt:
-        """Append an editor's event, validated against the current state of its entity.
+        """Append an editor's event, after validating it against its entity's current state.
 
-        ``expected_version`` refuses the event if the stream is at another version, so that no other
-        editor comes between. An event whose ``event_id`` the log has is answered with its receipt.
+        With ``expected_version`` the event is refused if its stream is at another version, so that
+        no other editor's event comes between. If the log has the ``event_id`` already, nothing is
+        appended, and the receipt of the first append is returned.
 
-        Raises ``Refused`` for what contradicts the current state (revising what does not exist),
-        ``WrongExpectedVersion``, and what ``EventLog.append`` raises. Nothing is appended then.
+        Raises ``Refused`` for an event that contradicts the current state (it revises what does
+        not exist), ``WrongExpectedVersion``, and the errors of ``EventLog.append``. In each case
+        nothing was appended.
 
         >>> import tempfile
         >>> archive = Archive(tempfile.mkdtemp())
@@ -178,17 +179,17 @@ class Archive:
         return append(self, event, expected_version)
 
     def remember_domain(self) -> None:
-        """Note in the archive to which domain it belongs, before events are appended to its log.
+        """Write the domain's name into the archive.
 
-        ``append`` does it; who writes to ``log`` directly, as an import does, calls it first.
-        Raises ``WrongDomain`` when it belongs to another.
+        ``append`` calls it. A program that writes to ``log`` directly, as an import does, calls it
+        before. Raises ``WrongDomain`` when the archive belongs to another domain.
         """
         domains.remember(self.home, self.domain)
 
     def preview(self, event: NewEvent, tell: Tell | None = None) -> Preview:
-        """How many documents of which views an event would rewrite; nothing is appended.
+        """Count the documents of each view that an event would change; nothing is appended.
 
-        ``tell`` is called with a line when that takes longer. Raises what ``append`` raises.
+        ``tell`` is called with a line when that takes long. Raises the errors of ``append``.
         """
         from archive.edit import check
         from archive.preview import preview
@@ -203,7 +204,7 @@ class Archive:
     ) -> RebuildResult:
         """Compute views from the log, index them beside the live ones, compare, and promote.
 
-        ``at`` is a sequence or an instant; the log's head when not given. ``options`` are those of
+        ``at`` is a sequence or an instant, by default the log's head. ``options`` are those of
         ``archive.rebuild.run``: ``progress``, ``loading``, ``tolerated`` and ``merge``.
         """
         from archive.rebuild import run
@@ -213,10 +214,10 @@ class Archive:
     def catch_up(
         self, views: Sequence[str] | None = None, tell: Tell | None = None
     ) -> CatchUpResult:
-        """Bring the live indexes to the log's head; only documents that events changed are written.
+        """Bring the live indexes to the log's head, by writing only the documents that changed.
 
-        ``tell`` is called with a line after each step. Raises ``NothingServes`` when there is no
-        index yet: rebuild first.
+        ``tell`` is called with a line after each step. Raises ``NothingServes`` when no view can
+        be caught up: rebuild first.
         """
         from archive.catch_up import run
 
@@ -225,31 +226,32 @@ class Archive:
     def follow(
         self, views: Sequence[str] | None = None, tell: Tell | None = None
     ) -> AbstractContextManager[Follow]:
-        """Catch up again and again as events come: iterate over the steps within a ``with``.
+        """Catch up again and again as events come; iterate over the steps inside of ``with``.
 
-        Raises ``StateHeld`` while another process catches up.
+        Raises ``StateHeld`` while another process catches up, ``SubscriptionHeld`` while another
+        follows.
         """
         from archive.follow import Follow
 
         return Follow.open(self, views, tell)
 
     def wait(self, sequence: int, timeout: float = 30.0) -> dict[str, float]:
-        """Wait until each view's live index has this sequence; by view, the seconds it took.
+        """Wait until each view's live index has reached a sequence; returns the seconds by view.
 
-        Raises ``NotVisible`` when some view is not there after ``timeout`` seconds.
+        Raises ``NotVisible`` when some view has not reached it after ``timeout`` seconds.
         """
         from archive.wait import wait
 
         return wait(self, sequence, timeout)
 
     def needs_rebuild(self) -> dict[str, str]:
-        """The views that catching up cannot bring forward, and why."""
+        """The views that cannot be caught up, and why."""
         from archive.standing import needs_rebuild
 
         return needs_rebuild(self.engine, self.views, self.engine.serving())
 
     def compare(self, views: Sequence[str] | None = None) -> Iterator[Compared]:
-        """Compare live indexes with their views, computed anew, document by document."""
+        """Compare each live index with its view, computed anew, document by document."""
         from archive.compare import compare
 
         return compare(self, views)
@@ -261,7 +263,7 @@ class Archive:
         return clear(self)
 
     def growth(self, first: str, last: str) -> list[Counted]:
-        """How many documents each view had at the end of each month, such as ``2026-01``.
+        """Count the documents of each view at the end of each month, such as ``2026-01``.
 
         Raises ``InvalidMonth``.
         """
@@ -280,13 +282,13 @@ class Archive:
         return self.engine.generations()
 
     def promote(self, generation: int) -> Sequence[str]:
-        """Make a generation live in all its views at the same moment, if it passed its check."""
+        """Make a generation live, in all its views at the same moment, if it passed its check."""
         from search import promote
 
         return promote(self.engine, generation)
 
     def roll_back(self, to: int | None = None) -> Mapping[str, Generation]:
-        """Make live what was live before the last promotion, or before that, until ``to`` is."""
+        """Make the generation before the last promotion live again, or the earlier one ``to``."""
         return self.engine.roll_back(to)
 
     # reading
@@ -303,8 +305,8 @@ class Archive:
         """Search a view, the domain's first unless one is named.
 
         ``options`` are those of ``search.Query``: ``filters``, ``date_from``, ``date_to``,
-        ``sort``, ``facets``, ``page``, ``size``. ``at`` answers as of a sequence or an instant; the
-        index of then is built when it is first asked for: ``tell`` is called with how far that is.
+        ``sort``, ``facets``, ``page``, ``size``. With ``at`` the answer is as of a sequence or an
+        instant. The first such search builds an index, and calls ``tell`` with its progress.
         """
         from search import Query
 
@@ -317,7 +319,7 @@ class Archive:
         return search(self, query, at, tell)
 
     def read(self, view: str | View, at: Point = None) -> pd.DataFrame:
-        """The documents of a view as of a sequence, an instant, or now, sorted by id.
+        """Read the documents of a view as of a sequence, an instant, or now, sorted by id.
 
         >>> import tempfile
         >>> len(Archive(tempfile.mkdtemp()).read("articles"))
@@ -330,13 +332,13 @@ class Archive:
     def export(
         self, view: str | View, at: Point = None, keys: Sequence[str] | None = None
     ) -> Iterator[bytes]:
-        """The documents of a view as JSON Lines, sorted by id; only those of ``keys`` if given."""
+        """Yield a view's documents as JSON Lines, sorted by id; only the ids ``keys`` if given."""
         from archive.export import export
 
         return export(self, view, at, keys)
 
     def history(self, stream: str) -> list[dict[str, Any]]:
-        """The life of an entity: what each of its events changed, from what to what, oldest first.
+        """List what each event of an entity changed, from what to what, oldest first.
 
         >>> import tempfile
         >>> archive = Archive(tempfile.mkdtemp())
@@ -356,16 +358,16 @@ class Archive:
         most: int | None = 20,
         tell: Tell | None = None,
     ) -> Explanation:
-        """Which events made a document, and how their entities are part of it.
+        """List the events that a document was made from, and why its entities are part of it.
 
-        ``most`` limits the events to the latest so many. Raises ``NoDocument``.
+        ``most`` limits the list to the latest events. Raises ``NoDocument``.
         """
         from archive.explain import explain
 
         return explain(self, document, view, at, most, tell)
 
     def diff(self, document: str, view: str | View, old: Point, new: Point = None) -> Difference:
-        """How a document changed between two points of the log."""
+        """List how a document changed between two points of the log."""
         from archive.diff import difference
 
         return difference(self, document, view, old, new)

@@ -1,24 +1,26 @@
-"""Catching up: what serves goes on from where it is to the log's head, and costs what it touches.
+"""Catching up: the live generations are brought to the log's head, at a cost of what changed.
 
-The kept state (``replay.kept``) and the generations that serve move on together, step by step. A
-generation that the state does not know yet, after a rebuild or a roll back, is taken up first.
+The kept state (``replay.kept``) and the live generations move on together, step by step. A
+generation that the state does not follow yet, after a rebuild or a roll back, is taken up first.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
-from archive.step import Advanced, Step, Stepper
-from archive.take_up import followed, take_up
+from archive.step import Step, Stepper
+from archive.take_up import followed_views, take_up
 from replay import (
     BrokenView,
     DamagedState,
     Kept,
+    ViewFigures,
     lock_kept_state,
     make_kept_state,
     open_kept_state,
@@ -32,40 +34,39 @@ if TYPE_CHECKING:
     from replay import View
     from search import Generation
 
-Tell = Callable[[str], None]
 REBUILD_SHARE = 0.4
 """From about this share of the log on, a rebuild is as quick as catching up.
 
-Measured on 30,000 articles (README, "Freshness"): 0.8 ms for an event that is caught up, 0.35 ms
-for one that is rebuilt.
+Measured on 30,000 articles (README, "Freshness"): catching up takes 0.8 ms an event, a rebuild
+0.35 ms.
 """
 
 
 @dataclass(frozen=True)
 class CatchUpResult:
-    """What catching up came to; the views' figures are those of all its steps."""
+    """The result of catching up; each view's figures are the sum of all steps."""
 
     after: int
     through: int
     events: int
     steps: int
     seconds: float
-    views: tuple[Advanced, ...]
+    views: tuple[ViewFigures, ...]
     needs_rebuild: dict[str, str] = field(default_factory=dict)
     """The views that cannot be caught up, and why."""
 
     @property
     def rebuild_is_quicker(self) -> bool:
-        """Were there so many events that a rebuild would have been as quick?"""
+        """Whether a rebuild would have been as quick, for so many events."""
         return self.events > REBUILD_SHARE * self.through
 
 
 class CatchUp:
-    """Brings what serves in an archive forward: ``with CatchUp.open(archive) as catch_up``."""
+    """Brings live generations forward: ``with CatchUp.open(archive) as catch_up``."""
 
     def __init__(self, archive: Archive, views: Mapping[str, View], tell: Tell) -> None:
-        self._archive, self._views, self._tell = archive, views, tell
-        self._engine, self._log, self._path = archive.engine, archive.log, archive.state_path
+        self._archive, self._views, self.tell = archive, views, tell
+        self._engine, self._log = archive.engine, archive.log
         self._kept: Kept | None = None
         self._stepper: Stepper | None = None
         self.broken: dict[str, str] = {}
@@ -81,16 +82,16 @@ class CatchUp:
         views: Sequence[str] | None = None,
         tell: Tell | None = None,
     ) -> Iterator[CatchUp]:
-        """Hold an archive's kept state; raises ``StateHeld`` while another process does.
+        """Lock an archive's kept state; raises ``StateHeld`` while another process has it.
 
-        ``tell`` is told what takes long, and why a kept state was set aside.
+        ``tell`` is called with what takes long, and with why a kept state was set aside.
         """
-        made = cls(archive, archive.chosen_views(views), tell or (lambda _: None))
-        with lock_kept_state(made._path):
+        catch_up = cls(archive, archive.chosen_views(views), tell or silent)
+        with lock_kept_state(archive.state_path):
             try:
-                yield made
+                yield catch_up
             finally:
-                made._close()
+                catch_up._close()
 
     @property
     def head(self) -> int:
@@ -99,99 +100,112 @@ class CatchUp:
 
     @property
     def sequence(self) -> int:
-        """The sequence through which everything is caught up; 0 before the first step."""
+        """The sequence that the views are caught up to; 0 before the first step."""
         return self._kept.sequence if self._kept else 0
 
     def prepare(self) -> Iterator[None]:
-        """After a step: do already what a later one would have to do when it comes.
+        """Compile, after a first step, what later steps will run.
 
-        That takes seconds, and is done in pieces: after each the caller may make a step.
+        That takes seconds. It is done in pieces: after each of them the caller may make a step.
         """
         stepper = self._stepper
         if stepper is None:
             return
-        with suppress(DamagedState), reading_state():  # a step says it
-            for _ in stepper.prepare([x for x in self._views if x not in self.needs_rebuild]):
+        with suppress(DamagedState), reading_state():  # the next step reports it
+            for _ in stepper.prepare(
+                [name for name in self._views if name not in self.needs_rebuild]
+            ):
                 yield
                 if self._stepper is not stepper:
                     return
 
     def step(self, until: int | None = None) -> Step | None:
-        """One step towards a sequence, or the head; none when all is there already.
+        """Make one step towards a sequence, or the head; ``None`` when all views are there.
 
-        Raises ``NothingServes`` when there is no view that can be caught up.
+        Raises ``NothingServes`` when no view can be caught up.
         """
         try:
             return self._step(until)
         except BrokenView as error:
             self.broken[error.view] = str(error)
-            self._tell(f"{error}; the others go on")
+            self.tell(f"{error}; the other views go on")
             return self.step(until)
         except DamagedState as error:
             self._close()
-            if not self._path.exists():
+            path = self._archive.state_path
+            if not path.exists():
                 raise
-            aside = set_aside(self._path)
-            self._tell(f"{self._path} is damaged ({error}); it is set aside as {aside.name}")
+            aside = set_aside(path)
+            self.tell(f"{path} is damaged ({error}); it is set aside as {aside.name}")
             return self._step(until)
 
     def _step(self, until: int | None) -> Step | None:
-        serving = self._can_follow()
+        live = self._followable()
         with reading_state():
-            state, stepper = self._opened(serving)
-            ahead = self._take_up(state, serving)
+            state, stepper, followed = self._opened(live)
+            ahead = self._take_up(state, live, followed)
             head = self._log.head if until is None else min(until, self._log.head)
             target = stepper.next(min([head, *ahead.values()]))
             if target <= state.sequence:
                 return None
             generations = {
-                view: about.generation for view, about in serving.items() if view not in ahead
+                view: generation.generation
+                for view, generation in live.items()
+                if view not in ahead
             }
             return stepper.step(target, generations)
 
-    def _can_follow(self) -> dict[str, Generation]:
-        """What serves and was built by the code as it is now; why the others are not followed."""
-        serving = self._engine.serving()
-        stuck = needs_rebuild(self._engine, self._views, serving) | self.broken
-        self.needs_rebuild = {name: stuck[name] for name in self._views if name in stuck}
-        found = {name: serving[name] for name in self._views if name not in self.needs_rebuild}
-        if not found:
+    def _followable(self) -> dict[str, Generation]:
+        """The live generations that the current code built; notes why the others are not."""
+        live = self._engine.serving()
+        reasons = needs_rebuild(self._engine, self._views, live) | self.broken
+        self.needs_rebuild = {name: reasons[name] for name in self._views if name in reasons}
+        followable = {name: live[name] for name in self._views if name not in reasons}
+        if not followable:
             why = "; ".join(f"{name} {reason}" for name, reason in self.needs_rebuild.items())
             raise NothingServes(f"no view can be caught up ({why}); run: stet rebuild")
-        return found
+        return followable
 
-    def _opened(self, serving: Mapping[str, Generation]) -> tuple[Kept, Stepper]:
-        """The kept state, made anew when there is none, or none of what serves goes on from it."""
+    def _opened(self, live: Mapping[str, Generation]) -> tuple[Kept, Stepper, set[str]]:
+        """The kept state, its stepper, and the views that it follows.
+
+        The state is made anew when there is none, or when it follows no live generation.
+        """
+        followed: set[str] = set()
+        path, references = self._archive.state_path, self._archive.domain.references
         if self._kept is None:
-            self._kept = open_kept_state(
-                self._path, self._log, self._archive.domain.references, self._tell
-            )
-        if self._kept is not None and not followed(self._kept, self._engine, serving):
-            self._close()
+            self._kept = open_kept_state(path, self._log, references, self.tell)
+        if self._kept is not None:
+            followed = followed_views(self._kept, self._engine, live)
+            if not followed:
+                self._close()
         if self._kept is None:
-            newest = max(about.sequence for about in serving.values())
-            self._tell(f"folding the log as of sequence {newest:,}")
-            self._kept = make_kept_state(
-                self._path, self._log.at(newest), self._archive.domain.references
-            )
+            newest = max(generation.sequence for generation in live.values())
+            self.tell(f"folding the log as of sequence {newest:,}")
+            self._kept = make_kept_state(path, self._log.at(newest), references)
         if self._stepper is None:
             self._stepper = Stepper(self._kept, self._archive, self._views)
-        return self._kept, self._stepper
+        return self._kept, self._stepper, followed
 
-    def _take_up(self, state: Kept, serving: Mapping[str, Generation]) -> dict[str, int]:
-        """Take up what the state does not know; returns what is ahead of it, and how far it is."""
-        for view in set(state.followed()) - set(serving):
+    def _take_up(
+        self, state: Kept, live: Mapping[str, Generation], followed: Collection[str]
+    ) -> dict[str, int]:
+        """Take up live generations that the state does not follow.
+
+        Returns the views whose generation is ahead of the state, each with its sequence.
+        """
+        for view in set(state.followed()) - set(live):
             state.follow(view, None)
-        ahead, known = {}, followed(state, self._engine, serving)
-        for view, about in serving.items():
-            if view in known:
+        ahead = {}
+        for view, generation in live.items():
+            if view in followed:
                 continue
-            if about.sequence > state.sequence:
+            if generation.sequence > state.sequence:
                 state.follow(view, None)
-                ahead[view] = about.sequence
+                ahead[view] = generation.sequence
                 continue
-            self._tell(f"{view}: taking up generation {about.generation}")
-            take_up(self._archive, state, about)
+            self.tell(f"{view}: taking up generation {generation.generation}")
+            take_up(self._archive, state, generation)
         return ahead
 
     def _close(self) -> None:
@@ -213,7 +227,7 @@ def run(
     >>> from archive import Archive
     >>> run(Archive(tempfile.mkdtemp()))
     Traceback (most recent call last):
-    search.errors.NothingServes: no view can be caught up (articles nothing serves yet; ...
+    search.errors.NothingServes: no view can be caught up (articles has no live generation yet; ...
     """
     started = time.perf_counter()
     steps: list[Step] = []
@@ -223,7 +237,7 @@ def run(
             steps.append(step)
             if progress:
                 progress(f"{step.through:,} of {until:,} events")
-        stuck = catch_up.needs_rebuild
+        reasons = catch_up.needs_rebuild
     return CatchUpResult(
         after=steps[0].after if steps else until,
         through=steps[-1].through if steps else until,
@@ -231,14 +245,14 @@ def run(
         steps=len(steps),
         seconds=time.perf_counter() - started,
         views=summed(steps),
-        needs_rebuild=stuck,
+        needs_rebuild=reasons,
     )
 
 
-def summed(steps: Sequence[Step]) -> tuple[Advanced, ...]:
-    """The figures of several steps by view."""
-    total: dict[str, Advanced] = {}
-    for one in (view for step in steps for view in step.views):
-        before = total.get(one.view)
-        total[one.view] = one if before is None else before.plus(one)
+def summed(steps: Sequence[Step]) -> tuple[ViewFigures, ...]:
+    """The figures of several steps, added up by view."""
+    total: dict[str, ViewFigures] = {}
+    for figures in (figures for step in steps for figures in step.views):
+        before = total.get(figures.view)
+        total[figures.view] = figures if before is None else before.plus(figures)
     return tuple(total.values())

@@ -1,4 +1,4 @@
-"""Retention: generations and builds that nobody needs any longer go."""
+"""Retention: deletes generations and builds that are no longer needed."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cleared:
-    """Which generations and which builds were removed, by their numbers."""
+    """The numbers of the generations and of the builds that were removed."""
 
     generations: tuple[int, ...]
     builds: tuple[int, ...]
 
     def __str__(self) -> str:
-        told = [
+        lists = [
             f"{kind} {', '.join(str(number) for number in numbers)}"
             for kind, numbers in (("generations", self.generations), ("builds", self.builds))
             if numbers
         ]
-        return f"removed {' and '.join(told)}" if told else "nothing to remove"
+        return f"removed {' and '.join(lists)}" if lists else "nothing to remove"
 
 
 def clear(archive: Archive) -> Cleared:
-    """Remove what neither serves, nor may be rolled back to, nor is being made or read.
+    """Delete generations and builds that are not live, not kept for roll-back, and not in use.
 
-    Kept are what serves and the two states before it, the last three finished builds, and
-    whatever was written to in the last minutes. A rebuild does the same when it begins.
+    The live generations and the two states before them are kept, the last three finished builds,
+    and whatever was written to in the last minutes. A rebuild does the same when it begins.
 
     >>> import tempfile
     >>> from archive import Archive

@@ -1,4 +1,4 @@
-"""Is what serves still what the log says? Each view is computed anew, at what serves' sequence."""
+"""Comparison: each live index with its view, computed anew from the log at its sequence."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from search import Generation
 
 TRIES = 3
-"""How often a comparison begins again because what serves has moved on meanwhile."""
+"""How often a comparison begins again because the live generation has changed meanwhile."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What comparing a view's serving generation with the view itself came to."""
+    """The result of comparing a view's live generation with the view itself."""
 
     view: str
     generation: int
@@ -33,53 +33,55 @@ class Compared:
 
     def __str__(self) -> str:
         where = f"{self.view}, generation {self.generation} as of {self.sequence:,}"
-        told = self.differences or f"{self.documents:,} documents equal the view"
-        return f"{where}: {told}{'; run: stet rebuild' if self.differences else ''}"
+        result = self.differences or f"{self.documents:,} documents equal the view"
+        return f"{where}: {result}{'; run: stet rebuild' if self.differences else ''}"
 
 
 def compare(archive: Archive, views: Sequence[str] | None = None) -> Iterator[Compared]:
-    """Compare what serves with its view, document by document, each view when it is asked for.
+    """Compare live indexes with their views, document by document; a generator, view by view.
 
-    The view is computed from the log at the sequence of what serves, unless a build of exactly
-    that is kept. Of views that are not named those are compared that serve. Raises ``UnknownName``
-    for a view that does not exist, ``NothingServes`` for one that serves nothing.
+    The view is computed from the log at the live generation's sequence, unless a build of exactly
+    that sequence is kept. Without ``views`` all views with a live generation are compared. Raises
+    ``UnknownName`` for a view that does not exist, ``NothingServes`` for one without a live
+    generation.
     """
     chosen = archive.chosen_views(views)
-    serving = archive.engine.serving()
-    wanted = [name for name in chosen if views or name in serving]
-    for name in wanted:
-        if name not in serving:
-            raise NothingServes(f"nothing serves {name} yet; run: stet rebuild")
-    built: dict[int, Build] = {}
+    live = archive.engine.serving()
+    names = [name for name in chosen if views or name in live]
+    for name in names:
+        if name not in live:
+            raise NothingServes(f"{name} has no live generation yet; run: stet rebuild")
+    builds: dict[int, Build] = {}
     try:
-        for name in wanted:
-            yield _compare(archive, name, built)
+        for name in names:
+            yield _compare(archive, name, builds)
     finally:
-        for begun in built.values():
-            begun.close()
+        for build in builds.values():
+            build.close()
 
 
-def _compare(archive: Archive, view: str, built: dict[int, Build]) -> Compared:
+def _compare(archive: Archive, view: str, builds: dict[int, Build]) -> Compared:
     started, engine = time.perf_counter(), archive.engine
     for _ in range(TRIES):
-        about = engine.serving()[view]
-        documents = _documents(archive, about, built)
-        rejected = engine.rejected(view, about.generation)
-        found = compare_index(documents, engine.digests(view, about.generation), rejected)
-        if not found or engine.serving()[view] == about:
+        live = engine.serving()[view]
+        number = live.generation
+        documents = _documents(archive, live, builds)
+        rejected = engine.rejected(view, number)
+        differences = compare_index(documents, engine.digests(view, number), rejected)
+        if not differences or engine.serving()[view] == live:
             seconds = time.perf_counter() - started
-            return Compared(view, about.generation, about.sequence, about.documents, seconds, found)
-    raise SearchError(f"{view}: what serves moved on during {TRIES} comparisons; try again later")
+            return Compared(view, number, live.sequence, live.documents, seconds, differences)
+    raise SearchError(f"{view}: the live index changed during {TRIES} comparisons; repeat it later")
 
 
-def _documents(archive: Archive, about: Generation, built: dict[int, Build]) -> Path:
+def _documents(archive: Archive, live: Generation, builds: dict[int, Build]) -> Path:
     """The view's documents at the generation's sequence; views of one sequence share a build."""
-    view = archive.views[about.view]
-    kept = kept_documents(archive.builds, view, archive.log.at(about.sequence))
+    view = archive.views[live.view]
+    kept = kept_documents(archive.builds, view, archive.log.at(live.sequence))
     if kept:
         return kept
-    if about.sequence not in built:
-        built[about.sequence] = begin_build(archive.log, archive.builds, at=about.sequence)
-    begun = built[about.sequence]
-    begun.write(view)
-    return begun.path(about.view)
+    if live.sequence not in builds:
+        builds[live.sequence] = begin_build(archive.log, archive.builds, at=live.sequence)
+    build = builds[live.sequence]
+    build.write(view)
+    return build.path(live.view)

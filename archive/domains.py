@@ -1,4 +1,4 @@
-"""Which domain an archive is opened with, and how a domain is found by its name.
+"""Finding a domain by its name, and remembering in an archive which domain it belongs to.
 
 A package declares a domain as an entry point of the group ``stet.domains``:
 
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 GROUP = "stet.domains"
 DEFAULT = "newsroom"
 FILE = "domain.json"
-"""Where an archive remembers the name of its domain."""
+"""The file in an archive that has the name of its domain."""
 
 
 @lru_cache(maxsize=16)
 def find_domain(name: str) -> Domain:
-    """The domain that is called so, or that ``module:NAME`` names; raises ``UnknownDomain``.
+    """Import the domain of this name, or at ``module:NAME``; raises ``UnknownDomain``.
 
     >>> find_domain("newsroom").name
     'newsroom'
@@ -81,8 +81,8 @@ def _loaded(point: EntryPoint) -> Domain:
 def chosen(given: Domain | str | None, home: Path | str) -> Domain:
     """The domain to open an archive with; raises ``WrongDomain`` if it belongs to another.
 
-    It is the one that is given, else ``STET_DOMAIN``, else the one that the archive remembers,
-    else the newsroom.
+    It is ``given``, else the one of ``STET_DOMAIN``, else the one that the archive remembers, else
+    the newsroom.
     """
     remembered = recall(home)
     wanted = given or settings.text("STET_DOMAIN") or remembered or DEFAULT
@@ -93,12 +93,16 @@ def chosen(given: Domain | str | None, home: Path | str) -> Domain:
             if wanted != remembered:
                 raise
             raise UnknownDomain(f"{home} is an archive of the domain {wanted!r}: {error}") from None
-    if remembered not in (None, wanted.name):
+    _require_same(home, remembered, wanted)
+    return wanted
+
+
+def _require_same(home: Path | str, remembered: str | None, domain: Domain) -> None:
+    if remembered not in (None, domain.name):
         raise WrongDomain(
-            f"{home} is an archive of the domain {remembered!r}, not of {wanted.name!r}; give"
+            f"{home} is an archive of the domain {remembered!r}, not of {domain.name!r}; give"
             f" --domain {_option(remembered)}, or another --home"
         )
-    return wanted
 
 
 def _option(name: str) -> str:
@@ -113,7 +117,7 @@ def _option(name: str) -> str:
 
 
 def domain_in_force(home: Path | str) -> Domain:
-    """The domain that ``home`` is opened with when none is given, without asking an object store.
+    """The domain that ``home`` is opened with by default; it reads no object store.
 
     >>> domain_in_force("my-archive").name
     'newsroom'
@@ -123,10 +127,10 @@ def domain_in_force(home: Path | str) -> Domain:
 
 
 def recall(home: Path | str) -> str | None:
-    """The name of the domain that an archive remembers; none before its first append.
+    """The name of the domain that an archive belongs to; ``None`` before its first append.
 
-    That of an archive in an object store is kept on this machine once it was read: it never
-    changes.
+    The name never changes, so that of an archive in an object store is read once, and then kept on
+    this machine.
     """
     path = local_folder(home) / FILE
     if not path.exists() and is_url(home):
@@ -151,14 +155,16 @@ def _read(path: Path) -> str | None:
 
 
 def remember(home: Path | str, domain: Domain) -> None:
-    """Note in an archive which domain it belongs to; raises ``WrongDomain`` if that is another."""
-    if recall(home) is None:
+    """Write the domain's name into an archive; raises ``WrongDomain`` if it has another."""
+    remembered = recall(home)
+    if remembered is None:
         content = json.dumps({"domain": domain.name}) + "\n"
         _store(home).put_if_absent(FILE, lambda path: _write(path, content))
         if not is_url(home):
-            with suppress(OSError):  # another writer uses it, and makes it anew where it is gone
+            with suppress(OSError):  # another writer uses it, or it is gone already
                 (Path(home) / "staging").rmdir()
-    chosen(domain, home)
+        remembered = recall(home)  # another process may have been faster, with another domain
+    _require_same(home, remembered, domain)
 
 
 def _write(path: Path, content: str) -> None:

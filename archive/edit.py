@@ -1,4 +1,4 @@
-"""Editing: an editor's event is validated against the current state, then appended."""
+"""Editing: an editor's event is validated against the current state, and then appended."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ if TYPE_CHECKING:
 def append(archive: Archive, event: NewEvent, expected_version: int | None = None) -> Receipt:
     """Append an editor's event, unless it contradicts the current state of its entity.
 
-    The entity is read, the event is checked, and appended at the version that was read, so that no
-    other editor can come between. An event whose id the log has is answered with its receipt.
+    The event is appended at the version of the entity that it was validated against, so that no
+    other editor's event comes between. If the log has its id already, nothing is appended, and the
+    receipt of the first append is returned.
 
     Raises ``Refused``, ``WrongExpectedVersion`` when the entity is at another version than
-    expected, and what ``EventLog.append`` raises.
+    expected, and the errors of ``EventLog.append``.
     """
     log = archive.log
-    log.batch().add(event)
+    batch = log.batch()
+    batch.add(event)
     if event.event_id is not None and log.known([event.event_id]):
-        return log.append([event])
+        return log.commit(batch)
     current = read_entity(log, event.stream)
     if expected_version is None or expected_version == current.version:
         check_edit(archive.domain, log, current, event)
     archive.remember_domain()
     version = current.version if expected_version is None else expected_version
-    return log.append([event], expected_version=version)
+    return log.commit(batch, {event.stream: version})
 
 
 def check(archive: Archive, event: NewEvent) -> None:
-    """Validate an editor's event without appending it; raises what ``append`` raises."""
+    """Validate an editor's event without appending it; raises the errors of ``append``."""
     archive.log.batch().add(event)
     check_edit(archive.domain, archive.log, read_entity(archive.log, event.stream), event)

@@ -1,4 +1,4 @@
-"""What can go wrong where log, documents and indexes work together."""
+"""The errors of the archive."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ class ArchiveError(Exception):
 
 
 class UnknownDomain(ArchiveError):
-    """There is no domain of that name, or what was named is no domain."""
+    """There is no domain of that name, or the name is of something else."""
 
 
 class WrongDomain(ArchiveError):
-    """The archive belongs to another domain than the one it was opened with."""
+    """An archive was opened with another domain than the one it belongs to."""

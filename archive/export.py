@@ -1,4 +1,4 @@
-"""Reading documents: a view as of any point, for pandas and as JSON Lines."""
+"""Reading documents: a view as of any point of the log, for pandas or as JSON Lines."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LINE_ENDS = {c.encode(): f"\\u{ord(c):04x}".encode() for c in "\x85\u2028\u2029"
 
 
 def read(archive: Archive, view: str | View, at: Point = None) -> pd.DataFrame:
-    """The documents of a view as of a sequence, an instant, or now, sorted by id.
+    """Read the documents of a view as of a sequence, an instant, or now, sorted by id.
 
-    Taken from a kept build of exactly that sequence if there is one, else made from the log.
+    They come from a kept build of exactly that sequence, or else are computed from the log.
     """
     with file(archive, view, at) as path:
         frame: pd.DataFrame = pq.read_table(path).to_pandas()
@@ -35,7 +35,7 @@ def read(archive: Archive, view: str | View, at: Point = None) -> pd.DataFrame:
 def export(
     archive: Archive, view: str | View, at: Point = None, keys: Sequence[str] | None = None
 ) -> Iterator[bytes]:
-    """The documents as JSON, one line each, sorted by id; only those of ``keys`` if given.
+    """Yield a view's documents as JSON, a line each, sorted by id; only the ids ``keys`` if given.
 
     Instants are ISO 8601 in UTC, with microseconds only where there are any:
     ``1851-09-18T05:00:00Z``. Characters that some programs take for the end of a line are escaped.
@@ -49,7 +49,7 @@ def export(
 
 
 def history(archive: Archive, stream: str) -> list[dict[str, Any]]:
-    """What each event of a stream changed, oldest first: the documents of the view ``HISTORY``.
+    """List what each event of a stream changed, oldest first: documents of the view ``HISTORY``.
 
     Raises ``NoDocument`` when the stream has no events.
     """
@@ -72,18 +72,18 @@ def _line(document: dict[str, Any]) -> bytes:
 def file(
     archive: Archive, view: str | View, at: Point = None, keys: Sequence[str] | None = None
 ) -> Iterator[Path]:
-    """A Parquet file with (at least) the documents asked for, while it is needed."""
-    known = archive.view(view)
+    """A Parquet file with these documents, and perhaps others; it exists inside of ``with``."""
+    of_view = archive.view(view)
     snapshot = archive.log.at(at)
-    built = kept_documents(archive.builds, known, snapshot)
-    if built:
-        yield built
+    kept = kept_documents(archive.builds, of_view, snapshot)
+    if kept:
+        yield kept
         return
     with scratch_folder(archive.builds) as directory:
-        yield _made(known, snapshot, directory, keys)
+        yield _computed(of_view, snapshot, directory, keys)
 
 
-def _made(view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] | None) -> Path:
+def _computed(view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] | None) -> Path:
     with State(snapshot, directory / "state") as state:
         wanted = None if keys is None else state.keys(keys)
         path = directory / f"{view.name}.parquet"

@@ -1,4 +1,4 @@
-"""Following: catching up again and again, as events come, until it is stopped."""
+"""Following: catching up again and again as events come, until it is stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from archive.catch_up import CatchUp, Tell
+from archive.catch_up import CatchUp
+from archive.progress import Tell
 from archive.step import MOST_EVENTS, Step
 from search import ClusterAway
 
@@ -16,24 +17,23 @@ if TYPE_CHECKING:
     from event_log import Subscription
 
 SUBSCRIPTION = "follow"
-"""The subscription that is held meanwhile: by it others see that somebody follows."""
+"""The name of the subscription that is held meanwhile: it shows others that somebody follows."""
 LOOK_SECONDS = 2.0
-"""How often it is looked for what serves while no event comes: a rebuild may have promoted."""
+"""How often the live generations are read while no event comes: a rebuild may promote others."""
 PAUSE_SECONDS = 5.0
-"""How long a cluster that was away is left alone."""
+"""How long to wait before a cluster that was away is tried again."""
 
 
 class Follow:
-    """Follows the log with what serves: ``with Follow.open(archive) as follow`` and iterate.
+    """Keeps the live generations at the log's head: iterate over it, ``with Follow.open(archive)``.
 
-    Each step is given when readers can see it. ``stop`` may be called from another thread or from
-    a signal's handler.
+    It yields each step when readers can see it. ``stop`` may be called from another thread or from
+    a signal handler.
     """
 
-    def __init__(self, catch_up: CatchUp, subscription: Subscription, tell: Tell) -> None:
+    def __init__(self, catch_up: CatchUp, subscription: Subscription) -> None:
         self._catch_up = catch_up
         self._subscription = subscription
-        self._tell = tell
         self._stopped = False
 
     @classmethod
@@ -44,16 +44,15 @@ class Follow:
         views: Sequence[str] | None = None,
         tell: Tell | None = None,
     ) -> Iterator[Follow]:
-        """Hold the subscription ``follow`` and the kept state of an archive.
+        """Hold the subscription ``follow``, and lock an archive's kept state.
 
-        Raises ``SubscriptionHeld`` or ``StateHeld`` while another process does.
+        Raises ``SubscriptionHeld`` or ``StateHeld`` while another process has them.
         """
-        tell = tell or (lambda _: None)
         with (
             archive.log.subscribe(SUBSCRIPTION, from_="now") as subscription,
             CatchUp.open(archive, views, tell) as catch_up,
         ):
-            yield cls(catch_up, subscription, tell)
+            yield cls(catch_up, subscription)
 
     @property
     def needs_rebuild(self) -> dict[str, str]:
@@ -61,18 +60,18 @@ class Follow:
         return self._catch_up.needs_rebuild
 
     def __iter__(self) -> Iterator[Step]:
-        """The steps, as they are done; ends when it is stopped."""
+        """Yields the steps as they are done, until it is stopped."""
         yield from self._steps()
         for _ in self._catch_up.prepare():
             yield from self._steps()
             if self._stopped:
                 return
-        self._tell(f"following from sequence {self._catch_up.sequence:,}")
+        self._catch_up.tell(f"following from sequence {self._catch_up.sequence:,}")
         while not self._stopped:
             yield from self._steps()
             self._subscription.reset(self._catch_up.sequence + 1)
-            coming = self._subscription.batches(MOST_EVENTS, LOOK_SECONDS, ["sequence"])
-            for batch in coming:
+            batches = self._subscription.batches(MOST_EVENTS, LOOK_SECONDS, ["sequence"])
+            for batch in batches:
                 if batch.column(0)[-1].as_py() > self._catch_up.sequence:
                     yield from self._steps()
                 if self._stopped:
@@ -83,7 +82,7 @@ class Follow:
             try:
                 step = self._catch_up.step()
             except ClusterAway as error:
-                self._tell(f"{error}; it is tried again")
+                self._catch_up.tell(f"{error}; it is tried again")
                 time.sleep(PAUSE_SECONDS)
                 continue
             if step is None:
@@ -91,6 +90,6 @@ class Follow:
             yield step
 
     def stop(self) -> None:
-        """End after the step that is under way, or at once when it waits."""
+        """End after the step that is under way, or at once when none is."""
         self._stopped = True
         self._subscription.stop()

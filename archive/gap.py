@@ -1,7 +1,7 @@
-"""The gap: what the log was told while a rebuild ran, brought into its generation before it serves.
+"""The gap: events that were appended while a rebuild ran reach its generation before promotion.
 
-The kept state that this takes is made anew from the rebuild's own build. When the rebuild has all
-views it is left in the archive's place for it, and catching up goes on from there.
+They are caught up with a kept state that is made from the rebuild's own build. After a rebuild of
+all views that state becomes the archive's, and catching up goes on from it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Gap:
-    """Brings the checked views of a build's generation to the log's head."""
+    """Brings the generation of a build to the log's head, when its views were checked."""
 
     def __init__(self, build: Build, archive: Archive) -> None:
         self._build, self._archive = build, archive
@@ -29,7 +29,7 @@ class Gap:
         self._state: Kept | None = None
 
     def close(self, generation: int, views: tuple[str, ...]) -> list[Step]:
-        """Catch up to the head as it is now; returns the steps, none when nothing was told."""
+        """Catch up to the current head; returns the steps, none when nothing was appended."""
         log = self._build.log
         head = log.head
         if head == self._build.sequence:
@@ -40,7 +40,7 @@ class Gap:
             log.at(self._build.sequence),
             self._archive.domain.references,
             self._build.memory_limit,
-            views=self._build.directory.parent,
+            builds=self._build.directory.parent,
         )
         self._state = state
         for view in views:
@@ -53,16 +53,16 @@ class Gap:
         return steps
 
     def leave(self, views: tuple[str, ...]) -> None:
-        """Leave the kept state to whoever catches up next, when the generation serves."""
+        """Make the kept state the archive's, when the generation is live."""
         if self._state is None or set(views) != set(self._archive.views):
             return
         try:
             self._leave(self._state, self._archive.state_path)
         except StateHeld:
-            return  # whoever holds one takes the generation up, and makes its own anew
+            return  # the process that has the lock takes up the generation, with a state of its own
 
     def discard(self) -> None:
-        """Let go of the kept state, unless it was left."""
+        """Close and delete the kept state, unless it became the archive's."""
         if self._state is not None:
             self._state.close()
             self._path.unlink(missing_ok=True)
@@ -71,9 +71,9 @@ class Gap:
     def _leave(self, state: Kept, place: Path) -> None:
         engine = self._archive.engine
         with lock_kept_state(place):
-            for view, about in engine.serving().items():
+            for view, live in engine.serving().items():
                 if view in self._archive.views:
-                    state.follow(view, as_followed(engine, about))
+                    state.follow(view, as_followed(engine, live))
             state.close()
             for old in (place, place.with_name(f"{place.name}.wal")):
                 old.unlink(missing_ok=True)

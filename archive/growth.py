@@ -1,7 +1,7 @@
-"""Growth: how many documents each view had at the end of each month, by when it was recorded.
+"""Growth: how many documents each view had at the end of each month, by ``recorded_at``.
 
-``home/growth/2026-10.json`` has the counts of one month, and of which log they are. Like all that
-is made from the log it may be deleted, and is counted anew.
+``growth/2026-10.json`` has the counts of one month, and the digest of the log that was counted. The
+file is a cache: when it is deleted, the month is counted anew.
 """
 
 from __future__ import annotations
@@ -24,21 +24,24 @@ MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
 
 class InvalidMonth(ReplayError, ValueError):
-    """What was given is no month, or one that has not ended yet."""
+    """A text that is no month, or a month that has not ended yet."""
 
 
 @dataclass(frozen=True)
 class Counted:
-    """The documents of each view as of a month's end; the sequence is the last recorded by it."""
+    """The number of documents of each view at a month's end.
+
+    ``sequence`` is that of the last event recorded by then.
+    """
 
     month: str
     sequence: int
     digest: str
-    """The log's at that sequence: of another log, or with other views, it is counted anew."""
+    """The log's digest at that sequence: another log is counted anew."""
     documents: dict[str, int]
     code_versions: dict[str, int]
     seconds: float
-    """How long counting took; 0 when nothing was appended since a month that was counted."""
+    """How long counting took; 0 when another month that ended at this sequence was counted."""
 
 
 def end_of(month: str) -> datetime:
@@ -47,10 +50,10 @@ def end_of(month: str) -> datetime:
     >>> end_of("2024-02").isoformat()
     '2024-02-29T23:59:59.999999+00:00'
     """
-    found = MONTH.fullmatch(month)
-    if not found or month < "0001-01":
+    match = MONTH.fullmatch(month)
+    if not match or month < "0001-01":
         raise InvalidMonth(f"{month!r} is no month; write it like 2026-10")
-    year, number = int(found[1]), int(found[2])
+    year, number = int(match[1]), int(match[2])
     following = (year + 1, 1) if number == 12 else (year, number + 1)
     if following[0] > 9999:
         raise InvalidMonth(f"{month} has not ended yet")
@@ -69,10 +72,10 @@ def months(first: str, last: str) -> list[str]:
 
 
 def count_month(archive: Archive, month: str) -> Counted:
-    """Rebuild all views as of a month's end, beside whatever serves, and note how many documents.
+    """Compute all views as of a month's end, and count their documents.
 
-    Nothing is indexed or promoted. What was counted of the same events is not computed again.
-    Raises ``InvalidMonth`` for what is none, or has not ended yet.
+    Nothing is indexed or promoted. If another month ended at the same sequence, its counts are
+    used. Raises ``InvalidMonth`` for a text that is no month, or a month that has not ended yet.
     """
     end = end_of(month)
     if end > datetime.now(UTC):
@@ -83,40 +86,40 @@ def count_month(archive: Archive, month: str) -> Counted:
     documents = same[0].documents if same else _documents(archive, snapshot.sequence)
     seconds = 0.0 if same else round(time.perf_counter() - started, 3)
     versions = _code_versions(archive)
-    found = Counted(month, snapshot.sequence, snapshot.digest, documents, versions, seconds)
+    counted = Counted(month, snapshot.sequence, snapshot.digest, documents, versions, seconds)
     folder = archive.folder / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / f"{month}.json", asdict(found))
-    return found
+    write_json(folder / f"{month}.json", asdict(counted))
+    return counted
 
 
 def counted_months(archive: Archive) -> list[Counted]:
-    """What was counted and still holds, by month: of this log, and of the views as they are."""
+    """The counts that still hold, by month: of this log, and by the current code."""
     log, versions = archive.log, _code_versions(archive)
     head = log.head
-    found = [_read(path) for path in sorted((archive.folder / FOLDER).glob("????-??.json"))]
+    kept = [_read(path) for path in sorted((archive.folder / FOLDER).glob("????-??.json"))]
     return [
-        one
-        for one in found
-        if one
-        and one.code_versions == versions
-        and one.sequence <= head
-        and log.at(one.sequence).digest == one.digest
-        and log.at(end_of(one.month)).sequence == one.sequence
+        counted
+        for counted in kept
+        if counted
+        and counted.code_versions == versions
+        and counted.sequence <= head
+        and log.at(counted.sequence).digest == counted.digest
+        and log.at(end_of(counted.month)).sequence == counted.sequence
     ]
 
 
 def _read(path: Path) -> Counted | None:
     try:
-        said: dict[str, Any] = json.loads(path.read_text())
-        return Counted(**said)
+        fields: dict[str, Any] = json.loads(path.read_text())
+        return Counted(**fields)
     except (ValueError, TypeError):  # damaged, or of another version: it is counted anew
         return None
 
 
 def _documents(archive: Archive, sequence: int) -> dict[str, int]:
-    with begin_build(archive.log, archive.builds, at=sequence) as begun:
-        return {name: begun.write(view).documents for name, view in archive.views.items()}
+    with begin_build(archive.log, archive.builds, at=sequence) as build:
+        return {name: build.write(view).documents for name, view in archive.views.items()}
 
 
 def _code_versions(archive: Archive) -> dict[str, int]:

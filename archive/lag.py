@@ -1,4 +1,4 @@
-"""Lag: how far a view is behind the log, in events and in seconds."""
+"""Lag: how far a view is behind the log's head, in events and in seconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lag:
-    """How many events are not in the view yet, and how many seconds the oldest has waited."""
+    """How many events a view does not have yet, and for how many seconds the oldest has waited."""
 
     events: int
     seconds: float
@@ -27,7 +27,7 @@ class Lag:
 
 
 def measure_lag(log: EventLog, checkpoint: int) -> Lag:
-    """The lag of a view that has come to a checkpoint (a sequence; 0 when it has nothing).
+    """Measure the lag of a view that is at a checkpoint: a sequence, 0 for an empty view.
 
     >>> import tempfile
     >>> from event_log import EventLog
@@ -44,10 +44,10 @@ def measure_lag(log: EventLog, checkpoint: int) -> Lag:
 
 
 def recorded_between(log: EventLog, after: int, until: int) -> pa.ChunkedArray:
-    """When each of the events after one sequence until another was recorded, in their order."""
+    """The ``recorded_at`` of each event after one sequence, up to another, in the log's order."""
     import pyarrow as pa
 
     from event_log import INSTANT
 
-    found = [batch.column("recorded_at") for batch in log.at(until).scan(["recorded_at"], after)]
-    return pa.chunked_array(found, type=INSTANT)
+    batches = log.at(until).scan(["recorded_at"], after)
+    return pa.chunked_array([batch.column("recorded_at") for batch in batches], type=INSTANT)

@@ -1,13 +1,13 @@
-"""Answers from the past: an index of one view as of one sequence, built when it is first asked.
+"""Looking back: searches an index of one view as of one sequence, built for the first search.
 
-    past/lock                                    held while indexes are taken into use or removed
-    past/articles-250-9f8a01c2d4e65b70/lock      held, shared, by who builds it or reads it
+    past/lock                                    held while indexes are opened or deleted
+    past/articles-250-9f8a01c2d4e65b70/lock      held, shared, by all who build or read it
     past/articles-250-9f8a01c2d4e65b70/building  held by the one process that builds it
-    past/articles-250-9f8a01c2d4e65b70/used      its time is that of the last use
-    past/articles-250-9f8a01c2d4e65b70/index/    an embedded engine of its own, whatever serves now
+    past/articles-250-9f8a01c2d4e65b70/used      its modification time is the last use
+    past/articles-250-9f8a01c2d4e65b70/index/    an embedded engine, whichever engine is live
 
-The last part of the name stands for the log up to there and for the code: another log, or a changed
-view, never finds the index of before.
+The last part of the name is a hash of the log up to there and of the code: another log, or a view
+that has changed, never uses the index of before.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive import export
+from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
 from event_log import settings
 from search import (
@@ -42,9 +43,7 @@ if TYPE_CHECKING:
     from search import Answer
 
 UNUSED_SECONDS = 7 * 24 * 3600
-"""How long after its last use an index of the past is removed."""
-
-Tell = Callable[[str], None]
+"""How long after its last use an index of the past is deleted."""
 
 
 def search(
@@ -53,11 +52,12 @@ def search(
     at: int | str | datetime | None,
     tell: Tell | None = None,
 ) -> Answer:
-    """Answer a query as of a sequence or an instant (by ``recorded_at``); ``sequence`` says which.
+    """Answer a query as of a sequence or an instant (by ``recorded_at``).
 
-    Answered by what serves if that is at this very sequence, else by an embedded index of its own,
-    which is built first if there is none: ``tell`` is told how far that is. Other processes that
-    want the same wait for it. Raises ``NotIndexed`` when it cannot be written.
+    The live index answers if it is at this very sequence. If not, an embedded index of its own
+    does. When there is none yet, it is built first: ``tell`` is called with its progress, and other
+    processes that need the same index wait for it. ``Answer.sequence`` is the sequence used. Raises
+    ``NotIndexed`` when the index cannot be written.
 
     >>> import tempfile
     >>> from archive import Archive
@@ -66,27 +66,27 @@ def search(
     """
     view = archive.view(query.view).name
     sequence = archive.log.at(at).sequence
-    answer = _now(archive, query, sequence)
+    answer = _live_answer(archive, query, sequence)
     if answer is None:
         with opened(archive, view, sequence, tell) as past:
             answer = past.search(query)
     return answer
 
 
-def _now(archive: Archive, query: Query, sequence: int) -> Answer | None:
-    """The answer of what serves, if it is at this sequence and of the code as it is."""
+def _live_answer(archive: Archive, query: Query, sequence: int) -> Answer | None:
+    """The live index's answer, if it is at this sequence and the current code built it."""
     view, engine = archive.view(query.view), archive.engine
-    serving = engine.serving().get(view.name)
-    if serving is None or serving.sequence != sequence:
+    live = engine.serving().get(view.name)
+    if live is None or live.sequence != sequence:
         return None
-    if needs_rebuild(engine, {view.name: view}, {view.name: serving}):
+    if needs_rebuild(engine, {view.name: view}, {view.name: live}):
         return None
     answer = engine.search(query)
     return answer if answer.sequence == sequence else None  # it may have been caught up meanwhile
 
 
 def recorded_at(archive: Archive, sequence: int) -> datetime | None:
-    """When the event of a sequence was recorded; none for 0, before the first event."""
+    """When the event of a sequence was recorded; ``None`` for 0, before the first event."""
     for event in archive.log.read(after=sequence - 1, limit=1) if sequence else ():
         return event.recorded_at
     return None
@@ -96,12 +96,12 @@ def recorded_at(archive: Archive, sequence: int) -> datetime | None:
 def opened(
     archive: Archive, view: str, sequence: int, tell: Tell | None = None
 ) -> Iterator[EmbeddedEngine]:
-    """The index of a view as of a sequence while it is needed; built if there is none."""
+    """Open the index of a view as of a sequence, inside of ``with``; build it if needed."""
     root = archive.folder / "past"
     limit = _limit()
     folder = root / _name(archive, view, sequence)
-    tell = tell or (lambda _: None)
-    with closing(_taken(root, folder)):
+    tell = tell or silent
+    with closing(_in_use(root, folder)):
         if not _is_whole(archive, folder, view):
             with held(folder / "building", wait=False) as mine:
                 if mine:
@@ -118,19 +118,19 @@ def opened(
 def _name(archive: Archive, view: str, sequence: int) -> str:
     snapshot, version = archive.log.at(sequence), archive.views[view].code_version
     mapping = EmbeddedEngine(archive.folder, archive.views).mapping(view)
-    made = (snapshot.digest, snapshot.upcast_digest, version, mapping)
-    return f"{view}-{sequence}-{hashlib.sha256(repr(made).encode()).hexdigest()[:16]}"
+    content = (snapshot.digest, snapshot.upcast_digest, version, mapping)
+    return f"{view}-{sequence}-{hashlib.sha256(repr(content).encode()).hexdigest()[:16]}"
 
 
-def _taken(root: Path, folder: Path) -> Hold:
-    """A hold on an index, there or not yet there: nobody removes it meanwhile."""
+def _in_use(root: Path, folder: Path) -> Hold:
+    """Hold an index, whether it exists yet or not, so that no process deletes it meanwhile."""
     with held(root / "lock"):
         folder.mkdir(exist_ok=True)
         return Hold(folder / "lock")
 
 
 def _is_whole(archive: Archive, folder: Path, view: str) -> bool:
-    """Is there an index that can be searched? A damaged one is made anew, like all caches."""
+    """Whether there is an index that can be searched; a damaged one is built anew."""
     try:
         engine = EmbeddedEngine(folder, archive.views)
         engine.search(Query("", view, size=0, highlight=False))
@@ -140,7 +140,7 @@ def _is_whole(archive: Archive, folder: Path, view: str) -> bool:
 
 
 def _build(archive: Archive, folder: Path, view: str, sequence: int, tell: Tell) -> None:
-    """Fill an index and let it serve, if it does not yet; what a killed build left is cleared."""
+    """Build an index, unless it is there by now; first delete what a killed build left."""
     if _is_whole(archive, folder, view):
         return
     engine = EmbeddedEngine(folder, archive.views)
@@ -150,7 +150,7 @@ def _build(archive: Archive, folder: Path, view: str, sequence: int, tell: Tell)
     except (OSError, ValueError) as error:
         raise NotIndexed(
             f"cannot index {view} as of {sequence}: {' '.join(str(error).split())}."
-            " Make room and repeat; what serves still serves"
+            " Make room and repeat; the live index is as it was"
         ) from error
 
 
@@ -161,16 +161,17 @@ def _fill(archive: Archive, engine: EmbeddedEngine, view: str, sequence: int, te
         engine.load(view, 1, path, lambda now: tell(str(now)))
         engine.refresh(view, 1)
         tell(f"{view} as of {sequence:,}: checking")
-        found = compare_index(path, engine.digests(view, 1))
-    if found:
-        raise NotIndexed(f"the index of {view} as of {sequence} is not as its view: {found}")
+        differences = compare_index(path, engine.digests(view, 1))
+    if differences:
+        raise NotIndexed(f"the index of {view} as of {sequence} is not as its view: {differences}")
     engine.promote({view: 1})
 
 
 def clear(root: Path, limit: int) -> list[str]:
-    """Remove what is unfinished, long unused, or too much in all; never what is in use now.
+    """Delete indexes that are unfinished, long unused, or too many; never one that is in use.
 
-    ``limit`` is in bytes; the indexes that were used last stay. Returns the names of those removed.
+    ``limit`` is the size of all indexes in bytes: those used last are kept. Returns the names of
+    the deleted ones.
     """
     with held(root / "lock"):
         folders = sorted(
@@ -180,8 +181,8 @@ def clear(root: Path, limit: int) -> list[str]:
         for folder in folders:
             size = _size(folder)
             total += size
-            wanted = time.time() - _last_use(folder) < UNUSED_SECONDS and total <= limit
-            if wanted and (folder / "index" / "serving.json").exists():
+            keep = time.time() - _last_use(folder) < UNUSED_SECONDS and total <= limit
+            if keep and (folder / "index" / "serving.json").exists():
                 continue
             with held(folder / "lock", wait=False) as mine:
                 if mine:
@@ -197,7 +198,7 @@ def _last_use(folder: Path) -> float:
 
 
 def _size(folder: Path) -> int:
-    """In bytes. Files of one that is being built come and go."""
+    """The size of an index in bytes; files of one that is being built come and go."""
     size = 0
     for path in folder.rglob("*"):
         try:
@@ -208,7 +209,7 @@ def _size(folder: Path) -> int:
 
 
 def _limit() -> int:
-    """Bytes that all indexes of the past may take; those used last are kept."""
+    """The size in bytes that all indexes of the past together may have."""
     try:
         return settings.whole("STET_PAST_MB") * 1_000_000
     except settings.InvalidSetting as error:

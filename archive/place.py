@@ -1,4 +1,4 @@
-"""Where an archive lies: its log below ``home``, and what is made from it on this machine."""
+"""Where an archive lies: its log in ``home``, all that is computed from it on this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def open_log(home: Path | str, categories: Sequence[Category]) -> EventLog:
-    """The log of the archive at ``home``: a folder, or a URL such as ``s3://bucket/prefix``."""
+    """Open the log of the archive at ``home``: a folder, or a URL such as ``s3://bucket/prefix``."""
     from event_log import EventLog
 
     if is_url(home):
@@ -21,10 +21,10 @@ def open_log(home: Path | str, categories: Sequence[Category]) -> EventLog:
 
 
 def local_folder(home: Path | str) -> Path:
-    """The folder on this machine of what is made from the log: documents, indexes, kept state.
+    """The folder on this machine for documents, indexes and the kept state of an archive.
 
-    Of a folder it is the folder itself. Of an object store it is below ``$STET_CACHE`` or
-    ``~/.cache/stet``; each machine makes its own, and any may be deleted.
+    It is the folder ``home`` itself. If ``home`` is in an object store, the folder is below
+    ``$STET_CACHE`` or ``~/.cache/stet``: each machine fills its own, and any may be deleted.
 
     >>> local_folder("my-archive")
     PosixPath('my-archive')
@@ -37,7 +37,7 @@ def local_folder(home: Path | str) -> Path:
 
 
 def is_url(home: Path | str) -> bool:
-    """Whether an archive lies in an object store, not in a folder."""
+    """Whether an archive lies in an object store instead of a folder."""
     return isinstance(home, str) and "://" in home
 
 

@@ -1,15 +1,16 @@
-"""Preview: which documents an event would change, without appending it."""
+"""Preview: how many documents an event would change, without appending it."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archive.progress import Tell, silent
 from archive.step import digest
 from event_log import suppose_events
 from replay import (
@@ -30,45 +31,45 @@ if TYPE_CHECKING:
     from archive.archive import Archive
     from event_log import NewEvent
 
-Tell = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Preview:
-    """What an event would come to."""
+    """The documents that an event would change."""
 
     sequence: int
-    """The log's sequence that the answer is as of."""
+    """The sequence of the log that the counts are as of."""
     documents: dict[str, int]
-    """By view, how many documents would be written or deleted; views without any are left out."""
+    """By view, how many documents would be written or deleted; a view without any is left out."""
     seconds: float
-    """How long it took to make them again."""
+    """How long it took to make these documents again."""
 
 
 def preview(archive: Archive, event: NewEvent, tell: Tell | None = None) -> Preview:
-    """Make the documents that an event would change, and forget them again.
+    """Make the documents that an event would change, count them, and discard them.
 
-    From the kept state; while another process holds it, or when there is none, from the log, which
-    takes longer and is told. Raises what ``EventLog.append`` raises for an event that does not fit.
+    They are made from the kept state. While another process has it locked, or when there is none,
+    the log is folded, which takes longer: ``tell`` is called. Raises ``InvalidEvent`` as
+    ``EventLog.append`` does.
     """
     domain = archive.domain
     events = suppose_events(archive.log, [event])
-    with _telling_damage(), _state(archive, tell or (lambda _: None)) as state:
+    with _damage_explained(), _state(archive, tell or silent) as state:
         views = [name for name in domain.views if state.has_digests(name)]
         advance = Advance(state, domain.views, domain.references, digest)
         with advance.supposing(events, views) as step, tempfile.TemporaryDirectory() as folder:
-            made = list(step.made(views, Path(folder)))
-            started = time.perf_counter()  # from here on, as if it had been done before
-            list(step.made(views, Path(folder)))
+            remade = list(step.remake(views, Path(folder)))
+            started = time.perf_counter()  # a second time: queries are compiled by now
+            list(step.remake(views, Path(folder)))
         seconds = time.perf_counter() - started
-        counts = {changed.view: changed.written + len(changed.gone) for changed in made}
-        found = {name: count for name, count in counts.items() if count}
-        return Preview(state.sequence, found, seconds)
+        figures = [changed.figures for changed in remade]
+        counts = {view.view: view.written + view.deleted for view in figures}
+        documents = {name: count for name, count in counts.items() if count}
+        return Preview(state.sequence, documents, seconds)
 
 
 @contextmanager
-def _telling_damage() -> Iterator[None]:
-    """A kept state that is damaged where it was not looked at before is for catching up to mend."""
+def _damage_explained() -> Iterator[None]:
+    """Adds to ``DamagedState`` which command repairs the kept state."""
     try:
         with reading_state():
             yield
@@ -80,21 +81,21 @@ def _telling_damage() -> Iterator[None]:
 
 @contextmanager
 def _state(archive: Archive, tell: Tell) -> Iterator[Kept]:
-    """The kept state, or one that is made from the log for this once."""
-    with ExitStack() as held:
+    """The kept state, or a temporary one that is made from the log."""
+    with ExitStack() as stack:
         path, log, references = archive.state_path, archive.log, archive.domain.references
-        found = None
+        kept = None
         try:
-            held.enter_context(lock_kept_state(path))
-            found = open_kept_state(path, log, references, tell)
+            stack.enter_context(lock_kept_state(path))
+            kept = open_kept_state(path, log, references, tell)
         except StateHeld as error:
-            tell(f"{error}; so this is made from the log")
-        if found is None:
-            views = archive.builds
-            folder = held.enter_context(scratch_folder(views))
+            tell(f"{error}; the log is folded instead")
+        if kept is None:
+            builds = archive.builds
+            folder = stack.enter_context(scratch_folder(builds))
             tell(f"folding {log.head:,} events")
-            found = make_kept_state(folder / STATE_FILE, log.at(), references, views=views)
+            kept = make_kept_state(folder / STATE_FILE, log.at(), references, builds=builds)
             for name in archive.views:
-                keep_no_digests(found, name)
-        held.callback(found.close)
-        yield found
+                keep_no_digests(kept, name)
+        stack.callback(kept.close)
+        yield kept

@@ -1,15 +1,14 @@
-"""The main job: compute the views as of one point, index them, check them, let them serve.
+"""Rebuild, the main job: compute views as of one point, index them, check them, promote them.
 
-Each step may run in another process: what is done lies on disk, under the rebuild's generation.
-Until ``promote`` nothing that readers see has changed, and whatever is killed, the next rebuild
-removes what this one left.
+Each step may run in another process: its results lie on disk, under the rebuild's generation. Until
+``promote`` nothing changes that readers see. The next rebuild deletes what a killed one left.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from archive.gap import Gap
+from archive.progress import Tell, silent
 from replay import begin_build, write_json
 from search import (
     TOLERATED,
@@ -40,12 +40,10 @@ if TYPE_CHECKING:
     from event_log import Point
     from replay import Build, Written
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Indexed:
-    """What indexing a view came to."""
+    """The result of indexing a view."""
 
     view: str
     documents: int
@@ -57,7 +55,7 @@ class Indexed:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What became of one view in a rebuild; the seconds are those of all its steps."""
+    """The result of a rebuild for one view; ``seconds`` is the time of all its steps."""
 
     view: str
     documents: int
@@ -71,7 +69,7 @@ class Rebuilt:
 
 @dataclass(frozen=True)
 class RebuildResult:
-    """What a rebuild came to."""
+    """The result of a rebuild."""
 
     generation: int
     sequence: int
@@ -83,8 +81,8 @@ class RebuildResult:
 class Rebuild:
     """One rebuild of some or all views, fixed at one sequence of the log.
 
-    For each view ``write``, ``index`` and ``check``, and at last ``promote``, which lets all of
-    them serve at once.
+    Call ``write``, ``index`` and ``check`` for each view, and then ``promote``, which makes all of
+    them live at once.
     """
 
     archive: Archive
@@ -96,7 +94,7 @@ class Rebuild:
     tolerated: float = TOLERATED
     """The share of a view's documents that may be dead letters when it is promoted."""
     as_of: bool = False
-    """Is it as of a point that was asked for? Else it is caught up before it serves."""
+    """Whether a point was given. If not, the generation is caught up before it is live."""
 
     @classmethod
     def begin(
@@ -107,28 +105,28 @@ class Rebuild:
         build_id: str | None = None,
         tolerated: float = TOLERATED,
     ) -> Rebuild:
-        """Begin a rebuild, or go on with the one that was begun with this ``build_id``."""
-        wanted = tuple(archive.chosen_views(views))
-        begun = begin_build(archive.log, archive.builds, at=at, build_id=build_id)
+        """Begin a rebuild, or continue the one that was begun with this ``build_id``."""
+        chosen = tuple(archive.chosen_views(views))
+        build = begin_build(archive.log, archive.builds, at=at, build_id=build_id)
         engine = archive.engine
-        generation, hold = _generation(engine, begun, wanted)
+        generation, hold = _generation(engine, build, chosen)
         engine.clear(keep=generation)
         directory = Generations(engine.folder).directory(generation)
-        said = json.loads((directory / "rebuild.json").read_text())
-        views, as_of = tuple(said["views"]), at is not None
-        return cls(archive, begun, generation, views, directory, hold, tolerated, as_of)
+        note = json.loads((directory / "rebuild.json").read_text())
+        views, as_of = tuple(note["views"]), at is not None
+        return cls(archive, build, generation, views, directory, hold, tolerated, as_of)
 
     reached: int = 0
-    """The log's sequence that the generation was at when it was promoted."""
+    """The sequence that the generation was at when it was promoted."""
 
     @property
     def engine(self) -> Engine:
-        """The engine that it is indexed into."""
+        """The engine that the views are indexed in."""
         return self.archive.engine
 
     @property
     def sequence(self) -> int:
-        """The log's sequence that all of it was computed at."""
+        """The sequence of the log that the views are computed at."""
         return self.build.sequence
 
     def path(self, view: str) -> Path:
@@ -140,10 +138,10 @@ class Rebuild:
         return self.build.write(self.archive.views[view])
 
     def index(self, view: str, tell: LoadProgress | None = None, merge: bool = False) -> Indexed:
-        """Fill a new index with a view's documents; it does not serve yet.
+        """Fill a new index with a view's documents; it is not live yet.
 
-        ``tell`` is told every few seconds how far it is; ``merge`` asks for an index in one piece.
-        Raises ``NotIndexed`` when the engine cannot write, as on a full disk.
+        ``tell`` is called with the progress every few seconds. ``merge`` merges the index into one
+        piece. Raises ``NotIndexed`` when the engine cannot write, as on a full disk.
         """
         self._still_there()
         started = time.perf_counter()
@@ -151,31 +149,32 @@ class Rebuild:
         try:
             self.engine.create(view, self.generation, self.sequence)
             self.engine.load(view, self.generation, self.path(view), tell)
-            about = self.engine.refresh(view, self.generation, merge)
+            index = self.engine.refresh(view, self.generation, merge)
         except (OSError, ValueError) as error:
             raise NotIndexed(
                 f"cannot index {view}: {' '.join(str(error).split())}. "
-                "Make room and repeat; what served still serves"
+                "Make room and repeat; the live indexes are as they were"
             ) from error
         rejected = len(self.engine.rejected(view, self.generation))
         seconds = time.perf_counter() - started
-        return Indexed(view, about.documents, seconds, about.bytes, rejected)
+        return Indexed(view, index.documents, seconds, index.bytes, rejected)
 
     def check(self, view: str) -> Differences:
-        """Compare a view's index with its documents, one by one; only equal ones may serve.
+        """Compare a view's index with its documents, one by one; only an equal one is promoted.
 
-        Dead letters are no difference; how many of them are too many is said when promoting.
+        Dead letters are no difference; ``promote`` refuses a generation with too many of them.
         """
         self._still_there()
         rejected = self.engine.rejected(view, self.generation)
-        found = compare_index(self.path(view), self.engine.digests(view, self.generation), rejected)
-        note_check(self._directory, view, found, pq.read_metadata(self.path(view)).num_rows)
-        return found
+        path, digests = self.path(view), self.engine.digests(view, self.generation)
+        differences = compare_index(path, digests, rejected)
+        note_check(self._directory, view, differences, pq.read_metadata(path).num_rows)
+        return differences
 
     def promote(self) -> None:
-        """Let all views of this rebuild serve, at the same moment; refused if one differs.
+        """Make all views of this rebuild live at the same moment; refused if one of them differs.
 
-        What the log was told meanwhile is brought into them first.
+        Events that were appended meanwhile are caught up first.
         """
         self._still_there()
         for view in self.views:
@@ -191,21 +190,21 @@ class Rebuild:
             self.engine.close()
 
     def promote_when_complete(self) -> bool:
-        """Promote if every view of this rebuild has been checked and is equal; say whether."""
+        """Promote if every view of this rebuild passed its check; returns whether it did."""
         if not all(passed_check(self._directory, view) for view in self.views):
             return False
         self.promote()
         return True
 
     def close(self) -> None:
-        """Let go of the log's state and of the hold on this generation; what is done stays."""
+        """Close the build and release the generation; what was written stays."""
         self.build.close()
         self._hold.close()
 
     def _still_there(self) -> None:
         if not (self._directory / "rebuild.json").exists():
             raise NotPromoted(
-                f"generation {self.generation} was cleared away by a later rebuild; start again"
+                f"generation {self.generation} was deleted by a later rebuild; start again"
             )
 
 
@@ -213,16 +212,17 @@ def run(
     archive: Archive,
     views: Sequence[str] | None = None,
     at: Point = None,
-    progress: Progress | None = None,
+    progress: Tell | None = None,
     loading: LoadProgress | None = None,
     tolerated: float = TOLERATED,
     merge: bool = False,
 ) -> RebuildResult:
-    """The whole job in this process.
+    """Run a whole rebuild in this process.
 
-    ``progress`` is told what comes next, ``loading`` every few seconds how far an index is.
+    ``progress`` is called with each step, ``loading`` every few seconds with the progress of an
+    index.
     """
-    tell = progress or (lambda _: None)
+    tell = progress or silent
     started = time.perf_counter()
     rebuild = Rebuild.begin(archive, views, at, tolerated=tolerated)
     try:
@@ -236,7 +236,7 @@ def run(
 
 
 def _rebuild(
-    rebuild: Rebuild, view: str, progress: Progress, loading: LoadProgress | None, merge: bool
+    rebuild: Rebuild, view: str, progress: Tell, loading: LoadProgress | None, merge: bool
 ) -> Rebuilt:
     progress(f"{view}: computing")
     written = rebuild.write(view)
@@ -259,18 +259,18 @@ def _rebuild(
     )
 
 
-def _generation(engine: Engine, begun: Build, views: tuple[str, ...]) -> tuple[int, Hold]:
-    """The number of the build's generation, which is made if it is not there, and a hold on it."""
+def _generation(engine: Engine, build: Build, views: tuple[str, ...]) -> tuple[int, Hold]:
+    """The number of the build's generation, which is created if it is new, and a hold on it."""
     generations = Generations(engine.folder)
     with held(generations.root / "lock"):
         for number in reversed(generations.numbers()):
             path = generations.directory(number) / "rebuild.json"
-            if path.exists() and json.loads(path.read_text())["build_id"] == begun.build_id:
+            if path.exists() and json.loads(path.read_text())["build_id"] == build.build_id:
                 return number, Hold(path.with_name("lock"))
-        number = max([*engine.numbers(), begun.number - 1]) + 1
+        number = max([*engine.numbers(), build.number - 1]) + 1
         directory = generations.directory(number)
         directory.mkdir()
         hold = Hold(directory / "lock")
-        said = {"build_id": begun.build_id, "sequence": begun.sequence, "views": list(views)}
-        write_json(directory / "rebuild.json", said)
+        note = {"build_id": build.build_id, "sequence": build.sequence, "views": list(views)}
+        write_json(directory / "rebuild.json", note)
     return number, hold

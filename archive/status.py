@@ -1,4 +1,4 @@
-"""Status: the log's head, and how far each view is behind it."""
+"""Status: the log's head, and the lag and the live generation of each view."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ViewStatus:
-    """One view: its checkpoint, how far that is behind the head, and its live generation."""
+    """One view: its checkpoint, its lag, and its live generation."""
 
     view: str
     checkpoint: int
     """The sequence of its live generation; 0 when there is none."""
     lag_events: int
     lag_seconds: float
-    """How long the oldest event that is not yet in the view has waited."""
+    """For how long the oldest event that the view does not have yet has waited."""
     documents: int | None
     generation: int | None
     needs_rebuild: str | None
-    """Why catching up cannot bring it forward, if it cannot."""
+    """Why it cannot be caught up; ``None`` if it can."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """The log, and its views in the order of the domain."""
+    """The log, and the domain's views in their order."""
 
     head: int
     digest: str
@@ -40,15 +40,15 @@ class Status:
 
 
 def status(archive: Archive) -> Status:
-    """Look at the log's head and at the live generation of each view.
+    """Read the log's head and the live generation of each view.
 
     >>> import tempfile
     >>> from archive import Archive
     >>> status(Archive(tempfile.mkdtemp())).views[0].needs_rebuild
-    'nothing serves yet'
+    'has no live generation yet'
     """
     log, live = archive.log, archive.engine.serving()
-    stuck = needs_rebuild(archive.engine, archive.views, live)
+    reasons = needs_rebuild(archive.engine, archive.views, live)
     checkpoints = {name: generation.sequence for name, generation in live.items()}
     lags = {checkpoint: measure_lag(log, checkpoint) for checkpoint in {0, *checkpoints.values()}}
     views = []
@@ -62,7 +62,7 @@ def status(archive: Archive) -> Status:
                 lag_seconds=lags[checkpoint].seconds,
                 documents=now.documents if now else None,
                 generation=now.generation if now else None,
-                needs_rebuild=stuck.get(name),
+                needs_rebuild=reasons.get(name),
             )
         )
     return Status(log.head, log.digest, log.sealed_through, log.open_commits, tuple(views))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from replay import Advance, Changed
+from replay import Advance, Changed, ViewFigures
 from search import Change, document_sql
 
 if TYPE_CHECKING:
@@ -19,117 +19,72 @@ if TYPE_CHECKING:
     from replay import Kept, View
 
 MOST_EVENTS = 50_000
-"""Events of one step: they are in memory, and a document is made once for all of them."""
-
-
-@dataclass(frozen=True)
-class Advanced:
-    """What a step came to for one view."""
-
-    view: str
-    touched: int
-    """Documents that a changed entity is in, or was."""
-    computed: int
-    """Of these, those that there are now: they were made again."""
-    written: int
-    """Of these, those that are new or differ from before."""
-    unchanged: int
-    deleted: int
-    """Documents that ceased."""
-    seconds: float
-    """For making them again."""
-
-    def plus(self, other: Advanced) -> Advanced:
-        """Both together."""
-        figures = {
-            each.name: getattr(self, each.name) + getattr(other, each.name)
-            for each in fields(self)
-            if each.name != "view"
-        }
-        return Advanced(self.view, **figures)
+"""Events of one step: they are held in memory, and a document is made once for all of them."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One batch of events, folded and written: all views moved on together."""
+    """One batch of events that was folded and indexed; all views advance together."""
 
     after: int
     through: int
     events: int
     seconds: float
-    views: tuple[Advanced, ...]
+    views: tuple[ViewFigures, ...]
     fan_out: tuple[int, ...] = field(default=(), repr=False)
-    """Of the changed entities, at most a thousand: how many documents each is in."""
+    """How many documents each changed entity is in, of at most a thousand entities."""
 
     @property
     def written(self) -> int:
-        """Documents of all views that were written or deleted."""
+        """How many documents of all views were written or deleted."""
         return sum(view.written + view.deleted for view in self.views)
 
 
 def digest(schema: pa.Schema) -> str:
-    """The SQL of a document's digest: the SHA-256 of its JSON, as an index's is."""
+    """The SQL of a document's digest: the SHA-256 of its JSON, as in an index."""
     return f"sha256({document_sql(schema)})"
 
 
 class Stepper:
-    """Brings generations of views forward with a kept state, step by step."""
+    """Brings generations forward by a kept state, step by step."""
 
-    def __init__(
-        self,
-        kept: Kept,
-        archive: Archive,
-        views: Mapping[str, View],
-    ) -> None:
+    def __init__(self, kept: Kept, archive: Archive, views: Mapping[str, View]) -> None:
         self._kept = kept
         self._log = archive.log
         self._engine = archive.engine
         self._advance = Advance(kept, views, archive.domain.references, digest)
 
     def next(self, until: int) -> int:
-        """The sequence that the next step goes to; a step that was begun is repeated exactly."""
+        """The sequence that the next step ends at; a step that was begun is repeated exactly."""
         return self._kept.pending or min(until, self._kept.sequence + MOST_EVENTS)
 
     def prepare(self, views: Collection[str]) -> Iterator[None]:
-        """Do what the first step of these views would have to do once, piece by piece."""
+        """Compile what steps of these views run, piece by piece."""
         return self._advance.prepare(views)
 
     def step(self, until: int, generations: Mapping[str, int]) -> Step:
-        """Fold the events up to a sequence, and write what that changes into the generations.
+        """Fold the events up to a sequence, and write the changed documents into the generations.
 
-        Whoever is killed here repeats the step, and what was done already is not changed by that.
+        A process that is killed here repeats the step, which changes nothing that was done before.
         """
         started, after = time.perf_counter(), self._kept.sequence
+        figures: list[ViewFigures] = []
         with (
             tempfile.TemporaryDirectory(prefix="stet-step-") as folder,
             self._advance.step(self._log, until, list(generations)) as step,
         ):
-            made: list[Changed] = []
-            coming = step.made(list(generations), Path(folder))
-            self._engine.advance(until, generations, _changes(coming, generations, made))
+            remade = step.remake(list(generations), Path(folder))
+            self._engine.advance(until, generations, _changes(remade, generations, figures))
         seconds = time.perf_counter() - started
-        views = tuple(_advanced(changed) for changed in made)
-        return Step(after, until, step.events, seconds, views, tuple(step.fan_out))
+        return Step(after, until, step.events, seconds, tuple(figures), tuple(step.fan_out))
 
 
 def _changes(
-    coming: Iterable[Changed], generations: Mapping[str, int], made: list[Changed]
+    remade: Iterable[Changed], generations: Mapping[str, int], figures: list[ViewFigures]
 ) -> Iterator[Change]:
-    """What an engine is told of what is made, as it is; all of it is put down in ``made``."""
-    for changed in coming:
-        made.append(changed)
-        if changed.written or changed.gone:
-            documents = changed.documents if changed.written else None
-            yield Change(changed.view, generations[changed.view], documents, changed.gone)
-
-
-def _advanced(changed: Changed) -> Advanced:
-    return Advanced(
-        changed.view,
-        changed.touched,
-        changed.computed,
-        changed.written,
-        changed.unchanged,
-        len(changed.gone),
-        changed.seconds,
-    )
+    """The changes of an engine's generations, one view at a time; appends to ``figures``."""
+    for changed in remade:
+        view = changed.figures.view
+        figures.append(changed.figures)
+        if changed.documents or changed.gone:
+            yield Change(view, generations[view], changed.documents, changed.gone)

@@ -1,4 +1,4 @@
-"""Taking up: letting the kept state know a generation that something else has built or promoted."""
+"""Taking up: the kept state begins to follow a generation that was promoted or rolled back to."""
 
 from __future__ import annotations
 
@@ -19,41 +19,46 @@ if TYPE_CHECKING:
     from replay import Kept
 
 
-def as_followed(engine: Engine, about: Generation) -> Followed:
-    """How the kept state notes that a generation has its documents."""
-    return Followed(about.generation, engine.identity, about.code_version)
+def as_followed(engine: Engine, live: Generation) -> Followed:
+    """What the kept state notes of a generation that it follows."""
+    return Followed(live.generation, engine.identity, live.code_version)
 
 
-def followed(kept: Kept, engine: Engine, serving: Mapping[str, Generation]) -> set[str]:
-    """The views whose generation has what is kept, or what a step begun since has written."""
-    known, sequence = kept.followed(), kept.sequence
+def followed_views(kept: Kept, engine: Engine, live: Mapping[str, Generation]) -> set[str]:
+    """The views whose live generation the kept state follows.
+
+    A generation is at the state's sequence, or at that of a step which was begun since.
+    """
+    followed, sequence = kept.followed(), kept.sequence
     last = kept.pending or sequence
     return {
         view
-        for view, about in serving.items()
-        if known.get(view) == as_followed(engine, about) and sequence <= about.sequence <= last
+        for view, generation in live.items()
+        if followed.get(view) == as_followed(engine, generation)
+        and sequence <= generation.sequence <= last
     }
 
 
-def take_up(archive: Archive, kept: Kept, about: Generation) -> None:
+def take_up(archive: Archive, kept: Kept, live: Generation) -> None:
     """Bring a generation to the sequence of the kept state, and keep its documents' digests.
 
-    One that was built at that sequence has the documents: it was compared with its view before
-    it served. Another, or one that lags behind what was written to it, is compared with the view
-    as of now, and what differs is written.
+    A generation that was built at that sequence has the documents already: it was compared with
+    its view before its promotion. Any other is compared with the view at that sequence, and the
+    documents that differ are written. So is one that the state followed before, and that lacks
+    what was written to it.
     """
-    view, engine = archive.views[about.view], archive.engine
+    view, engine = archive.views[live.view], archive.engine
     with (
-        export.file(archive, view, at=kept.sequence) as made,
+        export.file(archive, view, at=kept.sequence) as documents,
         tempfile.TemporaryDirectory(prefix="stet-taking-up-") as folder,
         kept.transaction(),
     ):
-        keep_digests(kept, view.name, made, digest(pq.read_schema(made)))
-        known = kept.followed().get(view.name) == as_followed(engine, about)
-        if about.sequence != kept.sequence or known:
-            found = engine.digests(about.view, about.generation)
+        keep_digests(kept, view.name, documents, digest(pq.read_schema(documents)))
+        behind = kept.followed().get(view.name) == as_followed(engine, live)
+        if live.sequence != kept.sequence or behind:
+            indexed = engine.digests(live.view, live.generation)
             path = Path(folder) / f"{view.name}.parquet"
-            gone = differing_documents(kept, view.name, made, found, path)
-            change = Change(about.view, about.generation, path, gone)
-            engine.advance(kept.sequence, {about.view: about.generation}, [change])
-        kept.follow(view.name, as_followed(engine, about))
+            gone = differing_documents(kept, view.name, documents, indexed, path)
+            change = Change(live.view, live.generation, path, gone)
+            engine.advance(kept.sequence, {live.view: live.generation}, [change])
+        kept.follow(view.name, as_followed(engine, live))

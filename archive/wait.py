@@ -1,4 +1,4 @@
-"""Reading one's own writes: waiting until what serves has come to a sequence."""
+"""Waiting until the live indexes have reached a sequence, to read one's own writes."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ if TYPE_CHECKING:
     from archive.archive import Archive
 
 EVERY = 0.05
-"""Seconds between two looks: a few small files, or one request to a cluster."""
+"""Seconds between two reads of the live generations: small files, or a request to a cluster."""
 
 
 class NotVisible(SearchError):
-    """Not all views came to the sequence in time; ``seen`` has the seconds of those that did."""
+    """Some views have not reached the sequence in time; ``seen`` has the seconds of the others."""
 
     def __init__(self, seen: dict[str, float], late: Mapping[str, int]) -> None:
-        which = ", ".join(f"{view} (at {sequence})" for view, sequence in late.items())
-        super().__init__(f"not searchable yet: {which}; run stet catch-up or stet follow")
+        views = ", ".join(f"{view} (at {sequence})" for view, sequence in late.items())
+        super().__init__(f"not searchable yet: {views}; run stet catch-up or stet follow")
         self.seen = seen
         self.late = dict(late)
 
 
 def wait(archive: Archive, sequence: int, timeout: float = 30.0) -> dict[str, float]:
-    """Wait until every view serves this sequence; by view, the seconds after which it did.
+    """Wait until each view's live index has reached a sequence; returns the seconds by view.
 
-    Somebody else must catch up: ``stet follow``, or ``stet catch-up``. Views that need a rebuild
-    (``archive.standing``) are not waited for, and not in the answer. Raises ``NotVisible`` when
-    some view is not there after ``timeout`` seconds.
+    Another process must catch up: ``stet follow``, or ``stet catch-up``. Views that need a rebuild
+    (``archive.standing``) are left out. Raises ``NotVisible`` when some view has not reached the
+    sequence after ``timeout`` seconds.
 
     >>> import tempfile
     >>> from archive import Archive
     >>> wait(Archive(tempfile.mkdtemp()), 1)
     {}
     """
-    built = as_now(archive.engine, archive.views)
+    current = as_now(archive.engine, archive.views)
     started = time.monotonic()
     seen: dict[str, float] = {}
     while True:
-        serving = archive.engine.serving()
+        live = archive.engine.serving()
         passed = time.monotonic() - started
         late = {}
         for name in archive.views:
-            now = serving.get(name)
-            if name in seen or now is None or reason(built[name], now):
+            generation = live.get(name)
+            if name in seen or generation is None or reason(current[name], generation):
                 continue
-            if now.sequence >= sequence:
+            if generation.sequence >= sequence:
                 seen[name] = round(passed, 3)
             else:
-                late[name] = now.sequence
+                late[name] = generation.sequence
         if not late:
             return seen
         if passed >= timeout:

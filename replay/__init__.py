@@ -1,9 +1,9 @@
 """Replay: how the log becomes documents.
 
-Here live the fold of events into state, the building of documents from it, and the kept state that
-catching up goes on from. No domain and no search engine is known here.
+Here live the fold of events into state, the builds of documents from it, and the kept state that
+catching up continues from. No domain and no search engine is known here.
 
-Other rooms import from this package, which ``__init__.pyi`` lists, and from no module below it. A
+Other rooms import from this package, as ``__init__.pyi`` lists it, and from no module below it. A
 name is loaded when it is first used.
 """
 

@@ -37,6 +37,7 @@ from .kept.digests import keep_digests as keep_digests
 from .kept.digests import keep_no_digests as keep_no_digests
 from .kept.plans import prepare as prepare
 from .kept.remake import Changed as Changed
+from .kept.remake import ViewFigures as ViewFigures
 from .kept.seed import make_kept_state as make_kept_state
 from .kept.state import STATE_FILE as STATE_FILE
 from .kept.state import Followed as Followed

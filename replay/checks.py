@@ -1,4 +1,4 @@
-"""Checks of what the log says: references to entities that never came."""
+"""Checks of a log's content: references to entities that have no events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unresolved:
-    """A reference to a stream without events: who names it where, and how many do."""
+    """A reference to a stream without events: the field that has it, and how many entities do."""
 
     category: str
     field: str
@@ -26,15 +26,15 @@ class Unresolved:
 
 
 def unresolved_references(state: Entities, references: References) -> list[Unresolved]:
-    """The references of live entities to streams without any event, the most frequent first."""
+    """List the references of live entities to streams without events, the most frequent first."""
     return [Unresolved(**line) for line in unresolved(state, references).to_pyarrow().to_pylist()]
 
 
 def unresolved(state: Entities, references: References) -> ir.Table:
-    """The same as a table.
+    """The unresolved references as a table.
 
-    Columns ``category``, ``field``, ``id`` (that is named and not there), and ``count``, how many
-    entities name it.
+    Columns ``category``, ``field``, ``id`` (of the stream without events), and ``count``, the
+    number of entities that refer to it.
     """
     tables = [
         _missing(state, category, field, target)
@@ -44,14 +44,14 @@ def unresolved(state: Entities, references: References) -> ir.Table:
     if not tables:
         columns = {"category": "string", "field": "string", "id": "string", "count": "int64"}
         return ibis.memtable([], schema=columns)
-    found = ibis.union(*tables)
-    return found.order_by(ibis.desc("count"), "category", "field", "id")
+    references_without_events = ibis.union(*tables)
+    return references_without_events.order_by(ibis.desc("count"), "category", "field", "id")
 
 
 def _missing(state: Entities, category: str, field: str, target: str) -> ir.Table:
     pairs = referring(live(state.entities(category)), field).distinct()
-    known = state.entities(target)
-    missing = pairs.anti_join(known, pairs.entity == known.id)
+    targets = state.entities(target)
+    missing = pairs.anti_join(targets, pairs.entity == targets.id)
     counts = missing.group_by("entity").agg(count=missing.count())
     return counts.select(
         category=ibis.literal(category),

@@ -1,4 +1,4 @@
-"""A domain: all that a business brings to an archive, in one object."""
+"""``Domain``: all that a business brings to an archive, in one object."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ if TYPE_CHECKING:
     from replay.rules import Entity
 
 References = Mapping[str, Mapping[str, str]]
-"""By category, the fields that name other entities, and the category that each of them names."""
+"""By category, the fields that refer to other entities, and the category they refer to."""
 Rules = Callable[["Entity", "NewEvent"], None]
-"""Checks an editor's event against the entity's current state; raises ``Refused``."""
+"""Validates an editor's event against the entity's current state; raises ``Refused``."""
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class InvalidDomain(ReplayError, ValueError):
-    """A domain whose parts do not fit together; the message says which part, and why."""
+    """The parts of a domain do not fit together; the message says which part, and why."""
 
 
 class Domain:
     """All that a business brings: categories, references, views, rules, a sample, judged queries.
 
-    - ``name`` tells the domain from others; an archive remembers it;
+    - ``name`` identifies the domain; an archive remembers it;
     - ``categories`` are the typed kinds of entities, each with its event types;
     - ``views`` are the views by name, in the order in which they are shown: a sequence of
       ``View``, or a mapping whose values may also be ``"module:NAME"``, which is imported when the
       view is first used (Ibis takes a quarter of a second to import);
-    - ``references`` says which fields name entities of which category;
-    - ``rules(entity, event)`` checks what an editor must not get wrong in this business, and
-      raises ``Refused``; that an entity exists, that what it names exists, and that a required
-      text is not empty is checked for every domain;
-    - ``sample`` is a folder of events to try the domain on: ``*.jsonl``, imported by name;
+    - ``references`` says which fields refer to entities of which category;
+    - ``rules(entity, event)`` validates an editor's event by the rules of this business, and
+      raises ``Refused``; for every domain it is checked that the entity exists, that the entities
+      it refers to exist, and that a required text is not empty;
+    - ``sample`` is a folder of events to try the domain with: ``*.jsonl``, imported by name;
     - ``queries`` is a folder with judged queries for ``stet evaluate``: ``queries.tsv`` and
       ``qrels.txt``.
 
-    ``categories``, ``references`` and ``rules`` may also be ``"module:NAME"``, as views may: who
-    only searches then loads no Arrow.
+    ``categories``, ``references`` and ``rules`` may also be ``"module:NAME"``, as views may: a
+    process that only searches then does not load Arrow.
 
-    Raises ``InvalidDomain`` when the parts do not fit together; for categories that are imported
-    when they are first used, then.
+    Raises ``InvalidDomain`` when the parts do not fit together: at once, or for categories given as
+    ``"module:NAME"``, when they are first used.
 
     >>> import pyarrow as pa
     >>> from event_log import Category, Effect, EventType
@@ -74,14 +74,14 @@ class Domain:
         self.queries = queries
         self._check_names()
         if not isinstance(categories, str):
-            _ = self.categories  # what does not fit together is refused at once
+            _ = self.categories  # parts that do not fit together are refused at once
 
     def __repr__(self) -> str:
         return f"Domain({self.name!r})"
 
     @cached_property
     def categories(self) -> tuple[Category, ...]:
-        """The categories, whose fields are those that the references name."""
+        """The categories, checked to have the fields and the categories of the references."""
         categories = tuple(_loaded(self._categories))
         by_name = {category.name: category for category in categories}
         for name, fields in self.references.items():
@@ -91,13 +91,13 @@ class Domain:
 
     @cached_property
     def references(self) -> References:
-        """By category, the fields that name other entities, and the category of each."""
+        """By category, the fields that refer to other entities, and the category they refer to."""
         references: References = _loaded(self._references) or {}
         return references
 
     @cached_property
     def rules(self) -> Rules | None:
-        """What checks an editor's event by the rules of this business."""
+        """The function that validates an editor's event by the rules of this business."""
         rules: Rules | None = _loaded(self._rules)
         return rules
 
@@ -107,10 +107,10 @@ class Domain:
         return sorted(self.sample.glob("*.jsonl")) if self.sample else []
 
     def view_of(self, document: str) -> str | None:
-        """The view that a document is of, by the form of its id; none when that is not clear.
+        """The view that has a document, by the form of its id; ``None`` when that is not clear.
 
-        The id of an event's document is ``stream@version``, of a day's ``1912-04-15``, and of an
-        entity's the entity's stream.
+        A document for an event has the id ``stream@version``, for a day ``1912-04-15``, and for an
+        entity the entity's stream.
         """
         category, slash, rest = document.partition("/")
         if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", document):
@@ -119,8 +119,8 @@ class Domain:
             per = EVENT
         else:
             per = category if slash else ""
-        named = [name for name, view in self.views.items() if view.per == per]
-        return named[0] if named and per else None
+        matching = [name for name, view in self.views.items() if view.per == per]
+        return matching[0] if matching and per else None
 
     def _check_names(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -142,8 +142,8 @@ class Domain:
         where = f"domain {self.name}: references[{name!r}][{field!r}]"
         for category in (name, target):
             if category not in by_name:
-                known = ", ".join(by_name)
-                raise InvalidDomain(f"{where}: there is no category {category!r}; there is {known}")
+                names = ", ".join(by_name)
+                raise InvalidDomain(f"{where}: there is no category {category!r}; there is {names}")
         fields = by_name[name].fields
         if field not in fields.names:
             raise InvalidDomain(f"{where}: {name} has no field {field!r}")
@@ -153,7 +153,7 @@ class Domain:
 
 
 class Views(Mapping[str, View]):
-    """Views by name; one that is given as ``"module:NAME"`` is imported when it is asked for."""
+    """Views by name; one that is given as ``"module:NAME"`` is imported when it is first read."""
 
     def __init__(self, views: Sequence[View] | Mapping[str, View | str]) -> None:
         if isinstance(views, Mapping):

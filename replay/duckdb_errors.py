@@ -1,4 +1,4 @@
-"""What DuckDB says of its file, its disk and its memory, as errors of the views."""
+"""DuckDB's errors about its file, its disk and its memory, as errors of this room."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from event_log import machine
 from replay.errors import NotWritten, ReplayError
 
 SPILLED = "max_temp_directory_size"
-"""How DuckDB says that it is the disk that has no room for what memory has none for."""
+"""In an out-of-memory error of DuckDB: the disk is full, to which it spills from memory."""
 REFUSED = re.compile(r"(?i)could not (write|fsync|truncate)|no space left|file too large")
-"""How DuckDB says that the disk refuses."""
+"""In an error of DuckDB: it cannot write to the disk."""
 DAMAGES = (
     duckdb.IOException,
     duckdb.SerializationException,
@@ -25,36 +25,36 @@ DAMAGES = (
 
 
 class DamagedState(ReplayError):
-    """The kept state cannot be read; it is to be set aside and made anew."""
+    """The kept state cannot be read; catching up sets it aside, and makes it anew."""
 
 
 @contextmanager
 def reading_state() -> Iterator[None]:
-    """What DuckDB says of a file that it cannot make sense of is ``DamagedState``.
+    """Raises ``DamagedState`` for DuckDB's errors about a file that it cannot read.
 
-    Where disk or memory do not suffice it is ``NotWritten``: the file is whole, and what was begun
-    is not done.
+    When disk or memory do not suffice, raises ``NotWritten``: the file is whole, and the
+    transaction has not happened.
     """
     try:
         yield
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
-        said = one_line(error)
-        if isinstance(error, duckdb.OutOfMemoryException) or REFUSED.search(said):
+        message = one_line(error)
+        if isinstance(error, duckdb.OutOfMemoryException) or REFUSED.search(message):
             raise NotWritten(f"cannot keep the state: {too_little(error)}") from error
         if not isinstance(error, DAMAGES):
             raise
-        raise DamagedState(said) from error
+        raise DamagedState(message) from error
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, without its line breaks."""
+    """The message of an error, in one line."""
     return " ".join(str(error).split())
 
 
 def too_little(error: Exception) -> str:
-    """What disk or memory did not suffice for, and what to do about it.
+    """The message of an error about disk or memory, and what to do.
 
     >>> too_little(OSError("No space left on device"))
     'No space left on device. Make room, and repeat'
@@ -64,9 +64,9 @@ def too_little(error: Exception) -> str:
     ...     too_little(error)
     'could not allocate block. STET_MEMORY allows 2GB; allow more, and repeat'
     """
-    said = one_line(error)
-    first = said.partition(" Possible solutions")[0]  # they are settings that nobody has here
+    message = one_line(error)
+    first = message.partition(" Possible solutions")[0]  # they are settings of DuckDB
     first = first.removesuffix(".")
-    if isinstance(error, duckdb.OutOfMemoryException) and SPILLED not in said:
+    if isinstance(error, duckdb.OutOfMemoryException) and SPILLED not in message:
         return f"{first}. STET_MEMORY allows {machine.memory_limit()}; allow more, and repeat"
     return f"{first}. Make room, and repeat"

@@ -1,4 +1,4 @@
-"""Entities: what a view's expressions read, wherever they are evaluated."""
+"""``Entities``: the tables that a view's expressions read."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 DAY_COLUMN = "day of the instant"
-"""A column beside an entity's fields, named as no field is."""
+"""The name of a column beside an entity's fields; no field can have it."""
 
 
 class Entities(ABC):
-    """The current entities of a log at one sequence, as tables to make documents from.
+    """The entities of a log at one sequence, as tables that documents are computed from.
 
     A rebuild folds them from the log (``replay.state.State``). Catching up has them in a kept state
-    (``replay.kept.entities``): the same expressions, for the documents in question.
+    (``replay.kept.entities``), and evaluates the same expressions for a few documents.
     """
 
     backend: Backend
@@ -30,10 +30,10 @@ class Entities(ABC):
 
     @abstractmethod
     def entities(self, category: str) -> ir.Table:
-        """The entities of a category, hidden ones too, as ``replay.fold.fold`` describes them."""
+        """The entities of a category, removed ones included, as ``fold`` gives them."""
 
     def among(self, category: str, keys: ir.Table | None) -> ir.Table:
-        """The entities of a category with these ids; all of them when there are no keys."""
+        """The entities of a category with these ids; all of them if ``keys`` is ``None``."""
         return chosen(self.entities(category), keys)
 
     @abstractmethod
@@ -42,16 +42,16 @@ class Entities(ABC):
 
     @abstractmethod
     def text(self, category: str, field: str) -> ir.Table:
-        """The long prose that events gave: ``sequence`` and the field.
+        """The values of a long text field: ``sequence`` of the event, and the field.
 
-        Joined by ``<field>_sequence`` it is fetched once, however often views use the entity. Only
-        an entity's own document may show its text.
+        Joined by ``<field>_sequence``, a text is read once, however often views use the entity.
+        Only an entity's own document may show its text.
         """
 
     def naming(self, category: str, field: str, keys: ir.Table | None) -> ir.Table:
-        """The entities of a category that name one of the keys in a field, at least.
+        """The entities of a category that refer to one of the keys in a field, and perhaps others.
 
-        For a few pages it spares most of the archive. All entities when there are no keys.
+        All entities if ``keys`` is ``None``. For a few documents most of the archive is not read.
         """
         entities = self.entities(category)
         if keys is None:
@@ -62,47 +62,47 @@ class Entities(ABC):
         return entities.semi_join(pairs.semi_join(keys, pairs.entity == keys.id), "id")
 
     def dated(self, category: str, field: str, days: ir.Table | None) -> ir.Table:
-        """The entities of a category whose instant falls on one of the days, in UTC, at least.
+        """The entities of a category with an instant on one of the days, and perhaps others.
 
-        ``days`` has their ISO 8601 names as ``id``. All entities when there are none.
+        ``days`` has the days in UTC, in ISO 8601, as ``id``. All entities if it is ``None``.
         """
         entities = self.entities(category)
         if days is None:
             return entities
-        told = entities.mutate(**{DAY_COLUMN: self.day(entities[field])})
-        return told.semi_join(self.days(days), DAY_COLUMN).drop(DAY_COLUMN)
+        with_day = entities.mutate(**{DAY_COLUMN: self.day(entities[field])})
+        return with_day.semi_join(self.days(days), DAY_COLUMN).drop(DAY_COLUMN)
 
-    def days(self, named: ir.Table) -> ir.Table:
-        """The days that have these names, as ``day`` tells them."""
-        return named.select(**{DAY_COLUMN: self.day(named.id.try_cast("timestamp('UTC')"))})
+    def days(self, ids: ir.Table) -> ir.Table:
+        """The days with these ISO 8601 dates as ``id``, as ``day`` computes them."""
+        return ids.select(**{DAY_COLUMN: self.day(ids.id.try_cast("timestamp('UTC')"))})
 
     def day(self, instant: ir.Value) -> ir.Value:
-        """Tells the day of an instant from all others."""
+        """The day of an instant, as a value to compare."""
         return instant.date()
 
     def sequences(self) -> ir.Table:
-        """Every entity of every category with the sequence of its last event."""
+        """The entities of all categories: ``id``, and the ``sequence`` of the last event."""
         tables = [self.entities(name).select("id", "sequence") for name in self.registry]
         return ibis.union(*tables)
 
 
 def visible(state: Entities, category: str, keys: ir.Table | None = None) -> ir.Table:
-    """The entities of a category that are live, and of them only those of the given keys."""
+    """The entities of a category that are not removed; only those of ``keys`` if given."""
     return live(state.among(category, keys))
 
 
 def live(entities: ir.Table) -> ir.Table:
-    """The entities that are not removed."""
+    """Only the entities that are not removed."""
     return entities.filter(entities.live)
 
 
 def chosen(table: ir.Table, keys: ir.Table | None) -> ir.Table:
-    """The lines whose ``id`` is one of the keys; all lines when there are no keys."""
+    """Only the lines whose ``id`` is one of the keys; all of them if ``keys`` is ``None``."""
     return table if keys is None else table.semi_join(keys, "id")
 
 
 def referring(entities: ir.Table, field: str) -> ir.Table:
-    """Lineage of a field: pairs ``id, entity`` of each entity and those that its field names."""
+    """Lineage of a field: pairs ``id, entity`` of each entity and those that it refers to."""
     value = entities[field]
     if value.type().is_array():
         return entities.select("id", entity=value.unnest())

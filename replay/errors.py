@@ -1,4 +1,4 @@
-"""What can go wrong between the log and the documents."""
+"""The errors of this room."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class ReplayError(Exception):
 
 
 class BrokenView(ReplayError):
-    """The expressions of a view cannot be computed; ``view`` says of which."""
+    """The expressions of a view cannot be computed; ``view`` is its name."""
 
     def __init__(self, view: str, reason: str) -> None:
         super().__init__(f"{view} cannot be computed: {reason}")
@@ -16,12 +16,12 @@ class BrokenView(ReplayError):
 
 
 class NotWritten(ReplayError):
-    """Documents or state could not be written; what was there before is as it was."""
+    """Documents or the kept state could not be written; those of before are unchanged."""
 
 
 class NoDocument(ReplayError):
-    """A view has no such document at that point."""
+    """A view has no such document at that point of the log."""
 
 
 class Refused(ReplayError):
-    """An editor's event that contradicts the current state; nothing was appended."""
+    """An editor's event contradicts the current state; nothing was appended."""

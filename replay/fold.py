@@ -1,4 +1,4 @@
-"""The fold: what a category's events say of its entities now, each field's last value."""
+"""The fold: from a category's events to its entities, each field with its last value."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from event_log import TEXT, Category, Effect
 
 
 def fold(events: ir.Table, category: Category) -> ir.Table:
-    """One line per stream: ``id``, ``live``, ``version``, ``sequence``, ``updated_at``, the fields.
+    """Fold the events of a category into one line per stream.
 
-    A field has the last value that was given since the stream's last creating event, or null when
-    it was cleared after that. ``TEXT`` is too wide to fold by value: for such a field ``body``
-    there is ``body_sequence``, the event that gave it.
+    The columns are ``id``, ``live``, ``version``, ``sequence``, ``updated_at``, and the fields. A
+    field has its last value since the stream's last creating event, or null when it was cleared
+    after that. ``TEXT`` is too wide to fold by value: a field ``body`` of that type is folded to
+    ``body_sequence``, the sequence of the event that has the value.
     """
     creating = events.filter(events.type.isin(category.types_that(Effect.CREATES)))
     begun = creating.group_by("stream").agg(begun=creating.sequence.max())
-    lasting = events.join(begun, "stream")
-    lasting = lasting.filter(lasting.sequence >= lasting.begun)
-    moment = ibis.coalesce(lasting.occurred_at, lasting.recorded_at)
-    folded = lasting.group_by("stream").agg(
-        shown=_when(lasting, category, Effect.CREATES, Effect.REINSTATES),
-        hidden=_when(lasting, category, Effect.REMOVES),
-        version=lasting.version.max(),
-        sequence=lasting.sequence.max(),
-        updated_at=last_value(moment, lasting.sequence),
-        **_last_values(lasting, category),
+    current = events.join(begun, "stream")
+    current = current.filter(current.sequence >= current.begun)
+    moment = ibis.coalesce(current.occurred_at, current.recorded_at)
+    folded = current.group_by("stream").agg(
+        shown=_last_sequence(current, category, Effect.CREATES, Effect.REINSTATES),
+        hidden=_last_sequence(current, category, Effect.REMOVES),
+        version=current.version.max(),
+        sequence=current.sequence.max(),
+        updated_at=last_value(moment, current.sequence),
+        **_last_values(current, category),
     )
     return folded.select(
         id=folded.stream,
@@ -43,7 +44,7 @@ def fold(events: ir.Table, category: Category) -> ir.Table:
 
 
 def last_value(value: ir.Value, sequence: ir.Value) -> ir.Value:
-    """Aggregates to the value with the greatest sequence, nulls left out.
+    """Aggregate to the value with the greatest sequence, ignoring nulls.
 
     Ibis' own ``argmax`` sorts on DuckDB; ``max_by`` does not, and Spark has it too.
     """
@@ -63,16 +64,16 @@ def _max_by(kind: dt.DataType) -> Callable[..., ir.Value]:
 
 
 def long_texts(category: Category) -> tuple[str, ...]:
-    """The fields of long prose, which the fold names by the event that gave them."""
+    """The names of the fields of type ``TEXT``, which the fold keeps as sequences."""
     return tuple(field.name for field in category.fields if field.type == TEXT)
 
 
-def _when(events: ir.Table, category: Category, *effects: Effect) -> ir.Value:
+def _last_sequence(events: ir.Table, category: Category, *effects: Effect) -> ir.Value:
     return events.sequence.max(where=events.type.isin(category.types_that(*effects)))
 
 
 def _last_values(events: ir.Table, category: Category) -> dict[str, ir.Value]:
-    """For each field its last value, and for those that can be emptied, when both happened."""
+    """Each field's last value, and for one that can be cleared the sequences of both."""
     texts = long_texts(category)
     values: dict[str, ir.Value] = {}
     for name in category.fields.names:

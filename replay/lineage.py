@@ -1,4 +1,4 @@
-"""Lineage at work: a document's ``sequence`` is the last event of anything it was made from."""
+"""A document's ``sequence``: the last event of all the entities that it was made from."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def completed(view: View, state: Entities, keys: ir.Table | None = None) -> ir.Table:
-    """The view's documents with their ``sequence``, unless the view gives its own.
+    """Add to a view's documents their ``sequence``, unless the view has such a column.
 
-    Hidden entities count: a document that lost an image has changed with the withdrawal.
+    Removed entities count: a document that lost an image has changed by the removal.
     """
     documents = view.documents(state, keys)
     if "sequence" in documents.columns:
@@ -29,13 +29,13 @@ def completed(view: View, state: Entities, keys: ir.Table | None = None) -> ir.T
 
 
 def newest(view: View, state: Entities, keys: ir.Table) -> ir.Table:
-    """The same for documents whose ``sequence`` is known, and is beside their ``id`` in ``keys``.
+    """Add to a view's documents the ``sequence`` that stands beside their ``id`` in ``keys``.
 
-    Nothing else that a document was made from can be newer than what an event has just changed: so
-    its lineage need not be asked for again.
+    A document that an event has just changed was made from nothing newer, so its lineage is not
+    computed again.
     """
     documents = view.documents(state, keys.select("id"))
     if "sequence" in documents.columns:
         return documents
-    known = keys.select("sequence", document=keys.id)
-    return documents.join(known, documents.id == known.document).drop("document")
+    sequences = keys.select("sequence", document=keys.id)
+    return documents.join(sequences, documents.id == sequences.document).drop("document")

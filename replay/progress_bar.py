@@ -1,4 +1,4 @@
-"""DuckDB's progress bar: it would be in what programs read, so it is switched off."""
+"""DuckDB's progress bar is switched off: it would get into the output that programs read."""
 
 from __future__ import annotations
 

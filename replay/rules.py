@@ -1,8 +1,7 @@
-"""What an editor's event must not get wrong, beyond its form, in any domain.
+"""Validating an editor's event against the current state, in any domain.
 
-An import may bring what an editor may not say: it tells of another system's past, where references
-may come before what they name. An editor's event is validated against the current state: you
-cannot create what exists, revise what does not, or name what does not exist.
+You cannot create an entity that exists, revise one that does not, or refer to one that does not. An
+import is not validated so: in another system's past, references may come before their entities.
 """
 
 from __future__ import annotations
@@ -20,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Entity:
-    """The current state of one stream: whether it exists, is live, its version, its fields."""
+    """The current state of one stream."""
 
     stream: str
     version: int = 0
-    """Of its last event; 0 when the stream has none."""
+    """The version of its last event; 0 when the stream has no events."""
     live: bool = False
+    """Whether the entity exists, and is not removed."""
     fields: dict[str, Any] = field(default_factory=dict)
 
     def apply(self, event: Event, effect: Effect) -> None:
@@ -43,17 +43,17 @@ class Entity:
 
 def read_entity(log: EventLog, stream: str) -> Entity:
     """Fold the events of a stream into its current state."""
-    state = Entity(stream)
+    entity = Entity(stream)
     for event in log.stream(stream):
-        state.apply(event, log.registry.event_types[event.type].effect)
-    return state
+        entity.apply(event, log.registry.event_types[event.type].effect)
+    return entity
 
 
 def check_edit(domain: Domain, log: EventLog, current: Entity, event: NewEvent) -> None:
     """Validate an editor's event against the current state of its entity; raises ``Refused``.
 
-    Checked are the entity's life, that no required text is empty, the references, and the
-    domain's own rules.
+    It checks that the entity exists or does not, that no required text is empty, the domain's own
+    rules, and the references.
     """
     category = log.registry.owner[event.type]
     _check_life(current, log.registry.event_types[event.type].effect, category)
@@ -99,11 +99,11 @@ def _check_references(
                 _check_reference(read_entity(log, reference), name)
 
 
-def _check_reference(named: Entity, field: str) -> None:
-    if named.version == 0:
-        raise Refused(f"data.{field}: {named.stream} does not exist; create it first")
-    if not named.live:
-        raise Refused(f"data.{field}: {named.stream} was removed, at version {named.version}")
+def _check_reference(target: Entity, field: str) -> None:
+    if target.version == 0:
+        raise Refused(f"data.{field}: {target.stream} does not exist; create it first")
+    if not target.live:
+        raise Refused(f"data.{field}: {target.stream} was removed, at version {target.version}")
 
 
 def _ids(fields: Mapping[str, Any], name: str) -> Iterator[str]:

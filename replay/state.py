@@ -1,4 +1,4 @@
-"""State: the current entities of a log at one sequence, folded from its events by DuckDB."""
+"""``State``: the entities of a log at one sequence, folded from its events by DuckDB."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import tempfile
 import uuid
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
-from types import TracebackType
 
 import ibis
 import ibis.expr.types as ir
@@ -16,28 +15,29 @@ import pyarrow.parquet as pq
 
 from event_log import Snapshot, log_schema, machine
 from replay.builds import parquet
+from replay.closing import Closing
 from replay.entities import Entities
 from replay.fold import fold
 from replay.progress_bar import hide_progress_bar
 
 MOST_FILES = 500
-"""DuckDB keeps a hundred kilobytes and more of each file that it reads: more are put together."""
+"""More files are merged first: DuckDB holds more than 100 kB in memory for each file it reads."""
 LARGE = 1_000_000
-"""A file of so many bytes is read as it is."""
+"""A file of so many bytes is not merged."""
 EVENTS = "events"
-"""The table of all events of the snapshot."""
+"""The name of the view of all events in the snapshot."""
 _SQL: dict[Hashable, tuple[str, frozenset[str]]] = {}
-"""The SQL of expressions over the tables of states, and the tables that each reads."""
+"""The SQL of expressions over a state's tables, with the names of the tables that it reads."""
 
 
-class State(Entities):
-    """The entities of a snapshot, as tables to make documents from.
+class State(Entities, Closing):
+    """The entities of a snapshot, as tables that documents are computed from.
 
-    Each category is folded once, when first asked for, and kept as ``<category>.parquet`` in
-    ``directory``; a state of the same snapshot there, also in another process, uses it again. So it
-    is with the files of a log that has very many.
-    Without a directory it is kept in a temporary one until ``close``. What does not fit into
-    ``memory_limit`` spills to the directory. Threads and memory are the machine's unless given.
+    Each category is folded when it is first read, and kept as ``<category>.parquet`` in
+    ``directory``. Another state of the same snapshot in the same directory uses the file again,
+    also in another process. The merged files of a log that has very many are kept likewise.
+    Without ``directory`` they are kept in a temporary one until ``close``. Tables that do not fit
+    into ``memory_limit`` spill to the directory. Threads and memory are by default the machine's.
 
     >>> from event_log import EventLog, NewEvent
     >>> from newsroom.categories import CATEGORIES
@@ -82,10 +82,9 @@ class State(Entities):
     def sql(self, key: Hashable, expression: Callable[[], ir.Table]) -> str:
         """The SQL of an expression over this state's tables, compiled once in a process.
 
-        ``key`` tells the expression from all others. The tables of every state have the same names,
-        and for the same categories the same columns, so the SQL is that of every other state as
-        well. Ibis takes two seconds to compile the newsroom's views, more than a small archive
-        takes to be rebuilt.
+        ``key`` identifies the expression. The tables of all states have the same names, and for the
+        same categories the same columns, so all states can use the SQL. Ibis takes two seconds to
+        compile the newsroom's views, longer than the rebuild of a small archive.
         """
         key = tuple(self.registry.values()), key
         if key not in _SQL:
@@ -99,43 +98,43 @@ class State(Entities):
         return sql
 
     def _table(self, name: str) -> ir.Table:
-        """The table of all events, or of a category's entities: made when it is first read."""
+        """The table of all events, or of a category's entities, created when it is first read."""
         self._read_tables.add(name)
         if name not in self._tables:
-            made = self._events() if name == EVENTS else self._folded(name)
-            self._tables[name] = made
+            table = self._events() if name == EVENTS else self._folded(name)
+            self._tables[name] = table
         return self._tables[name]
 
     def _events(self) -> ir.Table:
-        """All events, also when a file lacks a category, or when there is no file yet."""
+        """All events, with the columns of all categories."""
         few = len(self._files) <= MOST_FILES
-        log = self._read(self._files if few else self._together())
+        log = self._read(self._files if few else self._merged())
         return self.backend.create_view(EVENTS, log.filter(log.sequence <= self.snapshot.sequence))
 
     def _folded(self, category: str) -> ir.Table:
-        """The entities of a category, folded once and then read from their file."""
+        """The entities of a category, folded once, and then read from their file."""
         path = self.path(category)
         if not path.exists():
-            known = self.registry[category]
-            sql = self.sql(("fold", category), lambda: fold(self.events(category), known))
+            of = self.registry[category]
+            sql = self.sql(("fold", category), lambda: fold(self.events(category), of))
             parquet.write(self.backend, sql, path)
         return self.backend.read_parquet(path, table_name=f"entities_{category}")
 
-    def _together(self) -> list[str]:
-        """The large files, and the small ones put together: a feed leaves thousands in an hour."""
+    def _merged(self) -> list[str]:
+        """The large files, and merged small ones: a feed leaves thousands of files in an hour."""
         small = [file for file in self._files if Path(file).stat().st_size < LARGE]
-        found = sorted({*self._files} - {*small})
+        files = sorted({*self._files} - {*small})
         for first in range(0, len(small), MOST_FILES):
             some = small[first : first + MOST_FILES]
             name = hashlib.sha256("\n".join(some).encode()).hexdigest()
             path = self.directory / f"log-{name}.parquet"
             if not path.exists():
                 parquet.write(self.backend, self.backend.compile(self._read(some)), path)
-            found.append(str(path))
-        return found
+            files.append(str(path))
+        return files
 
     def _read(self, files: Iterable[str]) -> ir.Table:
-        """The events of files; an empty one with every column gives them its types."""
+        """The events of files; an empty file with every column fixes the types."""
         typed = self._spill / "types.parquet"
         if not typed.exists():
             pq.write_table(log_schema(self.registry).empty_table(), typed)
@@ -149,7 +148,7 @@ class State(Entities):
     def events(self, category: str) -> ir.Table:
         """The events of a category: the envelope, its fields, and ``cleared``.
 
-        A field that is not used is not read from disk.
+        Only the fields that are used are read from disk.
         """
         log = self._table(EVENTS)
         events = log.filter(log.category == category)
@@ -158,11 +157,11 @@ class State(Entities):
         return events.select(*envelope, **{name: events[category][name] for name in names})
 
     def entities(self, category: str) -> ir.Table:
-        """The entities of a category, hidden ones too, as ``replay.fold.fold`` describes them."""
+        """The entities of a category, removed ones included, as ``fold`` gives them."""
         return self._table(category)
 
     def count(self, category: str) -> int:
-        """How many entities a category has, hidden ones too."""
+        """The number of entities of a category, removed ones included."""
         self._table(category)
         return int(pq.read_metadata(self.path(category)).num_rows)
 
@@ -171,34 +170,23 @@ class State(Entities):
         return self.directory / f"{category}.parquet"
 
     def text(self, category: str, field: str) -> ir.Table:
-        """The long prose that events gave: ``sequence`` and the field.
+        """The values of a long text field: ``sequence`` of the event, and the field.
 
-        Joined by ``<field>_sequence`` it is fetched once, however often views use the entity.
+        Joined by ``<field>_sequence``, a text is read once, however often views use the entity.
         """
         events = self.events(category)
         return events.filter(events[field].notnull()).select("sequence", field)
 
     def keys(self, ids: Iterable[str], name: str | None = None) -> ir.Table:
-        """These ids as a table, to ask for the documents of just these.
+        """A table with these ids, by which a view's documents are limited to them.
 
-        With a ``name`` the table takes the place of the one that had it before.
+        With a ``name`` it replaces the table of that name.
         """
         path = self._spill / f"keys-{uuid.uuid4().hex}.parquet"
         pq.write_table(pa.table({"id": pa.array(list(ids), pa.string())}), path)
         return self.backend.read_parquet(path, table_name=name)
 
     def close(self) -> None:
-        """Close DuckDB and remove what was temporary."""
+        """Close DuckDB, and delete temporary files."""
         self.backend.disconnect()
         self._temporary.cleanup()
-
-    def __enter__(self) -> State:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -1,4 +1,4 @@
-"""What a view is: two Ibis expressions over state, and the fields by which it is searched."""
+"""``View``: two Ibis expressions over entities, and the fields by which it is searched."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ DAY = "day"
 
 @dataclass(frozen=True)
 class View:
-    """One denormalized reading of the log.
+    """A view: how its documents are computed from entities, and how they are searched.
 
-    ``documents(state, keys)`` gives one line per document: ``id`` first, then the view's fields.
+    ``documents(state, keys)`` has one line per document: ``id`` first, then the view's fields.
     ``keys`` is ``None`` for all documents, or a table with one column ``id``. ``lineage(state,
-    keys)`` gives the pairs ``(id, entity)`` of these documents at least: the document's id, and a
-    stream that it was made from.
+    keys)`` has the pairs ``(id, entity)`` of these documents, and perhaps of others: the id of the
+    document, and a stream that it is made from.
 
-    The rest declares how the documents are found, by paths into them (``bylines.name`` is the
+    The other fields declare the search, by paths into the documents (``bylines.name`` is the
     ``name`` of each of the structs in ``bylines``):
 
-    - ``title``: the path of what a hit is called;
-    - ``text``: the searchable text by name, the title first; its names are those of the query
-      syntax (``headline:word``);
+    - ``title``: the path of the title of a hit;
+    - ``text``: the searchable texts by name, the title first; the query syntax uses these names
+      (``headline:word``);
     - ``filters``: exact values by name, for filters and facets; ``year`` is made from ``date``;
-    - ``date``: the path of the instant or day that date ranges and sorting by date use;
-    - ``bulk``: the names of the texts that are nearly all of a document, such as an article's body.
-      Found in one is found in the document, and scores nearly the same, so they are not indexed
-      once more for a score of their own (a third of the time that indexing takes).
+    - ``date``: the path of the instant or day for date ranges and for sorting by date;
+    - ``bulk``: the names of the texts that are most of a document, such as an article's body. A
+      word in such a text is also in the document, and scores nearly the same there, so these texts
+      are not indexed on their own: that would be a third of the time that indexing takes.
 
-    ``per`` is what there is one document for, by whose id it is found: a category, ``"event"``
-    (``article/1@3``) or ``"day"`` (``1912-04-15``).
+    ``per`` is what the view has one document for: a category, ``"event"`` (``article/1@3``) or
+    ``"day"`` (``1912-04-15``). The document's id has that form.
 
-    All that a document is made from must be found along references; see
-    ``replay.kept.neighbourhood``. A view whose ids are not entities' says with ``roots(state,
-    keys)`` which entities its documents begin from, a table with one column ``id``: ``explain``
-    tells it.
+    All entities that a document is made from must be reachable along references; see
+    ``replay.kept.neighbourhood``. If the ids are not those of entities, ``roots(state, keys)`` has
+    the entities that documents begin from, as a table with one column ``id``: ``explain`` shows
+    them.
 
-    One whose documents are long says with ``documents_a_gigabyte`` how many of them are made at a
-    time, for each gigabyte of memory that DuckDB may take.
+    If documents are long, ``documents_a_gigabyte`` is how many of them are made at a time, for each
+    gigabyte of memory that DuckDB may use.
 
-    Raise ``code_version`` with every change of what the documents say.
+    Raise ``code_version`` with every change of the documents' content.
     """
 
     name: str

@@ -1,5 +1,5 @@
-"""The views: what the newsroom's log means. Documents denormalized from entities, by Ibis.
+"""The views: the newsroom's documents, denormalized from entities by Ibis expressions.
 
-Here lives one module per view, and what they share: definitions only. How documents are computed,
-kept true and found does not live here.
+Here lives one module per view, and the expressions that they share: definitions only. How documents
+are computed, caught up and searched does not live here.
 """

@@ -1,4 +1,4 @@
-"""articles: the article with its section, bylines, images and tags inlined, in the order given."""
+"""articles: one document per article, with its section, bylines, images and tags inlined."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ OTHER_SPACES = (
     "\t\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
     "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
-"""What separates words beside space and newline; as Unicode and Python's ``str.split`` say."""
+"""The characters that separate words, beside space and newline: those of Python's ``str.split``."""
 IRREGULAR = rf"^$|^\s|\s$|  | \n|\n |[^\n]\n[^\n]|\n\n\n|[{OTHER_SPACES}]"
+"""Finds white space other than single spaces and empty lines."""
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
@@ -81,15 +82,15 @@ def _images(state: Entities) -> ir.Table:
 
 
 def _not_removed(mentioned: ir.Table) -> ir.Table:
-    """Mentions of what is there, or of what has not come yet."""
+    """The mentions of entities that are not removed; those without events are kept."""
     return mentioned.filter(mentioned.live.isnull() | mentioned.live)
 
 
 def words(text: ir.Value) -> ir.Value:
-    """How many words a text has: the parts that white space separates.
+    """Count the words of a text: the parts that white space separates.
 
-    Where single spaces and empty lines separate them, as nearly everywhere, counting these is
-    enough; elsewhere the words are looked at one by one.
+    In nearly all texts single spaces and empty lines separate them, so that counting these is
+    enough. Other texts are split into words.
     """
     spaced = text.translate(OTHER_SPACES, " " * len(OTHER_SPACES)).replace("\n", " ")
     return ibis.ifelse(
@@ -100,7 +101,7 @@ def words(text: ir.Value) -> ir.Value:
 
 
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
-    """The article; its section, bylines, images, tags; the section's parent; photographers."""
+    """The article; its section, bylines, images, tags; the section's parent; the photographers."""
     articles = chosen(state.entities("article"), keys)
     sections, images = state.entities("section"), state.entities("image")
     shown = referring(articles, "image_ids")

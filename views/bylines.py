@@ -1,4 +1,4 @@
-"""bylines: the person, how much and when they wrote, where, and with whom."""
+"""bylines: one document per byline, with counts and dates of its articles, sections, co-authors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
-    """One document per live byline; ``coauthors`` may be removed bylines, by their last name."""
+    """One document per live byline; removed ``coauthors`` keep the name of before."""
     people = state.entities("byline")
     articles = live(state.naming("article", "byline_ids", keys))
     signed = mentioned_once(articles, "byline_ids", "published_at", "section_id")
@@ -50,13 +50,13 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
 
 
 def _together(written: ir.Table, signed: ir.Table) -> ir.Table:
-    """Who signed the articles that someone else has written, once for each article."""
+    """Pairs ``id, other`` of a byline and a co-author, once for each article of both."""
     pairs = written.select("id", "article").join(signed.select("article", "other"), "article")
     return pairs.filter(pairs.id != pairs.other).select("id", "other", "article")
 
 
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
-    """The byline; the articles that name it; of the live ones the sections and co-authors."""
+    """The byline; the articles that refer to it; sections and co-authors of the live articles."""
     articles = state.naming("article", "byline_ids", keys)
     written = naming(live(articles), "byline_ids")
     signed = mentioned_once(live(articles), "byline_ids")

@@ -1,7 +1,7 @@
-"""What the views share: visible entities, references with their names, lists and counts.
+"""Expressions that the views share: references with their names, lists, and counts.
 
-Lists are collected as structs that begin with their position and are then sorted by it, which
-means the same on every engine that Ibis knows; ``collect(order_by=...)`` does not.
+Lists are collected as structs that begin with their position, and are then sorted by it. That
+gives the same on all engines of Ibis; ``collect(order_by=...)`` does not.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from replay import Entities
 
 LATEST = 10
+"""The most articles in a list of the latest."""
 NAMED: Mapping[str, str] = {"id": "other", "name": "name"}
 COUNTED: Mapping[str, str] = {"id": "other", "name": "name", "count": "count"}
 CARD: Mapping[str, str] = {
@@ -30,7 +31,7 @@ CARD: Mapping[str, str] = {
 
 
 def mentions(entities: ir.Table, field: str) -> ir.Table:
-    """What a list field names: ``id`` (of the entity), ``other``, and its ``position``."""
+    """The references of a list field: ``id`` (of the entity), ``other``, and its ``position``."""
     placed = entities[field].map(
         lambda other, position: ibis.struct({"position": position, "other": other})
     )
@@ -41,27 +42,27 @@ def mentions(entities: ir.Table, field: str) -> ir.Table:
 def mentioned_once(entities: ir.Table, field: str, *more: str) -> ir.Table:
     """The distinct pairs ``article``, ``other`` of a list field, with more of the article's fields.
 
-    Each list names its own once, so that the pairs need not be compared with each other.
+    Duplicates are removed from each list, so that the pairs need not be compared with each other.
     """
     return entities.select(*more, article=entities.id, other=each_once(entities[field]).unnest())
 
 
 def each_once(names: ir.ArrayValue) -> ir.ArrayValue:
-    """A list without what it has said before.
+    """A list without duplicates.
 
-    It is short: to look for each of its own takes half as long as a hash table for it.
+    For a short list, finding each of its items takes half as long as a hash table.
     """
     return names.filter(lambda name, place: names.index(name) == place)
 
 
 def named(table: ir.Table, entities: ir.Table, *fields: str) -> ir.Table:
-    """The table with the fields of the entity in its column ``other``, or null if unresolved."""
-    wanted = entities.select(other_id=entities.id, **{name: entities[name] for name in fields})
-    return table.left_join(wanted, table.other == wanted.other_id).drop("other_id")
+    """Add fields of the entity in the column ``other``; null if the entity has no events."""
+    others = entities.select(other_id=entities.id, **{name: entities[name] for name in fields})
+    return table.left_join(others, table.other == others.other_id).drop("other_id")
 
 
 def reference(identity: ir.Value, **values: ir.Value) -> ir.Value:
-    """A struct that begins with the ``id``, or null when nothing is referenced."""
+    """A struct that begins with the ``id``, or null if the ``id`` is null."""
     struct = ibis.struct({"id": identity, **values})
     return ibis.ifelse(identity.notnull(), struct, ibis.null())
 
@@ -80,10 +81,10 @@ def gathered(
 def placed(
     table: ir.Table, order: Sequence[ir.Deferred | str], limit: int | None = None
 ) -> ir.Table:
-    """The lines with their ``position`` among those of one ``id``, in order, at most ``limit``."""
+    """Number the lines of each ``id`` by ``position``, in order, and keep at most ``limit``."""
     position = ibis.row_number().over(group_by="id", order_by=list(order))
-    found = table.mutate(position=position)
-    return found if limit is None else found.filter(found.position < limit)
+    numbered = table.mutate(position=position)
+    return numbered if limit is None else numbered.filter(numbered.position < limit)
 
 
 def in_position(lines: ir.Table, name: str, fields: Mapping[str, str]) -> ir.Table:
@@ -103,16 +104,16 @@ def in_position(lines: ir.Table, name: str, fields: Mapping[str, str]) -> ir.Tab
 
 
 def latest(pairs: ir.Table, state: Entities, keys: ir.Table | None) -> ir.Table:
-    """For each ``id`` its ``latest`` articles, newest first; pairs are dated: ``published_at``."""
+    """For each ``id`` its ``latest`` articles, newest first; the pairs have ``published_at``."""
     newest = placed(foremost(pairs, "published_at", LATEST), newest_first(), LATEST)
     cards = with_cards(newest.select("id", "article", "position"), state, keys)
     return in_position(cards, "latest", CARD)
 
 
 def foremost(table: ir.Table, by: str, count: int) -> ir.Table:
-    """Of each ``id`` the lines with the greatest values of a column, so many; more where equal.
+    """For each ``id`` the ``count`` lines with the greatest values of a column; more if equal.
 
-    Sorting is what costs most in a list of the first few. This leaves out nearly all before it.
+    Sorting takes most of the time for a list of the first few: this removes most lines before it.
     """
     place = _row_number().over(group_by="id", order_by=ibis.desc(by))
     first = table.select("id", by, place=place)
@@ -123,25 +124,26 @@ def foremost(table: ir.Table, by: str, count: int) -> ir.Table:
 
 
 def _declared():  # type: ignore[no-untyped-def]  # its types are the signature
-    """Declared for Ibis; the engine has the body."""
+    """A declaration for Ibis of a function of the engine."""
 
 
 _row_number: Callable[[], Any] = ibis.udf.agg.builtin(
     _declared, name="row_number", signature=((), dt.int64)
 )
-"""As SQL has it. Ibis' own begins with 0, by a subtraction that hides from DuckDB's optimizer that
-only the first few are wanted: it then keeps these, and sorts nothing."""
+"""The ``row_number()`` of SQL, which begins with 1. With it DuckDB's optimizer sees that only the
+first few lines are selected, and keeps these without sorting. Ibis' own begins with 0, by a
+subtraction that hides it."""
 
 
 def newest_first() -> list[ir.Deferred | str]:
-    """The order of articles in every list of them: newest first, then by id."""
+    """The order of a list of articles: newest first, then by id."""
     return [ibis.desc("published_at"), "article"]
 
 
 def with_cards(pairs: ir.Table, state: Entities, keys: ir.Table | None) -> ir.Table:
-    """The pairs ``id, article`` with what a list of articles shows of each.
+    """Add to the pairs ``id, article`` the fields that a list shows of an article.
 
-    Those of a few documents, if there are ``keys``, are looked up by themselves.
+    If there are ``keys``, only the articles of the pairs are read.
     """
     listed = None if keys is None else pairs.select(id=pairs.article)
     articles = state.among("article", listed)
@@ -150,7 +152,7 @@ def with_cards(pairs: ir.Table, state: Entities, keys: ir.Table | None) -> ir.Ta
 
 
 def counted(pairs: ir.Table, entities: ir.Table, name: str, limit: int | None = None) -> ir.Table:
-    """For each ``id`` a list of ``{id, name, count}`` of how often ``other`` is beside it."""
+    """For each ``id`` a list of ``{id, name, count}``: how many pairs it has with each other."""
     counts = pairs.group_by("id", "other").agg(count=pairs.count())
     if limit is not None:
         counts = foremost(counts, "count", limit)
@@ -160,7 +162,7 @@ def counted(pairs: ir.Table, entities: ir.Table, name: str, limit: int | None = 
 
 
 def with_lists(documents: ir.Table, *lists: ir.Table) -> ir.Table:
-    """The documents with each of the lists, empty where a document has none."""
+    """Add lists to documents; a list is empty if the document has none."""
     for table in lists:
         name = table.columns[1]
         right = table.select(listed=table.id, **{name: table[name]})
@@ -171,18 +173,18 @@ def with_lists(documents: ir.Table, *lists: ir.Table) -> ir.Table:
 
 
 def itself(entities: ir.Table) -> ir.Table:
-    """Lineage of an entity's own events."""
+    """Lineage of an entity to itself: pairs ``id, entity`` of the same id."""
     return entities.select("id", entity=entities.id)
 
 
 def through(pairs: ir.Table, further: ir.Table) -> ir.Table:
-    """Lineage of two steps: what is referred to by what is referred to."""
+    """Lineage in two steps: from pairs ``id, entity`` along the further pairs of that entity."""
     step = further.select(middle=further.id, entity=further.entity)
     joined = pairs.select("id", middle=pairs.entity).join(step, "middle")
     return joined.select("id", "entity")
 
 
 def naming(entities: ir.Table, field: str) -> ir.Table:
-    """Lineage of a field the other way: pairs ``id, entity`` of what is named and who names it."""
+    """Lineage of a field backwards: pairs of the entity referred to, and the one that refers."""
     pairs = referring(entities, field)
     return pairs.select(id=pairs.entity, entity=pairs.id)

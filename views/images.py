@@ -1,4 +1,4 @@
-"""images: the photograph with its photographer and the articles that use it."""
+"""images: one document per image, with its photographer and the articles that use it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
-    """One document per live image; a photographer who was removed keeps the last name."""
+    """One document per live image; a removed photographer keeps the name of before."""
     articles = live(state.naming("article", "image_ids", keys))
     shown = mentioned_once(articles, "image_ids")
     uses = with_cards(chosen(shown.select("article", id=shown.other), keys), state, keys)
@@ -48,7 +48,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
 
 
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
-    """The image, its photographer, and the articles that name it."""
+    """The image, its photographer, and the articles that refer to it."""
     images = chosen(state.entities("image"), keys)
     return ibis.union(
         itself(images),

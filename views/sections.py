@@ -1,4 +1,4 @@
-"""sections: what a section and its sub-sections hold, who writes there, what lies below it."""
+"""sections: one document per section, with the articles and authors of it and its sub-sections."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from replay import Entities
 
 DEPTH = 5
-"""How many levels of sub-sections count for a section; also what ends a cycle of parents."""
+"""How many levels of sub-sections count for a section; it also ends a cycle of parents."""
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live section.
 
-    Its articles are its own and those of all its sub-sections, ``DEPTH`` levels down. A closed
-    sub-section is no child any more, but articles that still name it count further up.
+    Its articles are its own and those of all its sub-sections, ``DEPTH`` levels down. A removed
+    sub-section is not among the children, but articles that refer to it still count.
     """
     everything = state.entities("section")
     below = _below(everything, keys)
@@ -60,7 +60,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
 
 
 def _below(sections: ir.Table, keys: ir.Table | None) -> ir.Table:
-    """Pairs ``id, entity`` of a section and itself and what lies below it, each once."""
+    """Distinct pairs ``id, entity`` of a section, and itself or a section below it."""
     level = itself(chosen(sections, keys))
     levels = [level]
     parents = sections.select(entity=sections.parent_id, child=sections.id)
@@ -72,7 +72,7 @@ def _below(sections: ir.Table, keys: ir.Table | None) -> ir.Table:
 
 
 def _filed(state: Entities, below: ir.Table, keys: ir.Table | None) -> ir.Table:
-    """The articles of the sections below these keys; all articles when there are no keys."""
+    """The articles of the sections below these keys; all articles if ``keys`` is ``None``."""
     sections = None if keys is None else below.select(id=below.entity)
     return state.naming("article", "section_id", sections)
 
@@ -83,13 +83,13 @@ def _held(below: ir.Table, articles: ir.Table) -> ir.Table:
 
 
 def _children(sections: ir.Table) -> ir.Table:
-    """For each parent its ``children``, by id."""
+    """For each parent its ``children``, ordered by id."""
     pairs = sections.select("name", id=sections.parent_id, other=sections.id)
     return gathered(pairs.filter(pairs.id.notnull()), "children", NAMED, ["other"])
 
 
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
-    """The section, its parent, all below it, their articles, and who signed the live ones."""
+    """The section, its parent, all sections below; their articles; bylines of the live ones."""
     sections = state.entities("section")
     below = _below(sections, keys)
     articles = _filed(state, below, keys)

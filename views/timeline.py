@@ -1,6 +1,6 @@
-"""timeline: a day since 1851, its articles by section, and its headlines.
+"""timeline: one document per day, with its articles by section, and its headlines.
 
-A day is a day in UTC: an article published at 23:30 in New York belongs to the next one.
+Days are in UTC: an article published at 23:30 in New York belongs to the next day.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from replay import Entities
 
 HEADLINES = 50
+"""The most headlines of a day."""
 HEADLINE = {"id": "article", "headline": "headline", "url": "url", "section": "section"}
 
 
@@ -38,7 +39,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
 
 
 def _dated(articles: ir.Table) -> ir.Table:
-    """The articles with their day, and its ISO 8601 name as ``id``."""
+    """The articles with their day as ``date``, and in ISO 8601 as ``id``."""
     day = articles.published_at.date()
     return articles.select(
         "headline",
@@ -52,7 +53,7 @@ def _dated(articles: ir.Table) -> ir.Table:
 
 
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
-    """The articles that are dated on the day, and the sections of the live ones."""
+    """The articles that were published on the day, and the sections of the live ones."""
     articles = state.dated("article", "published_at", keys)
     dated, shown = chosen(_dated(articles), keys), chosen(_dated(live(articles)), keys)
     return ibis.union(
@@ -62,7 +63,7 @@ def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
 
 
 def roots(state: Entities, keys: ir.Table) -> ir.Table:
-    """The articles that are dated on these days."""
+    """The articles that were published on these days."""
     dated = chosen(_dated(state.dated("article", "published_at", keys)), keys)
     return dated.select(id=dated.article)
 

@@ -1,4 +1,4 @@
-"""topics: a tag, how many articles it has, the latest, and the tags that appear beside it."""
+"""topics: one document per tag, with its latest articles, and the tags of the same articles."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
-    """One document per live tag; ``related`` leaves out tags that were removed."""
+    """One document per live tag; ``related`` has no removed tags."""
     tags = state.entities("tag")
     articles = live(state.naming("article", "tag_ids", keys))
     tagged = mentioned_once(articles, "tag_ids", "published_at")
-    about = chosen(tagged.select("article", "published_at", id=tagged.other), keys)
+    pairs = chosen(tagged.select("article", "published_at", id=tagged.other), keys)
     removed = tags.filter(~tags.live).select(other=tags.id)
     others = tagged.select("article", "other").anti_join(removed, "other")
-    beside = about.join(others, "article")
+    beside = pairs.join(others, "article")
     beside = beside.filter(beside.id != beside.other)
-    counts = about.group_by("id").agg(article_count=about.count())
+    counts = pairs.group_by("id").agg(article_count=pairs.count())
     topics = visible(state, "tag", keys).left_join(counts, "id")
     topics = with_lists(
         topics.mutate(article_count=topics.article_count.fill_null(0)),
-        latest(about, state, keys),
+        latest(pairs, state, keys),
         counted(beside, tags, "related", LATEST),
     )
     return topics.select("id", "name", "kind", "article_count", "latest", "related")
 
 
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
-    """The tag; the articles that name it; the tags beside it in the live ones."""
+    """The tag; the articles that refer to it; the other tags of the live articles."""
     articles = state.naming("article", "tag_ids", keys)
     tagged = mentioned_once(live(articles), "tag_ids")
     beside = tagged.select(id=tagged.article, entity=tagged.other)

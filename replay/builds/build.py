@@ -1,4 +1,4 @@
-"""A build: the documents of views at one sequence, as Parquet files in a numbered directory."""
+"""``Build``: the documents of views at one sequence, as Parquet files in a numbered folder."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 
 from event_log import EventLog, Point
 from replay.builds import folder, make
+from replay.closing import Closing
 from replay.state import State
 from replay.view import View
 
 
 @dataclass(frozen=True)
 class Written:
-    """What writing a view's documents came to."""
+    """The result of writing a view's documents."""
 
     view: str
     documents: int
@@ -26,12 +26,12 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Build:
-    """One build, fixed at one sequence; several processes may write its views.
+class Build(Closing):
+    """A build, fixed at one sequence; several processes may write its views.
 
-    Each view becomes one file, ``<view>.parquet``, sorted by id, which appears only when it is
-    whole; writing it again gives the same. Close a build, or use it in ``with``, to let go of
-    DuckDB; what it has written stays.
+    Each view becomes one file, ``<view>.parquet``, sorted by id. The file appears only when it is
+    whole; writing it again gives the same. Close a build, or use it in ``with``, to close DuckDB;
+    its files stay.
     """
 
     directory: Path
@@ -44,12 +44,12 @@ class Build:
 
     @property
     def number(self) -> int:
-        """The number that the directory is named for."""
+        """The number of the build, which is the name of its directory."""
         return int(self.directory.name)
 
     @cached_property
     def state(self) -> State:
-        """The state at this build's sequence, kept in its directory for all its views."""
+        """The entities at this build's sequence, kept in its directory for all views."""
         return State(
             self.log.at(self.sequence),
             self.directory / "state",
@@ -58,7 +58,7 @@ class Build:
         )
 
     def write(self, view: View) -> Written:
-        """Make the documents of a view, and say what that came to."""
+        """Compute a view's documents and write them."""
         started = time.perf_counter()
         path = self.path(view.name)
         documents = make.write_documents(view, self.state, path)
@@ -72,21 +72,10 @@ class Build:
         return self.directory / f"{view_name}.parquet"
 
     def close(self) -> None:
-        """Let go of DuckDB and of its temporary files."""
+        """Close DuckDB, and delete its temporary files."""
         if "state" in self.__dict__:
             self.state.close()
             del self.__dict__["state"]
-
-    def __enter__(self) -> Build:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def begin_build(
@@ -98,26 +87,26 @@ def begin_build(
     threads: int | None = None,
     memory_limit: str | None = None,
 ) -> Build:
-    """Begin a build of a log as of a point, or go on with the one begun as ``build_id``.
+    """Begin a build of a log as of a point, or continue the one begun with this ``build_id``.
 
-    ``builds`` is the folder of all builds. Of those before, the last ones are kept and the rest is
-    removed, except what another process may still be using.
+    ``builds`` is the folder of all builds. Older builds are deleted, except the last three and
+    those that another process may still be using.
     """
     folder.clear_builds(builds)
-    known = folder.find(builds, build_id) if build_id else None
-    directory = known or folder.place(
+    begun = folder.find(builds, build_id) if build_id else None
+    directory = begun or folder.place(
         builds,
         build_id=build_id,
         snapshot=log.at(at),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    about = folder.about(directory)
+    metadata = folder.metadata(directory)
     return Build(
         directory,
         log,
-        about["build_id"],
-        about["sequence"],
-        about["created_at"],
+        metadata["build_id"],
+        metadata["sequence"],
+        metadata["created_at"],
         threads,
         memory_limit,
     )

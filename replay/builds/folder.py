@@ -1,7 +1,7 @@
-"""The folder of builds: numbered directories, and what each of them is.
+"""The folder of builds: numbered directories, each with its metadata.
 
-A directory holds ``build.json`` from its first moment on, and for each view that was written
-``<view>.parquet`` and then ``<view>.json``. Nothing is ever changed: what is there is whole.
+A directory has ``build.json`` from its first moment on, and for each view that was written
+``<view>.parquet`` and then ``<view>.json``. A file is never changed: when it is there, it is whole.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from replay.builds.build import Written
     from replay.view import View
 
-ABOUT = "build.json"
+METADATA = "build.json"
 TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
-"""How it is said that another has a name already, who may have left it since."""
+"""The errors of renaming to a name that is taken, or was a moment ago."""
 KEPT = 3
-"""Finished builds that are kept: the last ones."""
+"""How many finished builds are kept: the last ones."""
 QUIET_SECONDS = 600
-"""How long nothing was written in a finished build before it may be removed."""
+"""How long nothing was written in a finished build before it may be deleted."""
 ABANDONED_SECONDS = 3600
-"""How long nothing was written in a build without a view before it counts as abandoned."""
+"""How long nothing was written in an unfinished build before it counts as abandoned."""
 
 
 def list_builds(views: Path) -> list[Path]:
@@ -44,16 +44,16 @@ def list_builds(views: Path) -> list[Path]:
 
 
 def place(views: Path, build_id: str | None, snapshot: Snapshot, created_at: str) -> Path:
-    """Make the next numbered directory, put-if-absent, and return it.
+    """Create the next numbered directory, put-if-absent, and return it.
 
-    It appears with its ``build.json`` in it. When another process was faster with the same
-    ``build_id``, that one's directory is returned.
+    It appears with its ``build.json`` in it. If another process was faster with the same
+    ``build_id``, the directory of that process is returned.
     """
     identity = build_id or uuid.uuid4().hex
     prepared = views / f".begin-{uuid.uuid4().hex}"
     prepared.mkdir(parents=True)
     write_json(
-        prepared / ABOUT,
+        prepared / METADATA,
         {
             "build_id": identity,
             "sequence": snapshot.sequence,
@@ -84,40 +84,39 @@ def place(views: Path, build_id: str | None, snapshot: Snapshot, created_at: str
 
 def find(views: Path, build_id: str) -> Path | None:
     """The first directory that was begun with this id, if there is one."""
-    matching = (path for path, said in _told(list_builds(views)) if said["build_id"] == build_id)
-    return next(matching, None)
+    builds = _with_metadata(list_builds(views))
+    return next((path for path, metadata in builds if metadata["build_id"] == build_id), None)
 
 
-def _told(directories: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The builds with what they say; without those that were given up since they were seen."""
+def _with_metadata(directories: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The builds with their metadata, without those that have been deleted meanwhile."""
     for directory in directories:
         with suppress(FileNotFoundError):
-            yield directory, about(directory)
+            yield directory, metadata(directory)
 
 
-def about(directory: Path) -> dict[str, Any]:
-    """What ``build.json`` says, as ``place`` wrote it."""
-    loaded: dict[str, Any] = json.loads((directory / ABOUT).read_text())
-    return loaded
+def metadata(directory: Path) -> dict[str, Any]:
+    """The content of ``build.json``, as ``place`` wrote it."""
+    content: dict[str, Any] = json.loads((directory / METADATA).read_text())
+    return content
 
 
 def note_view(directory: Path, view: View, written: Written) -> None:
-    """Say beside a view's documents what they are, when they are complete."""
-    about_view = {**asdict(written), "code_version": view.code_version}
-    write_json(directory / f"{view.name}.json", about_view)
+    """Write the note beside a view's documents, when they are complete."""
+    note = {**asdict(written), "code_version": view.code_version}
+    write_json(directory / f"{view.name}.json", note)
 
 
 def views_of(directory: Path) -> dict[str, dict[str, Any]]:
-    """What was written of each view: documents, seconds, bytes, and the code's version."""
-    notes = (path for path in sorted(directory.glob("*.json")) if path.name != ABOUT)
+    """The notes of the views that were written: documents, seconds, bytes, the code's version."""
+    notes = (path for path in sorted(directory.glob("*.json")) if path.name != METADATA)
     return {path.stem: json.loads(path.read_text()) for path in notes}
 
 
 def kept_documents(views: Path, view: View, snapshot: Snapshot) -> Path | None:
-    """The documents of a view, if a build has them of this snapshot and this version of the code.
+    """The file of a view's documents, if a build of this snapshot and this code has written it.
 
-    The digest tells a snapshot from one of another log that had as many events; that of the
-    upcasters, from one whose old events were read otherwise.
+    A snapshot is known by its sequence, by the log's digest, and by the digest of the upcasters.
     """
     for directory in _of(views, snapshot):
         note, documents = directory / f"{view.name}.json", directory / f"{view.name}.parquet"
@@ -129,7 +128,7 @@ def kept_documents(views: Path, view: View, snapshot: Snapshot) -> Path | None:
 
 
 def folded_entities(views: Path, snapshot: Snapshot) -> Path | None:
-    """The folder of the folded entities that a build of this snapshot has kept, if there is one."""
+    """The folder of the entities that a build of this snapshot has folded, if there is one."""
     folders = (directory / "state" for directory in _of(views, snapshot))
     return next((folder for folder in folders if folder.exists()), None)
 
@@ -137,14 +136,14 @@ def folded_entities(views: Path, snapshot: Snapshot) -> Path | None:
 def _of(views: Path, snapshot: Snapshot) -> Iterator[Path]:
     """The builds of a snapshot, the newest first."""
     wanted = (snapshot.sequence, snapshot.digest, snapshot.upcast_digest)
-    for directory, built in _told(reversed(list_builds(views))):
-        if tuple(built.get(name) for name in ("sequence", "digest", "upcast")) == wanted:
+    for directory, metadata in _with_metadata(reversed(list_builds(views))):
+        if tuple(metadata.get(name) for name in ("sequence", "digest", "upcast")) == wanted:
             yield directory
 
 
 @contextmanager
 def scratch_folder(views: Path) -> Iterator[Path]:
-    """A folder for what is needed for a moment; ``clear`` removes those of who was killed."""
+    """A temporary folder; ``clear_builds`` deletes those that killed processes left."""
     views.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".reading-", dir=views) as folder:
         yield Path(folder)
@@ -152,17 +151,17 @@ def scratch_folder(views: Path) -> Iterator[Path]:
 
 @contextmanager
 def state_folder(views: Path, snapshot: Snapshot) -> Iterator[Path]:
-    """A folder for a ``State`` of a snapshot: that of a kept build, else one for the moment."""
-    kept_documents = folded_entities(views, snapshot)
-    if kept_documents is not None:
-        yield kept_documents
+    """A folder for a ``State`` of a snapshot: that of a kept build, or else a temporary one."""
+    kept = folded_entities(views, snapshot)
+    if kept is not None:
+        yield kept
         return
     with scratch_folder(views) as folder:
         yield folder / "state"
 
 
 def clear_builds(views: Path) -> None:
-    """Remove what was left behind: finished builds but the last, and abandoned ones."""
+    """Delete all finished builds but the last three, and abandoned ones."""
     if not views.exists():
         return
     finished = [path for path in list_builds(views) if views_of(path)]
@@ -179,7 +178,7 @@ def _remove_if_quiet(path: Path, seconds: float) -> None:
     try:
         last = max(place.stat().st_mtime for place in (path, *path.rglob("*")))
     except FileNotFoundError:
-        return  # someone is writing or removing here this very moment
+        return  # another process writes or deletes here at this moment
     if time.time() - last < seconds:
         return
     if path.is_dir():

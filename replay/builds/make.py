@@ -1,4 +1,4 @@
-"""Making the documents of a view: all at once, or in parts where they would not fit into memory."""
+"""Making the documents of a view: at once, or in parts if they would not fit into memory."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from replay.view import View
 
 PART = "part"
-"""The table of the ids of the documents that are made at a time."""
+"""The name of the table with the ids of the documents of a part."""
 
 
 def write_documents(view: View, state: State, path: Path, keys: ir.Table | None = None) -> int:
-    """Write a view's documents, sorted by id, as one Parquet file; returns how many they are.
+    """Write a view's documents, sorted by id, as one Parquet file; returns their number.
 
-    DuckDB spills what it sorts and joins to disk, but holds the lists that it gathers. So long
-    documents are made some at a time, in the order of their ids.
+    DuckDB spills sorts and joins to disk, but keeps the lists that it collects in memory. So long
+    documents are made in parts, in the order of their ids.
     """
     most = _at_once(view, state)
     if keys is not None:
@@ -37,7 +37,7 @@ def write_documents(view: View, state: State, path: Path, keys: ir.Table | None 
 
 
 def documents_sql(view: View, state: State) -> str:
-    """The SQL of all documents of a view, compiled once in a process."""
+    """The SQL for all documents of a view, compiled once in a process."""
     key = "documents", view.documents, view.lineage
     return state.sql(key, lambda: completed(view, state))
 
@@ -49,13 +49,12 @@ def _at_once(view: View, state: State) -> int | None:
 
 
 def _entities(state: State) -> int:
-    """How many entities the largest category has: no view of entities has more documents."""
+    """The number of entities in the largest category: no view of entities has more documents."""
     return max(state.count(name) for name in state.registry)
 
 
 def _parts(view: View, state: State, most: int) -> Iterator[str]:
-    wanted = view.documents(state, None).select("id").order_by("id")
-    ids = wanted.to_pyarrow().column("id")
+    ids = view.documents(state, None).select("id").order_by("id").to_pyarrow().column("id")
     for start in range(0, max(1, len(ids)), most):
         keys = state.keys(ids.slice(start, most).to_pylist(), PART)
         key = PART, view.documents, view.lineage

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
 GROUP_LINES = 20_000
-"""Lines in a row group: what a reader holds in memory at least."""
+"""Lines in a row group, the least that a reader holds in memory."""
 
 
 def write(backend: Backend, sql: str, path: Path, order_by: str | None = None) -> int:
-    """Write the result of a query to a Parquet file, not through Python; returns how many lines.
+    """Write a query's result to a Parquet file, without Python; returns the number of lines.
 
-    The file appears under its name only when it is complete and on disk, so that whoever is
-    killed while writing leaves at most a file with another name. Raises ``NotWritten`` when disk
-    or memory do not suffice.
+    The file appears under its name only when it is complete and on disk. A process that is killed
+    while writing leaves a file with another name. Raises ``NotWritten`` when disk or memory do not
+    suffice.
     """
     ordered = f"FROM ({sql}) ORDER BY {order_by}" if order_by else sql
     with _appearing(path) as unfinished:
@@ -39,25 +39,25 @@ def write(backend: Backend, sql: str, path: Path, order_by: str | None = None) -
 
 
 def write_parts(backend: Backend, parts: Iterable[str], path: Path) -> int:
-    """Write the results of queries of the same columns, one after another, to one Parquet file."""
+    """Write the results of queries with the same columns, in turn, to one Parquet file."""
     with _appearing(path) as unfinished, ExitStack() as opened:
         writer: pq.ParquetWriter | None = None
         written = 0
         for part in parts:
-            found = backend.raw_sql(part).to_arrow_reader(GROUP_LINES)
+            batches = backend.raw_sql(part).to_arrow_reader(GROUP_LINES)
             if writer is None:
-                made = pq.ParquetWriter(
-                    unfinished, found.schema, compression="zstd", compression_level=1
+                file = pq.ParquetWriter(
+                    unfinished, batches.schema, compression="zstd", compression_level=1
                 )
-                writer = opened.enter_context(made)
-            for batch in found:
+                writer = opened.enter_context(file)
+            for batch in batches:
                 writer.write_batch(batch, row_group_size=GROUP_LINES)
                 written += len(batch)
     return written
 
 
 def quoted(path: Path) -> str:
-    """A path as it stands between the quotes of an SQL text.
+    """A path, escaped to stand between the quotes of an SQL text.
 
     >>> quoted(Path("ana's"))
     "ana''s"
@@ -67,7 +67,7 @@ def quoted(path: Path) -> str:
 
 @contextmanager
 def _appearing(path: Path) -> Iterator[Path]:
-    """A name to write to; what is there at the end appears as ``path``, and is on disk."""
+    """A temporary name to write to; at the end the file is on disk, and is renamed to ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
@@ -76,5 +76,5 @@ def _appearing(path: Path) -> Iterator[Path]:
     except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
         unfinished.unlink(missing_ok=True)
         raise NotWritten(
-            f"cannot write {path}: {too_little(error)}; nothing that serves has changed"
+            f"cannot write {path}: {too_little(error)}; no live index has changed"
         ) from error

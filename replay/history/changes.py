@@ -1,8 +1,9 @@
-"""Changes: what each event changed in its entity, from what to what, as text for people.
+"""Changes: the fields that each event changed in its entity, from what to what, as text.
 
-A field's value is *written* by an event that gives it, clears it, or creates the entity afresh.
-What is written is marked, so that "emptied" differs from "not touched": the mark and the value's
-text, the empty string, or null. The value before is then the last one written before.
+An event *writes* a field when it has a value for it, clears it, or creates the entity. The column
+of a field then has a marked value: the mark and the value's text, or the empty string if the field
+was cleared. It is null if the event does not write the field. The old value is the last one that
+was written before.
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ from event_log import Category, Effect
 from replay.fold import last_value, long_texts
 
 SHORTENED = 200
-"""Characters of long text that a change shows, the ellipsis included."""
+"""The most characters of a text that a change shows, the ellipsis included."""
 MARK = "="
 HASH_DIGITS = 20
 
 
-def told(events: ir.Table, category: Category) -> ir.Table:
-    """The events of a category with what ``changes`` and ``titles`` are shown from.
+def with_marked_changes(events: ir.Table, category: Category) -> ir.Table:
+    """Add to the events of a category the columns ``marked_changes`` and ``title``.
 
-    ``told`` is the list of changes with their texts still marked, and ``title`` what the entity
-    was called then, marked too. Both are shown when the categories are together: a query that did
-    it for each of them would take longer to plan than to run.
+    ``marked_changes`` is the list of changes, and ``title`` the entity's title at that event; the
+    texts of both are marked. ``changes`` and ``titles`` remove the marks from the events of all
+    categories together: a query that did so for each category would take longer to plan than to
+    run.
     """
     names = category.fields.names
     marked = events.select(
@@ -39,12 +41,14 @@ def told(events: ir.Table, category: Category) -> ir.Table:
             for name in names
         }
     )
-    return compared.mutate(told=_told(compared, category), title=_title(compared, category))
+    return compared.mutate(
+        marked_changes=_marked_changes(compared, category), title=_title(compared, category)
+    )
 
 
-def changes(told: ir.Value) -> ir.Value:
-    """The list of changes as people read it: ``field``, ``old``, ``new``."""
-    return told.map(
+def changes(events: ir.Table) -> ir.Value:
+    """The list of changes without marks: ``field``, ``old``, ``new``."""
+    return events.marked_changes.map(
         lambda change: ibis.struct(
             {
                 "field": change["field"],
@@ -55,20 +59,20 @@ def changes(told: ir.Value) -> ir.Value:
     )
 
 
-def titles(told: ir.Table) -> ir.Value:
-    """What the entities were called then, or their streams."""
-    return ibis.coalesce(_shown(told.title, len(MARK)), told.stream)
+def titles(events: ir.Table) -> ir.Value:
+    """The title of the entity at each event, or its stream."""
+    return ibis.coalesce(_shown(events.title, len(MARK)), events.stream)
 
 
 def label(field: str) -> str:
-    """A field in words: ``section_id`` is the section, ``tag_ids`` the tags."""
+    """A field's name in words: ``section`` for ``section_id``, ``tags`` for ``tag_ids``."""
     if field.endswith("_ids"):
         return field.removesuffix("_ids").replace("_", " ") + "s"
     return field.removesuffix("_id").replace("_", " ")
 
 
-def _told(events: ir.Table, category: Category) -> ir.Value:
-    """The list of changes, still marked, in the order of the category's fields."""
+def _marked_changes(events: ir.Table, category: Category) -> ir.Value:
+    """The list of changes with marked texts, in the order of the category's fields."""
     changes = [_change(events, category, name) for name in category.fields.names]
     return ibis.array(changes).filter(
         lambda change: change["new"].notnull() & (change["new"] != change["old"])
@@ -88,7 +92,7 @@ def _change(events: ir.Table, category: Category, name: str) -> ir.Value:
 
 
 def _title(events: ir.Table, category: Category) -> ir.Value:
-    """What the entity is called, marked: the first string that its creating type requires."""
+    """The entity's title, marked: the first string that a creating event type requires."""
     creating = [t for t in category.types if t.effect is Effect.CREATES]
     for name in (name for event_type in creating for name in event_type.required):
         if category.fields.field(name).type == "string":
@@ -97,20 +101,20 @@ def _title(events: ir.Table, category: Category) -> ir.Value:
 
 
 def _written(events: ir.Table, category: Category, name: str) -> ir.Value:
-    """The marked value that an event writes into a field."""
-    emptied = events.cleared.contains(name) | events.type.isin(category.types_that(Effect.CREATES))
+    """The marked value that an event writes into a field, or null."""
+    cleared = events.cleared.contains(name) | events.type.isin(category.types_that(Effect.CREATES))
     value = events[name]
     text = _hashed(value) if name in long_texts(category) else as_text(value)
-    return ibis.cases((value.notnull(), ibis.literal(MARK) + text), (emptied, ""))
+    return ibis.cases((value.notnull(), ibis.literal(MARK) + text), (cleared, ""))
 
 
 def _hashed(value: ir.Value) -> ir.Value:
-    """Stands for a long text: its hash, by which it is compared, and as much as is shown."""
+    """A long text's hash, by which it is compared, and its first characters, which are shown."""
     return value.hash().cast("string").lpad(HASH_DIGITS, "0") + value.left(SHORTENED + 1)
 
 
 def _shown(marked: ir.Value, skipped: ir.Value | int) -> ir.Value:
-    """The text behind the mark, shortened; null when there is none."""
+    """The text behind the mark, shortened; null if the value is null or was cleared."""
     text = marked.substr(skipped)
     short = ibis.ifelse(
         text.length() > SHORTENED, text.left(SHORTENED - 1) + ibis.literal("…"), text
@@ -119,7 +123,7 @@ def _shown(marked: ir.Value, skipped: ir.Value | int) -> ir.Value:
 
 
 def as_text(value: ir.Value) -> ir.Value:
-    """A value as people read it: instants in ISO 8601, lists with commas."""
+    """A value as text: instants in ISO 8601, lists with commas."""
     kind = value.type()
     if isinstance(kind, dt.Array):
         if not kind.value_type.is_string():

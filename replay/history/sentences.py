@@ -1,4 +1,4 @@
-"""Sentences: an event in one plain sentence, made from the name of its type."""
+"""Sentences: the summary of an event in one sentence, made from the name of its type."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import ibis.expr.types as ir
 from event_log import Category, Effect, EventType
 
 
-def done(events: ir.Table, category: Category) -> dict[str, ir.Value]:
-    """What an event's type says: its ``verb``, and whether it is ``creating``, ``revising``."""
+def type_columns(events: ir.Table, category: Category) -> dict[str, ir.Value]:
+    """Columns for an event's type: its ``verb``, and whether it is ``creating``, ``revising``."""
     creating, revising = (
         events.type.isin(category.types_that(effect)) for effect in (Effect.CREATES, Effect.REVISES)
     )
@@ -19,27 +19,27 @@ def done(events: ir.Table, category: Category) -> dict[str, ir.Value]:
     return {"verb": verbs, "creating": creating, "revising": revising}
 
 
-def summary(told: ir.Table, title: ir.Value) -> ir.Value:
-    """The sentence for each event, from its ``told`` changes and what was ``done``.
+def summary(events: ir.Table, title: ir.Value) -> ir.Value:
+    """The sentence for each event, from its ``marked_changes`` and its ``type_columns``.
 
-    ``Published “A Whale Is Seen”``, or when it is known who: ``ana revised headline and body of
+    ``Published “A Whale Is Seen”``, or if the actor is known, ``ana revised headline and body of
     “A Whale Is Seen”``.
     """
     quoted = ibis.literal(" “") + title + ibis.literal("”")
-    labels = told.told.map(lambda change: change["label"])
+    labels = events.marked_changes.map(lambda change: change["label"])
     fields = ibis.ifelse(
-        told.revising & (labels.length() > 0),
+        events.revising & (labels.length() > 0),
         ibis.literal(" ") + _enumerated(labels) + ibis.literal(" of"),
         "",
     )
-    again = ibis.ifelse(told.creating & (told.version > 1), " again", "")
-    anonymous = told.verb.left(1).upper() + told.verb.substr(1)
-    by_someone = told.actor + ibis.literal(" ") + told.verb
-    return ibis.coalesce(by_someone, anonymous) + fields + quoted + again
+    again = ibis.ifelse(events.creating & (events.version > 1), " again", "")
+    without_actor = events.verb.left(1).upper() + events.verb.substr(1)
+    with_actor = events.actor + ibis.literal(" ") + events.verb
+    return ibis.coalesce(with_actor, without_actor) + fields + quoted + again
 
 
 def verb(event_type: EventType, category: Category) -> str:
-    """What was done, from the type's name: ``ArticlePublished`` in ``article`` is ``published``."""
+    """The verb in an event type's name: ``published`` for ``ArticlePublished`` of ``article``."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", event_type.name) or [event_type.name]
     if len(words) > 1 and words[0].lower() == category.name:
         words = words[1:]
@@ -47,7 +47,7 @@ def verb(event_type: EventType, category: Category) -> str:
 
 
 def _enumerated(labels: ir.Value) -> ir.Value:
-    """``headline``, ``headline and body``, ``headline, body and url``."""
+    """The labels as a list in words, such as ``headline, body and url``."""
     count = labels.length()
     last = labels[count - 1]
     before = labels[: count - 1].join(", ")

@@ -1,6 +1,6 @@
-"""history: every event as an editor reads it: who changed what, when, from what to what.
+"""history: one document per event that shows who changed what, when, and from what to what.
 
-Any domain may have it among its views; ``stet history`` computes it for every domain.
+Any domain can have it among its views. ``stet history`` computes it for all domains.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import ibis.expr.types as ir
 
 from event_log import Category
 from replay.entities import chosen
-from replay.history.changes import changes, titles, told
-from replay.history.sentences import done, summary
+from replay.history.changes import changes, titles, with_marked_changes
+from replay.history.sentences import summary, type_columns
 from replay.view import EVENT, View
 
 if TYPE_CHECKING:
@@ -32,20 +32,21 @@ ENVELOPE = [
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
-    """One document per event; its id is the stream and the version, ``article/1@3``."""
+    """One document per event, with the stream and the version as its id: ``article/1@3``."""
     categories = state.registry.values()
-    events = ibis.union(*(_told(state, category, keys) for category in categories))
-    said = summary(events, titles(events))
-    return events.select("id", *ENVELOPE, changes=changes(events.told), summary=said)
+    events = ibis.union(*(_events(state, category, keys) for category in categories))
+    sentence = summary(events, titles(events))
+    return events.select("id", *ENVELOPE, changes=changes(events), summary=sentence)
 
 
-def _told(state: Entities, category: Category, keys: ir.Table | None) -> ir.Table:
+def _events(state: Entities, category: Category, keys: ir.Table | None) -> ir.Table:
     events = state.events(category.name)
     if keys is not None:
         streams = keys.select(stream=keys.id.re_replace("@[0-9]+$", "")).distinct()
         events = events.semi_join(streams, "stream")
-    events = told(events, category)
-    events = events.select(_id(events), *ENVELOPE, "told", "title", **done(events, category))
+    events = with_marked_changes(events, category)
+    columns = type_columns(events, category)
+    events = events.select(_id(events), *ENVELOPE, "marked_changes", "title", **columns)
     return chosen(events, keys)
 
 

@@ -1,5 +1,5 @@
-"""The kept state: what catching up goes on from, instead of replaying the log from the start.
+"""The kept state: catching up continues from it, instead of replaying the log from the start.
 
-Here live its DuckDB file, the fold of new events, and the neighbourhood of what they change. It is
-a cache: it is made from the log, and no index is written here.
+Here live its DuckDB file, the fold of new events, and the neighbourhood of the entities that they
+change. The state is a cache that is made from the log. No index is written here.
 """

@@ -1,8 +1,8 @@
-"""Advancing: the kept state from one sequence to a later one, and the documents that this changes.
+"""Advancing the kept state from one sequence to a later one, and making the changed documents.
 
-A step folds the events between. The lineage of each view, before and after the fold, says which
-documents the changed entities are in; these alone are made again, and those whose digest differs
-from the one kept are what an engine has to be told.
+A step folds the events between the two. The lineage of each view, before and after the fold, gives
+the documents that the changed entities are in. Only these are made again. An engine needs those
+whose digest then differs from the one that is kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from replay.duckdb_errors import reading_state
 from replay.errors import BrokenView
 from replay.kept import neighbourhood
 from replay.kept.entities import Happened, WholeHappened
-from replay.kept.expressions import Expressions, told_of
+from replay.kept.expressions import Expressions, errors_of
 from replay.kept.fold_on import Folding
 from replay.kept.remake import Changed, Digest, Remaking
 from replay.kept.state import Kept
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from replay.view import View
 
 MOST_LOOKED_AT = 20_000
-"""A larger neighbourhood is not copied to ask what is touched: asking all entities is as quick."""
+"""A larger neighbourhood is not copied to find touched documents: all entities are as quick."""
 FEW_EVENTS = 500
-"""Up to so many, planning the queries of a step takes longer than it spares: plans are kept."""
+"""The most events of a step that runs by kept plans: to plan again would take longer."""
 FAN_OUT = 1_000
-"""Of so many changed entities it is told how many documents each is in."""
+"""The most changed entities whose number of documents a step gives."""
 
 
 class Advance:
@@ -54,39 +54,40 @@ class Advance:
         self._remaking = Remaking(kept, self._expressions, digest, views)
 
     @contextmanager
-    def step(self, log: EventLog, until: int, views: Collection[str]) -> Iterator[Step]:
-        """Advance to a sequence: within, the documents are made; at the end all of it is kept.
+    def step(self, log: EventLog, until: int, views: Collection[str]) -> Iterator[OpenStep]:
+        """Advance to a sequence: make the documents inside of ``with``, which commits at its end.
 
-        When the block fails, the state is what it was.
+        When the block fails, the state is rolled back. Its ``pending`` remains.
         """
         kept = self._kept
         with reading_state(), kept.transaction():
-            kept.say(pending=until)
+            kept.note(pending=until)
         with reading_state(), kept.transaction():
             self._tables.few = until - kept.sequence <= FEW_EVENTS
             events = self._folding.read(log, kept.sequence, until)
             self._touch(views)
-            yield Step(self._remaking, events, self.fan_out())
+            yield OpenStep(self._remaking, events, self.fan_out())
             self._remaking.keep()
-            there = log.at(until)
-            kept.say(sequence=until, digest=there.digest, upcast=there.upcast_digest, pending=None)
+            at = log.at(until)
+            kept.note(sequence=until, digest=at.digest, upcast=at.upcast_digest, pending=None)
             self._tables.clear()
 
     @contextmanager
-    def supposing(self, events: pa.Table, views: Collection[str]) -> Iterator[Step]:
-        """What a step with these events would come to; at the end all is as it was."""
+    def supposing(self, events: pa.Table, views: Collection[str]) -> Iterator[OpenStep]:
+        """Make a step with these events that are not in the log; at the end it is rolled back."""
         self._kept.connection.begin()
         try:
             self._folding.take(events)
             self._touch(views)
-            yield Step(self._remaking, events.num_rows, self.fan_out())
+            yield OpenStep(self._remaking, events.num_rows, self.fan_out())
         finally:
             self._kept.rollback()
 
     def _touch(self, views: Collection[str]) -> None:
-        """Fold, and fill ``touched``: the documents, and the entities that changed in them.
+        """Fold the events, and fill ``touched``: documents, and the changed entities in them.
 
-        Its ``sequence`` is the entity's, or null where the document was made from it only before.
+        Its ``sequence`` is the entity's. It is null where a document is no longer made from the
+        entity.
         """
         self._tables.fill(
             "touched",
@@ -94,21 +95,21 @@ class Advance:
             " 0::BIGINT AS sequence WHERE false",
         )
         self._folding.fold()
-        small = neighbourhood.gathered(self._tables, MOST_LOOKED_AT)
-        where = self._near if small else self._whole
+        small = neighbourhood.gather(self._tables, MOST_LOOKED_AT)
+        entities = self._near if small else self._whole
         if small:
             self._near.fill("near")
-        self._look(views, where)
+        self._add_touched(views, entities)
         self._folding.keep()
         if small:
             self._near.renew(self._folding.categories)
-        self._look(views, where)
+        self._add_touched(views, entities)
 
-    def _look(self, views: Collection[str], where: Whole) -> None:
-        """Add the documents in whose lineage a changed entity is, as the state is now."""
+    def _add_touched(self, views: Collection[str], entities: Whole) -> None:
+        """Add to ``touched`` the documents that now have a changed entity in their lineage."""
         for name in views:
-            with told_of(name):
-                pairs = self._expressions.touching(name, where)
+            with errors_of(name):
+                pairs = self._expressions.touching(name, entities)
                 self._tables.add(
                     "touched",
                     f"SELECT '{name}', l.id, l.entity, f.sequence FROM ({pairs}) l"
@@ -116,32 +117,32 @@ class Advance:
                 )
 
     def fan_out(self) -> list[int]:
-        """Of the changed entities, at most so many: how many documents each is in."""
-        found = self._tables.run(
+        """How many documents each changed entity is in, of at most ``FAN_OUT`` entities."""
+        counts = self._tables.run(
             "SELECT count(DISTINCT (view, id)) FROM touched GROUP BY entity"
             f" ORDER BY ALL DESC LIMIT {FAN_OUT}"
         )
-        return [count for (count,) in found.fetchall()]
+        return [count for (count,) in counts.fetchall()]
 
     def prepare(self, views: Collection[str]) -> Iterator[None]:
-        """Compile what steps of a few events run; after each piece there may be a step."""
+        """Compile the queries of a step of a few events; after each piece a step may be made."""
         self._folding.prepare()
         yield
         for name in views:
-            with suppress(BrokenView), told_of(name):  # a step says it
+            with suppress(BrokenView), errors_of(name):  # a step raises it
                 self._expressions.touching(name, self._near)
                 self._remaking.prepare(name)
             yield
 
 
 @dataclass(frozen=True)
-class Step:
-    """A step within its transaction."""
+class OpenStep:
+    """A step within its transaction: until that ends, its documents can be made."""
 
     _remaking: Remaking
     events: int
     fan_out: list[int]
 
-    def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
-        """Make the touched documents of views again; gives what has changed, view by view."""
-        return self._remaking.made(names, folder)
+    def remake(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
+        """Make the touched documents again, and yield those that changed, view by view."""
+        return self._remaking.remake(names, folder)

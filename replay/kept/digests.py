@@ -1,4 +1,4 @@
-"""The digests of a view's documents in the kept state: all of them, and where an index differs."""
+"""The digests of a view's documents in the kept state; comparing an index with them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from replay.kept.state import Kept
 
 PAIRS_AT_ONCE = 50_000
+"""Pairs of id and digest that are in memory at a time."""
 
 
 def keep_digests(kept: Kept, view: str, documents: Path, digest: str) -> None:
@@ -28,28 +29,28 @@ def keep_digests(kept: Kept, view: str, documents: Path, digest: str) -> None:
 
 
 def keep_no_digests(kept: Kept, view: str) -> None:
-    """Keep that a view has no documents."""
+    """Keep the digests of a view without documents."""
     kept.connection.execute(
         f"CREATE TABLE {documents_table(view)} (key UBIGINT, id VARCHAR, digest VARCHAR)"
     )
 
 
 def differing_documents(
-    kept: Kept, view: str, documents: Path, found: Iterable[tuple[str, str]], to: Path
+    kept: Kept, view: str, documents: Path, indexed: Iterable[tuple[str, str]], to: Path
 ) -> list[str]:
-    """Compare what an index has, ids and digests, with what is kept.
+    """Compare the ids and digests of an index with those that are kept.
 
-    Writes the documents that it lacks or has otherwise to a Parquet file, and returns the ids of
-    those that it has too many.
+    Writes the documents that are missing in the index, or are different there, to the Parquet file
+    ``to``. Returns the ids of documents that the index has, and should not have.
     """
     duck = kept.connection
     duck.execute("CREATE OR REPLACE TEMP TABLE indexed (id VARCHAR, digest VARCHAR)")
-    coming = iter(found)
-    while some := list(islice(coming, PAIRS_AT_ONCE)):
-        ids, digests = zip(*some, strict=True)
-        duck.register("coming", pa.table({"id": list(ids), "digest": list(digests)}))
-        duck.execute("INSERT INTO indexed SELECT id, digest FROM coming")
-        duck.unregister("coming")
+    pairs = iter(indexed)
+    while batch := list(islice(pairs, PAIRS_AT_ONCE)):
+        ids, digests = zip(*batch, strict=True)
+        duck.register("batch", pa.table({"id": list(ids), "digest": list(digests)}))
+        duck.execute("INSERT INTO indexed SELECT id, digest FROM batch")
+        duck.unregister("batch")
     table = documents_table(view)
     duck.execute(
         "CREATE OR REPLACE TEMP TABLE differing AS"

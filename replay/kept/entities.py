@@ -1,7 +1,7 @@
-"""Slices: the kept entities as a view's expressions read them, all of them or a neighbourhood.
+"""The kept entities as a view's expressions read them: all of them, or a neighbourhood.
 
-Every name here stays the same from one step of catching up to the next, and only what the tables
-hold changes: so an expression is compiled once for all steps.
+The names of the tables stay the same from one step of catching up to the next; only their content
+changes. So an expression is compiled once for all steps.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _declared(value):  # type: ignore[no-untyped-def]  # its types are the signature
-    """Declared for Ibis; DuckDB has the body."""
+    """A declaration for Ibis of a function of DuckDB."""
 
 
 _hash: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
@@ -30,7 +30,7 @@ _microseconds: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
     _declared, name="epoch_us", signature=(("timestamp('UTC')",), "int64")
 )
 LINE = "number of the line"
-"""A column beside an entity's fields, named as no field is."""
+"""The name of a column beside an entity's fields; no field can have it."""
 A_DAY = 86_400_000_000
 
 
@@ -38,7 +38,7 @@ class Whole(Entities):
     """All kept entities."""
 
     name = "whole"
-    """Tells what was compiled over these tables from what was compiled over others."""
+    """Part of the key of an expression that was compiled over these tables."""
 
     def __init__(self, kept: Kept) -> None:
         self.backend = kept.backend
@@ -50,35 +50,37 @@ class Whole(Entities):
         return self._hashed(category).drop(HASH)
 
     def among(self, category: str, keys: ir.Table | None) -> ir.Table:
-        """The same, by the hashes of the ids."""
+        """The entities of a category with these ids, found by their hashes."""
         if keys is None:
             return self.entities(category)
         return self._of(category, keys.select(**{HASH: _hash(keys.id)}), HASH)
 
     def text(self, category: str, field: str) -> ir.Table:
-        """All long prose that entities have now."""
+        """The current values of a long text field."""
         return self.backend.table(text_table(category, field))
 
     def events(self, category: str) -> ir.Table:
-        """The events of this step, each entity's own before it as one."""
+        """The events of this step, after those that stand for the entity before it."""
         return self.backend.table(f"events_{category}")
 
     def naming(self, category: str, field: str, keys: ir.Table | None) -> ir.Table:
-        """The same, by the references that are kept where the field is a list."""
+        """The entities that refer to one of the keys; for a list field, by the kept references."""
         if keys is None or not self.entities(category)[field].type().is_array():
             return super().naming(category, field, keys)
-        references = self.backend.table("named_by").filter(lambda known: known.field == field)
+        references = self.backend.table("named_by").filter(lambda pair: pair.field == field)
         sources = references.semi_join(keys.select(target=_hash(keys.id)), "target")
         return self._of(category, sources.select(**{HASH: "source"}), HASH)
 
     def dated(self, category: str, field: str, days: ir.Table | None) -> ir.Table:
-        """The same; what else they say is read of these only."""
+        """The entities with an instant on one of the days; other columns are read of these only."""
         if days is None:
             return self.entities(category)
-        return self._of(category, self.days(days), DAY_COLUMN, lambda known: self.day(known[field]))
+        return self._of(
+            category, self.days(days), DAY_COLUMN, lambda entities: self.day(entities[field])
+        )
 
     def _hashed(self, category: str) -> ir.Table:
-        """The same as ``entities``, with a hash of each id."""
+        """All entities of a category, with the hash of each id."""
         return self.backend.table(entity_table(category))
 
     def _of(
@@ -86,35 +88,35 @@ class Whole(Entities):
         category: str,
         wanted: ir.Table,
         by: str,
-        told: Callable[[ir.Table], ir.Value] = lambda known: known[HASH],
+        value: Callable[[ir.Table], ir.Value] = lambda entities: entities[HASH],
     ) -> ir.Table:
-        """The entities of which ``told`` says what the column ``by`` of a table has.
+        """The entities whose ``value`` is in the column ``by`` of the table ``wanted``.
 
-        They are found by this alone, and only where one is found are the other columns read:
-        DuckDB does so when it is asked for lines by their number.
+        Their lines are found by this value alone, and the other columns are read of these lines
+        only: DuckDB does so when it is asked for lines by their number.
         """
-        known = self._hashed(category)
-        numbered = known.mutate(**{LINE: known.rowid(), by: told(known)})
-        found = numbered.semi_join(wanted, by).select(LINE)
-        return numbered.semi_join(found, LINE).drop({HASH, LINE, by})
+        entities = self._hashed(category)
+        numbered = entities.mutate(**{LINE: entities.rowid(), by: value(entities)})
+        lines = numbered.semi_join(wanted, by).select(LINE)
+        return numbered.semi_join(lines, LINE).drop({HASH, LINE, by})
 
     def day(self, instant: ir.Value) -> ir.Value:
-        """Its number: for a date, DuckDB would ask its calendar."""
+        """The number of the day: DuckDB computes it faster than a date."""
         days: ir.Value = _microseconds(instant) // A_DAY
         return days
 
 
 class Few(Whole):
-    """All kept entities, and of the long prose only what a few documents show."""
+    """All kept entities, and the long texts of a few documents only."""
 
     name = "few"
 
     def text(self, category: str, field: str) -> ir.Table:
-        """The long prose that was copied: a join would read most of what there is."""
+        """The copied values of a long text field: a join would read most of all texts."""
         return self.backend.table(f"few_{text_table(category, field)}")
 
     def fill(self, keyed: str) -> None:
-        """Copy the texts of the entities that the table ``keyed`` names, by id."""
+        """Copy the long texts of the entities whose ids are in the table ``keyed``."""
         keys = f"{HASHED} IN (SELECT hash(id) FROM {keyed})"
         for category, field in texts(self.registry):
             table = text_table(category, field)
@@ -123,17 +125,17 @@ class Few(Whole):
 
 
 class WholeHappened(Whole):
-    """All kept entities, for lineage: of the events only those of this step."""
+    """All kept entities, and the events of this step only: for lineage."""
 
     name = "whole happened"
 
     def events(self, category: str) -> ir.Table:
-        """The events of this step; the others are old."""
+        """The events of this step."""
         return self.backend.table(f"new_{category}")
 
 
 class Happened(WholeHappened):
-    """The same, and of the entities only a neighbourhood."""
+    """A neighbourhood of the kept entities, and the events of this step: for lineage."""
 
     name = "happened"
 
@@ -141,7 +143,7 @@ class Happened(WholeHappened):
         return self.backend.table(f"near_{entity_table(category)}")
 
     def fill(self, near: str) -> None:
-        """Hold the entities of the table ``near``, by the hash of their id."""
+        """Copy the entities whose hashes are in the table ``near``."""
         for category in self.registry:
             table = entity_table(category)
             self._tables.fill(
@@ -149,7 +151,7 @@ class Happened(WholeHappened):
             )
 
     def renew(self, categories: Collection[str]) -> None:
-        """Hold the entities that changed as the step has folded them."""
+        """Replace the entities that changed by those that the step has folded."""
         for category in categories:
             table = f"near_{entity_table(category)}"
             self._tables.run(f"DELETE FROM {table} WHERE id IN (SELECT id FROM changed)")

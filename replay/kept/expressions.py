@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ import duckdb
 
 from replay.duckdb_errors import one_line
 from replay.errors import BrokenView
-from replay.kept import compiled
 from replay.lineage import completed, newest
 
 if TYPE_CHECKING:
@@ -20,21 +19,23 @@ if TYPE_CHECKING:
     from replay.kept.state import Kept
     from replay.view import View
 
+_SQL: dict[Hashable, str] = {}
+
 
 def keys_table(view: str) -> str:
-    """The table of the documents that are wanted: ``id``, and ``sequence`` where it is known."""
+    """The table with the ids of the documents to make, and their ``sequence`` where it is known."""
     return f"keys_{view}"
 
 
 class Expressions:
-    """SQL of the views' expressions; a view's documents are those of the table ``keys_table``."""
+    """The SQL of the views' expressions; documents are limited to the ids in ``keys_table``."""
 
     def __init__(self, kept: Kept, views: Mapping[str, View]) -> None:
         self._kept = kept
         self._views = views
 
     def touching(self, name: str, where: Whole) -> str:
-        """The pairs ``id, entity`` of a view's lineage in which a changed entity is."""
+        """The SQL for the pairs ``id, entity`` of a view's lineage that have a changed entity."""
 
         def touching() -> ir.Table:
             changed = where.backend.table("changed").select("entity")
@@ -44,14 +45,14 @@ class Expressions:
         return self._sql("lineage", name, where, touching)
 
     def documents(self, name: str, where: Whole) -> str:
-        """A view's documents."""
+        """The SQL for a view's documents."""
         view = self._views[name]
         return self._sql(
             "documents", name, where, lambda: completed(view, where, self._keys(name).select("id"))
         )
 
     def newest(self, name: str, where: Whole) -> str:
-        """A view's documents whose sequences are known: they stand beside the keys."""
+        """The SQL for a view's documents whose sequences stand beside their keys."""
         view = self._views[name]
         return self._sql("newest", name, where, lambda: newest(view, where, self._keys(name)))
 
@@ -59,14 +60,25 @@ class Expressions:
         return self._kept.backend.table(keys_table(name))
 
     def _sql(self, kind: str, view: str, where: Whole, expression: Callable[[], ir.Table]) -> str:
-        known = self._views[view]
-        of = kind, view, where.name, known.documents, known.lineage
-        return compiled.sql(self._kept, of, expression)
+        functions = self._views[view].documents, self._views[view].lineage
+        return compiled_sql(self._kept, (kind, view, where.name, *functions), expression)
+
+
+def compiled_sql(kept: Kept, key: Hashable, expression: Callable[[], ir.Table]) -> str:
+    """The SQL of an expression over kept tables, compiled once in a process.
+
+    The tables have the same names and columns in every step, and whenever the kept state is opened,
+    so the SQL stays right. ``key`` identifies the expression among those over this registry.
+    """
+    full_key = tuple(kept.registry.values()), key
+    if full_key not in _SQL:
+        _SQL[full_key] = kept.backend.compile(expression())
+    return _SQL[full_key]
 
 
 @contextmanager
-def told_of(view: str) -> Iterator[None]:
-    """What is wrong with the expressions of a view, and not with the file or the machine."""
+def errors_of(view: str) -> Iterator[None]:
+    """Raises ``BrokenView`` for errors of a view's expressions, not of the file or the machine."""
     try:
         yield
     except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException,

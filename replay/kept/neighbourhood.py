@@ -1,10 +1,10 @@
-"""The neighbourhood of some entities: those that tell which documents they are in.
+"""The neighbourhood of some entities: enough entities to find the documents that they are in.
 
-A document names what it shows, and is named by what it counts. So whatever leads from an entity to
-the documents that it is in lies along references: first against them (who names this?), then with
-them (and what do those name?). From a byline this reaches its articles and, from these, their
-sections, tags and co-authors; from an article, what it names. That every view's lineage can be
-asked of the neighbourhood is a law that the tests hold.
+A document refers to what it shows, and what it counts refers to it. So the way from an entity to
+its documents lies along references: first against their direction, to the entities that refer to
+it, then with it, to those that these refer to. From a byline this reaches its articles and, from
+these, their sections, tags and co-authors; from an article, all that it refers to. Tests hold that
+every view's lineage can be computed from the neighbourhood.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from replay.kept.plans import Tables
 
 MOST_HOPS = 12
-"""More than any chain of references that a view follows."""
+"""The most references in a chain; no view follows so many."""
 
 
-def gathered(tables: Tables, most: int) -> bool:
+def gather(tables: Tables, most: int) -> bool:
     """Fill the table ``near`` with the hashes of the neighbourhood of the entities in ``changed``.
 
-    Says whether it could: one of more than ``most`` entities is not gathered.
+    Returns whether it did: a neighbourhood of more than ``most`` entities is not gathered.
     """
     held = tables.fill("around", "SELECT hash(id) AS key, 0 AS hops FROM changed")
-    for reference, known in SIDES.items():
-        found, last = "source" if known == "target" else "target", 0
+    for reference, side in SIDES.items():
+        other, last = "source" if side == "target" else "target", 0
         tables.run("UPDATE around SET hops = 0 WHERE hops > 0")
         while held <= most and last < MOST_HOPS:
             more = tables.add(
                 "around",
-                f"SELECT DISTINCT n.{found}, f.hops + 1"
-                f" FROM {reference} n JOIN around f ON n.{known} = f.key"
-                f" ANTI JOIN around a ON a.key = n.{found} WHERE f.hops = {last}",
+                f"SELECT DISTINCT n.{other}, f.hops + 1"
+                f" FROM {reference} n JOIN around f ON n.{side} = f.key"
+                f" ANTI JOIN around a ON a.key = n.{other} WHERE f.hops = {last}",
             )
             if not more:
                 break

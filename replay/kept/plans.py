@@ -1,7 +1,7 @@
-"""The tables that a step fills on its way, and the plans of its queries, which later steps use.
+"""The temporary tables of a step, and the plans of its queries, which later steps use again.
 
-Half of what a small query costs is to parse, bind and plan it. Its plan stays right as long as no
-table is made or dropped: so these tables are made once, and are empty again when a step ends.
+To parse, bind and plan a small query takes half of its time. A plan stays valid as long as no table
+is created or dropped. So these tables are created once, and emptied when a step ends.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 LEFT_OUT = "statistics_propagation, compressed_materialization"
-"""What DuckDB may not do in a plan that is used again: conclude from the data of the moment.
+"""The optimizations that DuckDB may not make in a plan that is used again: they use current data.
 
-It leaves the first out by itself where it is newer: https://github.com/duckdb/duckdb/pull/24696.
+Newer versions leave the first out by themselves: https://github.com/duckdb/duckdb/pull/24696.
 """
 MOST_PLANS = 2_000
+"""When there are so many plans, all are dropped."""
 
 
 def prepare(duck: DuckDBPyConnection, name: str, query: str) -> None:
-    """Plan a query for ``EXECUTE``, so that the plan is right whatever the tables hold by then."""
+    """Plan a query for ``EXECUTE``, so that the plan is right whatever the tables contain then."""
     duck.execute(f"SET disabled_optimizers = '{LEFT_OUT}'")
     try:
         duck.execute(f"PREPARE {name} AS {query}")
@@ -30,7 +31,7 @@ def prepare(duck: DuckDBPyConnection, name: str, query: str) -> None:
 
 
 class Tables:
-    """The temporary tables of one connection, and the plans of what is asked of them.
+    """The temporary tables of one connection, and the plans of queries over them.
 
     >>> import duckdb
     >>> tables = Tables(duckdb.connect())
@@ -49,12 +50,12 @@ class Tables:
         self._numbered = 0
         self._settled = True
         self.few = False
-        """Is so little asked for that planning would cost more than doing it?"""
+        """Whether the step is so small that plans are kept and used again."""
 
     def fill(self, table: str, query: str) -> int:
-        """Let a table hold what a query gives, and nothing else; says how many lines it has.
+        """Replace the content of a table by the result of a query; returns the number of lines.
 
-        A table's columns are those of the first query.
+        The table is created with the columns of its first query.
         """
         if table not in self._known:
             self._duck.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM ({query}) LIMIT 0")
@@ -65,24 +66,24 @@ class Tables:
         return self.add(table, query)
 
     def take(self, table: str, lines: pa.Table) -> None:
-        """Let a table hold what Arrow does, and nothing else."""
+        """Replace the content of a table by that of an Arrow table."""
         if table not in self._known:
-            self._duck.register("taken", lines.schema.empty_table())
-            self.fill(table, "FROM taken")
-            self._duck.unregister("taken")
+            self._duck.register("arrow", lines.schema.empty_table())
+            self.fill(table, "FROM arrow")
+            self._duck.unregister("arrow")
         self._empty(table)
         self._duck.from_arrow(lines).insert_into(table)
         self._filled.add(table)
 
     def add(self, table: str, query: str) -> int:
-        """Let a table that was filled hold what a query gives as well; says how much that is."""
+        """Append the result of a query to a table; returns the number of lines appended."""
         added = self.changed(f"INSERT INTO {table} {query}")
         if added:
             self._filled.add(table)
         return added
 
     def run(self, query: str) -> DuckDBPyConnection:
-        """Run a query, by its plan if it has one."""
+        """Run a query; in a small step, by a kept plan."""
         if not (self.few and self._settled):
             return self._duck.execute(query)
         if query not in self._plans:
@@ -90,22 +91,22 @@ class Tables:
         return self._duck.execute(f"EXECUTE {self._plans[query]}")
 
     def changed(self, statement: str) -> int:
-        """Run a statement, and say how many lines it put, changed or deleted."""
-        found = self.run(statement).fetchone()
-        return int(found[0]) if found else 0
+        """Run a statement; returns how many lines it inserted, changed or deleted."""
+        counted = self.run(statement).fetchone()
+        return int(counted[0]) if counted else 0
 
     def count(self, query: str) -> int:
-        """How many lines a query gives."""
+        """The number of lines of a query's result."""
         return self.changed(f"SELECT count(*) FROM ({query})")
 
     def clear(self) -> None:
-        """Empty the tables; within the transaction that filled them, so that nothing is left."""
+        """Empty the tables, within the transaction that filled them: so nothing is stored."""
         for table in list(self._filled):
             self._empty(table)
         self._settled = True
 
     def forget(self) -> None:
-        """Make tables and plans anew: a transaction was rolled back, or another table was made."""
+        """Forget tables and plans, after a rollback or when another table was created."""
         self._known.clear()
         self._filled.clear()
         self._drop_plans()

@@ -1,16 +1,16 @@
-"""Making touched documents again, and finding those that have changed by it."""
+"""Remaking the touched documents of a step, and finding those that have changed."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.builds.parquet import quoted
 from replay.kept.entities import Few, Whole
-from replay.kept.expressions import Expressions, keys_table, told_of
+from replay.kept.expressions import Expressions, errors_of, keys_table
 from replay.kept.state import documents_table, lines
 
 if TYPE_CHECKING:
@@ -19,44 +19,67 @@ if TYPE_CHECKING:
     from replay.kept.state import Kept
 
 Digest = Callable[["pa.Schema"], str]
-"""Makes, for documents with such columns, the SQL expression of a document's digest."""
+"""Gives the SQL expression for the digest of a document with these columns."""
 DIGEST = '"digest of the document"'
-"""A column beside the fields of a document, named as no field is."""
+"""The name of a column beside the fields of a document; no field can have it."""
 FEW_DOCUMENTS = 5_000
-"""Up to so many, planning queries takes longer than it spares, and their texts are copied first."""
+"""Up to so many touched documents, kept plans are used, and long texts are copied first."""
+
+
+@dataclass(frozen=True)
+class ViewFigures:
+    """How many documents of one view a step looked at, and changed."""
+
+    view: str
+    touched: int
+    """Documents that a changed entity is in, or was in before."""
+    computed: int
+    """Those of the touched documents that exist now: they were made again."""
+    written: int
+    """Those of the computed documents that are new, or differ from before."""
+    unchanged: int
+    deleted: int
+    """Documents that no longer exist."""
+    seconds: float
+    """The time to make them again."""
+
+    def plus(self, other: ViewFigures) -> ViewFigures:
+        """The figures of two steps, added up.
+
+        >>> one = ViewFigures("topics", 3, 2, 1, 1, 1, 0.5)
+        >>> one.plus(one).written
+        2
+        """
+        sums = {
+            figure.name: getattr(self, figure.name) + getattr(other, figure.name)
+            for figure in fields(self)
+            if figure.name != "view"
+        }
+        return ViewFigures(self.view, **sums)
 
 
 @dataclass(frozen=True)
 class Changed:
-    """What a step makes of one view."""
+    """The documents of one view that a step changed."""
 
-    view: str
-    documents: Path
-    """The documents that are new or different, as Parquet; no file when there are none."""
+    figures: ViewFigures
+    documents: Path | None
+    """The documents that are new or different, as Parquet; ``None`` when there are none."""
     gone: list[str]
-    """The ids of those that ceased."""
-    touched: int
-    computed: int
-    written: int
-    seconds: float
-
-    @property
-    def unchanged(self) -> int:
-        """How many were made again and are what they were."""
-        return self.computed - self.written
+    """The ids of the documents that no longer exist."""
 
 
 @dataclass(frozen=True)
 class Keyed:
-    """How many documents of a view are to be made again."""
+    """The number of documents of a view to make again."""
 
     touched: int
     dated: int
-    """Those whose ``sequence`` is known: they are made from what has just changed."""
+    """Those whose ``sequence`` is known, because an entity that they are made from has changed."""
 
 
 class Remaking:
-    """Makes what the table ``touched`` names; ``replay.kept.advance`` fills it."""
+    """Remakes the documents in the table ``touched``, which ``replay.kept.advance`` fills."""
 
     def __init__(
         self, kept: Kept, expressions: Expressions, digest: Digest, views: Collection[str]
@@ -74,8 +97,8 @@ class Remaking:
         for name in views:
             self._tables.fill(keys_table(name), f"SELECT {nothing}")
 
-    def made(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
-        """Make the touched documents of views again; gives what has changed, view by view."""
+    def remake(self, names: Collection[str], folder: Path) -> Iterator[Changed]:
+        """Make the touched documents again, and yield those that changed, view by view."""
         self._changed_views.clear()
         self._tables.fill(
             "keyed",
@@ -89,40 +112,43 @@ class Remaking:
         where = self._few if few else self._whole
         if few:
             self._few.fill("keyed")
-        # What takes longest comes first: an engine writes it while the others are made.
+        # The longest first: an engine writes these documents while the others are made.
         for name in sorted(keyed, key=lambda name: -keyed[name].touched):
-            with told_of(name):
+            with errors_of(name):
                 changed = self._changed(name, where, folder, keyed[name])
             yield changed
 
     def _changed(self, name: str, where: Whole, folder: Path, keyed: Keyed) -> Changed:
         started = time.perf_counter()
-        made, compared = f"made_{name}", _compared(name)
-        computed = self._remade(name, made, where, keyed)
+        remade, compared = f"remade_{name}", _compared(name)
+        computed = self._fill_remade(name, remade, where, keyed)
         known = lines(documents_table(name), f"key IN (SELECT hash(id) FROM {keys_table(name)})")
-        # Materialized, or DuckDB looks in all that is kept for the id of a document that is new.
+        # Not materialized, DuckDB would look up the id of a new document in all kept digests.
         differing = self._tables.fill(
             compared,
             f"WITH known AS MATERIALIZED (SELECT rowid AS line, id, digest {known})"
             f" SELECT k.id, d.line, m.id IS NULL AS gone, m.{DIGEST} AS digest"
             f" FROM {keys_table(name)} k"
-            f" LEFT JOIN {made} m ON m.id = k.id LEFT JOIN known d ON d.id = k.id"
+            f" LEFT JOIN {remade} m ON m.id = k.id LEFT JOIN known d ON d.id = k.id"
             f" WHERE d.digest IS DISTINCT FROM m.{DIGEST}",
         )
         gone = self._tables.run(f"SELECT id FROM {compared} WHERE gone").fetchall()
         path, written = folder / f"{name}.parquet", differing - len(gone)
         if written:
             self._kept.connection.execute(
-                f"COPY (SELECT * EXCLUDE {DIGEST} FROM {made} SEMI JOIN {compared} USING (id))"
+                f"COPY (SELECT * EXCLUDE {DIGEST} FROM {remade} SEMI JOIN {compared} USING (id))"
                 f" TO '{quoted(path)}' (FORMAT parquet)"
             )
         if differing:
             self._changed_views.append(name)
-        ceased, seconds = [key for (key,) in gone], time.perf_counter() - started
-        return Changed(name, path, ceased, keyed.touched, computed, written, seconds)
+        seconds = time.perf_counter() - started
+        figures = ViewFigures(
+            name, keyed.touched, computed, written, computed - written, len(gone), seconds
+        )
+        return Changed(figures, path if written else None, [key for (key,) in gone])
 
     def keep(self) -> None:
-        """Keep the digests of what was made, in the place of what they were.
+        """Replace the kept digests by those of the documents that changed.
 
         An engine does not wait for it.
         """
@@ -134,17 +160,19 @@ class Remaking:
                 " WHERE NOT gone"
             )
 
-    def _remade(self, name: str, made: str, where: Whole, keyed: Keyed) -> int:
-        """Fill a table with the touched documents of a view, and its keys with all their ids."""
+    def _fill_remade(self, name: str, remade: str, where: Whole, keyed: Keyed) -> int:
+        """Fill a table with a view's touched documents, and the table of keys with their ids."""
         keys, wanted = keys_table(name), f"SELECT id, sequence FROM keyed WHERE view = '{name}'"
         computed, put = 0, self._tables.fill
         if keyed.dated:
             self._tables.fill(keys, f"{wanted} AND sequence IS NOT NULL")
-            computed = put(made, self._with_digest(name, self._expressions.newest(name, where)))
+            computed = put(remade, self._with_digest(name, self._expressions.newest(name, where)))
             put = self._tables.add
         if keyed.touched > keyed.dated:
             self._tables.fill(keys, f"{wanted} AND sequence IS NULL")
-            computed += put(made, self._with_digest(name, self._expressions.documents(name, where)))
+            computed += put(
+                remade, self._with_digest(name, self._expressions.documents(name, where))
+            )
             if keyed.dated:
                 self._tables.add(keys, f"{wanted} AND sequence IS NOT NULL")
         return computed
@@ -155,12 +183,12 @@ class Remaking:
 
     def _digest_of(self, name: str, sql: str) -> str:
         if name not in self._digests:
-            made = self._kept.connection.execute(f"FROM ({sql}) LIMIT 0").to_arrow_table().schema
-            self._digests[name] = self._digest(made)
+            empty = self._kept.connection.execute(f"FROM ({sql}) LIMIT 0").to_arrow_table()
+            self._digests[name] = self._digest(empty.schema)
         return self._digests[name]
 
     def prepare(self, name: str) -> None:
-        """Compile what makes a few documents of a view."""
+        """Compile the queries that make a few documents of a view."""
         self._digest_of(name, self._expressions.documents(name, self._few))
         self._expressions.newest(name, self._few)
 
@@ -170,5 +198,5 @@ def _among(names: Collection[str]) -> str:
 
 
 def _compared(name: str) -> str:
-    """The table of what differs from what was kept."""
+    """The table of the documents whose digest differs from the one that is kept."""
     return f"compared_{name}"

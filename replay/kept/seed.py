@@ -1,4 +1,4 @@
-"""Seeding: making the kept state anew, from the log as of one sequence."""
+"""Seeding: making the kept state from the log, as of one sequence."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from event_log import durable_rename
-from replay.builds import folder as shelf
 from replay.builds import parquet
+from replay.builds.folder import state_folder
 from replay.duckdb_errors import too_little
 from replay.errors import NotWritten
 from replay.kept import state as kept
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from replay.domain import References
 
 GROUP_LINES = 61_440
-"""Half of what DuckDB would take: two threads share a table better, and less is read for a line."""
+"""Half of DuckDB's default: two threads share a table better, and less is read for one line."""
 
 
 def make_kept_state(
@@ -32,18 +32,18 @@ def make_kept_state(
     snapshot: Snapshot,
     references: References,
     memory_limit: str | None = None,
-    views: Path | None = None,
+    builds: Path | None = None,
 ) -> Kept:
-    """The kept state as of a snapshot, made from the log, in the place of what is at ``path``.
+    """Make the kept state as of a snapshot from the log, replacing the file at ``path``.
 
-    The entities that a build of the same snapshot has folded are used again; the builds lie in
-    ``views``, or beside the file. The file appears when it is whole.
+    If a build of the same snapshot has folded the entities, they are used again. ``builds`` is the
+    folder of builds, by default that of the file. The file appears when it is whole.
     """
     unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with (
-            shelf.state_folder(views or path.parent, snapshot) as folder,
+            state_folder(builds or path.parent, snapshot) as folder,
             State(snapshot, folder, memory_limit=memory_limit) as state,
         ):
             _fill(state, unfinished, references)
@@ -66,29 +66,29 @@ def _fill(state: State, path: Path, references: References) -> None:
         f" (STORAGE_VERSION 'latest', ROW_GROUP_SIZE {GROUP_LINES})"
     )
     for name in state.registry:
-        made = state.sql(("seed", name), partial(_by_id, state, name))
-        run(f"CREATE TABLE kept.{kept.entity_table(name)} AS {kept.hashed(f'({made})')}")
+        entities = state.sql(("seed", name), partial(_by_id, state, name))
+        run(f"CREATE TABLE kept.{kept.entity_table(name)} AS {kept.hashed(f'({entities})')}")
     for category, field in kept.texts(state.registry):
         last = state.entities(category).select(sequence=f"{field}_sequence")
-        # As the log has them, nearly by sequence: DuckDB needs more than its memory to sort them.
+        # In the log's order, nearly by sequence: to sort texts DuckDB needs more than its memory.
         text = state.text(category, field).semi_join(last, "sequence")
         table = kept.text_table(category, field)
         run(f"CREATE TABLE kept.{table} AS {state.backend.compile(text)}")
     tables = {name: f"kept.{kept.entity_table(name)}" for name in state.registry}
     pairs = kept.pairs(tables, state.registry, references)
-    for table, known in kept.SIDES.items():
-        run(f"CREATE TABLE kept.{table} AS {pairs} ORDER BY {known}, source, target")
+    for table, side in kept.SIDES.items():
+        run(f"CREATE TABLE kept.{table} AS {pairs} ORDER BY {side}, source, target")
     run(
         "CREATE TABLE kept.followed"
         " (view VARCHAR, generation BIGINT, engine VARCHAR, code_version BIGINT)"
     )
     run("CREATE TABLE kept.about (said VARCHAR)")
-    said = {
+    metadata = {
         "identity": kept.identity(state.registry, references),
         "sequence": state.snapshot.sequence,
         "digest": state.snapshot.digest,
         "upcast": state.snapshot.upcast_digest,
         "pending": None,
     }
-    state.backend.con.execute("INSERT INTO kept.about VALUES (?)", [json.dumps(said)])
+    state.backend.con.execute("INSERT INTO kept.about VALUES (?)", [json.dumps(metadata)])
     run("DETACH kept")

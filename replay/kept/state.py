@@ -1,18 +1,18 @@
-"""The kept state: what catching up goes on from, in one transactional DuckDB file.
+"""``Kept``: the state that catching up continues from, in one transactional DuckDB file.
 
-    views/state.duckdb      entities, who names whom, long texts, a digest of each document
-    views/state.lock        held by the one process that advances it; it says which
+    views/state.duckdb      entities, references, long texts, a digest of each document
+    views/state.lock        held by the one process that advances the state; names that process
 
-It is a cache. It is made anew when it is gone, damaged, or of another log or other code
-(``replay.kept.seed``), and nobody but the process that advances it opens it: whoever exports or
-searches meanwhile reads the log, or the index.
+The file is a cache. It is made anew (``replay.kept.seed``) when it is missing, damaged, or of
+another log or other code. Only the process that advances it opens it: other processes export from
+the log, and search the index.
 
-    entity_<category>            the fold of the category, as ``replay.fold.fold`` gives it, with a
+    entity_<category>            the folded entities of the category (``replay.fold.fold``), with a
                                  hash of each id; sorted by id
-    text_<category>_<field>      long prose by the sequence of the event that gave it
-    named_by, names              who names whom, as hashes of ids, sorted by either side
-    document_<view>              by document its digest, as of the state's sequence, sorted by hash
-    about, followed              what all of it is as of, and which generations hold the documents
+    text_<category>_<field>      long texts by the sequence of their events
+    named_by, names              references as pairs of hashes of ids, sorted by either side
+    document_<view>              the digest of each document at the state's sequence, sorted by hash
+    about, followed              the metadata, and the generations that have the documents
 """
 
 from __future__ import annotations
@@ -45,16 +45,17 @@ FORMAT = 5
 """Raise with every change of the tables, or of the fold."""
 STATE_FILE = "state.duckdb"
 HASH = "hash of the id"
-"""A column beside an entity's fields, named as no field is: a number is found sooner than an id."""
+"""A column beside an entity's fields, whose name no field can have; numbers are found faster."""
 HASHED = f'"{HASH}"'
-"""The same as it stands in SQL."""
+"""``HASH`` quoted for SQL."""
 SIDES = {"named_by": "target", "names": "source"}
-"""The side that each of the two tables of references is asked for, and sorted by."""
+"""The two tables of references, and the column that each is sorted and searched by."""
 Tell = Callable[[str], None]
+"""Is called with a line about work that takes long."""
 
 
 class StateHeld(ReplayError):
-    """Another process advances the kept state; the message says which."""
+    """Another process has locked the kept state; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,11 @@ class Followed:
 
 @contextmanager
 def lock_kept_state(path: Path) -> Iterator[None]:
-    """Hold the kept state; raises ``StateHeld`` when another process does."""
+    """Lock the kept state; raises ``StateHeld`` when another process has locked it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock_kept_state = Lock(path.with_suffix(".lock"))
+    lock = Lock(path.with_suffix(".lock"))
     try:
-        lock_kept_state.take()
+        lock.take()
     except LockHeld as error:
         raise StateHeld(
             f"the views are being caught up by {error.who}; let it do that, or stop it"
@@ -80,15 +81,19 @@ def lock_kept_state(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock_kept_state.release()
+        lock.release()
 
 
 class Kept:
-    """An open kept state. Made by ``opened`` or ``replay.kept.seed.seeded``, under ``lock``."""
+    """An open kept state.
+
+    ``open_kept_state`` or ``make_kept_state`` give it, under ``lock_kept_state``.
+    """
 
     def __init__(self, path: Path, registry: Registry, memory_limit: str | None = None) -> None:
         self.path = path
         self.registry = registry
+        self._metadata: dict[str, Any] | None = None
         spill = path.with_suffix(".spill")
         with reading_state():
             self.connection = duckdb.connect(
@@ -105,36 +110,41 @@ class Kept:
         self.tables = Tables(self.connection)
         hide_progress_bar(self.connection)
 
-    # what it is as of
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The sequence and the log that the state is as of, and the code that made it.
 
-    def about(self) -> dict[str, Any]:
-        """What the state is as of, and of which log."""
-        said = self.connection.execute("SELECT said FROM about").fetchone()
-        return json.loads(said[0]) if said else {}
+        It is read once a transaction: only the process that has the file open changes it.
+        """
+        if self._metadata is None:
+            line = self.connection.execute("SELECT said FROM about").fetchone()
+            self._metadata = json.loads(line[0]) if line else {}
+        return self._metadata
 
-    def say(self, **changed: Any) -> None:
-        """Change what the state says of itself."""
-        said = json.dumps({**self.about(), **changed})
-        self.connection.execute("UPDATE about SET said = ?", [said])
+    def note(self, **changed: Any) -> None:
+        """Change some of the metadata."""
+        metadata = {**self.metadata, **changed}
+        self.connection.execute("UPDATE about SET said = ?", [json.dumps(metadata)])
+        self._metadata = metadata
 
     @property
     def sequence(self) -> int:
-        """The sequence that all of it is as of."""
-        return int(self.about()["sequence"])
+        """The sequence of the log that the state is as of."""
+        return int(self.metadata["sequence"])
 
     @property
     def pending(self) -> int | None:
-        """The sequence of a step that was begun: an engine may have had it already."""
-        found: int | None = self.about().get("pending")
-        return found
+        """The sequence of a step that was begun; an engine may already have its documents."""
+        pending: int | None = self.metadata.get("pending")
+        return pending
 
     def followed(self) -> dict[str, Followed]:
         """By view, the generation that has the documents whose digests are kept."""
-        found = self.connection.execute("SELECT * FROM followed").fetchall()
-        return {view: Followed(*said) for view, *said in found}
+        lines = self.connection.execute("SELECT * FROM followed").fetchall()
+        return {view: Followed(*fields) for view, *fields in lines}
 
     def follow(self, view: str, followed: Followed | None) -> None:
-        """Note which generation has a view's documents; none forgets the view."""
+        """Note which generation has a view's documents; ``None`` forgets the view."""
         self.connection.execute("DELETE FROM followed WHERE view = ?", [view])
         if followed:
             self.connection.execute(
@@ -146,50 +156,52 @@ class Kept:
             self.tables.forget()
 
     def has_digests(self, view: str) -> bool:
-        """Are the digests of a view's documents kept?"""
-        found = self.connection.execute(
+        """Whether the digests of a view's documents are kept."""
+        tables = self.connection.execute(
             "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [documents_table(view)]
         )
-        return found.fetchone() is not None
+        return tables.fetchone() is not None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is changed within, or nothing of it."""
+        """Commit all changes that are made inside of ``with``, or none of them."""
         self.connection.begin()
         try:
             yield
         except BaseException:
             self.rollback()
             raise
+        self._metadata = None  # a commit may fail
         self.connection.commit()
 
     def rollback(self) -> None:
-        """Undo what was done since the transaction began."""
+        """Undo all changes since the transaction began."""
+        self._metadata = None
         self.connection.rollback()
         self.tables.forget()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.connection.close()
 
 
 def documents_table(view: str) -> str:
-    """The table of a view's digests."""
+    """The name of the table of a view's digests."""
     return f"document_{view}"
 
 
 def entity_table(category: str) -> str:
-    """The table of a category's entities."""
+    """The name of the table of a category's entities."""
     return f"entity_{category}"
 
 
 def text_table(category: str, field: str) -> str:
-    """The table of a category's long prose."""
+    """The name of the table of a long text field."""
     return f"text_{category}_{field}"
 
 
 def hashed(entities: str) -> str:
-    """The query for entities as they are kept: with the hash of each id.
+    """The query for entities with the hash of each id, as they are stored.
 
     >>> hashed("folded_tag")
     'SELECT *, hash(id) AS "hash of the id" FROM folded_tag'
@@ -198,10 +210,10 @@ def hashed(entities: str) -> str:
 
 
 def lines(table: str, where: str) -> str:
-    """The query for the lines of a table that fulfil a condition.
+    """The query for the lines of a table that meet a condition.
 
-    It asks for them by their number: DuckDB then reads the columns that the condition does not name
-    only where a line is found, as long as these are few.
+    It selects them by their numbers: if they are few, DuckDB then reads the columns that are not
+    part of the condition only for these lines.
 
     >>> lines("entity_tag", "live")
     'FROM entity_tag WHERE rowid IN (SELECT rowid FROM entity_tag WHERE live)'
@@ -210,17 +222,17 @@ def lines(table: str, where: str) -> str:
 
 
 def texts(registry: Registry) -> list[tuple[str, str]]:
-    """Category and name of each field of long prose."""
+    """The category and the name of each long text field."""
     return [(name, field) for name, category in registry.items() for field in long_texts(category)]
 
 
 def pairs(tables: Mapping[str, str], registry: Registry, references: References) -> str:
-    """The query for who names whom in tables of entities: ``source, target, field``, each once.
+    """The query for the references in tables of entities: ``source, target, field``, each once.
 
-    Ids are told by their hashes: strings take four times as long to find. Two of a million ids have
-    the same one in one of 40 million archives; whoever asks is told of an entity too many then.
+    The ids are hashed: strings take four times as long to find. Two of a million ids have the same
+    hash in one of 40 million archives; then an entity is found that does not refer to the key.
     """
-    found = ["SELECT 0::UBIGINT AS source, 0::UBIGINT AS target, '' AS field WHERE false"]
+    queries = ["SELECT 0::UBIGINT AS source, 0::UBIGINT AS target, '' AS field WHERE false"]
     for category in (name for name in references if name in registry):
         for field in references[category]:
             value = f'"{field}"'
@@ -228,16 +240,16 @@ def pairs(tables: Mapping[str, str], registry: Registry, references: References)
                 value = f"unnest({value})"
             named = f"SELECT id, {value} AS named FROM {tables[category]}"
             pair = f"hash(id) AS source, hash(named) AS target, '{field}' AS field"
-            found.append(f"SELECT {pair} FROM ({named}) WHERE named IS NOT NULL")
-    return f"SELECT DISTINCT * FROM ({' UNION ALL '.join(found)})"
+            queries.append(f"SELECT {pair} FROM ({named}) WHERE named IS NOT NULL")
+    return f"SELECT DISTINCT * FROM ({' UNION ALL '.join(queries)})"
 
 
 def identity(registry: Registry, references: References) -> str:
-    """Tells the code and the library that made a kept state from others."""
-    said = [FORMAT, duckdb.__version__, {k: dict(v) for k, v in references.items()}]
+    """The hash of all that the tables depend on: format, library, references, categories."""
+    parts = [FORMAT, duckdb.__version__, {k: dict(v) for k, v in references.items()}]
     for name, category in registry.items():
-        said.append([name, str(category.struct), [[t.name, t.effect] for t in category.types]])
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+        parts.append([name, str(category.struct), [[t.name, t.effect] for t in category.types]])
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def open_kept_state(
@@ -247,14 +259,17 @@ def open_kept_state(
     tell: Tell,
     memory_limit: str | None = None,
 ) -> Kept | None:
-    """The kept state of a log; none when there is none that fits: that is set aside, and told."""
+    """Open the kept state of a log, or return ``None`` when there is none.
+
+    One that is damaged, or of another log or other code, is set aside, and ``tell`` is called.
+    """
     if not path.exists():
         return None
     kept = None
     try:
         kept = Kept(path, log.registry, memory_limit)
         with reading_state():
-            problem = _problem(kept.about(), log, references)
+            problem = _problem(kept.metadata, log, references)
     except DamagedState as error:
         problem = f"is damaged ({error})"
     if not problem:
@@ -266,20 +281,20 @@ def open_kept_state(
     return None
 
 
-def _problem(about: Mapping[str, Any], log: EventLog, references: References) -> str:
-    if about.get("identity") != identity(log.registry, references):
+def _problem(metadata: Mapping[str, Any], log: EventLog, references: References) -> str:
+    if metadata.get("identity") != identity(log.registry, references):
         return "was made by another version of Stet"
-    sequence = about["sequence"]
+    sequence = metadata["sequence"]
     if sequence > log.head:
         return f"is as of sequence {sequence}, and the log ends at {log.head}"
-    there = log.at(sequence)
-    if (there.digest, there.upcast_digest) != (about["digest"], about["upcast"]):
+    at = log.at(sequence)
+    if (at.digest, at.upcast_digest) != (metadata["digest"], metadata["upcast"]):
         return "is of another log"
     return ""
 
 
 def set_aside(path: Path) -> Path:
-    """Give the file another name, for whoever wants to know; the one before goes."""
+    """Rename the file, to be examined; delete the one that was set aside before."""
     for old in path.parent.glob(f"{path.stem}.aside-*"):
         old.unlink(missing_ok=True)
     aside = path.with_name(f"{path.stem}.aside-{int(time.time())}")

@@ -32,11 +32,11 @@ def test_a_view_that_cannot_be_computed_is_named_and_nothing_is_kept(tmp_path):
         pytest.raises(BrokenView, match="topics cannot be computed") as told_of,
         advance.step(log, 1, ["topics"]) as step,
     ):
-        list(step.made(["topics"], tmp_path))
+        list(step.remake(["topics"], tmp_path))
     assert told_of.value.view == "topics"
     assert (kept.sequence, kept.pending) == (0, 1)
     good = Advance(kept, {"topics": VIEWS["topics"]}, REFERENCES, digest)
     with good.step(log, 1, ["topics"]) as step:
-        (changed,) = step.made(["topics"], tmp_path)
-        assert changed.written == 1
+        (changed,) = step.remake(["topics"], tmp_path)
+        assert changed.figures.written == 1
     assert (kept.sequence, kept.pending) == (1, None)

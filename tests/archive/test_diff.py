@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive import Archive
-from archive.diff import Change, changed, difference
+from archive.diff import FieldChange, changed, difference
 from event_log import InvalidPoint, NewEvent
 from replay.errors import NoDocument
 
@@ -65,10 +65,10 @@ def test_an_item_that_came_and_those_that_stayed_are_told_apart(archive):
 def test_a_document_that_did_not_exist_yet_or_ceased_is_said_to_be_so(archive):
     begun = difference(archive, "article/titanic", "articles", 2, 3)
     assert (begun.existed, begun.exists) == (False, True)
-    assert Change("headline", "added", None, "All saved") in begun.changes
+    assert FieldChange("headline", "added", None, "All saved") in begun.changes
     ceased = difference(archive, "article/titanic", "articles", 6)
     assert (ceased.existed, ceased.exists, ceased.new_sequence) == (True, False, 7)
-    assert Change("headline", "removed", "Titanic sinks", None) in ceased.changes
+    assert FieldChange("headline", "removed", "Titanic sinks", None) in ceased.changes
 
 
 def test_where_nothing_of_it_changed_there_is_no_change(archive):
@@ -86,18 +86,18 @@ def test_items_in_another_order_have_moved():
     old = {"tags": [{"id": "a"}, {"id": "b"}, {"id": "c"}]}
     new = {"tags": [{"id": "c"}, {"id": "a"}]}
     assert list(changed(old, new)) == [
-        Change("tags[b]", "removed", {"id": "b"}, None),
-        Change("tags", "moved", ["a", "c"], ["c", "a"]),
+        FieldChange("tags[b]", "removed", {"id": "b"}, None),
+        FieldChange("tags", "moved", ["a", "c"], ["c", "a"]),
     ]
 
 
 def test_an_item_that_comes_twice_is_told_from_its_like():
     old, new = {"tags": [{"id": "a"}]}, {"tags": [{"id": "a"}, {"id": "a"}]}
-    assert list(changed(old, new)) == [Change("tags[a#2]", "added", None, {"id": "a"})]
+    assert list(changed(old, new)) == [FieldChange("tags[a#2]", "added", None, {"id": "a"})]
 
 
 def test_a_list_of_plain_values_is_compared_as_one():
-    assert list(changed({"x": [1, 2]}, {"x": [2]})) == [Change("x", "changed", [1, 2], [2])]
+    assert list(changed({"x": [1, 2]}, {"x": [2]})) == [FieldChange("x", "changed", [1, 2], [2])]
 
 
 VALUES = st.none() | st.text(max_size=2) | st.integers(0, 2)

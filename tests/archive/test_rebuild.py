@@ -210,7 +210,7 @@ def test_a_rebuild_that_was_cleared_away_says_so(archive: Archive) -> None:
     first = Rebuild.begin(archive, ["articles"])
     first.close()
     run(archive, ["articles"])
-    with pytest.raises(NotPromoted, match="cleared away by a later rebuild"):
+    with pytest.raises(NotPromoted, match="deleted by a later rebuild"):
         first.index("articles")
 
 

@@ -57,14 +57,15 @@ class Stepped:
         """One step; one that fails does so when the engine has it, and it is to be repeated."""
         with self.advance.step(self.log, until, VIEW_NAMES) as step:
             self.made = {}
-            for changed in step.made(VIEW_NAMES, self.folder):
-                name = changed.view
+            for changed in step.remake(VIEW_NAMES, self.folder):
+                figures = changed.figures
+                name = figures.view
                 self.made[name] = changed
                 documents = []
-                if changed.written:
+                if changed.documents:
                     documents = pq.read_table(changed.documents).to_pylist()
-                assert len(documents) == changed.written
-                assert changed.touched >= changed.computed
+                assert len(documents) == figures.written
+                assert figures.touched >= figures.computed
                 self.documents[name].update({d["id"]: d for d in documents})
                 for key in changed.gone:
                     self.documents[name].pop(key, None)  # the step may be repeated
