@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from archive import Archive
 from event_log import NewEvent
@@ -21,6 +22,15 @@ from replay.builds.make import documents_sql
 from replay.lineage import completed
 from replay.state import State
 from search import Engine
+
+# A machine may be busy, and a fixture like ``engine_of`` serves all examples: no law is timed.
+settings.register_profile(
+    "stet",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("stet")
 
 EngineOf = Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]]
 

@@ -50,6 +50,7 @@ def found(home: Path) -> list[str]:
     return [hit["id"] for hit in json.loads(printed)["hits"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("largest_file", [100, 8_000, 40_000, 60_000])
 def test_a_rebuild_that_cannot_write_says_so_in_a_line_and_leaves_what_serves(
     home: Path, largest_file: int
@@ -76,6 +77,7 @@ def test_an_append_that_cannot_write_adds_nothing_and_the_next_one_goes_on(home:
     assert stet(home, "verify")[0] == 0
 
 
+@pytest.mark.slow
 def test_a_rebuild_killed_at_any_moment_leaves_what_serves_and_the_next_one_cleans_up(
     home: Path,
 ) -> None:

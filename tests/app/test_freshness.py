@@ -143,6 +143,7 @@ def test_catch_up_says_what_it_did_to_a_person_and_to_a_program(home: Home) -> N
     home.is_right()
 
 
+@pytest.mark.slow
 def test_catch_up_says_so_when_there_was_so_much_that_a_rebuild_is_as_quick(home: Home) -> None:
     home.rename("B")
     assert "as quick" not in home.run("catch-up")[2]
@@ -194,6 +195,7 @@ def test_follow_says_when_it_is_ready(home: Home) -> None:
         assert "following from sequence 7\n" in iter(running.stderr.readline, "")
 
 
+@pytest.mark.slow
 def test_follow_that_waits_ends_at_once(home: Home) -> None:
     with home.following() as running:
         home.rename("B")
@@ -206,6 +208,7 @@ def test_follow_that_waits_ends_at_once(home: Home) -> None:
         assert time.monotonic() - asked < 10
 
 
+@pytest.mark.slow
 def test_while_one_follows_the_others_get_their_answers(home: Home) -> None:
     """Export, status, search and preview answer; catch-up and another follow say who follows."""
     with home.following() as running:
@@ -227,6 +230,7 @@ def test_while_one_follows_the_others_get_their_answers(home: Home) -> None:
         assert running.poll() is None
 
 
+@pytest.mark.slow
 def test_follow_takes_up_what_a_rebuild_promotes_and_what_a_roll_back_leads_to(home: Home) -> None:
     with home.following() as running:
         home.rename("B")
@@ -254,6 +258,7 @@ def test_follow_takes_up_what_a_rebuild_promotes_and_what_a_roll_back_leads_to(h
         assert running.returncode == 0, told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["catch-up", "follow"])
 def test_killed_at_any_moment_and_started_again_it_converges(home: Home, command: str) -> None:
     for n in range(6):
@@ -272,6 +277,7 @@ def test_killed_at_any_moment_and_started_again_it_converges(home: Home, command
     home.is_right()
 
 
+@pytest.mark.slow
 def test_little_memory_is_enough(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not fit into it goes to disk."""
     monkeypatch.setenv("STET_MEMORY", "100MB")
@@ -281,6 +287,7 @@ def test_little_memory_is_enough(home: Home, monkeypatch: pytest.MonkeyPatch) ->
     home.is_right()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["catch-up", "rebuild"])
 def test_too_little_memory_is_said_in_a_line_and_costs_nothing(
     home: Home, monkeypatch: pytest.MonkeyPatch, command: str
@@ -296,6 +303,7 @@ def test_too_little_memory_is_said_in_a_line_and_costs_nothing(
     home.is_right()
 
 
+@pytest.mark.slow
 def test_of_two_that_catch_up_at_once_one_does_it_and_the_other_says_who(home: Home) -> None:
     home.rename("B")
     both = [home.start("catch-up") for _ in range(2)]
@@ -307,6 +315,7 @@ def test_of_two_that_catch_up_at_once_one_does_it_and_the_other_says_who(home: H
     home.is_right()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("largest_file", [100, 4_000, 60_000, 1_000_000])
 def test_on_a_full_disk_it_says_so_in_a_line_and_goes_on_when_there_is_room(
     home: Home, largest_file: int
@@ -372,6 +381,7 @@ def test_preview_refuses_what_append_would_refuse(
     assert "Traceback" not in told
 
 
+@pytest.mark.slow
 def test_a_damaged_state_is_told_in_a_line_and_the_result_is_right(home: Home) -> None:
     state = home.path / "views" / "state.duckdb"
     os.truncate(state, state.stat().st_size // 2)

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from corpora import NAMES, corpus
-from histories import histories, slowly
-from hypothesis import HealthCheck, given, settings
+from histories import histories
 from hypothesis import strategies as st
 from stepped import Killed, Rebuilds
+from tiers import given_in_tiers
 
 from archive import Archive, CatchUp
 from archive.catch_up import run
@@ -85,12 +85,7 @@ def dying(engine: Engine, after: bool) -> Callable[..., Any]:
     return advance
 
 
-@settings(
-    slowly,
-    max_examples=4,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(events=histories(), data=st.data())
+@given_in_tiers(2, 30, events=histories(), data=st.data())
 def test_catching_up_in_any_steps_answers_like_a_rebuild(
     engine_of: Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]],
     events: Any,
@@ -132,6 +127,7 @@ def test_catching_up_in_any_steps_answers_like_a_rebuild(
     shutil.rmtree(home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_real_history_is_caught_up_as_it_is_rebuilt(name: str, tmp_path: Path) -> None:
     """A few cuts; the view-level test has fifty."""

@@ -214,6 +214,7 @@ def test_a_rebuild_that_was_cleared_away_says_so(archive: Archive) -> None:
         first.index("articles")
 
 
+@pytest.mark.slow
 def test_a_rebuild_that_is_killed_leaves_what_serves_and_the_next_one_cleans_up(
     archive: Archive,
 ) -> None:

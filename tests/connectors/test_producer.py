@@ -160,6 +160,7 @@ def test_compressed_files_and_standard_input_go_on_as_well(
     assert names(log) == good(1000)
 
 
+@pytest.mark.slow
 def test_an_import_killed_twenty_times_adds_each_line_once_and_rejects_each_once(
     log: EventLog, tmp_path: Path
 ) -> None:

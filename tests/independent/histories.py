@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from event_log import Effect, EventLog, NewEvent, Registry
@@ -60,8 +59,3 @@ def told(events: list[NewEvent]) -> EventLog:
     log = EventLog(tempfile.mkdtemp(), CATEGORIES)
     log.append(events)
     return log
-
-
-slowly = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)

@@ -30,6 +30,7 @@ def archive(tmp_path: Path) -> Path:
     return home
 
 
+@pytest.mark.slow
 def test_an_operator_rebuilds_catches_up_and_cancels_over_graphql(tmp_path, archive):
     dagster_home = tmp_path / "dagster"
     dagster_home.mkdir()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from histories import REGISTRY, histories, slowly, told
-from hypothesis import given, settings
+from histories import REGISTRY, histories, told
 from hypothesis import strategies as st
+from tiers import given_in_tiers
 
 from event_log import Effect, EventLog
 from newsroom import DOMAIN
@@ -126,8 +126,7 @@ def documents(state: State, view: str) -> dict[str, dict[str, Any]]:
     return {document["id"]: document for document in found}
 
 
-@slowly
-@given(histories(), st.data())
+@given_in_tiers(5, 40, histories(), st.data())
 def test_the_state_and_the_documents_are_those_of_a_plain_fold(events, data):
     log = told(events)
     until = data.draw(st.integers(0, len(events)))
@@ -148,8 +147,7 @@ def test_the_state_and_the_documents_are_those_of_a_plain_fold(events, data):
             assert documents(state, view) == expected
 
 
-@settings(slowly, max_examples=4)
-@given(histories(), st.data())
+@given_in_tiers(2, 30, histories(), st.data())
 def test_a_rebuild_at_n_equals_a_rebuild_of_the_first_n_events(events, data):
     until = data.draw(st.integers(1, len(events)))
     whole, first = told(events), told(events[:until])
@@ -162,8 +160,7 @@ def test_a_rebuild_at_n_equals_a_rebuild_of_the_first_n_events(events, data):
             assert one == other
 
 
-@settings(slowly, max_examples=4)
-@given(histories())
+@given_in_tiers(2, 30, histories())
 def test_the_lineage_names_only_entities_and_covers_every_document(events):
     log = told(events)
     with State(log.at()) as state:
@@ -174,8 +171,7 @@ def test_the_lineage_names_only_entities_and_covers_every_document(events):
             assert set(documents(state, view)) <= covered
 
 
-@settings(slowly, max_examples=4)
-@given(histories(), st.data())
+@given_in_tiers(1, 30, histories(), st.data())
 def test_some_documents_and_their_lineage_are_made_as_they_are_among_all(events, data):
     log = told(events)
     with State(log.at()) as state:

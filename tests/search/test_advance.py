@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tiers import given_in_tiers
 
 from search.comparison import compare_index
 from search.connection import Connection
@@ -196,10 +196,7 @@ STEPS = st.lists(
 )
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(steps=STEPS)
+@given_in_tiers(4, 30, steps=STEPS)
 def test_any_steps_give_what_was_built_at_once(stepped: Stepped, steps: list[Any]) -> None:
     stepped.engine.close()
     stepped.begin(articles=[stepped.story("article/0")])

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tiers import given_in_tiers
 
 from search.engine import Change
 from search.errors import InvalidQuery, NothingServes, UnknownName
@@ -288,10 +288,7 @@ def test_an_empty_view_is_searched_like_any_other(archive: Any) -> None:
     assert archive.ask("war", facets=["section"]).facets == {"section": []}
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(text=st.text() | st.text(alphabet="pole \"“-:*OR headline:body()!'é"))
+@given_in_tiers(20, 100, text=st.text() | st.text(alphabet="pole \"“-:*OR headline:body()!'é"))
 def test_no_text_whatsoever_fails_to_be_searched(newsroom: Any, text: str) -> None:
     newsroom.ask(text, facets=["section"])
 

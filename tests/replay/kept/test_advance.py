@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 from unittest.mock import patch
 
-from histories import REGISTRY, histories, slowly, told
-from hypothesis import given, settings
+from histories import REGISTRY, histories, told
 from hypothesis import strategies as st
 from stepped import Entities, Rebuilds, Stepped, Template, begun, naming
+from tiers import given_in_tiers
 
 from event_log import EventLog
 from newsroom import DOMAIN
@@ -37,8 +37,7 @@ def is_rebuilt(stepped: Stepped, log: EventLog) -> None:
     assert stepped.digests() == {name: set(documents[name]) for name in DOMAIN.views}
 
 
-@settings(slowly, max_examples=6)
-@given(histories(), st.data())
+@given_in_tiers(4, 50, histories(), st.data())
 def test_catching_up_in_any_steps_equals_rebuilding_from_zero(events, data):
     """Steps of any size, some after a restart, some that the engine has twice.
 
@@ -63,8 +62,7 @@ def test_catching_up_in_any_steps_equals_rebuilding_from_zero(events, data):
     stepped.kept.close()
 
 
-@settings(slowly, max_examples=3)
-@given(histories())
+@given_in_tiers(2, 30, histories())
 def test_every_event_a_step_of_its_own_and_every_step_twice_equals_rebuilding(events):
     log = told(events)
     stepped = template().stepped(log)
@@ -74,8 +72,7 @@ def test_every_event_a_step_of_its_own_and_every_step_twice_equals_rebuilding(ev
     stepped.kept.close()
 
 
-@settings(slowly, max_examples=2)
-@given(histories(), st.data())
+@given_in_tiers(1, 30, histories(), st.data())
 def test_what_is_seeded_in_the_middle_goes_on_like_what_came_step_by_step(
     tmp_path_factory, events, data
 ):
@@ -87,8 +84,7 @@ def test_what_is_seeded_in_the_middle_goes_on_like_what_came_step_by_step(
     stepped.kept.close()
 
 
-@settings(slowly, max_examples=2)
-@given(histories())
+@given_in_tiers(1, 30, histories())
 def test_what_the_law_compares_with_is_what_a_state_gives(events):
     log = told(events)
     entities, documents = rebuilds().of(log)
