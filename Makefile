@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: docs docs-links help setup demo test lint format bench bench-log bench-freshness bench-pgsync bench-ranking bench-threads dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
+EXAMPLES ?= 500
+.PHONY: docs docs-links help test-all test-law setup demo test lint format bench bench-log bench-freshness bench-pgsync bench-ranking bench-threads dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -20,8 +21,15 @@ setup: .venv/.installed  ## create .venv from the lock file
 demo: setup  ## import the sample, run the rebuild job, show what came of it
 	@DAGSTER_HOME=$(CURDIR)/dagster_home $(BIN)/python -m app.demo
 
-test: setup lint  ## lint, check types and contracts, run the tests (see also: elasticsearch)
+test: setup lint  ## lint, check types and contracts, run the quick tests: no server needed
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow and not server"
+
+test-all: setup lint docs  ## everything: also kills, corpora, the laws at full size, real servers, the docs
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+test-law: setup  ## the laws of catching up on EXAMPLES=500 generated histories each
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto -m slow -k on_many_examples \
+		tests/replay tests/archive
 
 elasticsearch:  ## start a real Elasticsearch for the tests, on http://127.0.0.1:9200
 	@$(PYTHON) tests/servers/elasticsearch_server.py start
