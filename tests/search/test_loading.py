@@ -102,7 +102,7 @@ def test_waiting_goes_on_until_the_cluster_is_back() -> None:
             raise answers.pop()
         return "done"
 
-    assert Patience(10, told.append).tried(act) == "done"
+    assert Patience(10, told.append).retry(act) == "done"
     assert len(told) == 2
     assert all(line.startswith("away; trying again, for ") for line in told)
 
@@ -113,7 +113,7 @@ def test_waiting_ends_when_the_time_is_over() -> None:
 
     began = time.monotonic()
     with pytest.raises(ClusterAway):
-        Patience(0.5).tried(act)
+        Patience(0.5).retry(act)
     assert 0.4 < time.monotonic() - began < 5
 
 
@@ -125,5 +125,5 @@ def test_waiting_ends_at_once_when_it_is_stopped() -> None:
     threading.Timer(0.3, patience.stop).start()
     began = time.monotonic()
     with pytest.raises(Stopped):
-        patience.tried(act)
+        patience.retry(act)
     assert time.monotonic() - began < 5
