@@ -365,17 +365,17 @@ def test_a_promotion_that_comes_too_late_is_made_on_what_serves_by_then(
     for generation in (1, 2, 3):
         newsroom.build([story("article/1")], generation)
     indexes = newsroom.engine._indexes
-    indexes.move(lambda now: now.promoted({"articles": 1}))
+    indexes.change_pointer(lambda now: now.promoted({"articles": 1}))
     looked = indexes.pointer
 
     def slowly(*given: Any) -> Any:
         found = looked(*given)
         indexes.pointer = looked  # type: ignore[method-assign]
-        indexes.move(lambda now: now.promoted({"articles": 2}))  # somebody else, just then
+        indexes.change_pointer(lambda now: now.promoted({"articles": 2}))  # somebody else, just then
         return found
 
     indexes.pointer = slowly  # type: ignore[method-assign]
-    indexes.move(lambda now: now.promoted({"articles": 3}))
+    indexes.change_pointer(lambda now: now.promoted({"articles": 3}))
     pointer = indexes.pointer()
     assert (pointer.live, pointer.before) == (
         {"articles": 3},
