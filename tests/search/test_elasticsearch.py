@@ -371,7 +371,8 @@ def test_a_promotion_that_comes_too_late_is_made_on_what_serves_by_then(
     def slowly(*given: Any) -> Any:
         found = looked(*given)
         indexes.pointer = looked  # type: ignore[method-assign]
-        indexes.change_pointer(lambda now: now.promoted({"articles": 2}))  # somebody else, just then
+        # another process promotes, just then
+        indexes.change_pointer(lambda now: now.promoted({"articles": 2}))
         return found
 
     indexes.pointer = slowly  # type: ignore[method-assign]
