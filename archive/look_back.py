@@ -16,24 +16,22 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive import export
 from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
-from event_log import settings
+from event_log import Lock, LockHeld, settings
 from search import (
     DamagedIndex,
     EmbeddedEngine,
-    Hold,
     NothingServes,
     NotIndexed,
     Query,
     SearchError,
     compare_index,
-    held,
 )
 
 if TYPE_CHECKING:
@@ -101,18 +99,31 @@ def opened(
     limit = _limit()
     folder = root / _name(archive, view, sequence)
     tell = tell or silent
-    with closing(_in_use(root, folder)):
+    lock = _use(root, folder)
+    try:
         if not _is_whole(archive, folder, view):
-            with held(folder / "building", wait=False) as mine:
-                if mine:
-                    _build(archive, folder, view, sequence, tell)
-            if not mine:
-                tell(f"{view} as of {sequence:,}: another process builds it")
-                with held(folder / "building"):
-                    _build(archive, folder, view, sequence, tell)
+            with _building(folder, view, sequence, tell):
+                _build(archive, folder, view, sequence, tell)
         (folder / "used").touch()
         clear(root, limit)
         yield EmbeddedEngine(folder, archive.views)
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _building(folder: Path, view: str, sequence: int, tell: Tell) -> Iterator[None]:
+    """Wait until no other process builds the index, and keep others from it."""
+    lock = Lock(folder / "building")
+    try:
+        lock.take()
+    except LockHeld:
+        tell(f"{view} as of {sequence:,}: another process builds it")
+        lock.take(wait=True)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _name(archive: Archive, view: str, sequence: int) -> str:
@@ -122,11 +133,14 @@ def _name(archive: Archive, view: str, sequence: int) -> str:
     return f"{view}-{sequence}-{hashlib.sha256(repr(content).encode()).hexdigest()[:16]}"
 
 
-def _in_use(root: Path, folder: Path) -> Hold:
-    """Hold an index, whether it exists yet or not, so that no process deletes it meanwhile."""
-    with held(root / "lock"):
+def _use(root: Path, folder: Path) -> Lock:
+    """Take a shared lock on an index, whether it exists yet or not: no process deletes it then."""
+    root.mkdir(parents=True, exist_ok=True)
+    with Lock(root / "lock"):
         folder.mkdir(exist_ok=True)
-        return Hold(folder / "lock")
+        lock = Lock(folder / "lock", shared=True)
+        lock.take(wait=True)
+    return lock
 
 
 def _is_whole(archive: Archive, folder: Path, view: str) -> bool:
@@ -173,7 +187,7 @@ def clear(root: Path, limit: int) -> list[str]:
     ``limit`` is the size of all indexes in bytes: those used last are kept. Returns the names of
     the deleted ones.
     """
-    with held(root / "lock"):
+    with Lock(root / "lock"):
         folders = sorted(
             (path for path in root.iterdir() if path.is_dir()), key=_last_use, reverse=True
         )
@@ -184,11 +198,17 @@ def clear(root: Path, limit: int) -> list[str]:
             keep = time.time() - _last_use(folder) < UNUSED_SECONDS and total <= limit
             if keep and (folder / "index" / "serving.json").exists():
                 continue
-            with held(folder / "lock", wait=False) as mine:
-                if mine:
-                    shutil.rmtree(folder)
-                    removed.append(folder.name)
-                    total -= size
+            lock = Lock(folder / "lock")
+            try:
+                lock.take()
+            except LockHeld:
+                continue
+            try:
+                shutil.rmtree(folder)
+            finally:
+                lock.release()
+            removed.append(folder.name)
+            total -= size
         return removed
 
 

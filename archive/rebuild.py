@@ -17,19 +17,18 @@ import pyarrow.parquet as pq
 
 from archive.gap import Gap
 from archive.progress import Tell, silent
+from event_log import Lock
 from replay import begin_build, write_json
 from search import (
     TOLERATED,
     Differences,
     Engine,
     Generations,
-    Hold,
     LoadProgress,
     NotIndexed,
     NotPromoted,
     check_path,
     compare_index,
-    held,
     note_check,
     passed_check,
     require_check,
@@ -90,7 +89,7 @@ class Rebuild:
     generation: int
     views: tuple[str, ...]
     _directory: Path
-    _hold: Hold = field(repr=False)
+    _lock: Lock = field(repr=False)
     tolerated: float = TOLERATED
     """The share of a view's documents that may be dead letters when it is promoted."""
     as_of: bool = False
@@ -109,12 +108,12 @@ class Rebuild:
         chosen = tuple(archive.chosen_views(views))
         build = begin_build(archive.log, archive.builds, at=at, build_id=build_id)
         engine = archive.engine
-        generation, hold = _generation(engine, build, chosen)
+        generation, lock = _generation(engine, build, chosen)
         engine.clear(keep=generation)
         directory = Generations(engine.folder).directory(generation)
         note = json.loads((directory / "rebuild.json").read_text())
         views, as_of = tuple(note["views"]), at is not None
-        return cls(archive, build, generation, views, directory, hold, tolerated, as_of)
+        return cls(archive, build, generation, views, directory, lock, tolerated, as_of)
 
     reached: int = 0
     """The sequence that the generation was at when it was promoted."""
@@ -199,7 +198,7 @@ class Rebuild:
     def close(self) -> None:
         """Close the build and release the generation; what was written stays."""
         self.build.close()
-        self._hold.close()
+        self._lock.release()
 
     def _still_there(self) -> None:
         if not (self._directory / "rebuild.json").exists():
@@ -259,18 +258,24 @@ def _rebuild(
     )
 
 
-def _generation(engine: Engine, build: Build, views: tuple[str, ...]) -> tuple[int, Hold]:
-    """The number of the build's generation, which is created if it is new, and a hold on it."""
+def _generation(engine: Engine, build: Build, views: tuple[str, ...]) -> tuple[int, Lock]:
+    """The number of the build's generation, created if it is new, and a shared lock on it."""
     generations = Generations(engine.folder)
-    with held(generations.root / "lock"):
+    with generations.lock():
         for number in reversed(generations.numbers()):
             path = generations.directory(number) / "rebuild.json"
             if path.exists() and json.loads(path.read_text())["build_id"] == build.build_id:
-                return number, Hold(path.with_name("lock"))
+                return number, _shared(path.with_name("lock"))
         number = max([*engine.numbers(), build.number - 1]) + 1
         directory = generations.directory(number)
         directory.mkdir()
-        hold = Hold(directory / "lock")
+        lock = _shared(directory / "lock")
         note = {"build_id": build.build_id, "sequence": build.sequence, "views": list(views)}
         write_json(directory / "rebuild.json", note)
-    return number, hold
+    return number, lock
+
+
+def _shared(path: Path) -> Lock:
+    lock = Lock(path, shared=True)
+    lock.take(wait=True)
+    return lock

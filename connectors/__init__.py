@@ -1,7 +1,7 @@
-"""Connectors: how the log meets other systems. Importers of files.
+"""Connectors: importers that append events from other systems to the log.
 
-Here lives what turns foreign input into events. What an event may say lives in ``newsroom``;
-search and scheduling are not known here.
+All code that turns foreign input into events lives here. The fields of an event are defined in the
+domain, such as ``newsroom``; search and scheduling are not known here.
 """
 
 import lazy_loader

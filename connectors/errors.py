@@ -1,4 +1,4 @@
-"""What can go wrong where the log meets other systems."""
+"""The errors of the connectors. Each message names the file, and the line where there is one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class ConnectorError(Exception):
 
 
 class UnreadableFile(ConnectorError):
-    """A file that cannot be read, or not further than a line."""
+    """A file cannot be read at all, or not from a line on; ``line`` is None for the first."""
 
     def __init__(self, path: str, line: int | None, reason: str) -> None:
         where = path if line is None else f"{path}, line {line}"
@@ -19,11 +19,11 @@ class UnreadableFile(ConnectorError):
 
 
 class BadLine(ConnectorError):
-    """A line that is no event, or none that fits: its file, number, field and the reason."""
+    """A line is no event, or an invalid one: its file, number, field and the reason."""
 
     def __init__(self, path: str, line: int, field: str | None, reason: str) -> None:
-        told = reason if field is None else f"{field}: {reason}"
-        super().__init__(f"{path}, line {line}: {told}")
+        message = reason if field is None else f"{field}: {reason}"
+        super().__init__(f"{path}, line {line}: {message}")
         self.path = path
         self.line = line
         self.field = field
@@ -31,4 +31,4 @@ class BadLine(ConnectorError):
 
 
 class OtherImport(ConnectorError):
-    """Another import works on the same file, or under the same producer's name."""
+    """Another import is writing the same file of rejected lines, or uses the same producer."""

@@ -1,9 +1,9 @@
 """Import JSON Lines into a log: one event a line, in commits of many events.
 
-While one commit is written, the next is parsed. Which events a log has is known by their ids, so
-importing a file again adds nothing, and one that broke off goes on where it was. Events without ids
-are known by their lines, when the import has a producer's name: the log keeps the number of the
-last line that a commit covers together with its events.
+While one commit is written, the next is parsed. Events that the log has already are recognized by
+their ids, so importing a file again adds nothing, and an import that was killed continues where it
+was. Events without ids need an import with a producer's name: then the log keeps, with each commit,
+the number of the last line that it covers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from event_log import (
 
 COMMIT_EVENTS = 100_000
 COMMIT_BYTES = 128 * 1024 * 1024
-"""A commit is full at so many events or bytes of lines, whichever is first."""
+"""The events, or the bytes of their lines, at which a commit is full, whichever comes first."""
 CHUNK = 4096
 FIELDS = frozenset(NewEvent.__dataclass_fields__)
 
@@ -42,9 +42,10 @@ Parsed: TypeAlias = tuple[int, bytes, NewEvent]
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did: events added, events the log knew already, lines rejected, and why.
+    """The result of an import, in numbers of events and lines.
 
-    ``skipped`` lines were imported before under the same producer's name.
+    ``known`` events were in the log already. ``skipped`` lines were imported before under the same
+    producer's name. ``rejected_file`` has the rejected lines with their reasons.
     """
 
     added: int = 0
@@ -65,14 +66,16 @@ def import_events(
 
     ``stop`` raises ``BadLine`` at the first bad line and keeps all whole commits before it;
     ``reject`` writes bad lines and their reasons to ``<path>.rejected.jsonl`` and goes on.
-    ``progress`` is told the events read, the bytes read, and the bytes there are (None unknown).
+    ``progress`` is called with the lines read, the bytes read, and the file's bytes (None for
+    standard input).
 
-    With a ``producer``'s name, such as "import:congress", it begins after the last line that the
-    log has from an import of that name: killed at any moment and started again with the same lines
-    it adds just what was missing, also where the events have no ids. The file may have grown.
+    With a ``producer``'s name, such as "import:congress", the import begins after the last line
+    that the log has from an import of that name. An import that is killed at any moment and
+    started again adds exactly the missing events, even if they have no ids. The file may have
+    grown meanwhile.
 
-    Raises ``UnreadableFile``, ``BadLine``, ``OtherImport`` when two work on the same, and the log's
-    ``StoreError`` when the disk refuses.
+    Raises ``UnreadableFile``, ``BadLine``, ``OtherImport`` when another import uses the same file
+    or name, and the log's ``StoreError`` when the disk refuses.
     """
     with _Import(log, Lines(path), on_error, producer) as running:
         try:
@@ -81,12 +84,12 @@ def import_events(
                 if progress:
                     progress(running.read, running.lines.consumed, running.lines.size)
         except UnreadableFile as error:
-            running.broken_off(error)
+            running.reject_rest(error)
         return running.finish()
 
 
 def _chunks(lines: Iterable[tuple[int, bytes | None]]) -> Iterator[list[tuple[int, bytes | None]]]:
-    """The lines in lists; what was read before a file broke off comes before its error."""
+    """The lines in lists; lines read before an ``UnreadableFile`` are returned before it is."""
     source = iter(lines)
     while True:
         chunk: list[tuple[int, bytes | None]] = []
@@ -102,7 +105,7 @@ def _chunks(lines: Iterable[tuple[int, bytes | None]]) -> Iterator[list[tuple[in
 
 
 class _Import:
-    """One running import: the batch being filled, and the one being written meanwhile."""
+    """A running import: the batch that is being filled, and the one that is being written."""
 
     def __init__(
         self, log: EventLog, lines: Lines, on_error: OnError, producer: str | None
@@ -133,32 +136,32 @@ class _Import:
     def take(self, chunk: list[tuple[int, bytes | None]]) -> None:
         """Parse a list of lines, add their events to the batch, and write it when it is full."""
         self.read += len(chunk)
-        fresh = [found for found in chunk if found[0] > self._begin]
-        self._result.skipped += len(chunk) - len(fresh)
-        parsed = list(self._parsed(fresh))
-        begun = self._begun(parsed)
+        new_lines = [(number, line) for number, line in chunk if number > self._begin]
+        self._result.skipped += len(chunk) - len(new_lines)
+        parsed = list(self._parsed(new_lines))
+        existing = self._existing(parsed)
         for number, line, event in parsed:
             try:
-                if event.type not in self._creating and event.stream not in begun:
-                    self._check_begun(event)
+                if event.type not in self._creating and event.stream not in existing:
+                    self._check_exists(event)
                 self._batch.add(event)
             except InvalidEvent as error:
                 self._bad(number, line, error.field, error.reason)
                 continue
-            begun.add(event.stream)
+            existing.add(event.stream)
             self._streams.add(event.stream)
             self._bytes += len(line)
         if len(self._batch) >= COMMIT_EVENTS or self._bytes >= COMMIT_BYTES:
             self._write()
 
-    def broken_off(self, error: UnreadableFile) -> None:
-        """The file cannot be read on: a bad line when rejecting, otherwise the end."""
+    def reject_rest(self, error: UnreadableFile) -> None:
+        """Reject the line from which the file cannot be read; raises the error on ``stop``."""
         if not self._reject or error.line is None:
             raise error
         self._bad(error.line, b"", None, error.reason)
 
     def finish(self) -> Imported:
-        """Write what is left and wait for it."""
+        """Write the last batch, wait for it and return the result."""
         if self._begin > self.lines.number:
             raise UnreadableFile(
                 self.lines.path,
@@ -186,18 +189,18 @@ class _Import:
                 except InvalidEvent as error:
                     self._bad(number, line, error.field or None, error.reason)
 
-    def _begun(self, parsed: list[Parsed]) -> set[str]:
-        """Those of the streams that began: in the log, or in what this import is writing."""
+    def _existing(self, parsed: list[Parsed]) -> set[str]:
+        """The streams that exist in the log or in this import's batches, of those looked up."""
         here = self._streams | self._written_streams
-        asked = {
+        wanted = {
             event.stream
             for _, _, event in parsed
             if event.type not in self._creating and event.stream not in here
         }
-        versions = self._log.versions(asked) if asked else {}
+        versions = self._log.versions(wanted) if wanted else {}
         return here | {stream for stream, version in versions.items() if version}
 
-    def _check_begun(self, event: NewEvent) -> None:
+    def _check_exists(self, event: NewEvent) -> None:
         category = self._validator.category(event)
         begins = " or ".join(category.types_to_use(Effect.CREATES))
         raise InvalidEvent(
@@ -213,7 +216,7 @@ class _Import:
         self._result.rejected += 1
 
     def _write(self) -> None:
-        """Hand the batch to the writing thread, when the one before it is written."""
+        """Give the batch to the writing thread, after the batch before it is written."""
         self._wait()
         batch = self._batch
         if not len(batch):
@@ -226,7 +229,7 @@ class _Import:
         self._begin_batch()
 
     def _commit(self, batch: Batch, line: int) -> tuple[Receipt, int]:
-        """Commit a batch whose last event, or what was rejected after it, stands in this line."""
+        """Commit a batch that covers the file up to ``line``; returns its receipt and its size."""
         if self._producer is None:
             return self._log.commit(batch), len(batch)
         try:
@@ -246,25 +249,25 @@ class _Import:
         if self._pending is None:
             return
         pending, self._pending = self._pending, None
-        receipt, handed = pending.result()
+        receipt, count = pending.result()
         self._result.added += receipt.added
-        self._result.known += handed - receipt.added
+        self._result.known += count - receipt.added
 
 
 def _event(line: bytes) -> NewEvent:
-    """The event that a line says; raises ``InvalidEvent`` where it is none."""
+    """The event of a line; raises ``InvalidEvent`` when the line is none."""
     try:
-        said = orjson.loads(line)
+        fields = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise InvalidEvent("", f"is not JSON ({error})") from None
-    if not isinstance(said, dict):
+    if not isinstance(fields, dict):
         raise InvalidEvent("", "is not an object")
-    if not said.keys() <= FIELDS:
-        unknown = min(said.keys() - FIELDS)
+    if not fields.keys() <= FIELDS:
+        unknown = min(fields.keys() - FIELDS)
         raise InvalidEvent(unknown, f"is no field of an event ({', '.join(sorted(FIELDS))})")
     for field in ("stream", "type", "data"):
-        if said.get(field) is None:
+        if fields.get(field) is None:
             raise InvalidEvent(field, "is missing")
-        if field != "data" and not isinstance(said[field], str):
+        if field != "data" and not isinstance(fields[field], str):
             raise InvalidEvent(field, "must be a string")
-    return NewEvent(**said)
+    return NewEvent(**fields)

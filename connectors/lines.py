@@ -1,4 +1,4 @@
-"""Lines of a file, a compressed file or standard input, one at a time and never too long."""
+"""The lines of a file, a compressed file or standard input, with a limit on their length."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import pyarrow as pa
 from connectors.errors import UnreadableFile
 
 LONGEST_LINE = 16 * 1024 * 1024
-"""Bytes; a longer line is cut off and told as bad."""
+"""Bytes; a longer line is not kept in memory and counts as bad."""
 BLOCK = 1024 * 1024
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Lines:
-    """The numbered lines of a file, from 1; one that is too long comes as None.
+    """The numbered lines of a file, from 1; a line that is too long is None.
 
-    ``consumed`` is how many bytes of the file itself were read so far, for showing progress.
-    Raises ``UnreadableFile`` where the file cannot be read on, such as in a cut compressed block.
+    Raises ``UnreadableFile`` where the file cannot be read, such as in a truncated compressed
+    block.
     """
 
     def __init__(self, path: str) -> None:
@@ -32,12 +32,12 @@ class Lines:
 
     @property
     def size(self) -> int | None:
-        """The bytes of the file; None for standard input."""
+        """The size of the file in bytes; None for standard input."""
         return None if self.path == "-" else Path(self.path).stat().st_size
 
     @property
     def consumed(self) -> int:
-        """The bytes of the file read so far."""
+        """The bytes of the file that were read so far, before decompression; 0 if unknown."""
         if self._raw is None:
             return 0
         return (self.size or 0) if self._raw.closed else int(self._raw.tell())

@@ -1,7 +1,7 @@
-"""Rejected lines: a file beside the source that says of each its number, the reason and the text.
+"""Rejected lines: a file beside the source with the number, the reason and the text of each.
 
-One import at a time writes it. What a killed import wrote of lines that it did not come to commit
-is taken back when it goes on, so that each rejected line stands there once.
+One import at a time writes it. A killed import may have written rejected lines after its last
+commit; they are removed when it continues, so that each rejected line is in the file once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from connectors.errors import OtherImport
 
 
 class Rejects:
-    """The rejected lines of one source; the file is there from the first of them on."""
+    """The rejected lines of one source; the file is created with the first of them."""
 
     def __init__(self, source: str, reached: int = 0) -> None:
         """``reached`` is the number of the last line that an earlier import committed."""
@@ -29,21 +29,21 @@ class Rejects:
             self._file = self._opened()
 
     def add(self, number: int, field: str | None, reason: str, line: bytes) -> None:
-        """Set a line aside."""
+        """Write a rejected line."""
         if self._file is None:
             self._file = self._opened()
         text = line.decode(errors="replace")
-        told = {"line": number, "field": field, "reason": reason, "text": text}
-        self._file.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+        rejected = {"line": number, "field": field, "reason": reason, "text": text}
+        self._file.write(orjson.dumps(rejected, option=orjson.OPT_APPEND_NEWLINE))
 
     def make_durable(self) -> None:
-        """What was set aside survives power loss."""
+        """Make all lines written so far survive power loss."""
         if self._file is not None:
             self._file.flush()
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """End, with all on its way to the disk."""
+        """Close the file, if there is one."""
         if self._file is not None:
             self._file.close()
 
@@ -62,7 +62,7 @@ class Rejects:
 
 
 def _kept(file: BinaryIO, reached: int) -> int:
-    """The length of the file up to the last line that tells of a line up to this one."""
+    """The length of the file in bytes up to its last entry for a line up to ``reached``."""
     length = 0
     for line in file:
         try:

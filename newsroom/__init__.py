@@ -1,7 +1,7 @@
-"""The newsroom: the bundled domain. Its categories, its editors' rules, its sample and generator.
+"""The newsroom: the bundled domain, with its categories, rules, sample and generator.
 
-``DOMAIN`` is all of it in one object. What readers see of it lives in ``views``; how events are
-kept does not live here.
+``DOMAIN`` is all of it in one object. The newsroom's views live in ``views``; how events are stored
+does not live here.
 """
 
 import lazy_loader

@@ -1,6 +1,6 @@
-"""The generated archive's standing cast: sections, bylines and tags, each computed from its number.
+"""The sections, bylines and tags of the generated archive, each computed from its number.
 
-Nothing here is remembered, so an archive of any size needs no memory for its cast.
+None is kept in memory, so the size of the archive does not matter.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ TITLES = ("Reporter", "Correspondent", "Critic", "Columnist", "Photographer", "B
 
 
 def sections() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each section's id and fields, parents before their sub-sections."""
+    """The id and fields of each section, parents before their sub-sections."""
     for name, children in SECTIONS.items():
         parent = f"section/{_slug(name)}"
         yield parent, {"name": name, "description": f"All that {name} brought."}
@@ -62,14 +62,15 @@ def byline(number: int, seed: int) -> dict[str, Any]:
     first = FIRST_YEAR + 10 * era(number)
     chance = _mixed(number, seed)
     words = vocabulary()
-    given = words.first_names[chance % len(words.first_names)]
+    first_name = words.first_names[chance % len(words.first_names)]
     surname = words.surnames[chance // 101 % len(words.surnames)]
     place = words.places[chance // 103 % len(words.places)]
     title = TITLES[chance // 107 % len(TITLES)]
+    name = f"{first_name} {surname}"
     return {
-        "name": f"{given} {surname}",
+        "name": name,
         "title": title,
-        "bio": f"{given} {surname}, born in {place}, joined the paper in {first} as a {title}.",
+        "bio": f"{name}, born in {place}, joined the paper in {first} as a {title}.",
         "url": f"/by/{number}",
         "active_from": date(first, 1 + chance % 12, 1).isoformat(),
         "active_to": date(first + 15 + chance % 20, 12, 31).isoformat(),
@@ -82,7 +83,7 @@ def era(number: int) -> int:
 
 
 def tag(number: int, seed: int) -> dict[str, Any]:
-    """The fields of tag ``number``, from 1: all kinds in turn."""
+    """The fields of tag ``number``, from 1; consecutive tags are of all kinds in turn."""
     kind = TAG_KINDS[number % len(TAG_KINDS)]
     return {"name": _tag_name(kind, number // len(TAG_KINDS), _mixed(number, seed)), "kind": kind}
 
@@ -91,8 +92,8 @@ def _tag_name(kind: str, index: int, chance: int) -> str:
     words = vocabulary()
     adjective = words.adjectives[chance % len(words.adjectives)].capitalize()
     if kind == "person":
-        given = words.first_names[chance % len(words.first_names)]
-        return f"{given} {words.surnames[index % len(words.surnames)]}"
+        first_name = words.first_names[chance % len(words.first_names)]
+        return f"{first_name} {words.surnames[index % len(words.surnames)]}"
     if kind == "place":
         return words.places[index % len(words.places)]
     if kind == "organization":
@@ -103,7 +104,7 @@ def _tag_name(kind: str, index: int, chance: int) -> str:
 
 
 def _mixed(number: int, seed: int) -> int:
-    """A number that looks like chance, the same whenever it is asked for."""
+    """A pseudo-random number that depends on ``number`` and ``seed`` only."""
     mixed = (number * 0x9E3779B97F4A7C15 + seed * 0xC2B2AE3D27D4EB4F) & 0xFFFFFFFFFFFFFFFF
     mixed = ((mixed ^ (mixed >> 31)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
     return mixed ^ (mixed >> 29)

@@ -1,4 +1,4 @@
-"""The newsroom's categories: article, byline, image, section, tag (the design's section 4)."""
+"""The newsroom's categories with their fields and event types, and the references between them."""
 
 from __future__ import annotations
 
@@ -117,4 +117,4 @@ REFERENCES: Mapping[str, Mapping[str, str]] = {
     "image": {"photographer_id": "byline"},
     "section": {"parent_id": "section"},
 }
-"""Which fields name other entities: category, field, and the category that the field names."""
+"""The fields that refer to other entities: by category and field, the category referred to."""

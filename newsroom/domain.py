@@ -1,4 +1,4 @@
-"""The newsroom as a domain: the one that comes with Stet."""
+"""``DOMAIN``: the newsroom's categories, references, views, rules, sample and queries."""
 
 from __future__ import annotations
 

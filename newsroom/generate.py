@@ -1,10 +1,10 @@
-"""A deterministic archive of any size in the import format, skewed like a real one.
+"""Generate a deterministic archive of any size in the import format, with realistic frequencies.
 
-Articles come reel by reel, as an archive is digitized: each reel walks from 1851 to 2025. What
-happens to an article later (a revision, a retraction) is decided when it is published and waits
-in a ring of ``WINDOW`` places, so memory does not grow with the size of the archive. Numbers of
-bylines, tags and images grow with the articles already written, never with those to come: every
-event of a small archive is also an event of a larger one with the same seed.
+Articles come reel by reel, as an archive is digitized: each reel goes from 1851 to 2025. The later
+events of an article (a revision, a retraction) are made when it is published and wait in a ring of
+``WINDOW`` places, so memory does not grow with the size of the archive. The numbers of bylines,
+tags and images depend on the articles before, never on those after: every event of a small archive
+is also an event of a larger one with the same seed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from newsroom.cast import AGENCIES, ERAS, FIRST_YEAR, LAST_YEAR, byline, section
 from newsroom.prose import Prose, Subject, count_words
 
 WINDOW = 512
-"""An article's last event comes less than this many articles after it."""
+"""Articles within which the last event of an article comes."""
 CHUNK = 1 << 18
 FIRST_BYLINES = len(AGENCIES) + 2 * ERAS
 FIRST_TAGS = 60
@@ -31,7 +31,7 @@ SIZES = ((1600, 1067), (2048, 1365), (800, 1200), (1200, 800), (4000, 2667))
 
 
 def generate_events(articles: int, seed: int = 0) -> Iterator[bytes]:
-    """The archive of so many articles as JSON Lines, in chunks of whole lines.
+    """Generate an archive of so many articles as JSON Lines, in chunks of whole lines.
 
     The same number and seed give the same bytes. Raises ``ValueError`` for a negative number.
 
@@ -57,13 +57,13 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _instant(minute: int) -> str:
-    """ISO 8601 of a minute since the day 0 of the calendar, in UTC."""
+    """A minute since day 0 of the calendar as an instant in ISO 8601, in UTC."""
     day, minute = divmod(minute, DAY)
     return f"{date.fromordinal(day).isoformat()}T{minute // 60:02}:{minute % 60:02}:00Z"
 
 
 class _Archive:
-    """The state of a generation: counters, the source of chance, and the ring of what is due."""
+    """The state of a generated archive: counters, the random source, and the ring of events."""
 
     def __init__(self, seed: int) -> None:
         chance = Random(seed)  # noqa: S311 - it must be repeatable, not secret
@@ -71,14 +71,14 @@ class _Archive:
         self._random = chance.random
         self._prose = Prose(chance)
         self._ring: list[list[bytes]] = [[] for _ in range(WINDOW)]
-        self._now = self._said = self._bylines = self._tags = self._images = 0
+        self._now = self._events = self._bylines = self._tags = self._images = 0
         self._sections = [section for section, _ in sections()]
 
     def lines(self, articles: int) -> Iterator[bytes]:
-        """All events, each as one line."""
+        """All events of the archive, each as one line."""
         start = FIRST_DAY * DAY
         for section, fields in sections():
-            self._say(section, "SectionOpened", fields, start, "managing-editor")
+            self._add(section, "SectionOpened", fields, start, "managing-editor")
         self._grow(0)
         yield from self._due()
         for number in range(1, articles + 1):
@@ -86,7 +86,7 @@ class _Archive:
             published = self._published_minute(number)
             self._grow(number)
             self._publish(number, published)
-            self._keep_house(number, published)
+            self._maintain(number, published)
             yield from self._due()
         for self._now in range(articles + 1, articles + WINDOW):
             yield from self._due()
@@ -96,13 +96,13 @@ class _Archive:
         yield from due
         due.clear()
 
-    def _say(
+    def _add(
         self, stream: str, kind: str, data: dict[str, Any], minute: int, actor: str,
         lag: int = 0, edition: str | None = None, cause: str | None = None,
     ) -> str:  # fmt: skip
-        """Puts an event in the place where it is due, ``lag`` articles from now; its id."""
-        self._said += 1
-        digest = blake2b(f"{self._seed}/{self._said}".encode(), digest_size=16).hexdigest()
+        """Put an event into the ring, due ``lag`` articles from now; returns its id."""
+        self._events += 1
+        digest = blake2b(f"{self._seed}/{self._events}".encode(), digest_size=16).hexdigest()
         event_id = f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-b{digest[17:20]}-{digest[20:]}"
         event = {"stream": stream, "type": kind, "data": data, "event_id": event_id}
         event |= {"occurred_at": _instant(minute), "actor": actor}
@@ -115,19 +115,19 @@ class _Archive:
         return event_id
 
     def _grow(self, number: int) -> None:
-        """New bylines and tags, one in ten of them announced only after its first use."""
+        """Add new bylines and tags; the event of one in ten comes only after its first use."""
         start = FIRST_DAY * DAY
         while self._bylines < FIRST_BYLINES + number // 100:
             self._bylines += 1
             fields = byline(self._bylines, self._seed)
             since = date.fromisoformat(fields.get("active_from", "1851-09-18")).toordinal() * DAY
             stream = f"byline/{self._bylines}"
-            self._say(stream, "BylineRegistered", fields, since, "personnel", self._late(0.1))
+            self._add(stream, "BylineRegistered", fields, since, "personnel", self._late(0.1))
         while self._tags < FIRST_TAGS + number // 60:
             self._tags += 1
             fields = tag(self._tags, self._seed)
             stream = f"tag/{self._tags}"
-            self._say(stream, "TagDefined", fields, start, "indexing-desk", self._late(0.1))
+            self._add(stream, "TagDefined", fields, start, "indexing-desk", self._late(0.1))
 
     def _late(self, share: float) -> int:
         return 1 + self._prose.rank(100) if self._random() < share else 0
@@ -140,7 +140,7 @@ class _Archive:
         return day * DAY + (5 * 60 if printed else int(self._random() * DAY))
 
     def _byline(self, minute: int) -> str:
-        """Who works at that time: often an agency, else someone of the decade, a few very often."""
+        """A byline active at that time: often an agency, else a person of the decade."""
         if self._random() < 0.12:
             return f"byline/{1 + self._prose.rank(len(AGENCIES))}"
         decade = (minute // DAY - FIRST_DAY) // 3653 - int(self._random() * 3)
@@ -171,7 +171,7 @@ class _Archive:
         return list(dict.fromkeys(images))
 
     def _add_image(self, subject: Subject, minute: int, edition: str) -> str:
-        """A new image: now and then added late, revised, or withdrawn in the end."""
+        """Add an image, whose event may come late, and sometimes its revision and withdrawal."""
         self._images += 1
         stream = f"image/{self._images}"
         width, height = SIZES[int(self._random() * len(SIZES))]
@@ -187,7 +187,7 @@ class _Archive:
         if self._random() < 0.7:
             fields["photographer_id"] = self._byline(minute)
         lag = self._late(0.06)
-        cause = self._say(stream, "ImageAdded", fields, minute, "photo-desk", lag, edition)
+        cause = self._add(stream, "ImageAdded", fields, minute, "photo-desk", lag, edition)
         chance = self._random()
         if chance < 0.08:
             lag += 1 + self._prose.rank(200)
@@ -195,14 +195,14 @@ class _Archive:
             if chance < 0.02:
                 fields = {"cleared": ["photographer_id"], "credit": "Photographer unknown"}
             later = minute + lag * 60
-            self._say(stream, "ImageRevised", fields, later, "photo-desk", lag, cause=cause)
+            self._add(stream, "ImageRevised", fields, later, "photo-desk", lag, cause=cause)
         if chance > 0.99:
             lag += 1 + self._prose.rank(200)
-            self._say(stream, "ImageWithdrawn", {}, minute + lag * DAY, "rights-desk", lag)
+            self._add(stream, "ImageWithdrawn", {}, minute + lag * DAY, "rights-desk", lag)
         return stream
 
     def _publish(self, number: int, minute: int) -> None:
-        """One article and all that becomes of it."""
+        """Add one article with all its later events."""
         prose, subject = self._prose, self._prose.subject()
         published = _instant(minute)
         edition = f"edition/{published[:10]}"
@@ -225,33 +225,33 @@ class _Archive:
         if self._random() < 0.5:
             data["word_count"] = count_words(body)
         stream = f"article/{number}"
-        cause = self._say(stream, "ArticlePublished", data, minute, "news-desk", 0, edition)
-        self._live_on(stream, data, subject, minute, cause)
+        cause = self._add(stream, "ArticlePublished", data, minute, "news-desk", 0, edition)
+        self._add_later_events(stream, data, subject, minute, cause)
 
-    def _live_on(
+    def _add_later_events(
         self, stream: str, data: dict[str, Any], subject: Subject, minute: int, cause: str
     ) -> None:
-        """An article's later life: some revisions, and for a few a retraction."""
+        """Add an article's later events: some revisions, and for a few a retraction."""
         lag = 0
         for _ in range(self._prose.rank(6, 0.2)):
             lag += 1 + self._prose.rank(40)
             desk = "corrections-desk" if self._random() < 0.2 else "copy-desk"
             fields = self._revision(data, subject, minute)
-            self._say(stream, "ArticleRevised", fields, minute + lag * 25, desk, lag, None, cause)
+            self._add(stream, "ArticleRevised", fields, minute + lag * 25, desk, lag, None, cause)
         if self._random() >= 0.03:
             return
         lag += 1 + self._prose.rank(40)
         later = minute + lag * DAY
-        cause = self._say(stream, "ArticleRetracted", {}, later, "standards-desk", lag, None, cause)
+        cause = self._add(stream, "ArticleRetracted", {}, later, "standards-desk", lag, None, cause)
         chance, lag = self._random(), lag + 1 + self._prose.rank(60)
         kind = "ArticleReinstated" if chance < 0.45 else "ArticlePublished" if chance < 0.5 else ""
         if kind:
             fields = {} if chance < 0.45 else data | {"headline": self._prose.headline(subject)}
             later = minute + lag * DAY
-            self._say(stream, kind, fields, later, "standards-desk", lag, None, cause)
+            self._add(stream, kind, fields, later, "standards-desk", lag, None, cause)
 
     def _revision(self, data: dict[str, Any], subject: Subject, minute: int) -> dict[str, Any]:
-        """What one revision changes: a headline or the body most often."""
+        """The fields that one revision changes, most often the headline or the body."""
         chance = self._random()
         if chance < 0.22:
             body = data["body"] + "\n\n" + self._prose.own_paragraph(subject, 1)
@@ -270,24 +270,24 @@ class _Archive:
             return {"cleared": ["image_ids"]}
         return {"headline": self._prose.headline(subject)}
 
-    def _keep_house(self, number: int, minute: int) -> None:
-        """What happens beside the articles; last in the ring, so after any late announcement."""
+    def _maintain(self, number: int, minute: int) -> None:
+        """Revise or remove a byline, tag or section; last in the ring, so after its late event."""
         lag, chance = WINDOW - 1, self._random()
         if chance < 0.004:
             stream = self._byline(minute)
             name = byline(int(stream.removeprefix("byline/")), self._seed)["name"]
             change = {"name": f"{name}-{self._prose.person().split()[1]}"}
             fields = change if chance < 0.002 else {"title": f"Senior {self._prose.place()} Writer"}
-            self._say(stream, "BylineRevised", fields, minute, "personnel", lag)
+            self._add(stream, "BylineRevised", fields, minute, "personnel", lag)
         elif chance < 0.008:
             stream = f"tag/{1 + self._prose.rank(self._tags, 8.0)}"
             fields = {"name": f"{self._prose.place()} ({number})"}
-            self._say(stream, "TagRevised", fields, minute, "indexing-desk", lag)
+            self._add(stream, "TagRevised", fields, minute, "indexing-desk", lag)
         elif chance < 0.0082:
             stream = f"tag/{1 + int(self._random() * self._tags)}"
-            self._say(stream, "TagRemoved", {}, minute, "indexing-desk", lag)
+            self._add(stream, "TagRemoved", {}, minute, "indexing-desk", lag)
         elif chance < 0.0084:
             fields = {"description": f"Formerly {self._prose.place()} and beyond."}
-            self._say(self._section(), "SectionRevised", fields, minute, "managing-editor")
+            self._add(self._section(), "SectionRevised", fields, minute, "managing-editor")
         elif chance < 0.0085:
-            self._say(self._byline(minute), "BylineRemoved", {}, minute, "personnel", lag)
+            self._add(self._byline(minute), "BylineRemoved", {}, minute, "personnel", lag)

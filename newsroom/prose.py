@@ -1,8 +1,8 @@
 """Plausible news prose for the generated archive: names, headlines, abstracts and bodies.
 
-Words follow Zipf's law. Most of a body is put together from clauses that were written once, which
-is what makes it fast; some sentences are written anew for each article, from the words that its
-headline is about, so that an article is found by its subject and the rare words stay rare.
+Words follow Zipf's law. Most of a body consists of sentences that are made once and shared by all
+bodies, which is fast. A few sentences are made for each article from the words of its headline, so
+that a search finds an article by its subject and rare words stay rare.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from string import Formatter
 from newsroom.vocabulary import vocabulary
 
 CLAUSES, SENTENCES = 8_000, 16_000
-"""How many clauses are written once, and how many sentences made of them all bodies share."""
+"""The numbers of clauses, and of sentences made of them, that all bodies share."""
 EVERYDAY = 160
-"""The first words of a list: four of five draws are among them."""
+"""The number of everyday words at the start of a list, from which four of five words come."""
 DRAWN = 1 << 13
-"""How many words of a kind are drawn in advance; prose then picks among them, which is fast."""
+"""Words of each kind that are drawn in advance; choosing among them is fast."""
 
 CLAUSE_FORMS = (
     "the {adjective} {noun} {verb} the {noun2} {adverb}",
@@ -69,7 +69,7 @@ CAPTIONS = (
 
 @dataclass(frozen=True)
 class Subject:
-    """What one article is about: the words that its headline and its own sentences share."""
+    """The subject of one article: the words that its headline and its own sentences share."""
 
     noun: str
     noun2: str
@@ -78,7 +78,7 @@ class Subject:
 
 
 class Prose:
-    """Writes with the given source of chance, always in the same order for the same seed."""
+    """Makes texts from a random source; the same seed and order of calls give the same texts."""
 
     def __init__(self, chance: Random) -> None:
         self._random = chance.random
@@ -94,7 +94,7 @@ class Prose:
         self._drawn = {
             kind: tuple([self._common(of) for _ in range(DRAWN)]) for kind, of in kinds.items()
         }
-        for kind, of in names.items():  # names are rarer than words: all of them have a chance
+        for kind, of in names.items():  # names are rarer than words: all of them may be drawn
             self._drawn[kind] = tuple([of[self.rank(len(of), 8.0)] for _ in range(DRAWN)])
         self._drawn["person"] = tuple(
             [f"{self.pick(words.first_names)} {surname}" for surname in self._drawn["person"]]
@@ -105,7 +105,9 @@ class Prose:
         self._sentences = [self._sentence(texts) for _ in range(SENTENCES)]
 
     def rank(self, n: int, flatness: float = 1.0) -> int:
-        """A number below ``n`` by Zipf's law: 0 most often; ``flatness`` evens out the first.
+        """A random number below ``n`` by Zipf's law, most often 0.
+
+        A higher ``flatness`` makes the first numbers more equal.
 
         >>> Prose(Random(1)).rank(1)
         0
@@ -113,7 +115,7 @@ class Prose:
         return min(n - 1, int(flatness * ((n + flatness) / flatness) ** self._random() - flatness))
 
     def pick(self, choices: tuple[str, ...]) -> str:
-        """One of the choices, each as often as the others."""
+        """One of the choices, all with the same probability."""
         return choices[int(self._random() * len(choices))]
 
     def person(self) -> str:
@@ -125,12 +127,12 @@ class Prose:
         return self.pick(self._drawn["place"])
 
     def subject(self) -> Subject:
-        """What an article is about."""
+        """The subject of a new article."""
         nouns = self._drawn["noun"]
         return Subject(self.pick(nouns), self.pick(nouns), self.person(), self.place())
 
     def _common(self, words: tuple[str, ...]) -> str:
-        """A word by Zipf's law, most often an everyday one."""
+        """A word by Zipf's law, four times of five an everyday one."""
         size = len(words)
         return words[self.rank(min(size, EVERYDAY) if self._random() < 0.8 else size, 8.0)]
 
@@ -143,18 +145,18 @@ class Prose:
         return self._fill(self.pick(KICKERS), subject)
 
     def caption(self, subject: Subject) -> str:
-        """What an image of the subject shows."""
+        """The caption of an image of the subject."""
         return self._fill(self.pick(CAPTIONS), subject)
 
     def abstract(self, subject: Subject) -> str:
-        """One sentence about the subject, sometimes another after it."""
+        """One sentence about the subject, sometimes with a second one after it."""
         own = self.own_paragraph(subject, 1)
         if self._random() < 0.6:
             return own
         return f"{own} {self._sentences[int(self._random() * SENTENCES)][0]}"
 
     def own_paragraph(self, subject: Subject, sentences: int) -> str:
-        """Sentences written for this article alone."""
+        """A paragraph of sentences that are made for this article."""
         return " ".join([self._fill(self.pick(OWN_FORMS), subject) for _ in range(sentences)])
 
     def body(self, subject: Subject, words: int) -> str:
@@ -175,21 +177,21 @@ class Prose:
         return "".join(parts)
 
     def _sentence(self, clauses: list[str]) -> tuple[str, int]:
-        """A sentence of one clause or two, and how many words it has."""
+        """A sentence of one clause or two, and its number of words."""
         text = clauses[int(self._random() * CLAUSES)]
         if self._random() < 0.6:
             text += self.pick(CONNECTIVES) + clauses[int(self._random() * CLAUSES)]
         return f"{_capitalized(text)}.", count_words(text)
 
     def _fill(self, form: str, subject: Subject | None = None) -> str:
-        """The form with a word in every slot; a slot with a capital gets a capital."""
-        given = vars(subject) if subject else {}
+        """A form with a word in each slot, capitalized where the slot's name is."""
+        subject_words = vars(subject) if subject else {}
         random, drawn, parts = self._random, self._drawn, []
         for literal, slot, kind, capital, article in _parsed(form):
             if not kind:
                 parts.append(literal)
                 continue
-            word = given.get(slot)
+            word = subject_words.get(slot)
             if word is None:
                 words = drawn[kind]
                 word = words[int(random() * len(words))]
@@ -200,9 +202,9 @@ class Prose:
 
 @cache
 def _parsed(form: str) -> tuple[tuple[str, str, str, bool, str], ...]:
-    """A form's slots: the text before, the slot, its kind of word, its capital, and its article.
+    """The slots of a form: the text before, the slot, its kind of word, its capital, its article.
 
-    The article is the text before, less its last blank, when that may want an "an".
+    The article is the text before without its last blank, where "a" may have to become "an".
     """
     parts = []
     for literal, slot, _, _ in Formatter().parse(form):
@@ -213,7 +215,7 @@ def _parsed(form: str) -> tuple[tuple[str, str, str, bool, str], ...]:
 
 
 def count_words(text: str) -> int:
-    """The words of a text of this module, where one blank or an empty line parts two words.
+    """The number of words of a text of this module, separated by one blank or an empty line.
 
     >>> count_words("One paragraph.\\n\\nAnother.")
     3

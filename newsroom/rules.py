@@ -1,4 +1,4 @@
-"""The newsroom's own rules for an editor's event; ``replay.rules`` has those of every domain."""
+"""The newsroom's own rules for an editor's event; ``replay.rules`` has the rules of any domain."""
 
 from __future__ import annotations
 

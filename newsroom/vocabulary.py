@@ -1,8 +1,8 @@
-"""The words of the generated archive: lists of plain English, and the words derived from them.
+"""The words of the generated archive: lists of English words, and words derived from them.
 
-A few hundred words of each kind stand first, the most frequent ones first. Derived words follow
-(plurals, compounds, prefixed verbs, invented places and surnames), so that a draw by Zipf's law
-gives common words often and some 37,000 others rarely, as in a real archive.
+Each list begins with a few hundred common words. Derived words follow (plurals, compounds, prefixed
+verbs, invented places and surnames), so that a choice by Zipf's law gives common words often and
+some 37,000 others rarely, as in a real archive.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ IRREGULAR = {
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words by kind, each list from the frequent to the rare."""
+    """Lists of words by kind, each from the most frequent word to the rarest."""
 
     nouns: tuple[str, ...]
     plurals: tuple[str, ...]
@@ -156,7 +156,7 @@ class Vocabulary:
 
 @cache
 def vocabulary() -> Vocabulary:
-    """The one vocabulary, the same in every process."""
+    """The vocabulary, which is the same in every process."""
     common = _distinct(NOUNS.split())
     compounds = (a + b for a in common for b in COMPOUND_ENDS.split() if a != b)
     nouns = common + _scattered(compounds)
@@ -184,7 +184,7 @@ def _pairs(starts: str, ends: str) -> tuple[str, ...]:
 
 
 def _scattered(words: Iterable[str]) -> tuple[str, ...]:
-    """The words out of their alphabetical families, by a fixed stride prime to their number."""
+    """The words in an order that separates similar ones: by a fixed stride prime to their count."""
     ordered = _distinct(words)
     stride = 7919  # a prime larger than the factors of any of these lists' lengths
     return tuple(ordered[i * stride % len(ordered)] for i in range(len(ordered)))

@@ -1,6 +1,9 @@
 from .builds.build import Build as Build
 from .builds.build import Written as Written
 from .builds.build import begin_build as begin_build
+from .builds.durable import Lock as Lock
+from .builds.durable import LockHeld as LockHeld
+from .builds.durable import StoreError as StoreError
 from .builds.durable import durable_rename as durable_rename
 from .builds.durable import write_json as write_json
 from .builds.folder import clear_builds as clear_builds

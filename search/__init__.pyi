@@ -2,6 +2,7 @@ from .comparison import Differences as Differences
 from .comparison import compare_index as compare_index
 from .connection import Connection as Connection
 from .connection import configured_connection as configured_connection
+from .connection import open_engine as open_engine
 from .dead_letters import DeadLetters as DeadLetters
 from .dead_letters import Letter as Letter
 from .embedded.engine import EmbeddedEngine as EmbeddedEngine
@@ -32,9 +33,6 @@ from .evaluation import run_queries as run_queries
 from .evaluation import trec_run as trec_run
 from .generations import Generations as Generations
 from .lines import document_sql as document_sql
-from .locks import Hold as Hold
-from .locks import held as held
-from .opening import open_engine as open_engine
 from .promotion import TOLERATED as TOLERATED
 from .promotion import check_path as check_path
 from .promotion import note_check as note_check

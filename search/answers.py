@@ -1,4 +1,4 @@
-"""What every engine does alike: what limits a query's hits, and what of a document a hit shows."""
+"""What both engines share: a query's limits, and the hit that is made of a document."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from search.query import Limits, Query
 
 
 def limits(query: Query, mapping: IndexMapping) -> Limits:
-    """The query's filters and dates; names that the mapping does not know are refused."""
+    """The filters and the range of dates of a query.
+
+    Raises ``UnknownName`` for a filter or facet that the mapping lacks, ``InvalidQuery`` for dates
+    where the documents have none.
+    """
     for kind, names in (("filter", query.filters), ("facet", query.facets)):
         for name in names:
             if name not in mapping.filter_names:
@@ -22,9 +26,9 @@ def limits(query: Query, mapping: IndexMapping) -> Limits:
     if mapping.date is None and (first is not None or last is not None):
         raise InvalidQuery(f"the documents of {query.view} have no date to search by")
     filters = {
-        name: [wanted] if isinstance(wanted, str) else wanted
-        for name, wanted in query.filters.items()
-        if wanted
+        name: [value] if isinstance(value, str) else value
+        for name, value in query.filters.items()
+        if value
     }
     return Limits(filters, first, last)
 
@@ -32,18 +36,21 @@ def limits(query: Query, mapping: IndexMapping) -> Limits:
 def hit(
     score: float | None, document: dict[str, Any], mapping: IndexMapping, highlighter: Highlighter
 ) -> Hit:
-    """A document that was found, with what matched in its title and in its other texts."""
-    called = next(values(document, mapping.title), document["id"])
-    titled = next((n for n, paths in mapping.text.items() if list(paths) == [mapping.title]), "")
+    """The hit of a document, with matches marked in its title and in its other texts.
+
+    A document without a title shows its id.
+    """
+    title = next(values(document, mapping.title), document["id"])
+    title_text = next((n for n, ps in mapping.text.items() if list(ps) == [mapping.title]), "")
     fragments = {
         name: fragment
         for name, paths in mapping.text.items()
-        if name != titled
+        if name != title_text
         and (fragment := highlighter.fragment(_texts(document, paths), name)) is not None
     }
-    title = highlighter.whole(called, titled)
+    marked_title = highlighter.whole(title, title_text)
     date = next(values(document, mapping.date), None) if mapping.date else None
-    return Hit(document["id"], score, title, fragments, document, date)
+    return Hit(document["id"], score, marked_title, fragments, document, date)
 
 
 def _texts(document: object, paths: Sequence[str]) -> Iterator[str]:

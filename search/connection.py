@@ -1,4 +1,8 @@
-"""Which engine an archive is searched with: the embedded one, or a cluster and how to reach it."""
+"""The engine that an archive is searched with: the embedded one, or a cluster.
+
+``Connection`` describes the cluster, ``configured_connection`` reads it from the settings, and
+``open_engine`` is the one place where an engine is chosen.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from event_log import settings
 from search.errors import InvalidConnection
+
+if TYPE_CHECKING:
+    from replay import View
+    from search.engine import Engine
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PATIENCE = 600.0
@@ -17,7 +26,7 @@ PATIENCE = 600.0
 
 @dataclass(frozen=True)
 class Connection:
-    """An Elasticsearch cluster, and how to reach it. Secrets are in no message and no ``repr``.
+    """How to reach an Elasticsearch cluster. No message and no ``repr`` contains a secret.
 
     >>> Connection.of("https://ana:secret@search.example:9243/").url
     'https://search.example:9243'
@@ -28,17 +37,17 @@ class Connection:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     ca: str | None = None
-    """A file with the certificate of who signed the cluster's."""
+    """A file with the certificate of the authority that signed the cluster's."""
     prefix: str = "stet"
-    """What the names of all indexes and aliases begin with."""
+    """The beginning of the names of all indexes and aliases."""
     patience: float = PATIENCE
     """Seconds for which a load waits for a cluster that is away or busy."""
     replicas: int | None = None
-    """Copies of each index; as many as there are nodes for, at most one, when not given."""
+    """Copies of each index; None for one where the cluster has a second node."""
 
     @classmethod
-    def of(cls, url: str, **given: str | None) -> Connection:
-        """The connection that a URL names; raises ``InvalidConnection`` for what is none."""
+    def of(cls, url: str, **options: str | None) -> Connection:
+        """The connection of a URL and options; ``InvalidConnection`` where one is invalid."""
         parts = urlsplit(url.strip())
         try:
             port = parts.port
@@ -49,64 +58,88 @@ class Connection:
                 f"{_without_secret(url)!r} is no address of a cluster; write it like"
                 " https://search.example:9200"
             )
-        said = {name: value for name, value in given.items() if value}
-        if parts.username and not {"user", "password", "api_key"} & said.keys():
-            said |= {"user": unquote(parts.username), "password": unquote(parts.password or "")}
+        chosen = {name: value for name, value in options.items() if value}
+        if parts.username and not {"user", "password", "api_key"} & chosen.keys():
+            chosen |= {"user": unquote(parts.username), "password": unquote(parts.password or "")}
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         default = 443 if parts.scheme == "https" else 9200
-        where = f"{parts.scheme}://{host}:{port or default}{parts.path.rstrip('/')}"
-        return cls(where)._with(said)
+        address = f"{parts.scheme}://{host}:{port or default}{parts.path.rstrip('/')}"
+        return cls(address)._with(chosen)
 
-    def _with(self, given: Mapping[str, str]) -> Connection:
-        found = replace(
+    def _with(self, options: Mapping[str, str]) -> Connection:
+        texts = ("api_key", "user", "password", "ca", "prefix")
+        connection = replace(
             self,
-            **{n: given[n] for n in ("api_key", "user", "password", "ca", "prefix") if n in given},
-            patience=_number("STET_SEARCH_PATIENCE", given.get("patience"), PATIENCE),
-            replicas=int(_number("STET_SEARCH_REPLICAS", given.get("replicas"), -1)),
+            **{name: options[name] for name in texts if name in options},
+            patience=_number("STET_SEARCH_PATIENCE", options.get("patience"), PATIENCE),
+            replicas=int(_number("STET_SEARCH_REPLICAS", options.get("replicas"), -1)),
         )
-        if found.replicas == -1:
-            found = replace(found, replicas=None)
-        if found.ca and not Path(found.ca).is_file():
-            raise InvalidConnection(f"there is no certificate file {found.ca}; see STET_SEARCH_CA")
-        if bool(found.user) != bool(found.password):
-            raise InvalidConnection("a user needs a password, and a password a user")
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", found.prefix):
+        if connection.replicas == -1:
+            connection = replace(connection, replicas=None)
+        if connection.ca and not Path(connection.ca).is_file():
             raise InvalidConnection(
-                f"{found.prefix!r} cannot begin an index's name; STET_SEARCH_PREFIX takes lower"
-                " case letters, digits, - and _"
+                f"there is no certificate file {connection.ca}; see STET_SEARCH_CA"
             )
-        return found
+        if bool(connection.user) != bool(connection.password):
+            raise InvalidConnection("a user needs a password, and a password a user")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", connection.prefix):
+            raise InvalidConnection(
+                f"{connection.prefix!r} cannot begin an index's name; STET_SEARCH_PREFIX takes"
+                " lower case letters, digits, - and _"
+            )
+        return connection
 
     @property
     def remote(self) -> bool:
-        """Is it on another machine?"""
+        """Whether the cluster is on another machine."""
         return urlsplit(self.url).hostname not in LOOPBACK
 
 
 NAMES = ("api_key", "user", "password", "ca", "prefix", "patience", "replicas")
 
 
-def configured_connection(url: str | None = None, **given: str | None) -> Connection | None:
-    """The cluster that is asked for, or none for the embedded engine.
+def configured_connection(url: str | None = None, **options: str | None) -> Connection | None:
+    """The connection to the configured cluster; None for the embedded engine.
 
-    What is not given is taken from the settings: ``STET_SEARCH``, ``STET_SEARCH_API_KEY``,
-    ``STET_SEARCH_USER``, ``STET_SEARCH_PASSWORD``, ``STET_SEARCH_CA``, ``STET_SEARCH_PREFIX``,
-    ``STET_SEARCH_PATIENCE`` and ``STET_SEARCH_REPLICAS``.
+    What the arguments leave out comes from the settings: ``STET_SEARCH``,
+    ``STET_SEARCH_API_KEY``, ``STET_SEARCH_USER``, ``STET_SEARCH_PASSWORD``, ``STET_SEARCH_CA``,
+    ``STET_SEARCH_PREFIX``, ``STET_SEARCH_PATIENCE`` and ``STET_SEARCH_REPLICAS``.
     """
     url = settings.text("STET_SEARCH") if url is None else url
     if url in (None, "", "embedded"):
         return None
-    said = {name: settings.text(f"STET_SEARCH_{name.upper()}") for name in NAMES}
-    return Connection.of(url, **{**said, **{n: v for n, v in given.items() if v is not None}})
+    configured = {name: settings.text(f"STET_SEARCH_{name.upper()}") for name in NAMES}
+    configured |= {name: value for name, value in options.items() if value is not None}
+    return Connection.of(url, **configured)
 
 
-def _number(name: str, given: str | None, otherwise: float) -> float:
+def open_engine(
+    folder: Path | str, views: Mapping[str, View], connection: Connection | None = None
+) -> Engine:
+    """Open the engine of some views: the cluster of a connection, else the embedded engine.
+
+    The embedded engine keeps its indexes in ``folder``, the cluster its locks and dead letters.
+
+    >>> import tempfile
+    >>> open_engine(tempfile.mkdtemp(), {}).serving()
+    {}
+    """
+    if connection is None:
+        from search.embedded.engine import EmbeddedEngine
+
+        return EmbeddedEngine(folder, views)
+    from search.elastic.engine import ElasticsearchEngine
+
+    return ElasticsearchEngine(folder, connection, views)
+
+
+def _number(setting: str, text: str | None, default: float) -> float:
     try:
-        number = otherwise if given is None else float(given)
+        number = default if text is None else float(text)
     except ValueError:
         number = -1
-    if number < 0 and given is not None:
-        raise InvalidConnection(f"{name}: {given!r} is not a number, 0 or more")
+    if number < 0 and text is not None:
+        raise InvalidConnection(f"{setting}: {text!r} is not a number, 0 or more")
     return number
 
 

@@ -1,9 +1,9 @@
-"""Dead letters: documents that an engine refused to index, with its reason.
+"""Dead letters: documents that an engine rejected, each with the reason.
 
-    dead-letters/articles-000042-<uuid>.parquet      one file an attempt, under the archive's home
+    dead-letters/articles-000042-<uuid>.parquet      one file an attempt, in the archive's home
 
-They belong to one generation and go with it. One can be replayed as long as that generation is at
-the sequence that it was at then: what was written of a later one is never overwritten.
+A dead letter belongs to one generation and is deleted with it. It can be replayed only while the
+generation is at the same sequence as then, so that no later document is overwritten.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from search.engine import Generation
 
 MOST = 10_000
-"""More of one load are not kept: then it is no longer about single documents."""
+"""Dead letters of one load; with more it fails, because the cause is not in single documents."""
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A document that was refused."""
+    """A rejected document."""
 
     view: str
     generation: int
     key: str
     as_of: int
-    """The sequence that the generation was at."""
+    """The sequence of the generation."""
     sequence: int
-    """The document's own: the last event of anything it was made from."""
+    """The sequence of the document: that of the last event it was made from."""
     document: str
-    """Its JSON, as it was sent."""
+    """The document's JSON as it was sent."""
     reason: str
     at: datetime
 
@@ -69,29 +69,36 @@ class DeadLetters:
         self._lock = threading.Lock()
         self._new: list[Letter] = []
 
-    def add(self, about: Generation, key: str, sequence: int, document: str, reason: str) -> int:
-        """Set a document aside until ``keep``; returns how many there are by now."""
-        now = datetime.now(UTC)
+    def add(self, index: Generation, key: str, sequence: int, document: str, reason: str) -> int:
+        """Add a dead letter, in memory until ``write``; returns how many are in memory now."""
         letter = Letter(
-            about.view, about.generation, key, about.sequence, sequence, document, reason, now
+            index.view,
+            index.generation,
+            key,
+            index.sequence,
+            sequence,
+            document,
+            reason,
+            datetime.now(UTC),
         )
         with self._lock:
             self._new.append(letter)
             return len(self._new)
 
-    def keep(self) -> None:
-        """Write what was set aside."""
+    def write(self) -> None:
+        """Write the dead letters that are in memory."""
         with self._lock:
             letters, self._new = self._new, []
         for view, generation in {(letter.view, letter.generation) for letter in letters}:
-            of_it = [x for x in letters if (x.view, x.generation) == (view, generation)]
-            self._write(self.root / f"{view}-{generation:06d}-{uuid.uuid4().hex}.parquet", of_it)
+            same = [x for x in letters if (x.view, x.generation) == (view, generation)]
+            self._write_file(view, generation, same)
 
-    def _write(self, path: Path, letters: Iterable[Letter]) -> None:
+    def _write_file(self, view: str, generation: int, letters: Iterable[Letter]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         self.root.mkdir(parents=True, exist_ok=True)
+        path = self.root / f"{view}-{generation:06d}-{uuid.uuid4().hex}.parquet"
         unfinished = path.with_name(f".{path.name}")
         table = pa.Table.from_pylist([asdict(letter) for letter in letters], schema=_schema())
         pq.write_table(table, unfinished)
@@ -101,23 +108,23 @@ class DeadLetters:
         number = "*" if generation is None else f"{generation:06d}"
         return sorted(self.root.glob(f"{view or '*'}-{number}-*.parquet"))
 
-    def of(self, view: str, generation: int) -> bool:
-        """Has a generation any that are kept?"""
+    def any(self, view: str, generation: int) -> bool:
+        """Whether a generation has dead letters on disk."""
         return bool(self._paths(view, generation))
 
     def letters(self, view: str | None = None, generation: int | None = None) -> list[Letter]:
-        """Those of a view and a generation, or of all; the oldest first."""
+        """The dead letters of a view and a generation, or of all, oldest first."""
         import pyarrow.parquet as pq
 
-        found = [
-            Letter(**said)
+        letters = [
+            Letter(**fields)
             for path in self._paths(view, generation)
-            for said in pq.read_table(path).to_pylist()
+            for fields in pq.read_table(path).to_pylist()
         ]
-        return sorted(found, key=lambda letter: (letter.at, letter.key))
+        return sorted(letters, key=lambda letter: (letter.at, letter.key))
 
     def keys(self, view: str, generation: int) -> set[str]:
-        """The ids of the documents of a generation that are dead letters."""
+        """The ids of a generation's rejected documents."""
         import pyarrow.parquet as pq
 
         return {
@@ -127,13 +134,12 @@ class DeadLetters:
         }
 
     def forget(self, view: str, generation: int, keys: Iterable[str] | None = None) -> None:
-        """Remove the letters of a generation: all of them, or those of some documents."""
+        """Delete the dead letters of a generation: those of the documents ``keys``, or all."""
         paths = self._paths(view, generation)
-        gone = None if keys is None else set(keys)
-        left = (
-            [] if gone is None else [x for x in self.letters(view, generation) if x.key not in gone]
-        )
-        if left:
-            self._write(self.root / f"{view}-{generation:06d}-{uuid.uuid4().hex}.parquet", left)
+        if keys is not None:
+            deleted = set(keys)
+            left = [x for x in self.letters(view, generation) if x.key not in deleted]
+            if left:
+                self._write_file(view, generation, left)
         for path in paths:
             path.unlink(missing_ok=True)

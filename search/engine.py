@@ -1,4 +1,7 @@
-"""What an engine can do. Everything else in this room, and above it, knows engines only by this."""
+"""The engine's protocol, and the types that it takes and returns.
+
+Outside ``search.embedded`` and ``search.elastic`` an engine is known only by this protocol.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Generation:
-    """One built index of a view, and what it was built from."""
+    """The metadata of one built index of a view: its number, and what it was built from."""
 
     view: str
     generation: int
@@ -33,57 +36,57 @@ class Generation:
     bytes: int
     code_version: int
     mapping: str
-    """The digest of how the view was indexed."""
+    """The version of the engine's layout and the digest of the view's mapping."""
     built_at: str
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a step changes in one generation."""
+    """The changes of one step in one generation."""
 
     view: str
     generation: int
     documents: Path | None = None
-    """Parquet of the documents that are new or different, if there are any."""
+    """A Parquet file of the new and changed documents; None without any."""
     gone: Sequence[str] = ()
-    """The ids of those that ceased."""
+    """The ids of the documents to delete."""
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A document that was found. Title and fragments are HTML: text escaped, matches marked."""
+    """A document that matches a query. Title and fragments are HTML: escaped, matches marked."""
 
     id: str
     score: float | None
-    """How well it matches; none when the order is by date, or there was nothing to match."""
+    """How well it matches; None when hits are sorted by date or the query has no text."""
     title: str
     fragments: dict[str, str]
-    """By the name of the text, what of it matched: one piece with ``<mark>`` around the words."""
+    """By the name of the text, one piece of it with ``<mark>`` around the words that match."""
     document: dict[str, Any]
     date: str | None = None
-    """The document's date, by which it is sorted; none when its view has no date."""
+    """The document's date, by which it is sorted; None when its view has no date."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query found: how many in all, one page of hits, and the facets of all of them."""
+    """The result of a query: the total number of hits, one page of them, and the facets of all."""
 
     total: int
     hits: list[Hit]
     facets: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
-    """By name, values and how many documents have them: the most frequent first, at most 100."""
+    """By facet, its values and how many hits have each: most frequent first, at most 100."""
     matching: str = "all"
-    """``all``: each hit has all words. ``any``: hits have some, and those with more come first."""
+    """``all``: each hit has all words. ``any``: hits have some; those with more come first."""
     note: str | None = None
-    """What the reader should know about how the text was understood."""
+    """How the text was understood, where that is not as it was written."""
     generation: int = 0
     sequence: int = 0
-    """The log's sequence that the answer is as of."""
+    """The sequence of the log that the answer is as of."""
 
 
 @dataclass(frozen=True)
 class Loading:
-    """How far a load has come.
+    """The progress of a load.
 
     >>> str(Loading("articles", 4_000, 10_000, 2.0))
     'articles: 4,000 of 10,000 documents indexed, 2,000 a second, about 3 s left'
@@ -94,7 +97,7 @@ class Loading:
     of: int
     seconds: float
     note: str = ""
-    """Why nothing comes forward just now, if nothing does."""
+    """The reason why the load waits, if it does."""
 
     @property
     def rate(self) -> float:
@@ -102,96 +105,100 @@ class Loading:
         return self.documents / self.seconds if self.seconds else 0.0
 
     def __str__(self) -> str:
-        told = f"{self.view}: {self.documents:,} of {self.of:,} documents indexed"
+        done = f"{self.view}: {self.documents:,} of {self.of:,} documents indexed"
         if self.note:
-            return f"{told}; {self.note}"
+            return f"{done}; {self.note}"
         if not self.documents:
-            return told
+            return done
         left = (self.of - self.documents) / self.rate
-        return f"{told}, {self.rate:,.0f} a second, about {left:,.0f} s left"
+        return f"{done}, {self.rate:,.0f} a second, about {left:,.0f} s left"
 
 
 LoadProgress = Callable[[Loading], None]
 
 
 class Engine(Protocol):
-    """A search backend: it builds generations of views beside those that serve, and searches.
+    """A search backend: it builds generations of views beside the live ones, and searches.
 
-    A generation is created, loaded, and refreshed; it serves when it is promoted. Readers see
-    promotions and roll backs of several views all at once.
+    A generation is created, loaded and refreshed, and becomes live when it is promoted. A
+    promotion or roll-back of several views is visible to readers all at once.
     """
 
     folder: Path
-    """Where, in the archive, this engine's generations have their locks and notes."""
+    """The folder in the archive with the locks and checks of this engine's generations."""
     identity: str
-    """Tells this engine from others with which the same archive may be searched."""
+    """The name that distinguishes this engine from others of the same archive."""
 
     def mapping(self, view: str) -> str:
-        """How the view would be indexed now: what ``Generation.mapping`` would say."""
+        """The value that ``Generation.mapping`` has for a generation built now."""
 
     def create(self, view: str, generation: int, sequence: int) -> None:
-        """Begin a generation, empty; what an unfinished attempt left of it goes away."""
+        """Begin an empty generation; what an unfinished attempt left of it is deleted."""
 
     def load(
         self, view: str, generation: int, documents: Path, tell: LoadProgress | None = None
     ) -> int:
-        """Add the documents of a Parquet file, and say how many they were.
+        """Add the documents of a Parquet file; returns how many they were.
 
-        ``tell`` is told every few seconds how far it is.
+        ``tell`` is called with the progress every few seconds.
         """
 
     def rejected(self, view: str, generation: int) -> set[str]:
-        """The ids of documents that could not be indexed: they are dead letters."""
+        """The ids of documents that could not be indexed and are dead letters."""
 
     def replay(self, view: str, generation: int, keys: Collection[str] | None = None) -> int:
-        """Try again to index documents that were rejected; returns how many were taken."""
+        """Index rejected documents again, all or those of ``keys``; returns how many succeeded."""
 
     def refresh(self, view: str, generation: int, merge: bool = False) -> Generation:
-        """Make all that was loaded durable and searchable, on request merged into one piece."""
+        """Make all loaded documents durable and searchable; ``merge`` makes one segment of them."""
 
     def advance(
         self, sequence: int, generations: Mapping[str, int], changes: Iterable[Change]
     ) -> dict[str, Generation]:
-        """Bring finished generations to a later sequence, in one step; by view, what they are.
+        """Bring finished generations to a later sequence in one step; returns them by view.
 
-        ``changes`` are of some of these views and not empty. They are taken one by one: each is
-        written while the next is made; when making one fails, so does the step.
+        ``changes`` belong to some of these views and none is empty. They are taken one by one:
+        each is written while the next is computed. When computing one fails, so does the step.
 
-        What changed is searchable when this returns. Doing the same step again changes nothing,
-        wherever it was killed before. A dead letter of an earlier sequence can no longer be
-        replayed. ``documents`` and ``bytes`` of what is returned may be those of before: who
-        wants to know them asks ``generations``. What a next step needs stays open: see ``close``.
+        The changes are searchable when this returns. Repeating a step changes nothing, wherever
+        it was killed before. A dead letter of an earlier sequence can no longer be replayed.
+        ``documents`` and ``bytes`` of the generations returned may be those before the step;
+        ``generations`` returns the current ones. What the next step needs stays open until
+        ``close``.
         """
 
     def close(self) -> None:
-        """Let go of what steps keep open; the engine can be used, and steps again, as before."""
+        """Close what steps keep open between them; the engine can be used on, steps included."""
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
-        """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
+        """The id of each document and the SHA-256 of its stored JSON, sorted by id."""
 
     def promote(self, generations: Mapping[str, int]) -> None:
-        """Let these generations serve, all from the same moment on; other views stay."""
+        """Make these generations live at the same moment; other views stay as they are."""
 
     def roll_back(self, to: int | None = None) -> dict[str, Generation]:
-        """Let serve what served before the last promotion, or before that, until ``to`` serves.
+        """Undo the last promotion, or as many as it takes until generation ``to`` is live.
 
-        Returns what serves now. All of it changes at the same moment, or nothing.
+        Returns the live generations by view. All views change at the same moment, or none.
         """
 
     def drop(self, view: str, generation: int) -> None:
-        """Remove a generation; refused while it serves, or may be rolled back to."""
+        """Delete a generation; ``SearchError`` while it is live or kept for roll-back."""
 
     def clear(self, keep: int | None = None) -> list[int]:
-        """Remove generations that neither serve nor may be rolled back to, nor are being built."""
+        """Delete generations that are not live, not kept for roll-back and not being built.
+
+        ``keep`` stays in any case. Returns the numbers of those deleted.
+        """
 
     def numbers(self) -> set[int]:
-        """The numbers of all generations that there are, finished or not."""
+        """The numbers of all generations, finished or not."""
 
     def generations(self) -> list[Generation]:
         """All finished generations, oldest first."""
 
     def serving(self) -> dict[str, Generation]:
-        """By view, the generation that serves."""
+        """The live generations by view."""
 
     def search(self, query: Query) -> Answer:
-        """Answer a query from what serves now."""
+        """Answer a query from the live generation of its view."""

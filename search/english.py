@@ -1,21 +1,21 @@
-"""The few facts about English text that every engine shares."""
+"""English text as both engines analyze it: words, accents and stop words."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-_STOP = (
+_STOP_WORDS = (
     "a an and are as at be but by for if in into is it no not of on or s such t that the their"
     " then there these they this to was will with"
 )
-STOP_WORDS = frozenset(_STOP.split())
-"""Words that say nothing: Lucene's list, and what ``Ana's`` and ``don't`` leave behind.
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+"""Words that are too frequent to search by: Lucene's list, and the endings of ``Ana's``, ``don't``.
 
-They are neither stemmed nor ranked by, and no document must have them; phrases find them.
+They are not stemmed, do not score, and no document must have them; phrases find them.
 """
 
-_TOLD_APART = (
+_STEMMED_DIFFERENTLY = (
     "anesthesiologist anesthesiologists anthropologist anthropologists apologist apologists"
     " archaeologist archaeologists archeologist archeologists astrologist audiologist audiologists"
     " bacteriologist biologist biologists cardiologist cardiologists climatologist climatologists"
@@ -43,10 +43,11 @@ _TOLD_APART = (
     " universal universalism universality universally universals universities university urologist"
     " urologists virologist virologists volcanologist vying zoologist zoologists"
 )
-TOLD_APART = tuple(_TOLD_APART.split())
-"""Words that Snowball 3 stems otherwise than before: ``university`` is no ``universe`` any more.
+STEMMED_DIFFERENTLY = tuple(_STEMMED_DIFFERENTLY.split())
+"""Words that Snowball 3 stems differently from earlier versions, such as ``university``.
 
-An engine with an older Snowball is told their stems. Found by comparing both on 157,000 words.
+Their stems are listed in the analysis of an engine with an older Snowball. The list comes from
+comparing both on 157,000 words.
 """
 
 WORD = re.compile(r"[^\W_]+")
@@ -76,10 +77,10 @@ def words(text: str) -> list[str]:
     return [word.lower() for word in WORD.findall(folded(text))]
 
 
-def says_nothing(text: str) -> bool:
-    """Does the text consist of stop words?
+def only_stop_words(text: str) -> bool:
+    """Whether the text consists of stop words only.
 
-    >>> says_nothing("to the"), says_nothing("The end")
+    >>> only_stop_words("to the"), only_stop_words("The end")
     (True, False)
     """
     return all(word in STOP_WORDS for word in words(text))

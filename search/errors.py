@@ -1,4 +1,4 @@
-"""What can go wrong with search, said for people in one line: what, and what to do."""
+"""The errors of search. Each message is one line: what happened, and what to do."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class InvalidQuery(SearchError, ValueError):
 
 
 class InvalidConnection(SearchError, ValueError):
-    """What was given cannot name a cluster, or a way to reach it."""
+    """A cluster's address or an option of its connection is invalid."""
 
 
 class InvalidFile(SearchError, ValueError):
-    """A file of queries or judgements that does not read as one; the message says which line."""
+    """A file of queries or judgements cannot be read; the message names the line."""
 
 
 class NotInstalled(SearchError):
-    """Something needs a library that is an optional extra; the message says which."""
+    """A library of an optional extra is missing; the message names it."""
 
 
 class NothingServes(SearchError):
-    """The view has no generation to search yet, or there is none to go back to."""
+    """The view has no live generation yet, or there is none to roll back to."""
 
 
 class DamagedIndex(SearchError):
@@ -42,20 +42,20 @@ class DamagedIndex(SearchError):
 
 
 class NotPromoted(SearchError):
-    """A rebuild's generation may not serve: it is unfinished, unchecked, or differs."""
+    """A generation cannot be made live: it is unfinished, unchecked, or differs from its view."""
 
 
 class NotIndexed(SearchError):
-    """An index could not be written; what served before still serves."""
+    """An index could not be written; the live index is as it was."""
 
 
 class ClusterAway(SearchError):
-    """A cluster does not answer, or is too busy: it may do so later."""
+    """A cluster does not answer, or is too busy; trying again may succeed."""
 
 
 class ClusterCrowded(ClusterAway):
-    """A cluster has no room for so much at once (429)."""
+    """A cluster's queue is full (429): the request is too large for it now."""
 
 
 class ClusterRefused(SearchError):
-    """A cluster answers, and will not do what was asked until somebody changes something."""
+    """A cluster refuses a request; it will refuse it again until somebody changes something."""

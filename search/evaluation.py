@@ -1,8 +1,8 @@
-"""How well an engine ranks, measured as the field does: queries, judgements and runs as in TREC.
+"""Evaluation of ranking as in TREC: queries, relevance judgements, runs and measures.
 
-Read here are ``queries.tsv`` (``id<TAB>text``) and ``qrels.txt`` (``query 0 document grade``); a
-run is what was found, best first. The measures are computed by ir_measures, which calls
-trec_eval: nDCG@10, MAP (average precision), MRR@10 (reciprocal rank), recall@100.
+Queries come from ``queries.tsv`` (``id<TAB>text``), judgements from ``qrels.txt`` (``query 0
+document grade``). A run is the hits of each query, best first. ir_measures, which calls trec_eval,
+computes the measures: nDCG@10, MAP (average precision), MRR@10 (reciprocal rank), recall@100.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from search.errors import InvalidFile, NotInstalled
 from search.query import Query
 
 DEPTH = 1_000
-"""So many hits a query are measured, as TREC does."""
+"""Hits of each query that are measured, as in TREC."""
 CLOSEST = 1e-6
-"""How far apart two scores of a run are at least: trec_eval reads them with seven digits."""
+"""The least relative distance of two scores in a run: trec_eval reads them with seven digits."""
 
 Queries = Mapping[str, str]
 Judgements = Mapping[str, Mapping[str, int]]
@@ -30,20 +30,20 @@ Progress = Callable[[int, str], None]
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run is worth: each measure's mean over the judged queries, and each query's own."""
+    """The measures of a run: their means over the judged queries, and each query's own."""
 
     measures: dict[str, float]
     by_query: dict[str, dict[str, float]]
     unjudged: list[str]
-    """Queries that nobody judged: they count in no mean."""
+    """Queries without judgements: they count in no mean."""
     found: int
-    """How many of the documents judged relevant are in the run."""
+    """The number of documents judged relevant that are in the run."""
     relevant: int
-    """How many there are."""
+    """The number of documents judged relevant."""
 
 
 def read_queries(path: Path) -> dict[str, str]:
-    """The texts by the ids of a TSV file; raises ``InvalidFile`` with the line that is none."""
+    """Read queries from a TSV file, by id; ``InvalidFile`` names the line that is none."""
     queries: dict[str, str] = {}
     for number, line in _lines(path):
         key, tab, text = line.partition("\t")
@@ -58,7 +58,10 @@ def read_queries(path: Path) -> dict[str, str]:
 
 
 def read_judgements(path: Path) -> dict[str, dict[str, int]]:
-    """By query the judged documents and their grades; 0 is not relevant, more is better."""
+    """Read judgements: by query, documents and their grades; 0 is not relevant, more is better.
+
+    Raises ``InvalidFile`` with the line that is none.
+    """
     judged: dict[str, dict[str, int]] = {}
     for number, line in _lines(path):
         try:
@@ -86,7 +89,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def check_judged(queries: Iterable[str], judgements: Judgements) -> None:
-    """Can these queries be measured? Better asked before hundreds of searches than after.
+    """Check that these queries can be measured, before hundreds of searches are made.
 
     Raises ``InvalidFile`` when no query is judged, ``NotInstalled`` without ir_measures.
     """
@@ -107,34 +110,34 @@ def run_queries(
     any_word: bool = True,
     progress: Progress = lambda _done, _query: None,
 ) -> Run:
-    """Ask each query, and keep the ids and scores of what was found, best first.
+    """Search each query and return the ids and scores of its hits, best first.
 
-    Any word may match, as in the field's runs. Without ``any_word`` it is as in a reader's search:
-    up to four words must all match, if there is a document that has them.
+    Any word may match, as is usual in TREC runs. Without ``any_word`` the rule of a reader's
+    search applies: up to four words must all match, if any document has them all.
     """
-    found: dict[str, list[tuple[str, float]]] = {}
+    run: dict[str, list[tuple[str, float]]] = {}
     for number, (key, text) in enumerate(queries.items()):
         progress(number, key)
         answer = engine.search(Query(text, view, size=depth, any_word=any_word, highlight=False))
-        found[key] = list(falling((hit.id, hit.score) for hit in answer.hits))
-    return found
+        run[key] = list(falling((hit.id, hit.score) for hit in answer.hits))
+    return run
 
 
 def falling(hits: Iterable[tuple[str, float | None]]) -> Iterator[tuple[str, float]]:
-    """Scores that fall from hit to hit, so that the order is the engine's in any program.
+    """The hits with scores that fall strictly, so that any program sorts them as the engine did.
 
     >>> [document for document, score in falling([("b", 2.0), ("a", 2.0)]) if score > 1]
     ['b', 'a']
     """
-    most = float("inf")
-    for place, (document, score) in enumerate(hits, 1):
-        given = 1 / place if score is None else score
-        most = min(given, most - max(abs(most), 1.0) * CLOSEST) if place > 1 else given
-        yield document, most
+    last = float("inf")
+    for rank, (document, score) in enumerate(hits, 1):
+        current = 1 / rank if score is None else score
+        last = min(current, last - max(abs(last), 1.0) * CLOSEST) if rank > 1 else current
+        yield document, last
 
 
 def trec_run(run: Run, tag: str) -> str:
-    """A run as TREC has it: ``query Q0 document rank score tag``, one hit a line."""
+    """A run in TREC's format: ``query Q0 document rank score tag``, one hit a line."""
     lines = []
     for query, hits in run.items():
         for rank, (document, score) in enumerate(hits, 1):
@@ -145,33 +148,33 @@ def trec_run(run: Run, tag: str) -> str:
 
 
 def measure(run: Run, judgements: Judgements) -> Measured:
-    """What a run is worth. Judgements of queries that were not asked do not count.
+    """Compute the measures of a run; judgements of queries that are not in it do not count.
 
-    Raises what ``check`` raises.
+    Raises ``InvalidFile`` and ``NotInstalled`` as ``check_judged`` does.
     """
     check_judged(run, judgements)
     import ir_measures
 
-    known = {query: dict(judgements[query]) for query in run if query in judgements}
+    judged = {query: dict(judgements[query]) for query in run if query in judgements}
     names = {
         ir_measures.nDCG @ 10: "nDCG@10",
         ir_measures.AP: "MAP",
         ir_measures.RR @ 10: "MRR@10",
         ir_measures.R @ 100: "recall@100",
     }
-    scores = {query: dict(run[query]) for query in known}
-    computed: Any = ir_measures.calc(list(names), known, scores)
-    by_query = {query: dict.fromkeys(names.values(), 0.0) for query in known}
+    scores = {query: dict(run[query]) for query in judged}
+    computed: Any = ir_measures.calc(list(names), judged, scores)
+    by_query = {query: dict.fromkeys(names.values(), 0.0) for query in judged}
     for metric in computed.per_query:
         by_query[metric.query_id][names[metric.measure]] = metric.value
     relevant = {
-        (q, doc) for q, grades in known.items() for doc, grade in grades.items() if grade > 0
+        (q, doc) for q, grades in judged.items() for doc, grade in grades.items() if grade > 0
     }
-    found = {(query, document) for query in known for document in scores[query]}
+    hits = {(query, document) for query in judged for document in scores[query]}
     return Measured(
         measures={name: computed.aggregated[measure] for measure, name in names.items()},
         by_query=by_query,
         unjudged=[query for query in run if query not in judgements],
-        found=len(found & relevant),
+        found=len(hits & relevant),
         relevant=len(relevant),
     )

@@ -1,14 +1,15 @@
-"""Generations on disk: what each one is, which serve, and which are being built.
+"""Generations on disk: what each one is, which are live, and which are being built.
 
-    index/serving.json           by view the generation that serves, and what served before
-    index/checkpoints.json       how far generations were advanced since they were built
+    index/serving.json           each view's live generation, and those that were live before
+    index/checkpoints.json       to which sequence generations were advanced after their build
+    index/lock                   held while generations are promoted or deleted
     index/000042/lock            held, shared, by every process that builds generation 42
-    index/000042/articles.json   what the index beside it is; it appears when the index is whole
+    index/000042/articles.json   the generation's metadata; written when the index is complete
     index/000042/articles/       the engine's files
 
-Whoever is killed while building leaves a directory that ``serving.json`` does not name, and a lock
-that nobody holds: the next rebuild removes it. One rename of ``serving.json`` lets all views of a
-rebuild serve at the same moment.
+A process that is killed while it builds leaves a directory that ``serving.json`` does not name, and
+a lock that nobody holds. The next rebuild deletes that directory. One rename of ``serving.json``
+makes all views of a rebuild live at the same moment.
 """
 
 from __future__ import annotations
@@ -21,61 +22,62 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from replay import write_json
+from replay import Lock, LockHeld, write_json
 from search.embedded import segments
 from search.embedded.checkpoints import Checkpoints, Mark, mark
 from search.engine import Generation
 from search.errors import DamagedIndex, NothingServes, NotPromoted, SearchError
-from search.locks import held
 from search.mapping import IndexMapping
 
 if TYPE_CHECKING:
     from replay import View
 
 STATES_BEFORE = 2
-"""How often one may roll back: with what serves, the last three generations are kept."""
+"""How often one may roll back: the live generation and the two before it are kept."""
 
-Serving = dict[str, int]
-Begun = tuple[Generation, IndexMapping]
+Live = dict[str, int]
+"""By view, the number of its live generation."""
 
 
 @dataclass(frozen=True)
 class Pointer:
-    """Which generation serves, by view; and what served before, the latest first."""
+    """Each view's live generation, and those that were live before, the latest first."""
 
-    serving: Serving
-    before: tuple[Serving, ...] = ()
+    live: Live
+    before: tuple[Live, ...] = ()
 
     def promoted(self, generations: Mapping[str, int]) -> Pointer:
-        """What serves, and what did before, when these generations are let serve as well."""
-        serving = {**self.serving, **generations}
-        if serving == self.serving or not self.serving:
-            return Pointer(serving, self.before)
-        return Pointer(serving, (self.serving, *self.before)[:STATES_BEFORE])
+        """The pointer after these generations are made live; other views stay as they are."""
+        live = {**self.live, **generations}
+        if live == self.live or not self.live:
+            return Pointer(live, self.before)
+        return Pointer(live, (self.live, *self.before)[:STATES_BEFORE])
 
     def rolled_back(self, to: int | None = None) -> Pointer:
-        """What serves when one goes back by one promotion, or until a generation serves.
+        """The pointer before the last promotion, or at the last time generation ``to`` was live.
 
-        Raises ``NothingServes`` when there is nothing (such) to go back to.
+        Raises ``NothingServes`` when there is no such generation to go back to.
         """
         for place, state in enumerate(self.before):
             if to is None or to in state.values():
                 return Pointer(state, self.before[place + 1 :])
-        which = "before the one that serves" if to is None else f"{to} among those kept"
+        which = "before the live one" if to is None else f"{to} among those kept"
         raise NothingServes(f"there is no generation {which}; see: stet generations")
 
-    def named(self) -> set[tuple[str, int]]:
-        """All generations that serve or may be rolled back to."""
-        return {pair for state in (self.serving, *self.before) for pair in state.items()}
+    def kept(self) -> set[tuple[str, int]]:
+        """The view and number of each generation that is live or kept for roll-back."""
+        return {pair for state in (self.live, *self.before) for pair in state.items()}
 
 
-def begun(view: View, generation: int, sequence: int, layout: int) -> Begun:
-    """A generation that is begun, empty, and how it will be searched.
+def new_generation(
+    view: View, generation: int, sequence: int, layout: int
+) -> tuple[Generation, IndexMapping]:
+    """The metadata and the mapping of a generation that has no documents yet.
 
     ``layout`` is the version of the engine's fields and analysis.
     """
     mapping = IndexMapping.of(view)
-    about = Generation(
+    metadata = Generation(
         view=view.name,
         generation=generation,
         sequence=sequence,
@@ -85,55 +87,66 @@ def begun(view: View, generation: int, sequence: int, layout: int) -> Begun:
         mapping=f"{layout}:{mapping.digest}",
         built_at=now(),
     )
-    return about, mapping
+    return metadata, mapping
 
 
 def now() -> str:
-    """This moment, to the second, as generations say it."""
+    """The current instant in ISO 8601 with ``Z``, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Generations:
-    """The generations of one archive, in a folder of it."""
+    """The generations of one engine of an archive, in a folder of the archive."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.checkpoints = Checkpoints(root)
 
+    def lock(self) -> Lock:
+        """The lock under which generations are begun, promoted and deleted; not taken yet."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return Lock(self.root / "lock")
+
     def directory(self, generation: int) -> Path:
-        """Where all views of a generation lie."""
+        """The folder of a generation, with all its views."""
         return self.root / f"{generation:06d}"
 
     def index(self, view: str, generation: int) -> Path:
-        """Where the engine's files of one view lie."""
+        """The folder of the engine's files of one view."""
         return self.directory(generation) / view
 
     def numbers(self) -> list[int]:
-        """The numbers that have a directory, finished or not."""
+        """The numbers of the generations that have a directory, finished or not."""
         if not self.root.exists():
             return []
         return sorted(int(path.name) for path in self.root.iterdir() if path.name.isdigit())
 
-    def note(self, about: Generation, mapping: IndexMapping, files: dict[str, int]) -> None:
-        """Say that a generation is whole, what it is, and of which files it is made."""
-        said = {"about": asdict(about), "mapping": mapping.plain(), "files": files}
-        write_json(self._note(about.view, about.generation), said)
+    def finish(self, metadata: Generation, mapping: IndexMapping, files: dict[str, int]) -> None:
+        """Write the metadata of a generation whose index is complete.
 
-    def _note(self, view: str, generation: int) -> Path:
+        ``files`` are the names of the engine's files and their sizes in bytes.
+        """
+        content = {"about": asdict(metadata), "mapping": mapping.as_json(), "files": files}
+        write_json(self._metadata_path(metadata.view, metadata.generation), content)
+
+    def _metadata_path(self, view: str, generation: int) -> Path:
         return self.index(view, generation).with_suffix(".json")
 
-    def about(self, view: str, generation: int) -> tuple[Generation, IndexMapping]:
-        """What a finished generation is by now, and how it is searched."""
-        about, mapping = self.built(view, generation)
+    def metadata(self, view: str, generation: int) -> tuple[Generation, IndexMapping]:
+        """A finished generation as of its last step, and its mapping."""
+        metadata, mapping = self.as_built(view, generation)
         checkpoint = self.checkpoints.read().get((view, generation))
-        return checkpoint.of(about) if checkpoint else about, mapping
+        return checkpoint.advanced(metadata) if checkpoint else metadata, mapping
 
-    def built(self, view: str, generation: int) -> tuple[Generation, IndexMapping]:
-        """What a finished generation was when it was built."""
-        path = self._note(view, generation)
+    def as_built(self, view: str, generation: int) -> tuple[Generation, IndexMapping]:
+        """A finished generation as it was built, before any step, and its mapping.
+
+        Raises ``DamagedIndex`` when it is gone, unfinished or unreadable.
+        """
+        path = self._metadata_path(view, generation)
         try:
-            said = json.loads(path.read_text())
-            return Generation(**said["about"]), IndexMapping(**said["mapping"])
+            content = json.loads(path.read_text())
+            return Generation(**content["about"]), IndexMapping(**content["mapping"])
         except FileNotFoundError:
             raise DamagedIndex(
                 f"generation {generation} of {view} is gone or unfinished; run: stet rebuild"
@@ -141,117 +154,138 @@ class Generations:
         except (ValueError, TypeError, KeyError) as error:
             raise DamagedIndex(f"{path} is damaged ({error}); run: stet rebuild") from None
 
-    def look_over(self, view: str, generation: int) -> None:
-        """Are the generation's files as they were written? An engine may not survive others."""
-        noted = json.loads(self._note(view, generation).read_text())["files"]
+    def check_files(self, view: str, generation: int) -> None:
+        """Raise ``DamagedIndex`` unless the generation's files have the sizes they were written in.
+
+        An engine that opens other files may crash.
+        """
+        sizes = json.loads(self._metadata_path(view, generation).read_text())["files"]
         if checkpoint := self.checkpoints.read().get((view, generation)):
-            noted |= checkpoint.files
+            sizes |= checkpoint.files
         try:
-            wrong = segments.damaged(self.index(view, generation), noted)
+            damaged_file = segments.damaged_file(self.index(view, generation), sizes)
         except (OSError, ValueError):
-            wrong = segments.META
-        if wrong is not None:
+            damaged_file = segments.META
+        if damaged_file is not None:
             raise DamagedIndex(
-                f"the index of {view}, generation {generation}, is damaged: {wrong} is not as it"
-                " was written; run: stet rebuild"
+                f"the index of {view}, generation {generation}, is damaged: {damaged_file} is not"
+                " as it was written; run: stet rebuild"
             )
 
     def finished(self) -> list[Generation]:
         """All finished generations, oldest first."""
-        found = []
+        generations = []
         for number in self.numbers():
             for path in sorted(self.directory(number).glob("*.json")):
                 if path.with_suffix("").is_dir():
-                    found.append(self.about(path.stem, number)[0])
-        return found
+                    generations.append(self.metadata(path.stem, number)[0])
+        return generations
 
     def pointer(self) -> Pointer:
-        """Which generations serve now."""
+        """Each view's live generation now, and those that were live before.
+
+        Raises ``DamagedIndex`` when the file cannot be read.
+        """
         path = self.root / "serving.json"
         try:
-            said = json.loads(path.read_text())
-            return Pointer(said["serving"], tuple(said["before"]))
+            content = json.loads(path.read_text())
+            return Pointer(content["serving"], tuple(content["before"]))
         except FileNotFoundError:
             return Pointer({})
         except (ValueError, TypeError, KeyError) as error:
             raise DamagedIndex(f"{path} is damaged ({error}); run: stet rebuild") from None
 
     def mark(self) -> tuple[Mark, Mark]:
-        """What changes whenever something else serves, or what serves was advanced."""
+        """A value that changes with each promotion, roll-back and step."""
         return mark(self.root / "serving.json"), self.checkpoints.mark()
 
     def promote(self, generations: Mapping[str, int]) -> None:
-        """Let these generations serve; other views stay as they are."""
-        with held(self.root / "lock"):
+        """Make these generations live; other views stay as they are.
+
+        Raises ``NotPromoted`` when one of them is gone or unfinished.
+        """
+        with self.lock():
             for view, generation in generations.items():
-                self._whole(view, generation)
-            self._point(self.pointer_or_none().promoted(generations))
+                self._check_finished(view, generation)
+            self._write_pointer(self.pointer_or_none().promoted(generations))
 
-    def _point(self, to: Pointer) -> None:
-        said = {"serving": to.serving, "before": list(to.before)}
-        write_json(self.root / "serving.json", said)
+    def _write_pointer(self, pointer: Pointer) -> None:
+        content = {"serving": pointer.live, "before": list(pointer.before)}
+        write_json(self.root / "serving.json", content)
 
-    def _whole(self, view: str, generation: int) -> None:
+    def _check_finished(self, view: str, generation: int) -> None:
         try:
-            self.built(view, generation)
+            self.as_built(view, generation)
         except DamagedIndex as error:
             raise NotPromoted(str(error)) from None
 
     def pointer_or_none(self) -> Pointer:
-        """The pointer; a damaged one is what a promotion repairs."""
+        """The pointer; an empty one where the file is damaged, which a promotion repairs."""
         try:
             return self.pointer()
         except DamagedIndex:
             return Pointer({})
 
-    def roll_back(self, to: int | None = None) -> Serving:
-        """Let serve what served before the last promotion, or before that, until ``to`` serves."""
-        with held(self.root / "lock"):
-            wanted = self.pointer().rolled_back(to)
-            for view, generation in wanted.serving.items():
-                self.about(view, generation)
-            self._point(wanted)
-        return wanted.serving
+    def roll_back(self, to: int | None = None) -> Live:
+        """Undo the last promotion, or as many as it takes until generation ``to`` is live."""
+        with self.lock():
+            pointer = self.pointer().rolled_back(to)
+            for view, generation in pointer.live.items():
+                self.metadata(view, generation)
+            self._write_pointer(pointer)
+        return pointer.live
 
     def drop(self, view: str, generation: int) -> None:
-        """Remove one view of a generation that neither serves nor may be rolled back to."""
-        with held(self.root / "lock"):
-            if (view, generation) in self.pointer().named():
+        """Delete one view of a generation.
+
+        Raises ``SearchError`` while it is live or kept for roll-back.
+        """
+        with self.lock():
+            if (view, generation) in self.pointer().kept():
                 raise SearchError(
-                    f"generation {generation} of {view} serves, or may be rolled back to"
+                    f"generation {generation} of {view} is live, or kept for roll-back"
                 )
             self.remove(view, generation)
 
     def remove(self, view: str, generation: int) -> None:
-        """Remove one view of a generation, whatever there is of it."""
+        """Delete one view of a generation, finished or not, without any check."""
         index = self.index(view, generation)
         index.with_suffix(".json").unlink(missing_ok=True)
         self.checkpoints.forget(lambda key: key == (view, generation))
         shutil.rmtree(index, ignore_errors=True)
 
     def clear(self, keep: int | None = None) -> list[int]:
-        """Remove what neither serves, nor may be rolled back to, nor is being built."""
-        with held(self.root / "lock"):
+        """Delete generations that are not live, not kept for roll-back and not being built.
+
+        ``keep`` stays in any case. Returns the numbers of those deleted.
+        """
+        with self.lock():
             try:
-                named = self.pointer().named()
+                kept = self.pointer().kept()
             except DamagedIndex:
                 return []  # nobody knows which are still wanted, until a promotion repairs it
-            return self._clear({number for _, number in named} | {keep})
+            return self._clear({number for _, number in kept} | {keep})
 
     def clear_all_but(self, wanted: Collection[int | None]) -> list[int]:
-        """Remove what is not wanted, except what is being built."""
-        with held(self.root / "lock"):
+        """Delete all generations but those wanted and those being built; returns their numbers."""
+        with self.lock():
             return self._clear(wanted)
 
     def _clear(self, wanted: Collection[int | None]) -> list[int]:
-        removed = []
-        for number in self.numbers():
-            if number in wanted:
-                continue
-            with held(self.directory(number) / "lock", wait=False) as mine:
-                if mine:
-                    shutil.rmtree(self.directory(number))
-                    removed.append(number)
+        unwanted = [number for number in self.numbers() if number not in wanted]
+        removed = [number for number in unwanted if self._remove_unless_being_built(number)]
         if removed:
             self.checkpoints.forget(lambda key: key[1] in removed)
         return removed
+
+    def _remove_unless_being_built(self, number: int) -> bool:
+        lock = Lock(self.directory(number) / "lock")
+        try:
+            lock.take()
+        except LockHeld:
+            return False
+        try:
+            shutil.rmtree(self.directory(number))
+        finally:
+            lock.release()
+        return True

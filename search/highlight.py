@@ -1,4 +1,4 @@
-"""What of a text matched: fragments as HTML, in which nothing but ``<mark>`` is markup."""
+"""Highlighting: the matches in a text as HTML, in which ``<mark>`` is the only markup."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from search.english import folded, words
 from search.syntax import Clause, Prefix, Word
 
 LENGTH = 200
-"""About how many characters a fragment has."""
+"""Characters of a fragment, approximately."""
 BEFORE = 60
-"""How many of them come before the first match."""
+"""Characters of a fragment before its first match."""
 
 Span = tuple[int, int]
 Stem = Callable[[str], Sequence[str]]
 
 
 _FOREIGN = re.compile(r"[^\W_\x00-\x7f]")
-"""A letter that is not ASCII even without its accent: the engine may read it in another way."""
+"""A letter that is not ASCII even without its accent: the engine may fold it differently."""
 
 
 class Highlighter:
-    """Marks what the clauses of a query match. ``stem`` gives the stems of a text's words."""
+    """Marks the matches of a query's clauses. ``stem`` returns the stems of a text's words."""
 
     def __init__(self, clauses: Iterable[Clause], stem: Stem) -> None:
         self._clauses = tuple(clauses)
         self._stem = stem
         self._patterns: dict[tuple[str, bool], re.Pattern[str] | None] = {}
         self._stems: dict[str, frozenset[str]] = {}
-        self._known: dict[tuple[str, str], bool] = {}
+        self._matches: dict[tuple[str, str], bool] = {}
 
     def whole(self, text: str, name: str) -> str:
-        """The whole text."""
+        """The whole text ``name`` with its matches marked."""
         return _html(text, 0, len(text), self._spans(text, name))
 
     def fragment(self, values: Iterable[str], name: str) -> str | None:
-        """The piece with the most matches, of the first of the values that has any."""
+        """The part with the most matches, of the first value that has any; None if none has."""
         for text in values:
             if spans := self._spans(text, name):
                 start, end = _densest(text, spans)
@@ -47,7 +47,7 @@ class Highlighter:
     def _spans(self, text: str, name: str) -> list[Span]:
         plain = folded(text)
         lowered = plain.lower()
-        if len(lowered) == len(plain):  # each letter at its place, as almost always
+        if len(lowered) == len(plain):  # so spans in it are spans in the text, as almost always
             plain = lowered
         foreign = not plain.isascii() and _FOREIGN.search(plain) is not None
         if (name, foreign) not in self._patterns:
@@ -58,59 +58,64 @@ class Highlighter:
         return [
             match.span()
             for match in pattern.finditer(plain)
-            if match.lastgroup != "maybe" or self._fits(match[0], name)
+            if match.lastgroup != "maybe" or self._stem_matches(match[0], name)
         ]
 
-    def _fits(self, word: str, name: str) -> bool:
-        known = self._known.get((name, word))
-        if known is None:
-            known = not self._stems[name].isdisjoint(self._stem(word))
-            self._known[name, word] = known
-        return known
+    def _stem_matches(self, word: str, name: str) -> bool:
+        matches = self._matches.get((name, word))
+        if matches is None:
+            matches = not self._stems[name].isdisjoint(self._stem(word))
+            self._matches[name, word] = matches
+        return matches
 
     def _pattern(self, name: str, foreign: bool) -> re.Pattern[str] | None:
-        """A pattern for what matches, and, as the group ``maybe``, for what has to be stemmed."""
+        """A pattern for exact matches and, as its group ``maybe``, for words to be stemmed first.
+
+        None when no clause searches this text.
+        """
         surely: list[str] = []
         stems: set[str] = set()
         for clause in self._clauses:
             if clause.field not in (None, name):
                 continue
-            if isinstance(clause, Word) and (found := self._stem(clause.text)):
-                stems.update(found)
+            if isinstance(clause, Word) and (word_stems := self._stem(clause.text)):
+                stems.update(word_stems)
             else:
-                surely.append(_literally(clause))
+                surely.append(_exactly(clause))
         self._stems[name] = frozenset(stems)
         surely.sort(key=len, reverse=True)
         kinds = [f"(?P<surely>{'|'.join(surely)})"] if surely else []
-        maybe = [f"{_begun(start)}[^\\W_]*" for start in sorted({_beginning(s) for s in stems})]
+        starts = sorted({_stem_start(stem) for stem in stems})
+        maybe = [f"{_word_start(start)}[^\\W_]*" for start in starts]
         if stems and foreign:
             maybe.append(r"(?<![^\W_])[^\W_]*[^\W_\x00-\x7f][^\W_]*")
         kinds += [f"(?P<maybe>{'|'.join(maybe)})"] if maybe else []
         return re.compile("|".join(kinds)) if kinds else None
 
 
-def _begun(start: str) -> str:
-    """A pattern for a word's beginning. What it begins with comes first: that is found fast."""
+def _word_start(start: str) -> str:
+    """A pattern for the beginning of a word; the literal comes first, which ``re`` finds fast."""
     return rf"{re.escape(start)}(?<![^\W_]{re.escape(start)})"
 
 
-def _literally(clause: Clause) -> str:
-    """A pattern for these very words, one after the other."""
+def _exactly(clause: Clause) -> str:
+    """A pattern for the words of a clause as they stand, one after the other."""
     *before, last = words(clause.text)
     if isinstance(clause, Prefix):
-        # Only the last word goes on; what stands before it may stand anywhere.
-        return "|".join([*(rf"{_begun(w)}(?![^\W_])" for w in before), rf"{_begun(last)}[^\W_]*"])
+        # Only the last word is a prefix; the words before it may stand anywhere in the text.
+        whole = [rf"{_word_start(word)}(?![^\W_])" for word in before]
+        return "|".join([*whole, rf"{_word_start(last)}[^\W_]*"])
     first, *others = [*before, last]
-    return r"[\W_]+".join([_begun(first), *map(re.escape, others)]) + r"(?![^\W_])"
+    return r"[\W_]+".join([_word_start(first), *map(re.escape, others)]) + r"(?![^\W_])"
 
 
-def _beginning(stem: str) -> str:
-    """What every word of a stem begins with: stemming changes ends, and short words more."""
+def _stem_start(stem: str) -> str:
+    """The letters that all words of a stem begin with: fewer for a short stem."""
     return stem[:3] if len(stem) > 3 else stem[:1]
 
 
 def _densest(text: str, spans: list[Span]) -> Span:
-    """Where the piece begins and ends that has the most matches."""
+    """The start and end of the part of a text that has the most matches."""
     if len(text) <= LENGTH:
         return 0, len(text)
     reach = LENGTH - BEFORE

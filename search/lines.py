@@ -1,7 +1,7 @@
-"""Documents as lines of JSON, made by DuckDB: no document is a Python object on the way.
+"""Documents as JSON, made by DuckDB from Parquet, without a Python object for each document.
 
-Here is how a column becomes JSON text, how a path into a document becomes an expression, and how
-a Parquet file is read in pieces of some megabytes, whatever its size.
+This module has the SQL by which a column becomes JSON text and a path into a document becomes an
+expression, and reads a Parquet file of any size in pieces of some megabytes.
 """
 
 from __future__ import annotations
@@ -25,39 +25,43 @@ KEPT = 16
 """Connections with a prepared statement: one for each view, of either engine."""
 
 
-def opened(path: Path) -> pq.ParquetFile:
-    """A view's documents, whose footer is read once."""
+def open_documents(path: Path) -> pq.ParquetFile:
+    """Open the Parquet file of a view's documents; its footer is read once."""
     return pq.ParquetFile(path, pre_buffer=False)
 
 
 def in_pieces(
-    documents: Path | pq.ParquetFile, query: str, *given: int
+    documents: Path | pq.ParquetFile, query: str, *parameters: int
 ) -> Iterator[list[tuple[str, ...]]]:
-    """What a query over the table ``documents`` gives, in order, some megabytes a time."""
-    for made in tables(documents, query, *given):
-        yield list(zip(*(column.to_pylist() for column in made.columns), strict=True))
+    """The results of a query over the table ``documents``, in order, as lists of tuples."""
+    for table in tables(documents, query, *parameters):
+        yield list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-def tables(documents: Path | pq.ParquetFile, query: str, *given: int) -> Iterator[pa.Table]:
-    """What a query over the table ``documents`` gives, as columns, some megabytes a time.
+def tables(documents: Path | pq.ParquetFile, query: str, *parameters: int) -> Iterator[pa.Table]:
+    """The results of a query over the table ``documents``, in order, as tables of some megabytes.
 
-    ``given`` are the query's ``$1`` and so on.
+    ``parameters`` are the query's ``$1`` and so on.
     """
-    opening = nullcontext(documents) if isinstance(documents, pq.ParquetFile) else opened(documents)
+    opening = (
+        nullcontext(documents)
+        if isinstance(documents, pq.ParquetFile)
+        else open_documents(documents)
+    )
     with opening as file:
-        rows, at_once = file.metadata.num_rows, _at_once(file.metadata)
-        if rows > min(FEW, at_once):
-            yield from _many(file.iter_batches(at_once), query, given)
-        elif rows:
-            yield _few(file.read(), query, given)
+        count, at_once = file.metadata.num_rows, _at_once(file.metadata)
+        if count > min(FEW, at_once):
+            yield from _many(file.iter_batches(at_once), query, parameters)
+        elif count:
+            yield _few(file.read(), query, parameters)
 
 
 def _many(
-    batches: Iterator[pa.RecordBatch], query: str, given: Sequence[int]
+    batches: Iterator[pa.RecordBatch], query: str, parameters: Sequence[int]
 ) -> Iterator[pa.Table]:
-    """Piece by piece, since DuckDB would hold the whole result of one query.
+    """Query batch by batch, because DuckDB would keep the whole result of one query in memory.
 
-    While one piece is used, the next is made.
+    While the caller uses one result, the next is computed.
     """
     with connection() as duck, ThreadPoolExecutor(1) as pool:
 
@@ -66,45 +70,45 @@ def _many(
             if batch is None:
                 return None
             duck.register("documents", pa.Table.from_batches([batch]))
-            made = duck.execute(query, given).to_arrow_table()
+            result = duck.execute(query, parameters).to_arrow_table()
             duck.unregister("documents")
-            return made
+            return result
 
-        coming = pool.submit(piece)
-        while (found := coming.result()) is not None:
-            coming = pool.submit(piece)
-            yield found
+        next_piece = pool.submit(piece)
+        while (table := next_piece.result()) is not None:
+            next_piece = pool.submit(piece)
+            yield table
 
 
-def _few(documents: pa.Table, query: str, given: Sequence[int]) -> pa.Table:
-    """At once, by a statement that was planned before: planning costs more than a few documents."""
+def _few(documents: pa.Table, query: str, parameters: Sequence[int]) -> pa.Table:
+    """Query all at once by a prepared statement: planning costs more than a few documents do."""
     with _prepared(query, documents.schema) as duck:
-        duck.register("coming", documents)
+        duck.register("batch", documents)
         duck.execute("BEGIN")
-        duck.execute("INSERT INTO documents SELECT * FROM coming")
-        values = f"({', '.join(map(str, given))})" if given else ""
-        made = duck.execute(f"EXECUTE made{values}").to_arrow_table()
-        duck.execute("ROLLBACK")  # so they never take room in the table
-        duck.unregister("coming")
-    return made
+        duck.execute("INSERT INTO documents SELECT * FROM batch")
+        values = f"({', '.join(map(str, parameters))})" if parameters else ""
+        result = duck.execute(f"EXECUTE query{values}").to_arrow_table()
+        duck.execute("ROLLBACK")  # so the table stays empty
+        duck.unregister("batch")
+    return result
 
 
 _idle: dict[str, duckdb.DuckDBPyConnection] = {}
-"""By what they have prepared, connections that nobody uses just now."""
+"""By their prepared query and schema, connections that are not in use."""
 _idle_lock = threading.Lock()
 
 
 @contextmanager
 def _prepared(query: str, schema: pa.Schema) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with an empty table ``documents``, and the query over it as ``made``."""
+    """A connection with an empty table ``documents`` and the prepared statement ``query``."""
     key = f"{query} {schema.to_string(show_schema_metadata=False)}"
     with _idle_lock:
         duck = _idle.pop(key, None)
     if duck is None:
         duck = connection()
-        duck.register("coming", schema.empty_table())
-        duck.execute("CREATE TABLE documents AS SELECT * FROM coming")
-        prepare(duck, "made", query)
+        duck.register("batch", schema.empty_table())
+        duck.execute("CREATE TABLE documents AS SELECT * FROM batch")
+        prepare(duck, "query", query)
     try:
         yield duck
     except BaseException:
@@ -125,19 +129,19 @@ def _at_once(metadata: pq.FileMetaData) -> int:
 
 
 def connection() -> duckdb.DuckDBPyConnection:
-    """A DuckDB that says instants in UTC: a piece is too small for a second thread."""
+    """A DuckDB connection in UTC, with one thread, because a piece is too small for two."""
     duck = duckdb.connect(config={"threads": 1, "memory_limit": "512MB"})
     duck.execute("SET TimeZone = 'UTC'")
     return duck
 
 
 def quoted(name: str) -> str:
-    """A column's name as SQL has it."""
+    """A column's name quoted for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def document_sql(schema: pa.Schema) -> str:
-    """The whole document as JSON text; instants are ISO 8601 with ``Z``, as an export has them."""
+    """The SQL of a document as JSON text; instants are ISO 8601 with ``Z``, as in an export."""
     fields = ", ".join(
         f"{quoted(field.name)} := {_readable(quoted(field.name), field.type)}" for field in schema
     )
@@ -145,7 +149,7 @@ def document_sql(schema: pa.Schema) -> str:
 
 
 def _readable(value: str, kind: pa.DataType, depth: int = 0) -> str:
-    """An expression of the value in which instants are text."""
+    """The SQL of a value with its instants as text."""
     if not _has_instant(kind):
         return value
     if pa.types.is_struct(kind):
@@ -177,7 +181,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def items(schema: pa.Schema, path: str, distinct: bool = False) -> str:
-    """The values at a path as the inside of a JSON list of strings; null when there are none."""
+    """The SQL of the values at a path as JSON strings with commas between; null without any."""
     first, *rest = path.split(".")
     value, kind = _reach(quoted(first), schema.field(first).type, rest)
     if not _is_list(kind):
@@ -185,12 +189,12 @@ def items(schema: pa.Schema, path: str, distinct: bool = False) -> str:
     present = f"list_filter({value}, lambda item: item IS NOT NULL)"
     if distinct:
         present = f"list_distinct({value})"
-    written = f"list_transform({present}, lambda item: to_json(item::VARCHAR)::VARCHAR)"
-    return f"nullif(array_to_string({written}, ','), '')"
+    strings = f"list_transform({present}, lambda item: to_json(item::VARCHAR)::VARCHAR)"
+    return f"nullif(array_to_string({strings}, ','), '')"
 
 
 def scalar(schema: pa.Schema, path: str) -> tuple[str, pa.DataType]:
-    """The one value at a path, and its type."""
+    """The SQL of the single value at a path, and its type."""
     first, *rest = path.split(".")
     return _reach(quoted(first), schema.field(first).type, rest)
 
@@ -198,7 +202,7 @@ def scalar(schema: pa.Schema, path: str) -> tuple[str, pa.DataType]:
 def _reach(
     value: str, kind: pa.DataType, path: list[str], depth: int = 0
 ) -> tuple[str, pa.DataType]:
-    """Follow a path into structs, and into each item of lists; lists of lists become one."""
+    """The SQL of the value at a path into structs and lists, and its type; lists are flattened."""
     if _is_list(kind):
         if not path:
             return value, kind

@@ -1,7 +1,7 @@
-"""How a view's documents are indexed: a generation keeps its own mapping, whatever the code says.
+"""Index mappings: which parts of a view's documents are searched, filtered and sorted by.
 
-A generation is searched by the mapping that it was built with, so that one that was built by
-older code, or that readers are rolled back to, still answers rightly.
+A generation keeps the mapping that it was built with and is searched by it. So a generation built
+by older code, or one that is rolled back to, still answers correctly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ YEAR = "year"
 
 @dataclass(frozen=True)
 class IndexMapping:
-    """What of a document is searched: the view's declarations, as they were when it was built."""
+    """The searchable paths of a view's documents, as its code declared them at build time."""
 
     title: str
     text: Mapping[str, Sequence[str]]
@@ -31,42 +31,45 @@ class IndexMapping:
 
     @classmethod
     def of(cls, view: View) -> IndexMapping:
-        """The mapping of a view as its code declares it now."""
+        """The mapping that a view's code declares now."""
         text = {name: list(paths) for name, paths in view.text.items()}
         return cls(view.title, text, dict(view.filters), view.date, bulk=list(view.bulk))
 
-    def plain(self) -> dict[str, Any]:
-        """The mapping as JSON has it."""
+    def as_json(self) -> dict[str, Any]:
+        """The mapping as a JSON object."""
         return asdict(self)
 
     @property
     def digest(self) -> str:
-        """Tells this mapping from others."""
-        said = json.dumps(self.plain(), sort_keys=True).encode()
-        return hashlib.sha256(said).hexdigest()[:16]
+        """The first 16 hexadecimal digits of the SHA-256 of the mapping."""
+        content = json.dumps(self.as_json(), sort_keys=True).encode()
+        return hashlib.sha256(content).hexdigest()[:16]
 
     @property
     def filter_names(self) -> list[str]:
-        """What can be filtered and counted by: the view's filters, and the year of its date."""
+        """The names of filters and facets: the view's own, and the year of its date."""
         return [*self.filters, *([YEAR] if self.date and YEAR not in self.filters else [])]
 
     def keyword(self, name: str) -> str:
-        """The index's field for a filter: the id has one already."""
+        """The embedded index's field for a filter; a filter by id uses the field ``id``."""
         return "id" if self.filters.get(name) == "id" else f"filter_{name}"
 
     @property
     def scored(self) -> list[str]:
-        """The texts that count once more on their own."""
+        """The texts that have a score of their own, added to the document's score."""
         return [name for name in self.text if name not in self.bulk]
 
     @property
     def whole_weight(self) -> float:
-        """What a match anywhere weighs: where there is a bulk text, its own score is in it."""
+        """The weight of a match in the document as a whole.
+
+        It includes ``FIELD_WEIGHT`` where a bulk text has no score of its own.
+        """
         return 1.0 if len(self.scored) == len(self.text) else 1.0 + FIELD_WEIGHT
 
 
 FIELD_WEIGHT = 0.3
-"""What a match in one of the texts adds, beside 1 for the document as a whole.
+"""The weight of a match in one of the texts, added to the document's score, which weighs 1.
 
 The best of twenty constructions on judged collections, and equal to scoring all texts as one.
 """

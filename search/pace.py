@@ -1,4 +1,4 @@
-"""The pace of a load: told to whoever waits, every few seconds and not with every batch."""
+"""The pace of a load: its progress, reported every few seconds instead of with each batch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 from search.engine import Loading, LoadProgress
 
 EVERY = 2.0
-"""Seconds between two tellings."""
+"""Seconds between two reports."""
 
 
 class Pace:
-    """How far a load has come, and since when it runs."""
+    """Counts the documents that a load has done, and reports them to ``tell``."""
 
     def __init__(self, view: str, of: int, tell: LoadProgress | None) -> None:
         self.documents = 0
@@ -19,21 +19,21 @@ class Pace:
         self._of = of
         self._tell = tell
         self._began = time.perf_counter()
-        self._told = self._began
+        self._reported = self._began
 
-    def come(self, documents: int) -> None:
-        """That many documents are done."""
+    def report(self, documents: int) -> None:
+        """Report that so many documents are done, unless the last report was just now."""
         self.documents = documents
-        if time.perf_counter() - self._told >= EVERY:
-            self._say("")
+        if time.perf_counter() - self._reported >= EVERY:
+            self._report("")
 
-    def stands(self, why: str) -> None:
-        """Nothing goes forward just now; told at once, and then every few seconds."""
-        if time.perf_counter() - self._told >= EVERY / 4:
-            self._say(why)
+    def report_waiting(self, reason: str) -> None:
+        """Report why the load waits, unless the last report was just now."""
+        if time.perf_counter() - self._reported >= EVERY / 4:
+            self._report(reason)
 
-    def _say(self, note: str) -> None:
-        self._told = time.perf_counter()
+    def _report(self, note: str) -> None:
+        self._reported = time.perf_counter()
         if self._tell:
-            seconds = self._told - self._began
+            seconds = self._reported - self._began
             self._tell(Loading(self._view, self.documents, self._of, seconds, note))

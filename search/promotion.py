@@ -1,6 +1,6 @@
-"""What may serve: a generation whose every view was checked, and holds nearly all documents.
+"""Promotion: a generation becomes live if every view passed its check and lacks few documents.
 
-index/000042/articles.check     what the comparison of index and view came to
+index/000042/articles.check     the result of comparing the index with its view
 """
 
 from __future__ import annotations
@@ -23,51 +23,54 @@ TOLERATED = 0.001
 
 
 def check_path(directory: Path, view: str) -> Path:
-    """Where it is noted what checking a view came to."""
+    """The file with the result of a view's check, in the folder of its generation."""
     return directory / f"{view}.check"
 
 
-def note_check(directory: Path, view: str, found: Differences, documents: int) -> None:
-    """Note what checking a view of so many documents came to."""
-    said = {"differ": found.count, "told": str(found), "of": documents}
-    write_json(check_path(directory, view), said)
+def note_check(directory: Path, view: str, differences: Differences, documents: int) -> None:
+    """Write the result of checking a view, which has so many ``documents``."""
+    result = {"differ": differences.count, "told": str(differences), "of": documents}
+    write_json(check_path(directory, view), result)
 
 
-def _noted(directory: Path, view: str) -> dict[str, Any] | None:
+def _read_check(directory: Path, view: str) -> dict[str, Any] | None:
     try:
-        said: dict[str, Any] = json.loads(check_path(directory, view).read_text())
+        result: dict[str, Any] = json.loads(check_path(directory, view).read_text())
     except FileNotFoundError:
         return None
-    return said
+    return result
 
 
 def passed_check(directory: Path, view: str) -> bool:
-    """Was the view checked, and is its index equal to it?"""
-    said = _noted(directory, view)
-    return said is not None and not said["differ"]
+    """Whether the view was checked and its index is equal to it."""
+    result = _read_check(directory, view)
+    return result is not None and not result["differ"]
 
 
 def require_check(engine: Engine, view: str, generation: int, tolerated: float) -> None:
-    """Raise ``NotPromoted`` unless a view's index may serve."""
-    said = _noted(Generations(engine.folder).directory(generation), view)
-    if said is None:
+    """Raise ``NotPromoted`` unless a view's index passed its check.
+
+    ``tolerated`` is the share of its documents that may be dead letters.
+    """
+    result = _read_check(Generations(engine.folder).directory(generation), view)
+    if result is None:
         raise NotPromoted(f"{view}, generation {generation}: index and check it first")
-    if said["differ"]:
-        raise NotPromoted(f"{view}, generation {generation}: {said['told']}; run: stet rebuild")
+    if result["differ"]:
+        raise NotPromoted(f"{view}, generation {generation}: {result['told']}; run: stet rebuild")
     rejected = len(engine.rejected(view, generation))
-    if rejected > tolerated * said["of"]:
+    if rejected > tolerated * result["of"]:
         raise NotPromoted(
-            f"{view}, generation {generation}: {rejected:,} of {said['of']:,} documents"
+            f"{view}, generation {generation}: {rejected:,} of {result['of']:,} documents"
             f" were rejected, more than {100 * tolerated:g} %; see: stet dead-letters list"
         )
 
 
 def promote(engine: Engine, generation: int, tolerated: float = TOLERATED) -> Sequence[str]:
-    """Let a finished generation serve in all its views, at the same moment; returns the views.
+    """Make a finished generation live in all its views at the same moment; returns the views.
 
-    Raises ``NotPromoted`` when there is none of that number, or it was not checked, or differs.
+    Raises ``NotPromoted`` when there is no such generation, it was not checked, or it differs.
     """
-    views = [found.view for found in engine.generations() if found.generation == generation]
+    views = [built.view for built in engine.generations() if built.generation == generation]
     if not views:
         raise NotPromoted(f"there is no generation {generation}; see: stet generations")
     for view in views:

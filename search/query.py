@@ -1,4 +1,4 @@
-"""What a reader asks for: a text, filters, a range of dates, an order, facets and a page."""
+"""Queries: a text, filters, a range of dates, an order, facets and a page."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Query:
     """A search of one view.
 
-    Several values of one filter widen it, filters of different names narrow it. Both ends of the
-    range of dates are included; an end that is a day, a month (``1912-04``) or a year (``1912``)
-    includes all of it. Raises ``InvalidQuery`` for what cannot be asked.
+    A hit has one of the values of each filter. The range of dates includes both ends; an end that
+    is a day, a month (``1912-04``) or a year (``1912``) includes all of it. Raises ``InvalidQuery``
+    for an unknown sort, an invalid date, page or size.
 
     >>> Query("south pole", filters={"section": ["Science"]}, date_from="1911").page
     1
@@ -30,7 +30,7 @@ class Query:
 
     text: str = ""
     view: str = ""
-    """The view to search; the first of the engine's when none is named."""
+    """The view to search; if empty, the engine's first."""
     filters: Mapping[str, Sequence[str] | str] = field(default_factory=dict)
     date_from: Day | None = None
     date_to: Day | None = None
@@ -39,9 +39,9 @@ class Query:
     page: int = 1
     size: int = 10
     any_word: bool = False
-    """Any word may match, however few they are; documents with more of them come first."""
+    """Whether one matching word is always enough; documents with more of them come first."""
     highlight: bool = True
-    """Whether hits say what matched in them; a run of a thousand ids does not need it."""
+    """Whether hits have fragments with their matches marked."""
 
     def __post_init__(self) -> None:
         if self.sort not in SORTS:
@@ -51,7 +51,9 @@ class Query:
         self.dates()
 
     def of(self, views: Collection[str]) -> Query:
-        """The query of one of these views; raises ``UnknownName`` for another.
+        """The query with its view, the first of ``views`` if it has none.
+
+        Raises ``UnknownName`` when its view is not one of them.
 
         >>> Query("whales").of(["orders"]).view
         'orders'
@@ -64,11 +66,11 @@ class Query:
 
     @property
     def offset(self) -> int:
-        """How many hits come on the pages before this one."""
+        """The number of hits on the pages before this one."""
         return (self.page - 1) * self.size
 
     def dates(self) -> tuple[int | None, int | None]:
-        """The first and the last instant of the range, in microseconds since 1970."""
+        """The first and last instant of the range, in microseconds since 1970; None without."""
         first = None if self.date_from is None else _span("date_from", self.date_from)[0]
         last = None if self.date_to is None else _span("date_to", self.date_to)[1]
         return first, last
@@ -76,7 +78,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Limits:
-    """What hits must have beside matching the text: one of the values of each filter, a date."""
+    """The filters and the range of dates that hits must match beside the text.
+
+    ``first`` and ``last`` are microseconds since 1970, both included.
+    """
 
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     first: int | None = None
@@ -84,23 +89,23 @@ class Limits:
 
 
 def microseconds(instant: datetime) -> int:
-    """Microseconds since 1970, negative before; an instant without a zone is one in UTC."""
+    """Microseconds since 1970, negative before; an instant without a time zone is in UTC."""
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
     return (instant - EPOCH) // MICROSECOND
 
 
-def _span(name: str, given: Day) -> tuple[int, int]:
-    """The first and last microsecond of what a date names."""
-    if isinstance(given, datetime):
-        return microseconds(given), microseconds(given)
-    if isinstance(given, date):
-        return _days(given, given)
+def _span(name: str, day: Day) -> tuple[int, int]:
+    """The first and last microsecond of a day, month, year or instant."""
+    if isinstance(day, datetime):
+        return microseconds(day), microseconds(day)
+    if isinstance(day, date):
+        return _days(day, day)
     try:
-        return _read(given.strip())
+        return _read(day.strip())
     except (ValueError, OverflowError):
         raise InvalidQuery(
-            f"{name}: {given!r} is no date; write 1912-04-15, 1912-04, 1912 or an ISO 8601 instant"
+            f"{name}: {day!r} is no date; write 1912-04-15, 1912-04, 1912 or an ISO 8601 instant"
         ) from None
 
 

@@ -1,7 +1,7 @@
 """The reader's query syntax: words, "phrases", -without, OR, prefix*, headline:word.
 
-A text that does not fit the syntax is searched as plain words, and the answer says so: a reader
-never sees an error page for a quote that was not closed.
+A text with an error of syntax is searched as plain words, and the answer has a note: a reader sees
+no error page for a quote that is not closed.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from search.english import says_nothing, words
+from search.english import only_stop_words, words
 
 MOST_WORDS_THAT_ALL_MATCH = 4
-"""Beyond that many words, to require them all finds nothing on judged collections."""
+"""With more words than this, requiring all of them finds nothing on judged collections."""
 
 MOST_PARTS = 500
-"""A text of more words and phrases is searched by its first ones: engines have limits."""
+"""Words and phrases that are searched; engines have limits, so those after them are ignored."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Phrase:
-    """These very words, one after the other."""
+    """Exact words, one after the other."""
 
     text: str
     field: str | None = None
@@ -37,7 +37,7 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Prefix:
-    """A word that begins so."""
+    """The beginning of a word."""
 
     text: str
     field: str | None = None
@@ -48,19 +48,19 @@ Clause = Word | Phrase | Prefix
 
 @dataclass(frozen=True)
 class Group:
-    """Clauses of which one is enough; mostly there is only one."""
+    """Clauses joined by ``OR``, of which one must match; mostly there is only one."""
 
     clauses: tuple[Clause, ...]
 
     @property
     def loose(self) -> bool:
-        """Words only: those that need not all match. Operators are always meant."""
+        """Whether the group is only words, which need not all match; operators always count."""
         return all(isinstance(clause, Word) and clause.field is None for clause in self.clauses)
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a text asks for: groups to match, clauses to exclude, and a note for the reader."""
+    """A parsed text: groups to match, clauses to exclude, and a note for the reader."""
 
     groups: tuple[Group, ...] = ()
     excluded: tuple[Clause, ...] = ()
@@ -69,12 +69,12 @@ class Parsed:
 
     @property
     def loose(self) -> tuple[Group, ...]:
-        """The groups that are only words."""
+        """The groups of words, which need not all match."""
         return tuple(group for group in self.groups if group.loose)
 
     @property
     def required(self) -> tuple[Group, ...]:
-        """The groups that must match in any case."""
+        """The groups that must match."""
         return tuple(group for group in self.groups if not group.loose)
 
     @property
@@ -84,12 +84,12 @@ class Parsed:
 
     @property
     def all_may_match(self) -> bool:
-        """Are the words few enough to require them all?"""
+        """Whether the words are few enough to require all of them at first."""
         return len(self.loose) <= MOST_WORDS_THAT_ALL_MATCH
 
 
-class _Unreadable(Exception):
-    """The text does not fit the syntax."""
+class _SyntaxError(Exception):
+    """The text has an error of syntax; the message says which."""
 
 
 _ITEM = re.compile(
@@ -101,7 +101,7 @@ _ITEM = re.compile(
 
 
 def parse(text: str, fields: Collection[str] = ()) -> Parsed:
-    """Read a text; ``fields`` are the names that may stand before a colon. Never fails.
+    """Parse a text; ``fields`` are the names that may stand before a colon. It never fails.
 
     >>> parse('"south pole" -scott', ["headline"]).excluded
     (Word(text='scott', field=None),)
@@ -111,8 +111,8 @@ def parse(text: str, fields: Collection[str] = ()) -> Parsed:
     parsed = _parsed(text.encode(errors="replace").decode(), fields)
     if len(parsed.groups) <= MOST_PARTS:
         return parsed
-    told = f"searched by its first {MOST_PARTS} words"
-    note = f"{parsed.note}; {told}" if parsed.note else told
+    limit = f"searched by its first {MOST_PARTS} words"
+    note = f"{parsed.note}; {limit}" if parsed.note else limit
     return replace(parsed, groups=parsed.groups[:MOST_PARTS], note=note)
 
 
@@ -121,30 +121,30 @@ def _parsed(text: str, fields: Collection[str]) -> Parsed:
         return Parsed(everything=True)
     try:
         groups, excluded = _read(text, fields)
-    except _Unreadable as reason:
+    except _SyntaxError as reason:
         plain = tuple(Group((Word(word),)) for word in words(text))
-        return Parsed(_said(plain), note=f"searched as plain words: {reason}")
+        return Parsed(_without_stop_words(plain), note=f"searched as plain words: {reason}")
     everything = bool(excluded) and not groups
     note = None if groups or excluded else "there is no word in it to search for"
-    return Parsed(_said(groups), excluded, everything, note)
+    return Parsed(_without_stop_words(groups), excluded, everything, note)
 
 
-def _said(groups: tuple[Group, ...]) -> tuple[Group, ...]:
-    """Each group once, and without words that say nothing, unless there is nothing else."""
+def _without_stop_words(groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    """The groups without duplicates and stop words; with stop words if there is nothing else."""
     groups = tuple(dict.fromkeys(groups))
-    telling = tuple(
+    significant = tuple(
         group
         for group in groups
-        if not (group.loose and all(says_nothing(clause.text) for clause in group.clauses))
+        if not (group.loose and all(only_stop_words(clause.text) for clause in group.clauses))
     )
-    return telling or groups
+    return significant or groups
 
 
 @dataclass(frozen=True)
 class _Item:
     clause: Clause | None
-    """What was read; nothing for ``OR``."""
-    without: bool = False
+    """The clause; None for ``OR``."""
+    excluded: bool = False
 
 
 def _read(text: str, fields: Collection[str]) -> tuple[tuple[Group, ...], tuple[Clause, ...]]:
@@ -154,12 +154,12 @@ def _read(text: str, fields: Collection[str]) -> tuple[tuple[Group, ...], tuple[
     for item in _items(text, {field.lower(): field for field in fields}):
         if item.clause is None:
             if either or not groups:
-                raise _Unreadable("OR needs something on both sides")
+                raise _SyntaxError("OR needs something on both sides")
             either = True
             continue
-        if item.without and either:
-            raise _Unreadable("OR and - cannot be combined")
-        if item.without:
+        if item.excluded and either:
+            raise _SyntaxError("OR and - cannot be combined")
+        if item.excluded:
             excluded.append(item.clause)
         elif either:
             groups[-1] = Group((*groups[-1].clauses, item.clause))
@@ -167,34 +167,32 @@ def _read(text: str, fields: Collection[str]) -> tuple[tuple[Group, ...], tuple[
             groups.append(Group((item.clause,)))
         either = False
     if either:
-        raise _Unreadable("OR needs something on both sides")
+        raise _SyntaxError("OR needs something on both sides")
     return tuple(groups), tuple(excluded)
 
 
 def _items(text: str, fields: dict[str, str]) -> Iterator[_Item]:
     for match in _ITEM.finditer(text):
         if match["open"] and not match["close"]:
-            raise _Unreadable("a quote is not closed")
+            raise _SyntaxError("a quote is not closed")
         if match["word"] == "OR" and match[0] == "OR":
             yield _Item(None)
             continue
         named = match["field"] or ""
         field = fields.get(named.lower())
         if match["open"]:
-            clauses = [] if field or not named else [Word(named)]
-            clause: Clause = Phrase(match["phrase"], field)
+            before = [] if field or not named else [Word(named)]
+            last: Clause = Phrase(match["phrase"], field)
         else:
-            clauses = []
-            clause = _word(
-                match["word"] if field or not named else f"{named}:{match['word']}", field
-            )
-        for found in (*clauses, clause):
-            if words(found.text):
-                yield _Item(found, without=match["minus"] is not None)
+            before = []
+            last = _word(match["word"] if field or not named else f"{named}:{match['word']}", field)
+        for clause in (*before, last):
+            if words(clause.text):
+                yield _Item(clause, excluded=match["minus"] is not None)
 
 
 def _word(text: str, field: str | None) -> Clause:
-    """A word or a prefix; punctuation around it does not count."""
+    """A word or a prefix; punctuation after it is ignored."""
     stripped = text.rstrip(".,;:!?)")
     if stripped.endswith("*") and words(stripped):
         return Prefix(stripped.rstrip("*"), field)

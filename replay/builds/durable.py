@@ -1,4 +1,7 @@
-"""Durable small files: each appears under its name whole, or not at all."""
+"""Durable small files: each appears under its name whole, or not at all.
+
+``search`` may not import the log: it takes from here what it needs of the log's file handling.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from event_log import durable_rename, durable_write
+from event_log import Lock, LockHeld, StoreError, durable_rename, durable_write
 
-__all__ = ["durable_rename", "write_json"]  # for search, which may not import the log
+__all__ = ["Lock", "LockHeld", "StoreError", "durable_rename", "write_json"]
 
 
 def write_json(path: Path, content: Any) -> None:

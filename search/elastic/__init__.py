@@ -1,4 +1,4 @@
-"""Elasticsearch: the engine for a cluster.
+"""The engine for a cluster: Elasticsearch.
 
-Here lives all that speaks to a cluster. How a document is computed does not live here.
+All that speaks to a cluster lives here. How a document is computed does not live here.
 """

@@ -1,7 +1,7 @@
-"""A cluster: requests to Elasticsearch, and what goes wrong with them told in one line.
+"""Requests to an Elasticsearch cluster, and its errors as messages of one line.
 
-This module alone knows the ``elasticsearch`` client. What is asked is the work of the modules
-beside it; here is how it is sent: as bytes that somebody else has serialized, or as small JSON.
+Only this module imports the ``elasticsearch`` client. The modules beside it compose requests; this
+one sends them, as bytes that are serialized already or as small JSON.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from search.connection import Connection
 from search.errors import ClusterAway, ClusterCrowded, ClusterRefused
 
 OLDEST = (9, 0)
-"""The oldest server that this client speaks with."""
+"""The oldest version of the server that this client supports."""
 CONNECTIONS = 16
 SECONDS = 60.0
-"""How long a request may take; it is asked again by whoever has patience."""
+"""The time limit of a request; see ``Patience`` for retrying it."""
 CROWDED = 429
 BUSY = frozenset({CROWDED, 502, 503, 504})
 GZIP_LEVEL = 1
-"""The fastest: on most networks a higher one costs more time than it saves."""
+"""The fastest level: on most networks a higher one costs more time than it saves."""
 JSON = "application/json"
 LINES = "application/x-ndjson"
 
 
 class Refusal(ClusterRefused):
-    """An answer that says no; ``status`` and ``kind`` are Elasticsearch's."""
+    """An error response; ``status`` and ``kind`` are its HTTP status and Elasticsearch's type."""
 
     def __init__(self, message: str, status: int, kind: str) -> None:
         super().__init__(message)
@@ -52,29 +52,29 @@ class Refusal(ClusterRefused):
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back: the HTTP status, and the body as it was sent."""
+    """A response: its HTTP status, and its body as it was sent."""
 
     status: int
     body: bytes
 
 
-class _AsItIs(Serializer):
-    """Bytes stay bytes, on their way out and on their way in."""
+class _Bytes(Serializer):
+    """Passes bytes through: this room serializes requests and reads responses itself."""
 
     mimetype = JSON
 
     def dumps(self, data: Any) -> bytes:
-        """What is sent was serialized before."""
+        """Return the body of a request, which is serialized already."""
         assert isinstance(data, bytes)  # noqa: S101 - `Cluster` sends nothing else
         return data
 
     def loads(self, data: bytes) -> bytes:
-        """What is received is read by whoever needs it."""
+        """Return the body of a response, which its reader parses."""
         return data
 
 
 class Cluster:
-    """An Elasticsearch cluster. Raises ``ClusterAway`` and ``ClusterRefused``, and no other."""
+    """An Elasticsearch cluster. It raises ``ClusterAway`` and ``ClusterRefused``, and no others."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -90,7 +90,7 @@ class Cluster:
         try:
             client = Elasticsearch(
                 connection.url,
-                serializers={JSON: _AsItIs(), LINES: _AsItIs()},
+                serializers={JSON: _Bytes(), LINES: _Bytes()},
                 connections_per_node=CONNECTIONS,
                 request_timeout=SECONDS,
                 max_retries=0,
@@ -99,7 +99,7 @@ class Cluster:
         except (OSError, ValueError) as error:
             raise ClusterRefused(f"cannot connect to {self.url}: {error}") from error
         self._transport = client.transport
-        self._known = False
+        self._checked = False
 
     def send(
         self,
@@ -110,9 +110,9 @@ class Cluster:
         kind: str = JSON,
         seconds: float = SECONDS,
     ) -> Reply:
-        """Send bytes and give back what came, whatever its status; ``ClusterAway`` if nothing."""
-        if not self._known and path != "/":
-            self._look()
+        """Send bytes and return the response, whatever its status; ``ClusterAway`` if none came."""
+        if not self._checked and path != "/":
+            self._check_version()
         headers = self._headers.copy()
         if body is not None:
             headers["content-type"] = kind
@@ -129,7 +129,7 @@ class Cluster:
             raise self._no_elasticsearch() from error
         except TransportError as error:
             raise self._unreached(error) from error
-        # What is no JSON, such as a page of HTML, is read as text by the client.
+        # The client returns a body that is no JSON, such as a page of HTML, as text.
         return Reply(meta.status, answer.encode() if isinstance(answer, str) else answer or b"")
 
     def ask(
@@ -142,37 +142,40 @@ class Cluster:
         missing: Any = ...,
         **parameters: str,
     ) -> Any:
-        """Ask with JSON and read the answer; ``missing`` is the answer where a 404 is none."""
+        """Send JSON and return the response's JSON.
+
+        With ``missing``, that is returned where the status is 404, and no error is raised.
+        """
         path = f"{path}?{urlencode(parameters)}" if parameters else path
-        sent = None if body is None else orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
-        reply = self.send(method, path, sent, seconds=seconds)
+        request = None if body is None else orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+        reply = self.send(method, path, request, seconds=seconds)
         if reply.status == 404 and missing is not ...:
             return missing
         self.check(reply)
         return _read(reply.body)
 
     def check(self, reply: Reply) -> None:
-        """Raise what an answer says went wrong, if it does."""
+        """Raise the error of a response, if it is one."""
         if reply.status < 300:
             return
-        said = _read(reply.body)
-        error = said.get("error") if isinstance(said, dict) else None
+        content = _read(reply.body)
+        error = content.get("error") if isinstance(content, dict) else None
         error = error if isinstance(error, dict) else {"reason": error}
         raise self.failure(reply.status, error)
 
     def failure(self, status: int, error: Mapping[str, Any]) -> ClusterAway | ClusterRefused:
-        """An error that Elasticsearch tells, as an exception of this room."""
+        """The exception for an error of Elasticsearch."""
         kind, reason = str(error.get("type") or ""), _reason(error)
         name = str(error.get("index") or "of that name")
-        if message := self._what_to_do(status, kind, reason, name):
+        if message := self._advice(status, kind, reason, name):
             return Refusal(message, status, kind)
         if status in BUSY:
             away = ClusterCrowded if status == CROWDED else ClusterAway
             return away(f"{self.url} is too busy ({status}: {reason})")
         return Refusal(f"{self.url} refuses ({status}): {reason}", status, kind)
 
-    def _what_to_do(self, status: int, kind: str, reason: str, name: str) -> str | None:
-        """What somebody has to change, where that is known."""
+    def _advice(self, status: int, kind: str, reason: str, name: str) -> str | None:
+        """The message with what to change, where that is known for an error."""
         if status == 401:
             return (
                 f"{self.url} does not accept these credentials; set STET_SEARCH_API_KEY, or"
@@ -198,54 +201,53 @@ class Cluster:
             )
         return None
 
-    def _look(self) -> None:
-        """Is that an Elasticsearch, and new enough? Asked once."""
+    def _check_version(self) -> None:
+        """Check once that the server is an Elasticsearch and new enough."""
         reply = self.send("GET", "/")
-        said = _read(reply.body)
+        content = _read(reply.body)
         if reply.status == 403 and b"security_exception" in reply.body:
-            self._known = True  # it knows who asks, and does not tell its version to everybody
+            self._checked = True  # the credentials are accepted, but may not read the version
             return
         if reply.status == 401 or reply.status in BUSY:
             self.check(reply)
-        number = said.get("version", {}).get("number", "") if isinstance(said, dict) else ""
+        number = content.get("version", {}).get("number", "") if isinstance(content, dict) else ""
         match = re.match(r"(\d+)\.(\d+)", str(number))
-        if match is None or "cluster_name" not in said:
+        if match is None or "cluster_name" not in content:
             raise self._no_elasticsearch()
         if (int(match[1]), int(match[2])) < OLDEST:
             raise ClusterRefused(
                 f"{self.url} is Elasticsearch {number}; Stet needs {OLDEST[0]}.{OLDEST[1]} or newer"
             )
-        self._known = True
+        self._checked = True
 
     def _no_elasticsearch(self) -> ClusterRefused:
         return ClusterRefused(f"{self.url} answers, and is no Elasticsearch; check the address")
 
     def _unreached(self, error: TransportError) -> ClusterAway | ClusterRefused:
-        causes = [str(cause) for cause in (error, *error.errors, error.__cause__) if cause]
-        said = " ".join(causes)
-        if isinstance(error, TlsError) or "CERTIFICATE" in said or "SSL" in said:
-            return ClusterRefused(self._untrusted(said))
+        causes = " ".join(str(cause) for cause in (error, *error.errors, error.__cause__) if cause)
+        if isinstance(error, TlsError) or "CERTIFICATE" in causes or "SSL" in causes:
+            return ClusterRefused(self._untrusted(causes))
         if isinstance(error, ConnectionTimeout):
             return ClusterAway(f"{self.url} does not answer in time")
-        if "Name or service not known" in said or "nodename nor servname" in said:
-            why = "there is no host of that name"
+        if "Name or service not known" in causes or "nodename nor servname" in causes:
+            reason = "there is no host of that name"
         else:
-            why = _short(said)
+            reason = _short(causes)
         return ClusterAway(
-            f"{self.url} does not answer ({why}); is Elasticsearch running there? "
+            f"{self.url} does not answer ({reason}); is Elasticsearch running there? "
             "See --search and STET_SEARCH"
         )
 
-    def _untrusted(self, said: str) -> str:
-        if "has expired" in said:
+    def _untrusted(self, causes: str) -> str:
+        if "has expired" in causes:
             return f"the certificate of {self.url} has expired; it must be renewed there"
-        if "doesn't match" in said or "not valid for" in said or "mismatch" in said:
+        if "doesn't match" in causes or "not valid for" in causes or "mismatch" in causes:
             return f"the certificate of {self.url} is for another name; use the name it is for"
-        if "WRONG_VERSION_NUMBER" in said or "wrong version number" in said:
+        if "WRONG_VERSION_NUMBER" in causes or "wrong version number" in causes:
             return f"{self.url} speaks no TLS; write http:// instead of https://"
         return (
-            f"the certificate of {self.url} is signed by somebody unknown here; set STET_SEARCH_CA"
-            " to the file with the signer's certificate"
+            f"the certificate of {self.url} is signed by an unknown authority; set STET_SEARCH_CA"
+            " to the file with that authority's certificate"
         )
 
 
@@ -257,7 +259,7 @@ def _read(body: bytes) -> Any:
 
 
 def _reason(error: Mapping[str, Any]) -> str:
-    """The innermost reason that is told, which says most."""
+    """The reason of an error with those of its causes."""
     reason = str(error.get("reason") or error.get("type") or "no reason given")
     cause = error.get("caused_by") or next(iter(error.get("root_cause") or ()), None)
     while isinstance(cause, dict) and cause.get("reason"):
@@ -267,6 +269,7 @@ def _reason(error: Mapping[str, Any]) -> str:
     return " ".join(reason.split())
 
 
-def _short(said: str) -> str:
-    match = re.search(r"\[Errno -?\d+\] ([A-Z][^)'\"]*)", said) or re.search(r"'([^']+)'\)", said)
-    return (match[1] if match else said.split(":")[-1]).strip()[:100].lower()
+def _short(causes: str) -> str:
+    system_error = re.search(r"\[Errno -?\d+\] ([A-Z][^)'\"]*)", causes)
+    match = system_error or re.search(r"'([^']+)'\)", causes)
+    return (match[1] if match else causes.split(":")[-1]).strip()[:100].lower()

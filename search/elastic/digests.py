@@ -1,7 +1,7 @@
-"""What a cluster really keeps: each document's digest, computed anew from the bytes it gives back.
+"""The digests of the documents in a cluster, computed from the bytes of their sources.
 
-The digest that a document carries says what was sent. That is not believed: whatever happened to a
-document since, by whose hand ever, shows in the bytes of its source.
+The digest that is stored with a document is that of what was sent. It is not used here, so that
+any later change of the document is detected, whoever made it.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from search.elastic.patience import Patience
 
 BYTES_AT_ONCE = 4_000_000
 MOST_AT_ONCE = 10_000
-"""Elasticsearch's own limit of one page (``index.max_result_window``)."""
+"""Elasticsearch's limit for one page (``index.max_result_window``)."""
 SOURCE = b',"_source":'
 SORT = b',"sort":['
 VALUE = re.compile(rb'"(?:[^"\\]|\\.)*"|null')
 NAMELESS = "\U0010ffff (a document without an id)"
-"""Stands, after all others, for a document that has lost its id."""
+"""The id shown for a document that has lost its own; it sorts after all others."""
 
 
 def digests(cluster: Cluster, index: Index, patience: Patience) -> Iterator[tuple[str, str]]:
-    """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id.
+    """The id of each document and the SHA-256 of its stored JSON, sorted by id.
 
-    Memory stays flat: one page is read while the one before is compared. A cluster that goes away
-    in between is waited for.
+    Memory holds two pages: one is read while the caller uses the one before. A cluster that goes
+    away meanwhile is waited for.
     """
-    about = index.about
-    at_once = int(BYTES_AT_ONCE / max(1, about.bytes / max(1, about.documents)))
+    metadata = index.metadata
+    at_once = int(BYTES_AT_ONCE / max(1, metadata.bytes / max(1, metadata.documents)))
     body = {
         "size": max(100, min(MOST_AT_ONCE, at_once)),
         "sort": [{keyword(index.mapping, "id"): "asc"}],
@@ -45,28 +45,28 @@ def digests(cluster: Cluster, index: Index, patience: Patience) -> Iterator[tupl
     marker = b'{"_index":"' + index.name.encode() + b'","_id":"'
 
     def page(after: list[str | None] | None) -> list[tuple[str | None, str]]:
-        asked = body if after is None else {**body, "search_after": after}
+        request = body if after is None else {**body, "search_after": after}
 
         def once() -> bytes:
-            reply = cluster.send("POST", f"/{index.name}/_search", orjson.dumps(asked))
+            reply = cluster.send("POST", f"/{index.name}/_search", orjson.dumps(request))
             cluster.check(reply)
             return reply.body
 
-        return _read(patience.tried(once), marker)
+        return _read(patience.retry(once), marker)
 
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(page, None)
-        while found := coming.result():
-            coming = pool.submit(page, [found[-1][0]])
-            yield from ((NAMELESS if key is None else key, digest) for key, digest in found)
+        next_page = pool.submit(page, None)
+        while hits := next_page.result():
+            next_page = pool.submit(page, [hits[-1][0]])
+            yield from ((NAMELESS if key is None else key, digest) for key, digest in hits)
 
 
 def _read(body: bytes, marker: bytes) -> list[tuple[str | None, str]]:
-    """The hits of an answer: Elasticsearch gives back each source byte by byte as it was sent.
+    """The ids and digests of a response; Elasticsearch returns each source byte for byte.
 
-    A quote inside of a JSON text is always escaped: so the markers can be found in the bytes.
+    A quote inside a JSON string is always escaped, so the markers can be searched in the bytes.
     """
-    found = []
+    hits = []
     start = body.find(marker)
     while start >= 0:
         following = body.find(marker, start + len(marker))
@@ -75,12 +75,12 @@ def _read(body: bytes, marker: bytes) -> list[tuple[str | None, str]]:
         source, sort = hit.index(SOURCE) + len(SOURCE), hit.rindex(SORT)
         value = VALUE.match(hit, sort + len(SORT))
         assert value is not None  # noqa: S101 - the sort is by one keyword
-        found.append((orjson.loads(value[0]), _digest(hit[source:sort])))
-    return found
+        hits.append((orjson.loads(value[0]), _digest(hit[source:sort])))
+    return hits
 
 
 def _digest(source: bytes) -> str:
-    """The SHA-256 of a document without what Stet keeps beside it."""
+    """The SHA-256 of a document's JSON without the object that Stet adds to it."""
     beside = b'{"' + BESIDE.encode() + b'":{'
     if source.startswith(beside):
         return hashlib.sha256(b"{" + source[source.index(b"},") + 2 :]).hexdigest()

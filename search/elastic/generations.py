@@ -1,20 +1,20 @@
-"""Generations in a cluster: what each index is, and by which aliases it serves.
+"""Generations in a cluster: one index each, and the aliases that say which are live.
 
-    stet-articles-000042              the index of one view and generation; its ``_meta`` says
-                                      what it was built from, and how it is searched
-    stet-articles                     the alias that readers use
-    stet-articles-before-1, -2        what served before the last promotion, and before that
-    stet-articles-000042-at-1200      the alias that says to which sequence steps have brought it
-    stet-articles-000042-by-9f8a01c2  the alias through which its one writer writes it: a fence
+    stet-articles-000042              the index of one view and generation; its ``_meta`` has the
+                                      generation's metadata and mapping
+    stet-articles                     the alias of the live index, which readers use
+    stet-articles-before-1, -2        the aliases of the indexes that were live before it
+    stet-articles-000042-at-1200      an alias with the sequence that steps advanced the index to
+    stet-articles-000042-by-9f8a01c2  the alias through which the index's one writer writes: a fence
 
-Nothing of this lies anywhere else: whoever reaches the cluster knows what serves. One ``_aliases``
-call changes what serves for all views at once; it names what it expects to find, so that of two
-promotions at the same moment one finds that it is too late, and is made anew on what it finds.
+All of this is in the cluster: whoever can reach it knows the live indexes. One ``_aliases`` call
+promotes all views at once. It names the aliases that it removes, so that of two promotions at the
+same moment one fails, and is repeated on the result of the other.
 
-The alias for writing has a name that only its writer knows, and it goes when another begins to
-write, and when the generation moves on to another sequence: a late write of what was before has no
-name any more to be sent to. Versions alone would not do, because Elasticsearch forgets those of
-deleted documents after a minute (``index.gc_deletes``).
+Only its writer knows the name of a fence. The fence is removed when another process begins to
+write, and when the generation advances to another sequence: a late write has no alias to go to.
+Versions of documents would not suffice, because Elasticsearch forgets those of deleted documents
+after a minute (``index.gc_deletes``).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from urllib.parse import urlencode
 
 from search.elastic import index as elastic_index
 from search.elastic.cluster import Cluster, Refusal
-from search.elastic.index import Index, told
+from search.elastic.index import Index, read_index
 from search.engine import Generation
 from search.errors import ClusterRefused, DamagedIndex
 from search.generations import STATES_BEFORE, Pointer
 
-ABOUT = "*.aliases,*.mappings._meta"
+INDEX_PATHS = "*.aliases,*.mappings._meta"
 TRIES = 5
 SECONDS_TO_GREEN = 120.0
 
@@ -44,7 +44,7 @@ class ClusterGenerations:
         self._prefix = prefix
 
     def alias(self, view: str) -> str:
-        """The name that readers use."""
+        """The alias of a view's live index."""
         return f"{self._prefix}-{view}"
 
     def name(self, view: str, generation: int) -> str:
@@ -53,36 +53,37 @@ class ClusterGenerations:
 
     @staticmethod
     def new_fence(name: str) -> str:
-        """An alias through which an index is written by who knows it."""
+        """A new alias through which to write the index ``name``."""
         return f"{name}-by-{uuid.uuid4().hex[:12]}"
 
-    def _states(self, view: str) -> list[str]:
-        """The aliases of what serves, and of what served before it."""
+    def _state_aliases(self, view: str) -> list[str]:
+        """The aliases of a view's live index and of those that were live before it."""
         before = [f"{self.alias(view)}-before-{n}" for n in range(1, STATES_BEFORE + 1)]
         return [self.alias(view), *before]
 
     def all(self) -> list[Index]:
         """Every index of Stet's, the oldest generation first, finished or not."""
-        found = self._cluster.ask(
+        responses = self._cluster.ask(
             "GET",
             f"/{self._prefix}-*",
-            filter_path=ABOUT,
+            filter_path=INDEX_PATHS,
             expand_wildcards="open,closed",
             missing={},
         )
-        indexes = [index for name, said in found.items() if (index := told(name, said))]
-        return sorted(indexes, key=lambda index: (index.about.generation, index.about.view))
+        read = (read_index(name, response) for name, response in responses.items())
+        indexes = [index for index in read if index is not None]
+        return sorted(indexes, key=lambda index: (index.metadata.generation, index.metadata.view))
 
-    def serving(self, view: str) -> Index | None:
-        """What serves a view now."""
-        found = self._cluster.ask(
+    def live(self, view: str) -> Index | None:
+        """A view's live index; ``ClusterRefused`` if readers' alias is that of another index."""
+        responses = self._cluster.ask(
             "GET",
             f"/{self.alias(view)}",
-            filter_path=ABOUT,
+            filter_path=INDEX_PATHS,
             missing={},
         )
-        for name, said in found.items():
-            index = told(name, said)
+        for name, response in responses.items():
+            index = read_index(name, response)
             if index is None:
                 raise self._foreign(view, name)
             return index
@@ -97,8 +98,8 @@ class ClusterGenerations:
         )
 
     def index(self, view: str, generation: int) -> Index:
-        """One index; raises ``DamagedIndex`` when it is gone or not Stet's."""
-        index = self._found(self.name(view, generation))
+        """The index of a view and generation; ``DamagedIndex`` when it is gone or not Stet's."""
+        index = self._read(self.name(view, generation))
         if index is None:
             raise DamagedIndex(
                 f"generation {generation} of {view} is gone or unfinished; run: stet rebuild"
@@ -106,7 +107,7 @@ class ClusterGenerations:
         return index
 
     def finished(self, view: str, generation: int) -> Index:
-        """One index that is whole; raises ``DamagedIndex`` when it is gone or not finished."""
+        """The complete index of a view and generation; ``DamagedIndex`` without one."""
         index = self.index(view, generation)
         if not index.finished:
             raise DamagedIndex(
@@ -115,26 +116,26 @@ class ClusterGenerations:
         return index
 
     def counted(self, indexes: Iterable[Index]) -> list[Generation]:
-        """What some indexes are, with their documents and bytes as of now."""
-        found = self._cluster.ask(
+        """The metadata of some indexes with their current numbers of documents and bytes."""
+        stats = self._cluster.ask(
             "GET",
             f"/{self._prefix}-*/_stats/docs,store",
             filter_path="indices.*.primaries.docs.count,indices.*.primaries.store.size_in_bytes",
         ).get("indices", {})
-        return [elastic_index.counted(index.about, found.get(index.name)) for index in indexes]
+        return [elastic_index.counted(index.metadata, stats.get(index.name)) for index in indexes]
 
-    def _found(self, name: str) -> Index | None:
-        found = self._cluster.ask("GET", f"/{name}", missing={}, filter_path=ABOUT)
-        return told(name, found[name]) if name in found else None
+    def _read(self, name: str) -> Index | None:
+        responses = self._cluster.ask("GET", f"/{name}", missing={}, filter_path=INDEX_PATHS)
+        return read_index(name, responses[name]) if name in responses else None
 
     def create(self, index: Index, definition: Mapping[str, Any]) -> None:
-        """Make an empty index, in the place of what an unfinished attempt left under its name."""
-        view, generation = index.about.view, index.about.generation
-        self.serving(view)  # before anything is made: is the readers' name free, or ours?
-        there = self._found(index.name)
-        if there is not None and there.built_in != index.built_in:
+        """Create an empty index, in place of what an unfinished attempt left under its name."""
+        view, generation = index.metadata.view, index.metadata.generation
+        self.live(view)  # raises, before anything is created, if the readers' alias is not ours
+        old = self._read(index.name)
+        if old is not None and old.built_in != index.built_in:
             raise ClusterRefused(
-                f"{index.name} on {self._cluster.url} is being built from {there.built_in};"
+                f"{index.name} on {self._cluster.url} is being built from {old.built_in};"
                 " archives that share a cluster need different names: see STET_SEARCH_PREFIX"
             )
         self.remove(view, generation)
@@ -143,43 +144,48 @@ class ClusterGenerations:
         body = {"settings": definition["settings"], "mappings": mappings, "aliases": aliases}
         self._cluster.ask("PUT", f"/{index.name}", body)
 
-    def fenced(self, indexes: Sequence[Index]) -> list[Index]:
-        """Let indexes be written by who calls this only, from now on: one call for all.
+    def fence(self, indexes: Sequence[Index]) -> list[Index]:
+        """Make the caller the only writer of some indexes, in one call; returns them.
 
-        What others have not finished writing is refused.
+        Writes of others that have not finished are refused.
         """
-        return self._realiased(indexes, None, sure=False)
+        return self._change_aliases(indexes, None, must_exist=False)
 
-    def reached(self, indexes: Sequence[Index], sequence: int) -> list[Index]:
-        """Say to which sequence indexes were brought, and close the way that was: one call for all.
+    def advance(self, indexes: Sequence[Index], sequence: int) -> list[Index]:
+        """Write the sequence that indexes were advanced to and renew their fences, in one call.
 
-        They are given back as they can be written next. ``Refusal`` when somebody else has fenced
-        one of them since.
+        Returns the indexes with their new fences. Raises ``Refusal`` when another process has
+        fenced one of them since.
         """
-        return self._realiased(indexes, sequence, sure=True)
+        return self._change_aliases(indexes, sequence, must_exist=True)
 
-    def _realiased(self, indexes: Sequence[Index], sequence: int | None, sure: bool) -> list[Index]:
+    def _change_aliases(
+        self, indexes: Sequence[Index], sequence: int | None, must_exist: bool
+    ) -> list[Index]:
         actions: list[dict[str, Any]] = []
-        moved = []
+        changed = []
         for index in indexes:
-            old = index.fences | index.said
-            said = index.said if sequence is None else {f"{index.name}-at-{sequence}"}
-            new = {self.new_fence(index.name), *said}
+            old = index.fences | index.sequence_aliases
+            new = {self.new_fence(index.name)}
+            new |= index.sequence_aliases if sequence is None else {f"{index.name}-at-{sequence}"}
             actions += [
-                {"remove": {"index": index.name, "alias": alias, "must_exist": sure}}
+                {"remove": {"index": index.name, "alias": alias, "must_exist": must_exist}}
                 for alias in old - new
             ]
             actions += [{"add": {"index": index.name, "alias": alias}} for alias in new - old]
-            moved.append(index.with_aliases(index.aliases - old | new))
+            changed.append(index.with_aliases(index.aliases - old | new))
         self._cluster.ask("POST", "/_aliases", {"actions": actions})
-        return moved
+        return changed
 
-    def note(self, index: Index) -> None:
-        """Write down what an index is."""
+    def write_metadata(self, index: Index) -> None:
+        """Write an index's metadata to the cluster."""
         self._cluster.ask("PUT", f"/{index.name}/_mapping", {"_meta": index.meta()})
 
     def make_ready(self, index: Index, copies: int | None) -> None:
-        """Give an index what one that serves needs: copies, and a refresh by itself."""
+        """Prepare an index for readers: switch on its copies and its refresh, and wait for them.
+
+        Raises ``ClusterRefused`` when the copies are not there in time.
+        """
         settings: dict[str, Any] = {"refresh_interval": "1s"}
         settings["auto_expand_replicas"] = "0-1" if copies is None else "false"
         if copies is not None:
@@ -187,69 +193,75 @@ class ClusterGenerations:
         self._cluster.ask("PUT", f"/{index.name}/_settings", {"index": settings})
         wait = {"wait_for_status": "green", "timeout": f"{SECONDS_TO_GREEN:.0f}s"}
         health = f"/_cluster/health/{index.name}"
-        # When it takes too long the status is 408, with the same answer.
+        # When it takes too long the status is 408, with the same body.
         reply = self._cluster.send(
             "GET", f"{health}?{urlencode(wait)}", seconds=SECONDS_TO_GREEN + 30
         )
         if reply.status == 408:
             raise ClusterRefused(
                 f"the copies of {index.name} are not there after {SECONDS_TO_GREEN:.0f} s, so it"
-                f" does not serve; are there nodes enough at {self._cluster.url}?"
+                f" was not made live; are there nodes enough at {self._cluster.url}?"
                 " See STET_SEARCH_REPLICAS"
             )
         self._cluster.check(reply)
 
     def remove(self, view: str, generation: int) -> None:
-        """Remove an index, if it is there and no reader's alias names it."""
+        """Delete an index, if it is there.
+
+        Raises ``ClusterRefused`` while it is live or kept for roll-back.
+        """
         name = self.name(view, generation)
-        found = self._cluster.ask("GET", f"/{name}/_alias", missing={})
-        aliases = set(found.get(name, {}).get("aliases", {}))
-        if aliases & set(self._states(view)):
+        responses = self._cluster.ask("GET", f"/{name}/_alias", missing={})
+        aliases = set(responses.get(name, {}).get("aliases", {}))
+        if aliases & set(self._state_aliases(view)):
             raise ClusterRefused(
-                f"generation {generation} of {view} serves, or may be rolled back to"
+                f"generation {generation} of {view} is live, or kept for roll-back"
             )
         self._cluster.ask("DELETE", f"/{name}", missing=None)
 
     def pointer(self, indexes: list[Index] | None = None) -> Pointer:
-        """Which generations serve, by view, and which did before."""
+        """Each view's live generation, and those that were live before."""
         states: list[dict[str, int]] = [{} for _ in range(STATES_BEFORE + 1)]
         for index in self.all() if indexes is None else indexes:
-            for place, alias in enumerate(self._states(index.about.view)):
+            for place, alias in enumerate(self._state_aliases(index.metadata.view)):
                 if alias in index.aliases:
-                    states[place][index.about.view] = index.about.generation
-        serving, *before = states
-        return Pointer(serving, tuple(state for state in before if state))
+                    states[place][index.metadata.view] = index.metadata.generation
+        live, *before = states
+        return Pointer(live, tuple(state for state in before if state))
 
-    def move(self, change: Callable[[Pointer], Pointer]) -> Pointer:
-        """Let serve what a change makes of what serves, in one call; returns it."""
+    def change_pointer(self, change: Callable[[Pointer], Pointer]) -> Pointer:
+        """Replace the pointer by what ``change`` returns for it, in one call; returns the new one.
+
+        The change is repeated when another process has changed the pointer meanwhile.
+        """
         for attempt in range(1, TRIES + 1):
-            now = self.pointer()
-            wanted = change(now)
-            actions = list(self._actions(now, wanted))
+            old = self.pointer()
+            new = change(old)
+            actions = list(self._actions(old, new))
             try:
                 if actions:
                     self._cluster.ask("POST", "/_aliases", {"actions": actions})
-                return wanted
+                return new
             except Refusal as refusal:
-                # Somebody else has moved an alias since it was looked at.
+                # Another process has moved an alias since the pointer was read.
                 if refusal.kind != "aliases_not_found_exception" or attempt == TRIES:
                     raise
         raise AssertionError
 
-    def _actions(self, now: Pointer, wanted: Pointer) -> Iterator[dict[str, Any]]:
-        for view in sorted({view for view, _ in now.named() | wanted.named()}):
-            states = zip(self._states(view), _of(now, view), _of(wanted, view), strict=True)
-            for alias, there, then in states:
-                if there == then:
+    def _actions(self, old: Pointer, new: Pointer) -> Iterator[dict[str, Any]]:
+        for view in sorted({view for view, _ in old.kept() | new.kept()}):
+            aliases = self._state_aliases(view)
+            for alias, before, after in zip(aliases, _of(old, view), _of(new, view), strict=True):
+                if before == after:
                     continue
-                if there is not None:
-                    old = {"index": self.name(view, there), "alias": alias, "must_exist": True}
-                    yield {"remove": old}
-                if then is not None:
-                    yield {"add": {"index": self.name(view, then), "alias": alias}}
+                if before is not None:
+                    index = self.name(view, before)
+                    yield {"remove": {"index": index, "alias": alias, "must_exist": True}}
+                if after is not None:
+                    yield {"add": {"index": self.name(view, after), "alias": alias}}
 
 
 def _of(pointer: Pointer, view: str) -> list[int | None]:
-    states = [pointer.serving, *pointer.before]
+    states = [pointer.live, *pointer.before]
     states += [{}] * (STATES_BEFORE + 1 - len(states))
     return [state.get(view) for state in states]

@@ -1,4 +1,4 @@
-"""One index in a cluster: what it says of itself, and the aliases that change with each step."""
+"""One index in a cluster: its metadata in ``_meta``, and the aliases that change with each step."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from search.engine import Generation
 from search.mapping import IndexMapping
 
 OURS = "stet"
-"""The key of ``_meta`` below which is what Stet says of an index."""
+"""The key of ``_meta`` below which Stet keeps an index's metadata."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """One index in the cluster."""
+    """One index in a cluster: one view of one generation."""
 
     name: str
-    about: Generation
+    metadata: Generation
     mapping: IndexMapping
     aliases: frozenset[str]
     finished: bool
@@ -29,7 +29,7 @@ class Index:
 
     @property
     def fence(self) -> str:
-        """The alias through which it is written; only who has made it may use it."""
+        """The alias through which it is written; only the writer that made it may use it."""
         (name,) = self.fences
         return name
 
@@ -39,48 +39,51 @@ class Index:
         return {name for name in self.aliases if name.startswith(f"{self.name}-by-")}
 
     @property
-    def said(self) -> set[str]:
-        """The aliases that say to which sequence it was brought."""
+    def sequence_aliases(self) -> set[str]:
+        """The aliases whose names end with the sequence that the index was advanced to."""
         return {name for name in self.aliases if name.startswith(f"{self.name}-at-")}
 
     def with_aliases(self, aliases: Iterable[str]) -> Index:
-        """The index when it has these aliases; one may say how far it was brought."""
-        begin = f"{self.name}-at-"
-        said = [int(name.removeprefix(begin)) for name in aliases if name.startswith(begin)]
-        about = replace(self.about, sequence=max([self.about.sequence, *said]))
-        return replace(self, about=about, aliases=frozenset(aliases))
+        """The index with these aliases, and with the sequence that one of them may end with."""
+        start = f"{self.name}-at-"
+        sequences = [int(name.removeprefix(start)) for name in aliases if name.startswith(start)]
+        metadata = replace(self.metadata, sequence=max([self.metadata.sequence, *sequences]))
+        return replace(self, metadata=metadata, aliases=frozenset(aliases))
 
     def meta(self) -> dict[str, Any]:
-        """What the index says of itself."""
-        said = {
-            "about": asdict(self.about),
-            "mapping": json.dumps(self.mapping.plain()),  # as text: objects lose their order there
+        """The content of the index's ``_meta``."""
+        content = {
+            "about": asdict(self.metadata),
+            "mapping": json.dumps(
+                self.mapping.as_json()
+            ),  # as text: objects lose their order there
             "finished": self.finished,
             "built_in": self.built_in,
             "built_by": f"stet {version('stet')}",
         }
-        return {OURS: said}
+        return {OURS: content}
 
 
-def counted(about: Generation, found: Mapping[str, Any] | None) -> Generation:
-    """What an index is, with its documents and bytes as ``_stats`` tells them."""
-    if found is None:  # an index that somebody closed
-        return about
-    now = found["primaries"]
-    return replace(about, documents=now["docs"]["count"], bytes=now["store"]["size_in_bytes"])
+def counted(metadata: Generation, stats: Mapping[str, Any] | None) -> Generation:
+    """The metadata with the numbers of documents and bytes from the index's ``_stats``."""
+    if stats is None:  # an index that somebody closed
+        return metadata
+    primaries = stats["primaries"]
+    size = primaries["store"]["size_in_bytes"]
+    return replace(metadata, documents=primaries["docs"]["count"], bytes=size)
 
 
-def told(name: str, said: Mapping[str, Any]) -> Index | None:
-    """An index as the cluster tells it; none when it is not Stet's."""
-    meta = said.get("mappings", {}).get("_meta", {}).get(OURS)
+def read_index(name: str, response: Mapping[str, Any]) -> Index | None:
+    """The index of a cluster's response about it; None when it is not Stet's."""
+    meta = response.get("mappings", {}).get("_meta", {}).get(OURS)
     if meta is None:
         return None
     index = Index(
         name=name,
-        about=Generation(**meta["about"]),
+        metadata=Generation(**meta["about"]),
         mapping=IndexMapping(**json.loads(meta["mapping"])),
         aliases=frozenset(),
         finished=meta["finished"],
         built_in=meta["built_in"],
     )
-    return index.with_aliases(said.get("aliases", {}))
+    return index.with_aliases(response.get("aliases", {}))

@@ -1,24 +1,24 @@
-"""The fields of an Elasticsearch index, and the JSON source that a document becomes there.
+"""The fields of an Elasticsearch index, and the JSON source that a document becomes for it.
 
-A document is kept as the view has it, each field in its own place, so that other tools read the
-index too. How a field is indexed follows from what the view declares of its path:
+A document keeps the structure that the view gives it, so that other tools can read the index too.
+How a field is indexed follows from the view's declaration of its path:
 
-- a text is stemmed English, for ranking; its sub-field ``exact`` has its words as they stand, with
+- a text is stemmed English, for ranking; its sub-field ``exact`` has its unstemmed words with
   positions, for phrases and prefixes; ``keyword`` its whole value, if it is a filter as well;
 - a filter alone is a keyword;
-- the date is a date; everything else is kept, and not indexed.
+- the date is a date; every other field is stored and not indexed.
 
-What no field of the document says lies beside them in ``stet``:
+The object ``stet`` has what Stet adds to the document's fields:
 
-- ``stet.digest``: the SHA-256 of the document's JSON, by which index and view are compared;
-- ``stet.date``: microseconds since 1970, which Elasticsearch's own dates are too coarse for;
+- ``stet.digest``: the SHA-256 of the document's JSON;
+- ``stet.date``: microseconds since 1970, because Elasticsearch's dates have milliseconds;
 - ``stet.year``: the year of that date, a filter;
-- ``stet.tie``: a number made from the id, which orders documents that score the same.
+- ``stet.tie``: a number hashed from the id, which orders documents of the same score.
 
 The analysis is the embedded engine's: words are letters and digits, in lower case, without
 accents; stems are Snowball's for English ("Porter 2"), without the stop words of
-``search.english``; where Elasticsearch's Snowball is too old, it is told what the embedded
-engine's stems are.
+``search.english``. The stems of words that Elasticsearch's older Snowball stems differently are
+listed one by one.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from unicodedata import category
 
 import pyarrow as pa
 
-from search.english import STOP_WORDS, TOLD_APART
+from search.english import STEMMED_DIFFERENTLY, STOP_WORDS
 from search.lines import document_sql, scalar
 from search.mapping import YEAR, IndexMapping
 
 VERSION = 1
 """Raise with every change of the fields or of the analysis."""
 BESIDE = "stet"
-"""The object beside the document's own fields."""
+"""The name of the object that Stet adds to a document's fields."""
 KEPT = {"type": "object", "enabled": False}
-"""A field that is not indexed, whatever it holds."""
+"""The mapping of a field that is stored and not indexed, whatever its values."""
 NUMBER = {"type": "long"}
 MIDDLE = 2**63
 
 
 def definition(mapping: IndexMapping, schema: pa.Schema) -> dict[str, Any]:
-    """The settings and mappings of an index for documents of this schema, as its creation wants.
+    """The settings and mappings to create an index with, for documents of this schema.
 
-    Nothing is refreshed and there is no replica: that is for whoever loads it to switch on.
+    The index has no replica and does not refresh: both are switched on when it becomes live.
 
     >>> articles = IndexMapping("headline", {"headline": ["headline"]}, {"id": "id"}, None, bulk=())
     >>> schema = pa.schema([("id", pa.string()), ("headline", pa.string())])
@@ -60,7 +60,7 @@ def definition(mapping: IndexMapping, schema: pa.Schema) -> dict[str, Any]:
     for path in {"id", *mapping.filters.values()} - texts:
         declared[path] = {"type": "keyword"}
     if mapping.date and mapping.date not in declared:
-        # Found and sorted by `stet.date`: what is no date in Elasticsearch's eyes stays a document.
+        # Dates are searched by `stet.date`: one that Elasticsearch cannot read rejects no document.
         declared[mapping.date] = {"type": "date", "ignore_malformed": True}
     return {
         "settings": {
@@ -75,17 +75,17 @@ def definition(mapping: IndexMapping, schema: pa.Schema) -> dict[str, Any]:
 
 
 def stems(path: str) -> str:
-    """The index's field with the stems of a text."""
+    """The field with the stems of a text."""
     return path
 
 
 def exact(path: str) -> str:
-    """The index's field with the words of a text as they stand."""
+    """The field with the unstemmed words of a text."""
     return f"{path}.exact"
 
 
 def keyword(mapping: IndexMapping, name: str) -> str:
-    """The index's field with the whole values of a filter; ``id`` always is one."""
+    """The field with the whole values of a filter; ``id`` always is one."""
     if name == YEAR and YEAR not in mapping.filters:
         return f"{BESIDE}.{YEAR}"
     path = mapping.filters.get(name, name)
@@ -94,20 +94,20 @@ def keyword(mapping: IndexMapping, name: str) -> str:
 
 
 def query(mapping: IndexMapping, schema: pa.Schema) -> str:
-    """The query over ``documents`` of this schema: each one's ``id``, ``sequence`` and ``source``.
+    """The SQL that makes of each of ``documents`` its ``id``, ``sequence`` and ``source``.
 
-    The source is the JSON whose digest it carries, with ``stet`` put before its first field.
+    The source is the document's JSON with the object ``stet`` put before its first field.
     """
     beside = {
         "digest": "'\"' || sha256(json) || '\"'",
         "tie": f"(md5_number_lower(id)::HUGEINT - {MIDDLE})::VARCHAR",
         **_dates(mapping, schema),
     }
-    # A null has no place in `concat`: then the comma is not there either.
-    said = ", ".join(f"',\"{name}\":' || {value}" for name, value in beside.items())
-    source = f"'{{\"{BESIDE}\":{{', substr(concat({said}), 2), '}},', substr(json, 2)"
-    written = f"SELECT *, {document_sql(schema)} AS json FROM documents"
-    return f"SELECT id, sequence, concat({source}) AS source FROM ({written})"
+    # `concat` ignores a null, and with it the comma before it.
+    fields = ", ".join(f"',\"{name}\":' || {value}" for name, value in beside.items())
+    source = f"'{{\"{BESIDE}\":{{', substr(concat({fields}), 2), '}},', substr(json, 2)"
+    documents = f"SELECT *, {document_sql(schema)} AS json FROM documents"
+    return f"SELECT id, sequence, concat({source}) AS source FROM ({documents})"
 
 
 def _dates(mapping: IndexMapping, schema: pa.Schema) -> dict[str, str]:
@@ -135,14 +135,14 @@ def _text(mapping: IndexMapping, path: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"exact": {"type": "text", "analyzer": "exact"}}
     if path == "id" or path in mapping.filters.values():
         fields["keyword"] = {"type": "keyword"}
-    # Phrases are looked for in the exact words: stems need no positions.
+    # Phrases are searched in the exact words: stems need no positions.
     return {"type": "text", "analyzer": "stems", "index_options": "freqs", "fields": fields}
 
 
 def _properties(
     fields: Iterable[pa.Field], declared: Mapping[str, dict[str, Any]], above: str = ""
 ) -> dict[str, Any]:
-    """Each field's mapping by its name; objects are mapped as far as something in them is."""
+    """Each field's mapping by its name; an object has properties if a field in it is indexed."""
     properties = {}
     for field in fields:
         path = f"{above}{field.name}"
@@ -160,14 +160,14 @@ def _properties(
 def _analysis() -> dict[str, Any]:
     from search.embedded import index
 
-    told_apart = [f"{word} => {' '.join(index.stems(word))}" for word in TOLD_APART]
+    stem_rules = [f"{word} => {' '.join(index.stems(word))}" for word in STEMMED_DIFFERENTLY]
     plain = ["lowercase", "asciifolding"]
     return {
-        # A pattern would say it shorter, and costs a tenth of all that indexing takes.
+        # A pattern would be shorter, and costs a tenth of the time of indexing.
         "tokenizer": {"words": {"type": "char_group", "tokenize_on_chars": _between_words()}},
         "filter": {
             "saying_nothing": {"type": "stop", "stopwords": sorted(STOP_WORDS)},
-            "told_apart": {"type": "stemmer_override", "rules": told_apart},
+            "told_apart": {"type": "stemmer_override", "rules": stem_rules},
             "english_stems": {"type": "stemmer", "language": "porter2"},
         },
         "analyzer": {
@@ -182,11 +182,12 @@ def _analysis() -> dict[str, Any]:
 
 
 def _between_words() -> list[str]:
-    """What no word has: the classes, and what is in none: no-break spaces, soft hyphens, accents.
+    """The characters that separate words: Elasticsearch's classes, and others in none of them.
 
-    An accent is a character only where a text is not in its composed form.
+    The others are no-break spaces, soft hyphens and accents; an accent is a character of its own
+    only where a text is not in its composed form.
     """
     unclassed = {"Cc", "Cf", "Zl", "Zp", "Zs"}
     accents = range(0x300, 0x370)
-    found = [chr(n) for n in range(0x10000) if n in accents or category(chr(n)) in unclassed]
-    return ["whitespace", "punctuation", "symbol", *found]
+    others = [chr(n) for n in range(0x10000) if n in accents or category(chr(n)) in unclassed]
+    return ["whitespace", "punctuation", "symbol", *others]

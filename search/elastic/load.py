@@ -1,10 +1,10 @@
-"""Loading a cluster: documents as bytes, several requests in flight, whatever happens meanwhile.
+"""Loading a cluster by bulk requests, several in flight, with retries and dead letters.
 
-DuckDB writes each document's two lines of a bulk request; the text column that it gives *is* the
-request's body, cut where documents end: no document becomes a Python object on the way. How large
-a request is best is found by doubling. What a busy or absent cluster did not take is sent again
-until it is taken; sending twice changes nothing, because each document has its version. What it
-will never take, one document that it cannot index, is set aside with the reason.
+DuckDB makes the two lines of a bulk request for each document. Its text column is the request's
+body, cut where documents end: no document becomes a Python object. The best size of a request is
+found by doubling. What a busy or absent cluster did not accept is sent again until it does; sending
+twice changes nothing, because each document has a version. A document that the cluster cannot index
+becomes a dead letter with the reason.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,33 +20,35 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from search.dead_letters import MOST, DeadLetters, Letter
 from search.elastic.cluster import LINES, Cluster, Reply
 from search.elastic.patience import Patience
-from search.errors import ClusterAway, ClusterCrowded
+from search.engine import Generation
+from search.errors import ClusterAway, ClusterCrowded, NotIndexed
 
 IN_FLIGHT = 4
-"""Requests under way at once: more did not make a node of two cores faster."""
+"""Requests in flight at once: more did not make a node of two cores faster."""
 SMALLEST = 500_000
 LARGEST = 15_000_000
-"""Bytes of a request. Elasticsearch's own advice is to stay below some tens of megabytes."""
+"""Bytes of a request. Elasticsearch advises to stay below some tens of megabytes."""
 WINDOW = 8
-"""Requests by which the rate of a size is judged."""
+"""Requests over which the rate of a size is measured."""
 FASTER = 1.05
 ANSWERED = "errors,items.*.status,items.*.error"
 ALREADY_THERE = 409
 PASSES = frozenset({429, 500, 502, 503, 504})
-"""What an item's status says that may pass: it is sent again."""
+"""Statuses of a document for which it is sent again."""
 GONE = re.compile(r"index_not_found|index_closed|cluster_block|security_exception")
-"""What stops the whole load, whichever document it was told for."""
+"""Types of errors of a document that stop the whole load."""
 
 Rejected = Callable[[bytes, bytes, str], None]
-"""Is told an action line, a document and a reason."""
+"""Called with the action line, the source and the reason of a rejected document."""
 
 
 def lines(source: str, version: str = "sequence") -> str:
-    """The query that makes of ``id``, ``sequence`` and ``source`` the lines of a bulk request.
+    """The SQL that makes of ``id``, ``sequence`` and ``source`` the lines of a bulk request.
 
-    A document's version is its own sequence, or what else is said in SQL.
+    ``version`` is the SQL of a document's version, by default its own sequence.
     """
     return (
         f'SELECT concat(\'{{"index":{{"_id":\', to_json(id), \',"version":\', {version},'
@@ -55,15 +57,48 @@ def lines(source: str, version: str = "sequence") -> str:
 
 
 def deletions(keys: Sequence[str], version: int) -> pa.Table:
-    """The lines that delete documents, as of a sequence."""
-    about = {"version": version, "version_type": "external"}
-    said = [orjson.dumps({"delete": {"_id": key, **about}}).decode() + "\n" for key in keys]
-    return pa.table({"lines": pa.array(said, pa.string())})
+    """The lines of a bulk request that delete documents, as of a version."""
+    versioned = {"version": version, "version_type": "external"}
+    actions = [{"delete": {"_id": key, **versioned}} for key in keys]
+    return _table(orjson.dumps(action).decode() + "\n" for action in actions)
+
+
+def letter_lines(letters: Iterable[Letter]) -> pa.Table:
+    """The lines of a bulk request that index dead letters, as they were sent before."""
+
+    def action(letter: Letter) -> str:
+        version = {"version": letter.sequence, "version_type": "external"}
+        return orjson.dumps({"index": {"_id": letter.key, **version}}).decode()
+
+    return _table(f"{action(letter)}\n{letter.document}\n" for letter in letters)
+
+
+def _table(lines: Iterable[str]) -> pa.Table:
+    return pa.table({"lines": pa.array(list(lines), pa.string())})
+
+
+class Rejects:
+    """Makes dead letters of the documents that a load of one generation could not index."""
+
+    def __init__(self, letters: DeadLetters, metadata: Generation) -> None:
+        self._letters = letters
+        self._metadata = metadata
+
+    def __call__(self, action: bytes, document: bytes, reason: str) -> None:
+        """Add a dead letter; raises ``NotIndexed`` when there are too many."""
+        (fields,) = orjson.loads(action).values()
+        text = document.decode().rstrip("\n")
+        count = self._letters.add(self._metadata, fields["_id"], fields["version"], text, reason)
+        if count > MOST:
+            raise NotIndexed(
+                f"more than {MOST:,} documents of {self._metadata.view} were rejected, the last"
+                f" one with: {reason}; see: stet dead-letters list"
+            )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The body of a bulk request, and how many documents it has."""
+    """The body of a bulk request, and the number of its documents."""
 
     body: bytes
     documents: int
@@ -71,7 +106,7 @@ class Batch:
 
 @dataclass
 class Size:
-    """How many bytes a request has: doubled until the rate no longer grows."""
+    """The size of requests in bytes: doubled until the rate no longer grows."""
 
     bytes: int = SMALLEST
     settled: bool = False
@@ -80,10 +115,10 @@ class Size:
     _taken: list[int] = field(default_factory=list)
 
     def taken(self, size: int) -> None:
-        """A request of that many bytes was taken."""
+        """Count a request of so many bytes that the cluster accepted."""
         if self.settled:
             return
-        if size < 0.5 * self.bytes:  # from before the last doubling, or the last of a file
+        if size < 0.5 * self.bytes:  # made before the last doubling, or the last of a file
             self._since, self._taken = time.perf_counter(), []
             return
         self._taken.append(size)
@@ -100,12 +135,12 @@ class Size:
             self.bytes = min(2 * self.bytes, LARGEST)
 
     def shrink(self, to: int) -> None:
-        """So much was too much: smaller requests from now on."""
+        """Make requests smaller from now on, at most ``to`` bytes."""
         self.bytes, self.settled = max(SMALLEST // 4, min(self.bytes, to)), True
 
 
 def batches(tables: Iterator[pa.Table], size: Size) -> Iterator[Batch]:
-    """The lines of some tables as bodies of about the wanted size; a large document goes alone."""
+    """The lines of tables as bodies of about a size; a larger document is a batch of its own."""
     pieces: list[memoryview] = []
     held = documents = 0
     for table in tables:
@@ -128,7 +163,7 @@ def batches(tables: Iterator[pa.Table], size: Size) -> Iterator[Batch]:
 
 
 def _texts(column: pa.ChunkedArray) -> Iterator[tuple[Sequence[int], memoryview]]:
-    """The bytes of a column of text, and where each text begins and the last one ends."""
+    """The bytes of a column of text, and the offsets of its texts, with the end of the last."""
     for chunk in column.chunks:
         array = chunk.cast(pa.large_string())
         _, offsets, data = array.buffers()
@@ -138,13 +173,13 @@ def _texts(column: pa.ChunkedArray) -> Iterator[tuple[Sequence[int], memoryview]
 
 
 class Loader:
-    """Sends batches to one index of a cluster."""
+    """Sends documents to one index of a cluster in bulk requests."""
 
     def __init__(
         self, cluster: Cluster, target: str, patience: Patience, rejected: Rejected
     ) -> None:
-        # The target is an alias that only the index being built has: an index that somebody
-        # deleted is then missed, and not made anew without its mappings.
+        # The target is an alias of the index: if somebody deletes the index, the request fails
+        # instead of creating a new one without mappings.
         self._path = f"/{target}/_bulk?require_alias=true&filter_path={ANSWERED}"
         self._cluster = cluster
         self._patience = patience
@@ -156,10 +191,10 @@ class Loader:
         progress: Callable[[int], None],
         in_flight: int = IN_FLIGHT,
     ) -> int:
-        """Send it all, and say how many documents there were, those set aside included.
+        """Send all lines; returns the number of documents, rejected ones included.
 
-        Returns when everything is taken. On an exception, such as an interruption, nothing more is
-        sent, and what is under way is not waited for.
+        Returns when all are accepted or rejected. After an exception, such as an interruption,
+        nothing more is sent, and requests in flight are not waited for.
         """
         size = Size()
         done = 0
@@ -188,17 +223,17 @@ class Loader:
         return batch
 
     def _send_all(self, body: bytes, size: Size | None = None) -> None:
-        """Send lines until each of their documents is taken or set aside.
+        """Send lines until each of their documents is accepted or rejected.
 
-        What is too much at once is sent in halves from then on: a node takes a request only if it
-        has room for all of it.
+        A request that is too large for a node's queue is halved, because a node accepts a request
+        only as a whole.
         """
         parts = [body]
 
-        def some() -> None:
+        def send_parts() -> None:
             while parts:
                 try:
-                    rest, busy = self._sent(parts[0])
+                    rest, busy = self._send_once(parts[0])
                 except ClusterCrowded:
                     parts[:1] = _halves(parts[0])
                     if size:
@@ -208,30 +243,33 @@ class Loader:
                 if busy is not None:
                     raise busy
 
-        self._patience.tried(some)
+        self._patience.retry(send_parts)
 
-    def _sent(self, body: bytes) -> tuple[bytes, ClusterAway | None]:
-        """Send lines once; returns those that have to be sent again, and why."""
+    def _send_once(self, body: bytes) -> tuple[bytes, ClusterAway | None]:
+        """Send lines once; returns those that must be sent again, and the error they met."""
         reply = self._cluster.send("POST", self._path, body, kind=LINES)
         if reply.status in (400, 413):
-            return self._halved(body, reply), None
+            self._send_halves(body, reply)
+            return b"", None
         self._cluster.check(reply)
         if b'"errors":true' not in reply.body[:40]:
             return b"", None
         again: list[bytes] = []
         busy: ClusterAway | None = None
-        answers = orjson.loads(reply.body)["items"]
-        for lines_of_it, answer in zip(_documents(body), answers, strict=True):
-            ((_, told),) = answer.items()
-            if failure := self._settled(*lines_of_it, told):
+        items = orjson.loads(reply.body)["items"]
+        for (action, document), item in zip(_documents(body), items, strict=True):
+            ((_, result),) = item.items()
+            if failure := self._passing_failure(action, document, result):
                 busy = failure
-                again += lines_of_it
+                again += (action, document)
         return b"".join(again), busy
 
-    def _settled(self, action: bytes, document: bytes, told: dict[str, Any]) -> ClusterAway | None:
-        """What a document's answer means: nothing more to do, set aside, or why to try again."""
-        status = int(told["status"])
-        error = told.get("error")
+    def _passing_failure(
+        self, action: bytes, document: bytes, result: dict[str, Any]
+    ) -> ClusterAway | None:
+        """The error for which to send a document again; None if it was accepted or rejected."""
+        status = int(result["status"])
+        error = result.get("error")
         if error is None or status == ALREADY_THERE:
             return None
         failure = self._cluster.failure(status, error)
@@ -241,37 +279,36 @@ class Loader:
             raise failure
         if status in PASSES:
             return ClusterAway(str(failure))
-        self._rejected(action, document, f"{error.get('type')}: {_told(error)}")
+        self._rejected(action, document, f"{error.get('type')}: {_reason(error)}")
         return None
 
-    def _halved(self, body: bytes, reply: Reply) -> bytes:
-        """A request that is refused as a whole: cut until the document is alone that it is for."""
-        found = list(_documents(body))
-        if len(found) == 1:
-            said = orjson.loads(reply.body) if reply.body[:1] == b"{" else {}
-            error = said.get("error")
-            reason = _told(error) if isinstance(error, dict) else ""
-            told = reason or "the document is too large for a request"
-            self._rejected(*found[0], f"{reply.status}: {told}")
-            return b""
+    def _send_halves(self, body: bytes, reply: Reply) -> None:
+        """Send a request that was refused as a whole in halves, until the bad document is alone."""
+        documents = list(_documents(body))
+        if len(documents) == 1:
+            content = orjson.loads(reply.body) if reply.body[:1] == b"{" else {}
+            error = content.get("error")
+            reason = _reason(error) if isinstance(error, dict) else ""
+            reason = reason or "the document is too large for a request"
+            self._rejected(*documents[0], f"{reply.status}: {reason}")
+            return
         for part in _halves(body):
             self._send_all(part)
-        return b""
 
 
 def _halves(body: bytes) -> list[bytes]:
-    """Lines in two parts of as many documents; in one if there is one."""
-    found = list(_documents(body))
-    middle = len(found) // 2
-    parts = (found[:middle], found[middle:])
+    """The lines in two bodies of as many documents; in one if there is one document."""
+    documents = list(_documents(body))
+    middle = len(documents) // 2
+    parts = (documents[:middle], documents[middle:])
     return [b"".join(line for pair in part for line in pair) for part in parts if part]
 
 
 def _documents(body: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The action line of each document, and its document, empty for a deletion."""
-    found = iter(body.splitlines(keepends=True))
-    for action in found:
-        yield action, b"" if action.startswith(b'{"delete"') else next(found)
+    """The action line and the source of each document; the source of a deletion is empty."""
+    lines = iter(body.splitlines(keepends=True))
+    for action in lines:
+        yield action, b"" if action.startswith(b'{"delete"') else next(lines)
 
 
 def _settle(ended: set[Future[Batch]], size: Size) -> int:
@@ -283,7 +320,7 @@ def _settle(ended: set[Future[Batch]], size: Size) -> int:
     return done
 
 
-def _told(error: dict[str, Any]) -> str:
+def _reason(error: dict[str, Any]) -> str:
     cause = error.get("caused_by") or {}
-    said = [str(error.get("reason") or ""), str(cause.get("reason") or "")]
-    return " ".join(" ".join(part for part in said if part).split())
+    reasons = [str(error.get("reason") or ""), str(cause.get("reason") or "")]
+    return " ".join(" ".join(reason for reason in reasons if reason).split())

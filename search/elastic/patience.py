@@ -1,4 +1,4 @@
-"""Waiting for a cluster that is away or busy: growing, jittered pauses, for as long as agreed."""
+"""Retrying while a cluster is away or busy, with growing, jittered pauses, up to a time limit."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from search.errors import ClusterAway
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 20.0
-Told = Callable[[str], None]
-Given = TypeVar("Given")
+Tell = Callable[[str], None]
+Result = TypeVar("Result")
 
 
 class Stopped(Exception):
-    """Nobody waits for the answer any more."""
+    """The caller no longer waits for the result."""
 
 
 class Patience:
-    """How long to try again, and who is told while one waits.
+    """Retries for so many ``seconds``, counted for each call from its first failure.
 
-    Each thing that is tried has the whole time for itself, from its first failure on.
+    ``tell`` is called with the reason of each pause.
     """
 
-    def __init__(self, seconds: float, tell: Told | None = None) -> None:
+    def __init__(self, seconds: float, tell: Tell | None = None) -> None:
         self.seconds = seconds
         self._tell = tell or (lambda _: None)
         self._stop = threading.Event()
 
     def stop(self) -> None:
-        """Let everybody who waits, or is about to, give up at once."""
+        """Make every call of ``retry``, running or later, raise ``Stopped`` at once."""
         self._stop.set()
 
-    def tried(self, act: Callable[[], Given]) -> Given:
-        """Do it, again and again while the cluster is away, until the time is over."""
+    def retry(self, act: Callable[[], Result]) -> Result:
+        """Call ``act`` until the cluster is not away; raises its ``ClusterAway`` after the time."""
         began: float | None = None
         pause = FIRST_PAUSE
         while True:
@@ -51,6 +51,6 @@ class Patience:
                 if left <= 0:
                     raise
                 self._tell(f"{reason}; trying again, for {left:,.0f} s more")
-                # Full jitter: clients that were turned away together do not come back together.
+                # Jitter: clients that were refused at the same moment do not return together.
                 self._stop.wait(min(left, random.uniform(pause / 2, pause)))  # noqa: S311
                 pause = min(2 * pause, LONGEST_PAUSE)

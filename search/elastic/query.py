@@ -1,20 +1,23 @@
-"""A reader's query as Elasticsearch is asked it, and what it answers.
+"""Queries on Elasticsearch: the body of a search, and the answer made of its response.
 
-What matches is what matches in the embedded engine, clause by clause; and so is what counts: BM25
-over all texts as if they were one (``combined_fields``), the title twice, and a little of each
-text's own score. Whoever can send a body to one index can ask: no client is known here.
+Each clause matches the same documents as in the embedded engine and scores alike: BM25 over all
+texts as if they were one (``combined_fields``), the title twice, and a small part of each text's
+own score.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from search import answers
+from search.elastic.cluster import Cluster
+from search.elastic.index import Index
 from search.elastic.layout import BESIDE, exact, keyword, stems
-from search.engine import Answer, Generation
-from search.english import says_nothing, words
+from search.engine import Answer
+from search.english import only_stop_words, words
+from search.errors import SearchError
 from search.highlight import Highlighter
 from search.mapping import FIELD_WEIGHT, IndexMapping
 from search.query import Limits, Query
@@ -22,59 +25,75 @@ from search.syntax import Clause, Group, Parsed, Phrase, Prefix, parse
 
 FACET_VALUES = 100
 MOST_VALUES = 10_000_000
-"""More values than any facet has."""
+"""More values than any facet has, so that all are counted."""
 WINDOW = 10_000
-"""So many hits can be asked for, or skipped, at once (``index.max_result_window``)."""
+"""Hits that one search can return or skip (``index.max_result_window``)."""
 TITLE_WEIGHT = 2
 PREFIX_WEIGHT = 1 / 2.2
-"""What a prefix counts, where one is the most that a word counts in tantivy's BM25.
+"""The score of a prefix in relation to the most that a word scores in tantivy's BM25.
 
-It multiplies with k1 + 1 = 2.2; Lucene leaves that out.
+Tantivy multiplies by k1 + 1 = 2.2; Lucene does not.
 """
 
 Json = Mapping[str, Any]
 
 
-class Index(Protocol):
-    """One index of a cluster, as far as a query needs it."""
+class _Searcher:
+    """Sends the bodies of searches to one index of a cluster."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self._cluster = cluster
+        self._name = name
 
     def search(self, body: Json) -> Json:
-        """What ``_search`` answers; a body with ``pit`` is sent without the index's name."""
+        """The response of ``_search``; a body with ``pit`` is sent without the index's name."""
+        path = "/_search" if "pit" in body else f"/{self._name}/_search"
+        response: Json = self._cluster.ask("POST", path, body)
+        return response
 
-    def point_in_time(self) -> AbstractContextManager[str]:
-        """The id of a point in time, kept open for a minute after each use, closed in the end."""
+    @contextmanager
+    def point_in_time(self) -> Iterator[str]:
+        """The id of a point in time; it stays open for a minute after each use."""
+        pit = self._cluster.ask("POST", f"/{self._name}/_pit", keep_alive="1m")["id"]
+        try:
+            yield pit
+        finally:
+            # Where that fails it closes by itself in a minute, and the hits are there already.
+            with suppress(SearchError):
+                self._cluster.ask("DELETE", "/_pit", {"id": pit}, missing=None)
 
 
-def find(query: Query, about: Generation, mapping: IndexMapping, index: Index) -> Answer:
-    """Ask the index of a generation, by the mapping that it was built with.
+def find(query: Query, index: Index, cluster: Cluster) -> Answer:
+    """Answer a query from one index, by the mapping that it was built with.
 
     Raises ``UnknownName`` and ``InvalidQuery`` as every engine does.
     """
     from search.embedded.index import stems as stemmed  # both engines' stems are the same
 
+    mapping, searcher = index.mapping, _Searcher(cluster, index.name)
     limits = answers.limits(query, mapping)
     parsed = parse(query.text, mapping.text)
     every = parsed.all_may_match and not query.any_word
-    found = _asked(query, parsed, every, limits, mapping, index)
-    if every and not found["hits"]["total"]["value"] and len(parsed.loose) > 1:
+    response = _response(query, parsed, every, limits, mapping, searcher)
+    if every and not response["hits"]["total"]["value"] and len(parsed.loose) > 1:
         every = False
-        found = _asked(query, parsed, every, limits, mapping, index)
+        response = _response(query, parsed, every, limits, mapping, searcher)
     highlighter = Highlighter(parsed.clauses if query.highlight else (), stemmed)
     scored = _scored(query, parsed)
     return Answer(
-        total=found["hits"]["total"]["value"],
+        total=response["hits"]["total"]["value"],
         hits=[
             answers.hit(hit["_score"] if scored else None, _document(hit), mapping, highlighter)
-            for hit in found["hits"]["hits"]
+            for hit in response["hits"]["hits"]
         ],
         facets={
-            name: [(str(b["key"]), int(b["doc_count"])) for b in counted["buckets"]]
-            for name, counted in found.get("aggregations", {}).items()
+            name: [(str(b["key"]), int(b["doc_count"])) for b in facet["buckets"]]
+            for name, facet in response.get("aggregations", {}).items()
         },
         matching="all" if every else "any",
         note=parsed.note,
-        generation=about.generation,
-        sequence=about.sequence,
+        generation=index.metadata.generation,
+        sequence=index.metadata.sequence,
     )
 
 
@@ -86,54 +105,59 @@ def _scored(query: Query, parsed: Parsed) -> bool:
     return query.sort == "relevance" and bool(parsed.groups)
 
 
-def _asked(
-    query: Query, parsed: Parsed, every: bool, limits: Limits, mapping: IndexMapping, index: Index
+def _response(
+    query: Query,
+    parsed: Parsed,
+    every: bool,
+    limits: Limits,
+    mapping: IndexMapping,
+    searcher: _Searcher,
 ) -> Json:
-    """What Elasticsearch answers, with exact facets, and the hits of the page wherever it is."""
+    """Elasticsearch's response with exact facets, and the hits of the page, however late it is."""
     scored = _scored(query, parsed)
-    asked = {
-        "query": question(parsed, every, limits, mapping, scored),
+    body = {
+        "query": bool_query(parsed, every, limits, mapping, scored),
         "sort": _sort(query, mapping, scored),
     }
-    counting = {**asked, "track_total_hits": True, "aggs": _facets(query, mapping)}
+    counting = {**body, "track_total_hits": True, "aggs": _facets(query, mapping)}
     if query.offset + query.size <= WINDOW:
-        return _exactly(counting | {"from": query.offset, "size": query.size}, index)
-    with index.point_in_time() as pit:
-        held = {"pit": {"id": pit, "keep_alive": "1m"}}
-        found = _exactly(held | counting | {"size": 0}, index)
-        if query.offset >= found["hits"]["total"]["value"]:
-            return found
-        hits = list(_walk(held | asked, query.offset, query.size, index))
-    return {**found, "hits": {**found["hits"], "hits": hits}}
+        return _counted_exactly(counting | {"from": query.offset, "size": query.size}, searcher)
+    with searcher.point_in_time() as pit:
+        snapshot = {"pit": {"id": pit, "keep_alive": "1m"}}
+        response = _counted_exactly(snapshot | counting | {"size": 0}, searcher)
+        if query.offset >= response["hits"]["total"]["value"]:
+            return response
+        hits = list(_walk(snapshot | body, query.offset, query.size, searcher))
+    return {**response, "hits": {**response["hits"], "hits": hits}}
 
 
-def _exactly(body: Json, index: Index) -> Json:
-    """Ask again, for all values of each shard, where several shards left a count uncertain."""
-    found = index.search(body)
-    counts = found.get("aggregations", {}).values()
-    if all(not counted["doc_count_error_upper_bound"] for counted in counts):
-        return found
+def _counted_exactly(body: Json, searcher: _Searcher) -> Json:
+    """The response with exact facets; a second search counts all values where shards disagree."""
+    response = searcher.search(body)
+    facets = response.get("aggregations", {}).values()
+    if all(not facet["doc_count_error_upper_bound"] for facet in facets):
+        return response
     aggs = {
-        name: {"terms": {**asked["terms"], "shard_size": MOST_VALUES}}
-        for name, asked in body["aggs"].items()
+        name: {"terms": {**facet["terms"], "shard_size": MOST_VALUES}}
+        for name, facet in body["aggs"].items()
     }
-    return index.search({**body, "aggs": aggs})
+    return searcher.search({**body, "aggs": aggs})
 
 
-def _walk(body: Json, offset: int, size: int, index: Index) -> Iterator[Json]:
-    """The hits of a page that begins anywhere: those before it are passed by without their text."""
+def _walk(body: Json, offset: int, size: int, searcher: _Searcher) -> Iterator[Json]:
+    """The hits of a late page; those before it are skipped, window by window, without sources."""
     after: Json = {}
     place, end = 0, offset + size
     while place < end:
-        many = min(WINDOW, offset - place if place < offset else end - place)
-        shown = {"size": many, "_source": place >= offset, "track_total_hits": False}
-        hits = index.search({**body, **shown, **after})["hits"]["hits"]
+        count = min(WINDOW, offset - place if place < offset else end - place)
+        window = {"size": count, "_source": place >= offset, "track_total_hits": False}
+        hits = searcher.search({**body, **window, **after})["hits"]["hits"]
         if place >= offset:
             yield from hits
-        if len(hits) < many:
+        if len(hits) < count:
             return
         after = {"search_after": hits[-1]["sort"]}
-        place += many
+        place += count
 
 
 def _sort(query: Query, mapping: IndexMapping, scored: bool) -> list[Json]:
@@ -153,13 +177,13 @@ def _facets(query: Query, mapping: IndexMapping) -> Json:
     }
 
 
-def question(
+def bool_query(
     parsed: Parsed, every: bool, limits: Limits, mapping: IndexMapping, scored: bool
 ) -> Json:
-    """The body's ``query``. What only limits does not score; what only scores is optional.
+    """The body's ``query``. Filters and dates do not score; clauses that only score are optional.
 
     >>> articles = IndexMapping("headline", {"headline": ["headline"]}, {"id": "id"}, None, bulk=())
-    >>> question(parse("*"), True, Limits({"id": ["1"]}), articles, scored=False)
+    >>> bool_query(parse("*"), True, Limits({"id": ["1"]}), articles, scored=False)
     {'bool': {'filter': [{'match_all': {}}, {'terms': {'id': ['1']}}]}}
     """
     if not parsed.groups and not parsed.everything:
@@ -174,15 +198,15 @@ def question(
     if parsed.loose and not every:
         clauses = [clause for group in parsed.loose for clause in group.clauses]
         parts["must"].append(_any_of(clauses, mapping))
-    return {"bool": {kind: asked for kind, asked in parts.items() if asked}}
+    return {"bool": {kind: queries for kind, queries in parts.items() if queries}}
 
 
 def _limits(limits: Limits, mapping: IndexMapping) -> Iterator[Json]:
     for name, values in limits.filters.items():
         yield {"terms": {keyword(mapping, name): list(values)}}
     ends = {"gte": limits.first, "lte": limits.last}
-    if given := {end: instant for end, instant in ends.items() if instant is not None}:
-        yield {"range": {f"{BESIDE}.date": given}}
+    if bounds := {end: instant for end, instant in ends.items() if instant is not None}:
+        yield {"range": {f"{BESIDE}.date": bounds}}
 
 
 def _any_of(clauses: Sequence[Clause], mapping: IndexMapping) -> Json:
@@ -191,7 +215,7 @@ def _any_of(clauses: Sequence[Clause], mapping: IndexMapping) -> Json:
 
 
 def _extras(loose: Iterable[Group], mapping: IndexMapping) -> Iterator[Json]:
-    """What makes a hit better: the words in texts of their own."""
+    """The optional clauses that raise a score: the words in each text with its own score."""
     text = " ".join(clause.text for group in loose for clause in group.clauses)
     for path in _paths(mapping, mapping.scored) if text else ():
         yield {"match": {stems(path): {"query": text, "boost": FIELD_WEIGHT}}}
@@ -204,10 +228,10 @@ def _clause(clause: Clause, mapping: IndexMapping) -> Json:
         return _as_written(paths, clause.text)
     if isinstance(clause, Prefix):
         *before, start = words(clause.text)
-        begun = {"query": start, "operator": "and", "boost": PREFIX_WEIGHT}
-        last = _either([{"match_bool_prefix": {exact(path): begun}} for path in paths])
+        prefix = {"query": start, "operator": "and", "boost": PREFIX_WEIGHT}
+        last = _either([{"match_bool_prefix": {exact(path): prefix}} for path in paths])
         return _every([*(_as_written(paths, word) for word in before), last])
-    if says_nothing(clause.text):
+    if only_stop_words(clause.text):
         return _every([_as_written(paths, word) for word in words(clause.text)])
     weights = {mapping.title: f"^{TITLE_WEIGHT}"} if clause.field is None else {}
     fields = [stems(path) + weights.get(path, "") for path in paths]
@@ -215,7 +239,7 @@ def _clause(clause: Clause, mapping: IndexMapping) -> Json:
 
 
 def _as_written(paths: Iterable[str], text: str) -> Json:
-    """The words of the text as they stand, one after the other, in any of the paths."""
+    """The query for exact words, one after the other, in any of the paths."""
     return _either([{"match_phrase": {exact(path): text}} for path in paths])
 
 

@@ -1,9 +1,9 @@
-"""The steps of a cluster: a few documents of several generations, told by one change of aliases.
+"""Steps of a cluster: the changed documents of several generations, completed by one alias change.
 
-A writer's fence is known to it alone. The first step of a process takes away whatever fences there
-are, and so does the first after a failure; each step ends with the call that says how far its
-generations are, which also replaces their fences for the next one. So a step costs one change of
-the cluster's state, and a late write of an earlier one has no name any more to be sent to.
+Only its writer knows a fence (see ``search.elastic.generations``). The first step of a process, or
+the first after a failure, removes all fences of its indexes and makes its own. Each step ends with
+one call that writes the sequence of its generations and renews their fences. So a step costs one
+change of the cluster's state, and a late write of an earlier step has no alias to go to.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from search.elastic import load
 from search.elastic.cluster import Cluster, Refusal
 from search.elastic.generations import ClusterGenerations
 from search.elastic.index import Index
+from search.elastic.load import Rejects
 from search.elastic.patience import Patience
-from search.elastic.rejects import Rejects
 from search.engine import Change, Generation
 
 FENCE_GONE = frozenset({"index_not_found_exception", "aliases_not_found_exception"})
@@ -32,7 +32,7 @@ Key = tuple[str, int]
 
 
 class Steps:
-    """The steps of one engine; one at a time."""
+    """The steps of one engine, one at a time, and the fences that are kept between them."""
 
     def __init__(
         self,
@@ -45,73 +45,74 @@ class Steps:
         self._indexes = indexes
         self._letters = letters
         self._patience = patience
-        self._ready: dict[Key, Index] = {}
+        self._fenced: dict[Key, Index] = {}
 
     def advance(
         self, sequence: int, generations: Mapping[str, int], changes: Iterable[Change]
     ) -> dict[str, Generation]:
-        """Bring finished generations to a later sequence; doing it again changes nothing.
+        """Bring finished generations to a later sequence; repeating a step changes nothing.
 
-        What is written has that sequence for its version, which is above that of all before.
+        The sequence is the version of all documents written, and higher than those before.
         """
         keys, taken = list(generations.items()), []
 
-        def coming() -> Iterator[Change]:
+        def take() -> Iterator[Change]:
             for change in changes:
                 taken.append(change)
                 yield change
 
-        if all(key in self._ready for key in keys):
+        if all(key in self._fenced for key in keys):
             try:
-                return self._advance(sequence, coming(), [self._ready.pop(key) for key in keys])
+                return self._advance(sequence, take(), [self._fenced.pop(key) for key in keys])
             except Refusal as refusal:
                 if refusal.kind not in FENCE_GONE:
                     raise
-                # Somebody else wrote meanwhile, such as a replay; or it was done, and not heard.
+                # Another process wrote meanwhile, such as a replay; or the answer was lost.
         for key in keys:
-            self._ready.pop(key, None)
-        tried = self._patience().tried
-        found = [tried(partial(self._indexes.finished, *key)) for key in keys]
-        indexes = tried(partial(self._indexes.fenced, found))
-        return self._advance(sequence, chain(taken.copy(), coming()), indexes)
+            self._fenced.pop(key, None)
+        retry = self._patience().retry
+        indexes = [retry(partial(self._indexes.finished, *key)) for key in keys]
+        fenced = retry(partial(self._indexes.fence, indexes))
+        return self._advance(sequence, chain(taken.copy(), take()), fenced)
 
     def close(self) -> None:
-        """Keep no fence: the next step begins with new ones."""
-        self._ready.clear()
+        """Forget all fences: the next step makes new ones."""
+        self._fenced.clear()
 
     def _advance(
         self, sequence: int, changes: Iterable[Change], indexes: Sequence[Index]
     ) -> dict[str, Generation]:
-        written = self._write_all(sequence, changes, {x.about.view: x for x in indexes})
+        written = self._write_all(sequence, changes, {x.metadata.view: x for x in indexes})
         if written:
-            names = ",".join(index.name for index in indexes if index.about.view in written)
-            self._patience().tried(lambda: self._cluster.ask("POST", f"/{names}/_refresh"))
-        reached = self._patience().tried(lambda: self._indexes.reached(indexes, sequence))
-        self._ready |= {(index.about.view, index.about.generation): index for index in reached}
-        return {index.about.view: index.about for index in reached}
+            names = ",".join(index.name for index in indexes if index.metadata.view in written)
+            self._patience().retry(lambda: self._cluster.ask("POST", f"/{names}/_refresh"))
+        advanced = self._patience().retry(lambda: self._indexes.advance(indexes, sequence))
+        generations = {index.metadata.view: index.metadata for index in advanced}
+        self._fenced |= {(x.metadata.view, x.metadata.generation): x for x in advanced}
+        return generations
 
     def _write_all(
         self, sequence: int, changes: Iterable[Change], indexes: Mapping[str, Index]
     ) -> set[str]:
-        """Write what changed as it comes, side by side; returns the views that were written."""
+        """Write changes in parallel as they are computed; returns the views that were written."""
         written = []
         try:
             with ThreadPoolExecutor(len(indexes)) as pool:
-                sent = []
+                futures = []
                 for change in changes:
                     written.append(change)
-                    sent.append(pool.submit(self._write, sequence, change, indexes[change.view]))
-            for future in sent:
+                    futures.append(pool.submit(self._write, sequence, change, indexes[change.view]))
+            for future in futures:
                 future.result()
             for change in written:
-                if self._letters.of(change.view, change.generation):
+                if self._letters.any(change.view, change.generation):
                     self._letters.forget(change.view, change.generation, _touched(change))
         finally:
-            self._letters.keep()
+            self._letters.write()
         return {change.view for change in written}
 
     def _write(self, sequence: int, change: Change, index: Index) -> None:
-        rejects = Rejects(self._letters, replace(index.about, sequence=sequence))
+        rejects = Rejects(self._letters, replace(index.metadata, sequence=sequence))
         loader = load.Loader(self._cluster, index.fence, self._patience(), rejects)
         loader.load(_lines(sequence, change, index), lambda _: None)
 
@@ -121,7 +122,7 @@ def _lines(sequence: int, change: Change, index: Index) -> Iterator[pa.Table]:
     if change.documents is None:
         yield from deletions
         return
-    with lines.opened(change.documents) as documents:
+    with lines.open_documents(change.documents) as documents:
         layout = elastic_layout.query(index.mapping, documents.schema_arrow)
         query = load.lines(layout, version="$1::BIGINT")
         written = lines.tables(documents, query, sequence)
@@ -132,6 +133,6 @@ def _touched(change: Change) -> set[str]:
     """The ids of the documents that a step writes or deletes."""
     touched = set(change.gone)
     if change.documents is not None:
-        with lines.opened(change.documents) as documents:
+        with lines.open_documents(change.documents) as documents:
             touched.update(documents.read(columns=["id"]).column("id").to_pylist())
     return touched

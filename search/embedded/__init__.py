@@ -1,4 +1,4 @@
-"""The embedded engine: tantivy, in the process that searches.
+"""The embedded engine: tantivy, in the process that searches, with its indexes on the local disk.
 
-Here lives all that knows tantivy. How a document is computed does not live here.
+All that knows tantivy lives here. How a document is computed does not live here.
 """

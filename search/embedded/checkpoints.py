@@ -1,25 +1,24 @@
-"""How far the generations of the embedded engine were advanced since they were built.
+"""Checkpoints of the embedded engine: to which sequence its generations were advanced.
 
-    index/checkpoints.json    by view and generation: the sequence, and what lies on disk for it
+    index/checkpoints.json    by view and generation: the sequence, and the files on disk for it
     index/checkpoints.lock    held by a step while it commits, shared by readers who open an index
 
-One rename of ``checkpoints.json`` says that a step is done in all its views. Readers look at it
-with each query, and open an index anew when it says something else: they never see a step before
-it is done, unless it was killed while it committed; then it is repeated.
+One rename of ``checkpoints.json`` completes a step in all its views. Readers look at the file with
+each query and reopen an index when its checkpoint has moved. They never see an incomplete step,
+unless it was killed while it committed; then it is repeated.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from replay import write_json
+from replay import Lock, write_json
 from search.engine import Generation
 from search.errors import DamagedIndex
-from search.locks import Hold, held
 
 Key = tuple[str, int]
 Mark = tuple[int, int, int] | None
@@ -27,7 +26,7 @@ Mark = tuple[int, int, int] | None
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a generation has come to."""
+    """The last step that a generation was advanced by."""
 
     view: str
     generation: int
@@ -36,17 +35,17 @@ class Checkpoint:
     """Tantivy's number of the last commit."""
     documents: int
     files: dict[str, int]
-    """The engine's files, and how large they are."""
+    """The names of the engine's files and their sizes in bytes."""
 
     @property
     def key(self) -> Key:
-        """The view, and the generation."""
+        """The view and the number of the generation."""
         return self.view, self.generation
 
-    def of(self, about: Generation) -> Generation:
-        """What a generation is by now."""
+    def advanced(self, metadata: Generation) -> Generation:
+        """The metadata of the generation after this step, from that before it."""
         return replace(
-            about,
+            metadata,
             sequence=self.sequence,
             documents=self.documents,
             bytes=sum(self.files.values()),
@@ -61,49 +60,50 @@ class Checkpoints:
         self._lock = root / "checkpoints.lock"
 
     def mark(self) -> Mark:
-        """What changes whenever a step is done."""
+        """A value that changes with each step."""
         return mark(self._path)
 
     def read(self) -> dict[Key, Checkpoint]:
         """The checkpoints of all generations that were advanced."""
         try:
-            found = [Checkpoint(**said) for said in json.loads(self._path.read_text())]
+            content = json.loads(self._path.read_text())
+            checkpoints = [Checkpoint(**fields) for fields in content]
         except FileNotFoundError:
             return {}
         except (ValueError, TypeError) as error:
             raise DamagedIndex(f"{self._path} is damaged ({error}); run: stet rebuild") from None
-        return {checkpoint.key: checkpoint for checkpoint in found}
+        return {checkpoint.key: checkpoint for checkpoint in checkpoints}
 
-    def move(self, moved: Iterable[Checkpoint]) -> None:
-        """Note where generations are now; only by who has ``moving``."""
-        there = {**self.read(), **{checkpoint.key: checkpoint for checkpoint in moved}}
-        self._write(there.values())
+    def update(self, checkpoints: Iterable[Checkpoint]) -> None:
+        """Write new checkpoints of some generations; the caller must be inside ``writing``."""
+        updated = {**self.read(), **{checkpoint.key: checkpoint for checkpoint in checkpoints}}
+        self._write(updated.values())
 
     def _write(self, checkpoints: Iterable[Checkpoint]) -> None:
         write_json(self._path, [asdict(checkpoint) for checkpoint in checkpoints])
 
     @contextmanager
-    def moving(self) -> Iterator[None]:
-        """Nobody opens an index, nor moves one, meanwhile."""
-        with held(self._lock):
+    def writing(self) -> Iterator[None]:
+        """Keep others from opening an index or advancing one."""
+        with Lock(self._lock):
             yield
 
     @contextmanager
-    def standing(self) -> Iterator[None]:
-        """No step is made meanwhile."""
-        with closing(Hold(self._lock)):
+    def reading(self) -> Iterator[None]:
+        """Keep others from advancing an index."""
+        with Lock(self._lock, shared=True):
             yield
 
     def forget(self, gone: Callable[[Key], bool]) -> None:
-        """Forget generations that are gone, or made anew; that mends a damaged file, too."""
+        """Delete the checkpoints of generations that are ``gone``; a damaged file is deleted."""
         if self._path.exists():
-            with self.moving():
-                there = self._whole()
-                if any(map(gone, there)):
-                    self._write(point for key, point in there.items() if not gone(key))
+            with self.writing():
+                checkpoints = self._read_or_reset()
+                if any(map(gone, checkpoints)):
+                    self._write(point for key, point in checkpoints.items() if not gone(key))
 
-    def _whole(self) -> dict[Key, Checkpoint]:
-        """The checkpoints; where they are damaged, generations count as they were built again."""
+    def _read_or_reset(self) -> dict[Key, Checkpoint]:
+        """The checkpoints; none where they are damaged: generations are again as built."""
         try:
             return self.read()
         except DamagedIndex:
@@ -112,9 +112,9 @@ class Checkpoints:
 
 
 def mark(path: Path) -> Mark:
-    """What changes whenever a file is replaced."""
+    """A value that changes when a file is replaced; None where there is no file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size

@@ -1,4 +1,4 @@
-"""The embedded engine: generations of tantivy indexes in the archive's own directory."""
+"""The embedded engine: generations of tantivy indexes in a folder of the archive."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import orjson
 from search import answers
 from search.embedded import segments
 from search.embedded.index import EmbeddedIndex, stems
-from search.embedded.readers import Opened, Readers, damaged
+from search.embedded.readers import OpenGeneration, Readers, damaged
 from search.embedded.writer import MUCH, Writer
 from search.engine import Answer, Change, Generation, LoadProgress
-from search.generations import Generations, begun, now
+from search.generations import Generations, new_generation, now
 from search.highlight import Highlighter
 from search.mapping import IndexMapping
 from search.pace import Pace
@@ -25,13 +25,13 @@ from search.syntax import parse
 
 if TYPE_CHECKING:
     from replay import View
-    from search.embedded.steps import Advancing
+    from search.embedded.steps import Steps
 
 Key = tuple[str, int]
 
 
 class EmbeddedEngine:
-    """The engine that needs no server: its indexes lie in ``home/index``."""
+    """The engine that needs no server; its indexes are in ``home/index``."""
 
     def __init__(self, home: Path | str, views: Mapping[str, View]) -> None:
         self.folder = Path(home) / "index"
@@ -40,47 +40,47 @@ class EmbeddedEngine:
         self._views = views
         self._readers = Readers(self._generations, self._views)
         self._loading: dict[Key, tuple[Generation, IndexMapping, Writer]] = {}
-        self._steps: Advancing | None = None
+        self._steps: Steps | None = None
 
     def mapping(self, view: str) -> str:
-        """How the view would be indexed now: what ``Generation.mapping`` would say."""
+        """The value that ``Generation.mapping`` has for a generation built now."""
         from search.embedded import layout
 
-        return begun(self._views[view], 0, 0, layout.VERSION)[0].mapping
+        return new_generation(self._views[view], 0, 0, layout.VERSION)[0].mapping
 
     def create(self, view: str, generation: int, sequence: int) -> None:
-        """Begin a generation, empty; what an unfinished attempt left of it goes away."""
+        """Begin an empty generation; what an unfinished attempt left of it is deleted."""
         from search.embedded import layout
 
-        self._let_go(view, generation)
+        self._close_writers(view, generation)
         self._generations.remove(view, generation)
         directory = self._generations.index(view, generation)
         directory.mkdir(parents=True)
-        about, mapping = begun(self._views[view], generation, sequence, layout.VERSION)
+        metadata, mapping = new_generation(self._views[view], generation, sequence, layout.VERSION)
         writer = Writer(EmbeddedIndex.create(directory, mapping), MUCH)
-        self._loading[view, generation] = about, mapping, writer
+        self._loading[view, generation] = metadata, mapping, writer
 
     def load(
         self, view: str, generation: int, documents: Path, tell: LoadProgress | None = None
     ) -> int:
-        """Add the documents of a Parquet file, and say how many they were."""
+        """Add the documents of a Parquet file; returns how many they were."""
         from search import lines
         from search.embedded import layout
 
         _, mapping, writer = self._loading[view, generation]
-        with lines.opened(documents) as file:
+        with lines.open_documents(documents) as file:
             pace = Pace(view, file.metadata.num_rows, tell)
             for piece in lines.in_pieces(file, layout.query(mapping, file.schema_arrow)):
                 writer.add(piece)
-                pace.come(pace.documents + len(piece))
+                pace.report(pace.documents + len(piece))
         return pace.documents
 
     def rejected(self, view: str, generation: int) -> set[str]:  # noqa: ARG002
-        """None: what this engine cannot index it refuses as a whole."""
+        """Always empty: this engine rejects no single document, only a whole load."""
         return set()
 
     def replay(self, view: str, generation: int, keys: Collection[str] | None = None) -> int:  # noqa: ARG002
-        """None was rejected."""
+        """Always 0: there are no dead letters."""
         return 0
 
     def refresh(
@@ -89,92 +89,93 @@ class EmbeddedEngine:
         generation: int,
         merge: bool = False,  # noqa: ARG002 - it is merged in any case
     ) -> Generation:
-        """Make all that was loaded durable and searchable."""
-        about, mapping, writer = self._loading.pop((view, generation))
+        """Make all loaded documents durable and searchable."""
+        metadata, mapping, writer = self._loading.pop((view, generation))
         writer.commit()
         writer.close()
         directory = self._generations.index(view, generation)
-        found = segments.read(directory)
-        files = found.files(directory)
+        index = segments.read(directory)
+        files = index.files(directory)
         size = sum(files.values())
-        about = replace(about, documents=found.documents, bytes=size, built_at=now())
-        self._generations.note(about, mapping, files)
-        return about
+        metadata = replace(metadata, documents=index.documents, bytes=size, built_at=now())
+        self._generations.finish(metadata, mapping, files)
+        return metadata
 
     def advance(
         self, sequence: int, generations: Mapping[str, int], changes: Iterable[Change]
     ) -> dict[str, Generation]:
-        """Bring finished generations to a later sequence, in one step; by view, what they are."""
-        from search.embedded.steps import Advancing
+        """Bring finished generations to a later sequence in one step; returns them by view."""
+        from search.embedded.steps import Steps
 
         if self._steps is None:
-            self._steps = Advancing(self._generations)
+            self._steps = Steps(self._generations)
         return self._steps.advance(sequence, generations, changes)
 
     def close(self) -> None:
-        """Close the writers that steps keep open."""
+        """Close the writers that steps keep open between them."""
         if self._steps is not None:
-            self._steps.let_go()
+            self._steps.close_writers()
 
-    def _let_go(self, view: str, generation: int) -> None:
+    def _close_writers(self, view: str, generation: int) -> None:
         if self._steps is not None:
-            self._steps.let_go(lambda key: key != (view, generation))
+            self._steps.close_writers(lambda key: key != (view, generation))
 
     def digests(self, view: str, generation: int) -> Iterator[tuple[str, str]]:
-        """The id of each document and the SHA-256 of its JSON as it is kept, sorted by id."""
+        """The id of each document and the SHA-256 of its stored JSON, sorted by id."""
         from search.comparison import sorted_by_id
 
-        documents = self._readers.opened(view, generation).index.documents()
-        return sorted_by_id((key, hashlib.sha256(said).hexdigest()) for key, said in documents)
+        documents = self._readers.open(view, generation).index.documents()
+        return sorted_by_id((key, hashlib.sha256(text).hexdigest()) for key, text in documents)
 
     def promote(self, generations: Mapping[str, int]) -> None:
-        """Let these generations serve, all from the same moment on; other views stay."""
+        """Make these generations live at the same moment; other views stay as they are."""
         self._generations.promote(generations)
 
     def roll_back(self, to: int | None = None) -> dict[str, Generation]:
-        """Let serve what served before the last promotion, or before that, until ``to`` serves.
+        """Undo the last promotion, or as many as it takes until generation ``to`` is live.
 
-        Returns what serves now. All of it changes at the same moment, or nothing.
+        Returns the live generations by view. All views change at the same moment, or none.
         """
         self._generations.roll_back(to)
         return self.serving()
 
     def drop(self, view: str, generation: int) -> None:
-        """Remove a generation; refused while it serves, or may be rolled back to."""
+        """Delete a generation; ``SearchError`` while it is live or kept for roll-back."""
         self._generations.drop(view, generation)
-        self._let_go(view, generation)
+        self._close_writers(view, generation)
 
     def clear(self, keep: int | None = None) -> list[int]:
-        """Remove generations that neither serve nor may be rolled back to, nor are being built."""
+        """Delete generations that are not live, not kept for roll-back and not being built."""
         return self._generations.clear(keep)
 
     def numbers(self) -> set[int]:
-        """The numbers of all generations that there are, finished or not."""
-        named = {number for _, number in self._generations.pointer_or_none().named()}
-        return {*self._generations.numbers(), *named}
+        """The numbers of all generations, finished or not."""
+        kept = {number for _, number in self._generations.pointer_or_none().kept()}
+        return {*self._generations.numbers(), *kept}
 
     def generations(self) -> list[Generation]:
         """All finished generations, oldest first."""
         return self._generations.finished()
 
     def serving(self) -> dict[str, Generation]:
-        """By view, the generation that serves."""
-        served = self._generations.pointer().serving
-        return {view: self._generations.about(view, served[view])[0] for view in served}
+        """The live generations by view."""
+        live = self._generations.pointer().live
+        return {view: self._generations.metadata(view, live[view])[0] for view in live}
 
     def search(self, query: Query) -> Answer:
-        """Answer a query from what serves now."""
+        """Answer a query from the live generation of its view."""
         query = query.of(self._views)
-        opened = self._readers.serving(query.view)
-        limits = answers.limits(query, opened.mapping)
+        open_generation = self._readers.live(query.view)
+        limits = answers.limits(query, open_generation.mapping)
         try:
-            return self._answer(query, limits, opened)
+            return self._answer(query, limits, open_generation)
         except (OSError, ValueError) as error:
-            raise damaged(opened.about, error) from error
+            raise damaged(open_generation.metadata, error) from error
 
     @staticmethod
-    def _answer(query: Query, limits: Limits, opened: Opened) -> Answer:
-        about, mapping, index = opened.about, opened.mapping, opened.index
+    def _answer(query: Query, limits: Limits, open_generation: OpenGeneration) -> Answer:
+        metadata, mapping = open_generation.metadata, open_generation.mapping
+        index = open_generation.index
         parsed = parse(query.text, mapping.text)
         every = parsed.all_may_match and not query.any_word
         page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
@@ -191,6 +192,6 @@ class EmbeddedEngine:
             facets=index.facets(parsed, every, limits, query.facets),
             matching="all" if every else "any",
             note=parsed.note,
-            generation=about.generation,
-            sequence=about.sequence,
+            generation=metadata.generation,
+            sequence=metadata.sequence,
         )

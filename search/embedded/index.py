@@ -1,8 +1,7 @@
-"""The embedded index: tantivy, in this process, with nothing to install.
+"""One index of the embedded engine: its fields in tantivy, and queries over it.
 
-This module alone knows tantivy. Which fields an index has, and how a document becomes a line for
-it, is said in ``search.embedded.layout``; generations and answers are the work of
-``search.embedded.engine``.
+Only this module imports tantivy. ``search.embedded.layout`` describes the fields and makes the
+lines that are indexed; ``search.embedded.engine`` has generations and answers.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ from search.syntax import Clause, Group, Parsed, Phrase, Prefix
 FACET_VALUES = 100
 FACET_VALUES_READ = 200
 MOST_VALUES = 10_000_000
-"""More values than any facet has: none is left out of the counts."""
+"""More values than any facet has, so that all are counted."""
 MOST_TIES = 2_000
-"""So many hits of one score are put in order; more are left in the order of the index."""
+"""Hits of one score that are put in order; where there are more, the index's order stays."""
 IDS_AT_ONCE = 20_000
 
 
 @lru_cache(maxsize=1)
 def _analyzers() -> tuple[TextAnalyzer, TextAnalyzer]:
-    """For words as they stand, and for their stems."""
+    """The analyzers for exact words and for their stems."""
 
     def plain() -> TextAnalyzerBuilder:
         builder = TextAnalyzerBuilder(Tokenizer.simple())
@@ -52,20 +51,20 @@ def stems(text: str) -> tuple[str, ...]:
 
 
 def _exact(text: str) -> list[str]:
-    """A text's words as they stand, in lower case and without accents."""
+    """The exact words of a text, in lower case and without accents."""
     return _analyzers()[0].analyze(text)
 
 
 @dataclass(frozen=True)
 class Page:
-    """How many documents were found, and those on one page: score and stored JSON."""
+    """One page of hits, each its score and stored JSON, and the total number of hits."""
 
     total: int
     hits: Sequence[tuple[float | None, bytes]]
 
 
 class EmbeddedIndex:
-    """One view's index in a directory."""
+    """The index of one view in a directory."""
 
     def __init__(self, index: tantivy.Index, mapping: IndexMapping) -> None:
         for name, analyzer in zip(("exact", "stems"), _analyzers(), strict=True):
@@ -88,86 +87,87 @@ class EmbeddedIndex:
         return cls(index, mapping)
 
     def writer(self, heap: int, threads: int) -> tantivy.IndexWriter:
-        """What writes to it, with so many bytes of memory; see ``search.embedded.writer``."""
+        """Tantivy's writer with ``heap`` bytes of memory; see ``search.embedded.writer``."""
         return self._index.writer(heap, threads)
 
     def reloaded(self) -> EmbeddedIndex:
-        """The index as it is now; this one goes on to answer as of when it was opened."""
-        found = copy(self)
-        found._index.reload()
-        found._searcher = found._index.searcher()
-        return found
+        """The index as it is now; this object still answers as of when it was opened."""
+        reloaded = copy(self)
+        reloaded._index.reload()
+        reloaded._searcher = reloaded._index.searcher()
+        return reloaded
 
     def documents(self) -> Iterator[tuple[str, bytes]]:
         """Each document's id and stored JSON, in no order."""
         for offset in range(0, self._searcher.num_docs, IDS_AT_ONCE):
-            found = self._searcher.search(
+            page = self._searcher.search(
                 tantivy.Query.all_query(), limit=IDS_AT_ONCE, count=False, offset=offset
             )
-            for _, address in found.hits:
+            for _, address in page.hits:
                 document = self._searcher.doc(address)
                 yield str(document.get_first("id")), _bytes(document)
 
     def find(
         self, parsed: Parsed, every: bool, limits: Limits, sort: str, offset: int, size: int
     ) -> Page:
-        """The documents that match, with ``every`` word or with any; one page of them."""
+        """One page of the documents that match: ``every`` word of the query, or any of them."""
         scored = sort == "relevance" and bool(parsed.groups)
-        question = self._question(parsed, every, limits, scored)
+        query = self._query(parsed, every, limits, scored)
         if scored:
-            return self._best(question, offset, size)
-        found: Any = self._searcher.search(
-            question,
+            return self._best(query, offset, size)
+        result: Any = self._searcher.search(
+            query,
             limit=max(1, size),
             order_by_field="id" if sort == "relevance" else sort,
             offset=min(offset, self._searcher.num_docs),
             order=Order.Asc,
         )
-        return Page(found.count, [(None, self._stored(place)) for _, place in found.hits[:size]])
+        hits = result.hits[:size]
+        return Page(result.count, [(None, self._stored(address)) for _, address in hits])
 
-    def _best(self, question: tantivy.Query, offset: int, size: int) -> Page:
-        """A page by score; hits of one score in the order of a number made from their ids."""
+    def _best(self, query: tantivy.Query, offset: int, size: int) -> Page:
+        """A page of hits by score; hits of one score are in the order of their field ``tie``."""
         end = min(offset + size, self._searcher.num_docs)
-        found: Any = self._searcher.search(question, limit=end + 1)
-        hits = found.hits
+        result: Any = self._searcher.search(query, limit=end + 1)
+        hits = result.hits
         if 0 < end < len(hits) and hits[end - 1][0] == hits[end][0]:
             first = bisect_left(hits, -hits[end][0], key=lambda hit: -hit[0])
             most = max(end, first + MOST_TIES) + 1
-            hits = self._searcher.search(question, limit=most, count=False).hits
+            hits = self._searcher.search(query, limit=most, count=False).hits
         ordered: list[tuple[float, tantivy.DocAddress]] = []
         for _, tied in groupby(hits, key=lambda hit: hit[0]):
             group = list(tied)
             if len(ordered) + len(group) > offset and 1 < len(group) <= MOST_TIES:
-                ties = self._searcher.fast_field_values("tie", [place for _, place in group])
+                ties = self._searcher.fast_field_values("tie", [address for _, address in group])
                 group = [group[n] for n in sorted(range(len(group)), key=lambda n: ties[n] or 0)]
             ordered += group
             if len(ordered) >= end:
                 break
-        page = [(score, self._stored(place)) for score, place in ordered[offset:end]]
-        return Page(found.count, page)
+        page = [(score, self._stored(address)) for score, address in ordered[offset:end]]
+        return Page(result.count, page)
 
     def facets(
         self, parsed: Parsed, every: bool, limits: Limits, names: Sequence[str]
     ) -> dict[str, list[tuple[str, int]]]:
-        """By name, the values among all that match, and how many documents have each."""
+        """By facet, its values in all hits and how many hits have each, most frequent first."""
         if not names:
             return {}
-        wanted = {"size": FACET_VALUES_READ, "segment_size": MOST_VALUES}
-        counted = self._searcher.aggregate(
-            self._question(parsed, every, limits, scored=False),
-            {n: {"terms": {"field": self._mapping.keyword(n), **wanted}} for n in names},
+        sizes = {"size": FACET_VALUES_READ, "segment_size": MOST_VALUES}
+        counts = self._searcher.aggregate(
+            self._query(parsed, every, limits, scored=False),
+            {n: {"terms": {"field": self._mapping.keyword(n), **sizes}} for n in names},
         )
         facets = {}
         for name in names:
-            pairs = [(str(b["key"]), int(b["doc_count"])) for b in counted[name]["buckets"]]
+            pairs = [(str(b["key"]), int(b["doc_count"])) for b in counts[name]["buckets"]]
             facets[name] = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:FACET_VALUES]
         return facets
 
     def _stored(self, address: tantivy.DocAddress) -> bytes:
         return _bytes(self._searcher.doc(address))
 
-    def _question(self, parsed: Parsed, every: bool, limits: Limits, scored: bool) -> tantivy.Query:
-        """The whole question. What only limits does not score; what only scores is optional."""
+    def _query(self, parsed: Parsed, every: bool, limits: Limits, scored: bool) -> tantivy.Query:
+        """The whole query. Filters and dates do not score; clauses that only score are optional."""
         must = [*parsed.required, *(parsed.loose if every else ())]
         parts = [(Occur.Must, self._any_of(group.clauses, scored)) for group in must]
         if parsed.loose and not every:
@@ -215,12 +215,12 @@ class EmbeddedIndex:
             return _either([self._phrase(name, _exact(clause.text)) for name in names])
         if isinstance(clause, Prefix):
             *words, start = _exact(clause.text) or [""]
-            begun = [
+            prefixes = [
                 tantivy.Query.regex_query(self._schema, f"exact_{n}", f"{start}.*") for n in names
             ]
-            return _every([*(self._anywhere(names, word) for word in words), _either(begun)])
-        if found := stems(clause.text):
-            return _every([self._stem(clause.field, stem) for stem in found])
+            return _every([*(self._anywhere(names, word) for word in words), _either(prefixes)])
+        if word_stems := stems(clause.text):
+            return _every([self._stem(clause.field, stem) for stem in word_stems])
         return _every([self._anywhere(names, word) for word in _exact(clause.text)])
 
     def _anywhere(self, names: Sequence[str], word: str) -> tantivy.Query:
@@ -244,7 +244,7 @@ class EmbeddedIndex:
         return tantivy.Query.term_query(self._schema, field, word, "freq")
 
     def _extras(self, group: Group) -> Iterator[tantivy.Query]:
-        """What makes a hit better: the words in texts of their own."""
+        """The optional clauses that raise a score: the words in each text with its own score."""
         for clause in group.clauses:
             if group.loose:
                 for stem in stems(clause.text):

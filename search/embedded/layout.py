@@ -1,13 +1,13 @@
-"""The embedded index's fields, and the JSON line that a document becomes there.
+"""The fields of the embedded index, and the JSON line that a document becomes for it.
 
-- ``id``: the document's id, whole; ``document``: all of it, stored;
-- ``all``: every text, the title twice, stemmed: what ranking rests on;
-- ``text_<name>``: one text, stemmed: what ranking adds a little of;
-- ``exact_<name>``: one text, unstemmed and with positions: phrases and prefixes;
-- ``filter_<name>``: exact values, for filters and facets;
+- ``id``: the document's id as one term; ``document``: its JSON, stored;
+- ``all``: every text, the title twice, stemmed: most of the score;
+- ``text_<name>``: one text, stemmed: a small addition to the score;
+- ``exact_<name>``: one text, unstemmed and with positions, for phrases and prefixes;
+- ``filter_<name>``: whole values, for filters and facets;
 - ``date``: microseconds since 1970; ``newest`` and ``oldest``: the date and then the id as one
   sortable text, so that documents of one instant have an order, and those without a date are last;
-- ``tie``: a number made from the id, which orders documents that score the same.
+- ``tie``: a number hashed from the id, which orders documents of the same score.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from search.mapping import YEAR, IndexMapping
 VERSION = 1
 """Raise with every change of the fields or of the analysis."""
 MIDDLE = 2**62
-"""Added to microseconds so that none is negative, and text sorts as numbers do."""
+"""Added to microseconds so that none is negative and they sort as text."""
 
 
 def query(mapping: IndexMapping, schema: pa.Schema) -> str:
-    """The query over ``documents`` of this schema: each one's id, and the line for the index.
+    """The SQL that makes of each of ``documents`` its id and its line for the index.
 
-    Each text is written as JSON once, and then used wherever it goes.
+    Each text becomes JSON once and is then copied into its fields.
     """
     places = {name: f"text {place}" for place, name in enumerate(mapping.text)}
     texts = [f"{_texts(mapping, schema, name)} AS {quoted(at)}" for name, at in places.items()]
@@ -46,8 +46,8 @@ def query(mapping: IndexMapping, schema: pa.Schema) -> str:
         "tie": "md5_number_lower(id)::VARCHAR",
         "document": f"'\"' || base64(encode({document_sql(schema)})) || '\"'",
     }
-    said = ", ',', ".join(f"'\"{name}\":', {value}" for name, value in pairs.items())
-    line = f"concat('{{', {said}, '}}')"
+    fields = ", ',', ".join(f"'\"{name}\":', {value}" for name, value in pairs.items())
+    line = f"concat('{{', {fields}, '}}')"
     return f"SELECT id, {line} FROM (SELECT *, {', '.join(texts)} FROM documents)"
 
 

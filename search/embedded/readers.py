@@ -1,7 +1,7 @@
-"""What the embedded engine searches: opened once, and anew when a step or a promotion was made.
+"""The open indexes of the embedded engine: opened once, and again after a step or a promotion.
 
-With each query two files are looked at, by name: what serves, and how far it was advanced. Other
-processes move both. Who searches never holds up a step for longer than opening an index takes.
+Each query checks two files that any process may replace: the live generations and the checkpoints.
+A search delays a step only while it opens an index.
 """
 
 from __future__ import annotations
@@ -19,90 +19,95 @@ from search.mapping import IndexMapping
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A generation as of one moment."""
+class OpenGeneration:
+    """A generation and its open index, as of one moment."""
 
-    about: Generation
+    metadata: Generation
     mapping: IndexMapping
     index: EmbeddedIndex
     commit: int | None
-    """The last commit of a step that it has; none if it is as it was built."""
+    """The commit of the last step in it; None if it is as it was built."""
 
 
 class Readers:
-    """The generations that one process has opened, for any number of threads."""
+    """The open generations of one process, for any number of threads."""
 
     def __init__(self, generations: Generations, views: Collection[str]) -> None:
         self._generations = generations
         self._views = views
         self._lock = threading.Lock()
         self._mark: tuple[Mark, Mark] | None = None
-        self._served: dict[str, int] = {}
-        self._points: dict[Key, Checkpoint] = {}
-        self._opened: dict[Key, Opened] = {}
+        self._live: dict[str, int] = {}
+        self._checkpoints: dict[Key, Checkpoint] = {}
+        self._opened: dict[Key, OpenGeneration] = {}
 
-    def serving(self, view: str) -> Opened:
-        """What serves a view now."""
+    def live(self, view: str) -> OpenGeneration:
+        """The live generation of a view.
+
+        Raises ``UnknownName`` for another view, ``NothingServes`` while none is live.
+        """
         if view not in self._views:
             raise UnknownName("view", view, self._views)
         for attempt in (1, 2):
             with self._lock:
-                mark = self._look()
-                if view not in self._served:
+                mark = self._refresh()
+                if view not in self._live:
                     raise NothingServes(f"nothing to search in {view} yet; run: stet rebuild")
-                key = view, self._served[view]
+                key = view, self._live[view]
                 try:
                     return self._as_of(key)
                 except DamagedIndex:
-                    # Readers that were slow may find that two rebuilds have passed them by.
+                    # Two rebuilds since the mark was read may have deleted this generation.
                     if attempt == 2 or mark == self._generations.mark():
                         raise
         raise AssertionError
 
-    def opened(self, view: str, generation: int) -> Opened:
-        """Any finished generation as it is now, opened for the occasion."""
+    def open(self, view: str, generation: int) -> OpenGeneration:
+        """Any finished generation as it is now; it is opened anew and not kept open."""
         return self._open((view, generation), None)
 
-    def _look(self) -> tuple[Mark, Mark]:
-        """Learn what serves now, and how far it is, if that has changed."""
+    def _refresh(self) -> tuple[Mark, Mark]:
+        """Read the live generations and the checkpoints again, if they have changed."""
         mark = self._generations.mark()
         if mark != self._mark:
-            self._served = self._generations.pointer().serving
-            self._points = self._generations.checkpoints.read()
-            served = self._served.items()
-            self._opened = {key: found for key, found in self._opened.items() if key in served}
+            self._live = self._generations.pointer().live
+            self._checkpoints = self._generations.checkpoints.read()
+            live = self._live.items()
+            self._opened = {key: index for key, index in self._opened.items() if key in live}
             self._mark = mark
         return mark
 
-    def _as_of(self, key: Key) -> Opened:
-        """A generation as of its checkpoint, or of a later one."""
-        opened, point = self._opened.get(key), self._points.get(key)
-        if opened is None or (point.commit if point else None) != opened.commit:
+    def _as_of(self, key: Key) -> OpenGeneration:
+        """A live generation as of its checkpoint, or of a later one."""
+        opened, checkpoint = self._opened.get(key), self._checkpoints.get(key)
+        if opened is None or (checkpoint.commit if checkpoint else None) != opened.commit:
             opened = self._opened[key] = self._open(key, opened)
-        elif point is not None and point.sequence > opened.about.sequence:
-            opened = self._opened[key] = replace(opened, about=point.of(opened.about))
+        elif checkpoint is not None and checkpoint.sequence > opened.metadata.sequence:
+            opened = self._opened[key] = replace(
+                opened, metadata=checkpoint.advanced(opened.metadata)
+            )
         return opened
 
-    def _open(self, key: Key, before: Opened | None) -> Opened:
-        """Open what a generation is now: while nobody makes a step, or it would be half of one."""
-        with self._generations.checkpoints.standing():
-            about, mapping = self._generations.about(*key)
-            point = self._generations.checkpoints.read().get(key)
+    def _open(self, key: Key, before: OpenGeneration | None) -> OpenGeneration:
+        """Open a generation as it is now, while no step commits: else it could have half of one."""
+        with self._generations.checkpoints.reading():
+            metadata, mapping = self._generations.metadata(*key)
+            checkpoint = self._generations.checkpoints.read().get(key)
             try:
                 if before is not None:
                     index = before.index.reloaded()
                 else:
-                    self._generations.look_over(*key)
+                    self._generations.check_files(*key)
                     index = EmbeddedIndex.open(self._generations.index(*key), mapping)
             except (OSError, ValueError) as error:
-                raise damaged(about, error) from error
-        return Opened(about, mapping, index, point.commit if point else None)
+                raise damaged(metadata, error) from error
+        return OpenGeneration(metadata, mapping, index, checkpoint.commit if checkpoint else None)
 
 
-def damaged(about: Generation, error: Exception) -> DamagedIndex:
-    """What to say when an engine's files cannot be read."""
-    said = " ".join(str(error).split())
+def damaged(metadata: Generation, error: Exception) -> DamagedIndex:
+    """The error for an index whose files cannot be read."""
+    cause = " ".join(str(error).split())
     return DamagedIndex(
-        f"the index of {about.view}, generation {about.generation}, is damaged ({said});"
+        f"the index of {metadata.view}, generation {metadata.generation}, is damaged ({cause});"
         " run: stet rebuild"
     )

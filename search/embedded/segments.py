@@ -1,8 +1,8 @@
-"""The files of an index of the embedded engine, as its ``meta.json`` says them.
+"""The files of an embedded index, as its ``meta.json`` lists them.
 
-A segment's files never change, and their names never come again: ``<segment>.store`` and so on,
-``<segment>.<n>.del`` for what is deleted of it. Segments that no commit and no merge names any
-more are removed by whoever writes, also while others look.
+A segment's files never change and their names are never reused: ``<segment>.store`` and so on, and
+``<segment>.<n>.del`` for its deleted documents. A writer removes segments that no commit and no
+merge uses any more, even while others read.
 """
 
 from __future__ import annotations
@@ -17,50 +17,50 @@ META = "meta.json"
 
 @dataclass(frozen=True)
 class Segments:
-    """What an index consists of at one moment."""
+    """The segments of an index at one moment."""
 
     commit: int
     """The number of the last commit; merges change the files and leave it."""
     documents: int
     deletions: Mapping[str, str | None]
-    """By segment, the name of the file that says what is deleted of it."""
+    """By segment, the name of the file of its deleted documents; None without any."""
 
     def has(self, name: str) -> bool:
-        """Is this one of the files?"""
+        """Whether a file of this name belongs to one of the segments."""
         segment = name.partition(".")[0]
         if segment not in self.deletions:
             return False
         return not name.endswith(".del") or name == self.deletions[segment]
 
     def files(self, directory: Path) -> dict[str, int]:
-        """The files and how large they are."""
+        """The names of the files and their sizes in bytes."""
         sizes = {p.name: _size(p) for p in directory.iterdir() if self.has(p.name)}
         return {name: size for name, size in sizes.items() if size is not None}
 
 
 def read(directory: Path) -> Segments:
-    """What the index in a directory consists of; ``ValueError`` or ``OSError`` when damaged."""
-    said = json.loads((directory / META).read_bytes())
+    """The segments of the index in a directory; ``ValueError`` or ``OSError`` when damaged."""
+    content = json.loads((directory / META).read_bytes())
     documents, deletions = 0, {}
     try:
-        for segment in said["segments"]:
+        for segment in content["segments"]:
             name, deleted = segment["segment_id"].replace("-", ""), segment["deletes"]
             deletions[name] = f"{name}.{deleted['opstamp']}.del" if deleted else None
             documents += segment["max_doc"] - (deleted["num_deleted_docs"] if deleted else 0)
-        return Segments(said["opstamp"], documents, deletions)
+        return Segments(content["opstamp"], documents, deletions)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{META} has not what it should ({error})") from error
+        raise ValueError(f"{META} lacks what tantivy writes there ({error})") from error
 
 
-def damaged(directory: Path, noted: Mapping[str, int]) -> str | None:
-    """The name of a file that is in use and not as it was noted; none if all are."""
+def damaged_file(directory: Path, sizes: Mapping[str, int]) -> str | None:
+    """The name of a file in use that has not its size of ``sizes``; None if all have theirs."""
     while True:
-        found = read(directory)
-        used = (name for name in noted if found.has(name))
-        wrong = next((name for name in used if _size(directory / name) != noted[name]), None)
-        # A merge may have ended since: then the file was no longer in use when it went.
-        if wrong is None or read(directory) == found:
-            return wrong
+        segments = read(directory)
+        used = (name for name in sizes if segments.has(name))
+        damaged = next((name for name in used if _size(directory / name) != sizes[name]), None)
+        # A merge may have ended since: then the file was no longer in use when it was removed.
+        if damaged is None or read(directory) == segments:
+            return damaged
 
 
 def _size(path: Path) -> int | None:

@@ -1,8 +1,8 @@
-"""The steps of the embedded engine: a few documents of several generations, all at once.
+"""Steps of the embedded engine: the changed documents of several generations, in one commit.
 
-What changes is written side by side, because most of a small commit's time is waiting for the
-disk. Then, while nobody opens an index, all are committed, and one file says that they moved. The
-writers stay open for the next step, as long as their generations serve.
+The changes of all generations are written in parallel, because a small commit mostly waits for the
+disk. Then, while readers open no index, all are committed, and one file moves their checkpoints.
+The writers of live generations stay open for the next step.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
+from replay import StoreError
 from search import lines
 from search.embedded import layout, segments
 from search.embedded.checkpoints import Checkpoint, Key
@@ -26,11 +27,11 @@ from search.mapping import IndexMapping
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 SIDE_BY_SIDE = 8
-"""How many indexes are written at the same time: the most of it is waiting for the disk."""
+"""Indexes that are written at the same time."""
 
 
-class Advancing:
-    """The writers of one engine; one step at a time."""
+class Steps:
+    """The steps of one engine, one at a time, and the writers that stay open between them."""
 
     def __init__(self, generations: Generations) -> None:
         self._generations = generations
@@ -40,65 +41,67 @@ class Advancing:
     def advance(
         self, sequence: int, generations: Mapping[str, int], changes: Iterable[Change]
     ) -> dict[str, Generation]:
-        """Bring finished generations to a later sequence; doing it again changes nothing.
+        """Bring finished generations to a later sequence; repeating a step changes nothing.
 
-        Raises ``NotIndexed`` when that cannot be written; then the step is to be done again.
+        Raises ``NotIndexed`` when the disk refuses; then the step must be repeated.
         """
         built = {
-            view: self._generations.built(view, number)[0] for view, number in generations.items()
+            view: self._generations.as_built(view, number)[0]
+            for view, number in generations.items()
         }
         try:
-            written = set(self._all(self._put, changes))
-            with self._generations.checkpoints.moving():
-                self._all(lambda key: self._writers[key].commit(), written)
-                there = self._generations.checkpoints.read()
-                moved = [
-                    self._checkpoint(key, sequence, None if key in written else there.get(key))
+            written = set(self._side_by_side(self._write, changes))
+            with self._generations.checkpoints.writing():
+                self._side_by_side(lambda key: self._writers[key].commit(), written)
+                before = self._generations.checkpoints.read()
+                checkpoints = [
+                    self._checkpoint(key, sequence, None if key in written else before.get(key))
                     for key in generations.items()
                 ]
-                self._generations.checkpoints.move(moved)
-        except (OSError, ValueError) as error:
+                self._generations.checkpoints.update(checkpoints)
+        except (OSError, ValueError, StoreError) as error:
             self._abandon()
             raise NotIndexed(
                 f"cannot bring {', '.join(built)} to sequence {sequence:,}:"
-                f" {' '.join(str(error).split())}. Make room, and repeat; what serves still serves"
+                f" {' '.join(str(error).split())}. Make room, and repeat; the live index is as it"
+                " was"
             ) from error
         except BaseException:
             self._abandon()
             raise
-        served = self._generations.pointer_or_none().serving.items()
-        self.let_go(lambda key: key in served)
-        return {point.view: point.of(built[point.view]) for point in moved}
+        live = self._generations.pointer_or_none().live.items()
+        self.close_writers(lambda key: key in live)
+        return {point.view: point.advanced(built[point.view]) for point in checkpoints}
 
-    def _all(self, act: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
-        """Do it for each as it comes, side by side; all have ended when this returns or raises."""
+    def _side_by_side(self, act: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
+        """Call ``act`` with each item in parallel; all calls have ended when this ends."""
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            begun = [pool.submit(act, item) for item in items]
-        return [each.result() for each in begun]
+            futures = [pool.submit(act, item) for item in items]
+        return [future.result() for future in futures]
 
-    def _put(self, change: Change) -> Key:
+    def _write(self, change: Change) -> Key:
         key = change.view, change.generation
         if change.documents is None:
-            self._writer(key, 0).take(change.gone)
+            self._writer(key, 0).delete(change.gone)
             return key
-        with lines.opened(change.documents) as documents:
+        with lines.open_documents(change.documents) as documents:
             writer = self._writer(key, documents.metadata.num_rows)
-            writer.take(change.gone)
+            writer.delete(change.gone)
             query = layout.query(self._indexes[key][0], documents.schema_arrow)
             for piece in lines.in_pieces(documents, query):
-                writer.put(piece)
+                writer.replace_documents(piece)
         return key
 
     def _writer(self, key: Key, documents: int) -> Writer:
-        """The open writer of a generation, or one that is opened now."""
+        """The open writer of a generation, opened now if there is none for so many documents."""
         writer = self._writers.get(key)
         if writer and documents >= MUCH and not writer.for_much:
             self._writers.pop(key).close()
             writer = None
         if writer is None:
             if key not in self._indexes:
-                self._generations.look_over(*key)
-                mapping = self._generations.built(*key)[1]
+                self._generations.check_files(*key)
+                mapping = self._generations.as_built(*key)[1]
                 index = EmbeddedIndex.open(self._generations.index(*key), mapping)
                 self._indexes[key] = mapping, index
             writer = self._writers[key] = Writer(self._indexes[key][1], documents)
@@ -108,18 +111,18 @@ class Advancing:
         if unchanged is not None:
             return replace(unchanged, sequence=sequence)
         (view, generation), directory = key, self._generations.index(*key)
-        found = segments.read(directory)
+        index = segments.read(directory)
         return Checkpoint(
             view=view,
             generation=generation,
             sequence=sequence,
-            commit=found.commit,
-            documents=found.documents,
-            files=found.files(directory),
+            commit=index.commit,
+            documents=index.documents,
+            files=index.files(directory),
         )
 
-    def let_go(self, keep: Callable[[Key], bool] = lambda _: False) -> None:
-        """Close the writers of the generations that are not kept, and those for much."""
+    def close_writers(self, keep: Callable[[Key], bool] = lambda _: False) -> None:
+        """Close writers for many documents, and those of generations that are not to ``keep``."""
         for key in [
             key for key, writer in self._writers.items() if writer.for_much or not keep(key)
         ]:
@@ -128,9 +131,9 @@ class Advancing:
             del self._indexes[key]
 
     def _abandon(self) -> None:
-        """Let go of all, and of what was written and not committed."""
+        """Close all writers; changes that were not committed are lost."""
         for writer in self._writers.values():
-            with suppress(OSError, ValueError):  # what went wrong is being told
+            with suppress(OSError, ValueError):  # the caller raises the first error already
                 writer.close()
         self._writers.clear()
         self._indexes.clear()

@@ -1,7 +1,7 @@
-"""Writing to an index of the embedded engine: one writer at a time, by any process.
+"""The writer of an embedded index: one at a time, in whichever process.
 
-A writer for much has memory and threads; one for the few documents of a step costs next to
-nothing, and stays open from step to step. Segments are merged in the background while it is.
+A writer for many documents has memory and threads. A writer for the few documents of a step has
+little of either and stays open from step to step. Segments are merged while a writer is open.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from search.embedded.index import EmbeddedIndex
 
 MUCH = 1_000
-"""From so many documents on, a writer with memory and threads is worth its start."""
+"""Documents from which on a writer with memory and threads is worth its start."""
 LEAST, MOST = 15_000_000, 300_000_000
-"""Bytes for a thread of a writer: tantivy takes no less, and more was not measured."""
+"""Bytes of memory for each thread of a writer: tantivy's minimum, and the most measured."""
 MOST_THREADS = 8
-"""Tantivy takes no more."""
+"""Tantivy's maximum."""
 SHARE = 0.3
-"""A writer's part of what DuckDB may use: they work at the same time."""
+"""A writer's memory as a share of DuckDB's, which works at the same time."""
 
 
 def _much() -> tuple[int, int]:
-    """The memory and the threads of a writer for many documents."""
+    """The memory in bytes and the threads of a writer for many documents."""
     threads = min(machine.threads(), MOST_THREADS)
     memory = int(SHARE * machine.size(machine.memory_limit()))
     return threads * max(LEAST, min(MOST, memory // threads)), threads
 
 
 class Writer:
-    """Adds documents to an index and takes them away; nothing is to be seen until ``commit``.
+    """Adds documents to an index and deletes them; readers see nothing of it until ``commit``.
 
-    Raises ``ValueError`` or ``OSError`` when it cannot, as on a full disk, and ``NotIndexed``
-    beside another writer.
+    Raises ``ValueError`` or ``OSError`` when the disk refuses, and ``NotIndexed`` when another
+    process has a writer open.
     """
 
     def __init__(self, index: EmbeddedIndex, documents: int) -> None:
@@ -49,29 +49,29 @@ class Writer:
             raise NotIndexed(
                 "another process writes this index; wait until it has ended, or end it"
             ) from error
-        # What a commit that was killed has left would be in the way of the same one.
+        # Files that a killed commit left would stop the same commit when it is repeated.
         self._writer.garbage_collect_files()
 
     def add(self, documents: Iterable[tuple[str, ...]]) -> None:
-        """Add documents that were not there, each an id and a line of ``layout``."""
+        """Add documents whose ids are new, each an id and a line of ``layout``."""
         for _, line in documents:
             self._writer.add_json(line)
 
-    def put(self, documents: Iterable[tuple[str, ...]]) -> None:
-        """Add documents in the place of those of the same ids."""
+    def replace_documents(self, documents: Iterable[tuple[str, ...]]) -> None:
+        """Add documents, and delete those that have the same ids."""
         for key, line in documents:
             self._writer.delete_documents_by_term("id", key)
             self._writer.add_json(line)
 
-    def take(self, keys: Iterable[str]) -> None:
-        """Take documents away."""
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete the documents of these ids."""
         for key in keys:
             self._writer.delete_documents_by_term("id", key)
 
     def commit(self) -> None:
-        """Make durable and searchable what was added and taken away."""
+        """Make all additions and deletions durable and searchable."""
         self._writer.commit()
 
     def close(self) -> None:
-        """Let the merges come to their end; what was not committed is as if it had not been."""
+        """Wait for merges and close the writer; changes that were not committed are lost."""
         self._writer.wait_merging_threads()

@@ -192,7 +192,7 @@ def test_the_last_three_generations_are_kept(archive: Archive) -> None:
 
 def test_a_generation_that_serves_cannot_be_dropped(archive: Archive) -> None:
     run(archive, ["articles"])
-    with pytest.raises(SearchError, match="serves, or may be rolled back to"):
+    with pytest.raises(SearchError, match="is live, or kept for roll-back"):
         archive.engine.drop("articles", 1)
 
 

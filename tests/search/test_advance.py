@@ -278,17 +278,17 @@ def child(
 
 PLACES = {
     "embedded": [
-        ("search.embedded.writer:Writer:take", 2),
+        ("search.embedded.writer:Writer:delete", 2),
         ("search.embedded.writer:Writer:commit", 1),
         ("search.embedded.writer:Writer:commit", 2),
-        ("search.embedded.checkpoints:Checkpoints:move", 1),
+        ("search.embedded.checkpoints:Checkpoints:update", 1),
         ("search.embedded.checkpoints:Checkpoints:_write", 1),
     ],
     "elasticsearch": [
         ("search.elastic.load:Loader:load", 2),
-        ("search.elastic.load:Loader:_sent", 2),
+        ("search.elastic.load:Loader:_send_once", 2),
         ("search.elastic.steps:Steps:_write_all", 1),
-        ("search.elastic.generations:ClusterGenerations:reached", 1),
+        ("search.elastic.generations:ClusterGenerations:advance", 1),
     ],
 }
 

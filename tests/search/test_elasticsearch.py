@@ -340,7 +340,7 @@ def test_only_what_no_alias_names_is_removed(newsroom: Newsroom, story: Story) -
     assert newsroom.engine.clear() == [1, 2, 6]
     assert newsroom.engine.numbers() == {3, 4, 5}
     for serves in (5, 4, 3):
-        with pytest.raises(SearchError, match="serves, or may be rolled back to"):
+        with pytest.raises(SearchError, match="is live, or kept for roll-back"):
             newsroom.engine.drop("articles", serves)
     assert newsroom.engine.roll_back(3)["articles"].generation == 3
     assert newsroom.engine.search(Query()).hits[0].id == "article/3"
@@ -365,19 +365,20 @@ def test_a_promotion_that_comes_too_late_is_made_on_what_serves_by_then(
     for generation in (1, 2, 3):
         newsroom.build([story("article/1")], generation)
     indexes = newsroom.engine._indexes
-    indexes.move(lambda now: now.promoted({"articles": 1}))
+    indexes.change_pointer(lambda now: now.promoted({"articles": 1}))
     looked = indexes.pointer
 
     def slowly(*given: Any) -> Any:
         found = looked(*given)
         indexes.pointer = looked  # type: ignore[method-assign]
-        indexes.move(lambda now: now.promoted({"articles": 2}))  # somebody else, just then
+        # another process promotes, just then
+        indexes.change_pointer(lambda now: now.promoted({"articles": 2}))
         return found
 
     indexes.pointer = slowly  # type: ignore[method-assign]
-    indexes.move(lambda now: now.promoted({"articles": 3}))
+    indexes.change_pointer(lambda now: now.promoted({"articles": 3}))
     pointer = indexes.pointer()
-    assert (pointer.serving, pointer.before) == (
+    assert (pointer.live, pointer.before) == (
         {"articles": 3},
         ({"articles": 2}, {"articles": 1}),
     )

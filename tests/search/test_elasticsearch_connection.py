@@ -201,7 +201,7 @@ def test_certificates_that_cannot_be_trusted_are_told_by_what_is_wrong(
     )
     assert "is for another name" in refused(signed("search.example"), ca=ca)
     unknown = refused(signed("127.0.0.1"))
-    assert "signed by somebody unknown here; set STET_SEARCH_CA" in unknown
+    assert "signed by an unknown authority; set STET_SEARCH_CA" in unknown
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +250,6 @@ def test_a_secured_cluster_lets_in_who_may_and_tells_who_may_not(
     with pytest.raises(ClusterRefused, match=r"does not allow that: .* give that user or key"):
         reader.drop("articles", 9)
     assert reader.search(Query("whale")).total == 1
-    assert "signed by somebody unknown here" in refused(server.url, user=USER, password=PASSWORD)
+    assert "signed by an unknown authority" in refused(server.url, user=USER, password=PASSWORD)
     with pytest.raises(ClusterRefused, match="not both"):
         Cluster(named(server.url, api_key="key", **said))

@@ -136,13 +136,13 @@ def test_a_loader_that_is_killed_leaves_what_serves_and_the_next_one_clears_up(
         from archive import Archive
         from search import configured_connection
         from search.elastic import load
-        send = load.Loader._sent
+        send = load.Loader._send_once
         def slowly(self, body):
             found = send(self, body)
             print("loading", flush=True)
             time.sleep(60)
             return found
-        load.Loader._sent = slowly
+        load.Loader._send_once = slowly
         used = configured_connection({killed.url!r}, prefix={used.prefix!r})
         Archive(sys.argv[1], connection=used).rebuild(["articles"])
     """

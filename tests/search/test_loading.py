@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.elastic.load import LARGEST, SMALLEST, WINDOW, Size, batches
@@ -26,6 +26,7 @@ def tables(pieces: list[list[str]]) -> Iterator[pa.Table]:
     return (pa.table({"lines": pa.array(piece, pa.string())}) for piece in pieces)
 
 
+@settings(deadline=None)  # the first call loads the functions of Arrow that a cast needs
 @given(st.lists(st.lists(TEXT, max_size=20), max_size=8), st.integers(1, 200))
 def test_batches_are_all_the_lines_in_order_cut_between_documents(
     pieces: list[list[str]], size: int
@@ -102,7 +103,7 @@ def test_waiting_goes_on_until_the_cluster_is_back() -> None:
             raise answers.pop()
         return "done"
 
-    assert Patience(10, told.append).tried(act) == "done"
+    assert Patience(10, told.append).retry(act) == "done"
     assert len(told) == 2
     assert all(line.startswith("away; trying again, for ") for line in told)
 
@@ -113,7 +114,7 @@ def test_waiting_ends_when_the_time_is_over() -> None:
 
     began = time.monotonic()
     with pytest.raises(ClusterAway):
-        Patience(0.5).tried(act)
+        Patience(0.5).retry(act)
     assert 0.4 < time.monotonic() - began < 5
 
 
@@ -125,5 +126,5 @@ def test_waiting_ends_at_once_when_it_is_stopped() -> None:
     threading.Timer(0.3, patience.stop).start()
     began = time.monotonic()
     with pytest.raises(Stopped):
-        patience.tried(act)
+        patience.retry(act)
     assert time.monotonic() - began < 5
