@@ -188,7 +188,7 @@ def import_one(
         )
     if result.rejected:
         show.note(
-            f"error: {file}: {result.rejected:,} lines were rejected; "
+            f"error: {file}: {result.rejected:,} lines rejected; "
             f"read the lines and the reasons in {result.rejected_file}"
         )
     return result

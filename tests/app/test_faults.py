@@ -96,6 +96,7 @@ def test_a_rebuild_killed_at_any_moment_leaves_what_serves_and_the_next_one_clea
     assert len(generations) <= 3
 
 
+@pytest.mark.slow
 def test_a_damaged_index_is_told_with_what_to_do(home: Path) -> None:
     for path in (home / "index").rglob("articles/*"):
         if path.is_file():

@@ -121,6 +121,7 @@ def test_a_step_writes_what_changed_and_says_so(newsroom: Newsroom) -> None:
     assert newsroom.catch_up().steps == 0
 
 
+@pytest.mark.slow
 def test_what_comes_while_the_queries_are_compiled_does_not_wait_for_all_of_them(
     newsroom: Newsroom,
 ) -> None:
@@ -179,6 +180,7 @@ def test_after_a_rebuild_of_one_view_all_go_on_together(newsroom: Newsroom) -> N
     newsroom.is_right()
 
 
+@pytest.mark.slow
 def test_after_a_roll_back_what_serves_again_is_brought_to_the_head(newsroom: Newsroom) -> None:
     newsroom.rename("B")
     newsroom.rebuild()
@@ -304,7 +306,16 @@ DAMAGES: list[Callable[[Path], None]] = [
 NAMED = ["overwritten", "header", "text", "format", "nothing", "mute", "half", "end", "empty"]
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=NAMED)
+QUICK = ("text", "half")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(damage, id=name, marks=() if name in QUICK else (pytest.mark.slow,))
+        for name, damage in zip(NAMED, DAMAGES, strict=True)
+    ],
+)
 def test_a_state_that_cannot_be_read_is_set_aside_told_and_made_anew(
     newsroom: Newsroom, damage: Callable[[Path], None]
 ) -> None:

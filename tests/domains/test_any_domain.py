@@ -108,6 +108,15 @@ class Desk:
         return json.dumps({**self.business["fields"], **changed})
 
 
+both_domains = pytest.mark.parametrize(
+    "business",
+    [
+        pytest.param(NOTES, id="notes"),
+        pytest.param(ORDERS, id="orders", marks=pytest.mark.slow),
+    ],
+)
+
+
 @pytest.fixture(params=["embedded", pytest.param("elasticsearch", marks=pytest.mark.server)])
 def search(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """The environment of each engine."""
@@ -132,7 +141,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("business", [NOTES, ORDERS], ids=["notes", "orders"])
+@both_domains
 def test_a_domain_goes_through_all_that_the_newsroom_does(
     folder: Path, business: dict[str, Any], search: dict[str, str]
 ) -> None:
@@ -184,7 +193,7 @@ def test_a_domain_goes_through_all_that_the_newsroom_does(
     assert "the log holds: 3 events" in desk.stet("verify")
 
 
-@pytest.mark.parametrize("business", [NOTES, ORDERS], ids=["notes", "orders"])
+@both_domains
 def test_a_domain_is_followed(
     folder: Path, business: dict[str, Any], search: dict[str, str]
 ) -> None:
@@ -214,7 +223,8 @@ def test_a_domain_is_followed(
     assert desk.json("search", "whale")[0]["total"] == 2
 
 
-@pytest.mark.parametrize("business", [NOTES, ORDERS], ids=["notes", "orders"])
+@pytest.mark.slow
+@both_domains
 def test_dagster_rebuilds_and_catches_up_the_domain_in_force(
     folder: Path, business: dict[str, Any], search: dict[str, str]
 ) -> None:

@@ -22,9 +22,7 @@ from search.elastic.engine import ElasticsearchEngine
 from search.errors import ClusterAway, ClusterRefused, InvalidConnection, SearchError
 from search.query import Query
 
-pytestmark = pytest.mark.server
-
-pytestmark = pytest.mark.xdist_group("own server")  # one process has it
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("own server")]  # one process has it
 SECURED = 9213
 USER, PASSWORD = "stet", "stet-test-password"
 HASHED = "$2a$04$3i24I6QMziNZZvA3frpgmepV7YNZWnro5jnjhNiA7IiYPl/GVYZki"

@@ -28,9 +28,7 @@ from search.elastic.engine import ElasticsearchEngine
 from search.engine import Loading
 from search.errors import ClusterAway
 
-pytestmark = pytest.mark.server
-
-pytestmark = pytest.mark.xdist_group("own server")  # one process has it
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("own server")]  # one process has it
 KILLED, CROWDED = 9211, 9212
 Story = Callable[..., dict[str, Any]]
 
