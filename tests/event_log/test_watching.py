@@ -227,7 +227,7 @@ def test_the_pauses_begin_short_again_when_something_was_found() -> None:
         for _ in range(4):
             armed.wait(0.0)
         assert armed._pause == 16 * watching.FIRST_PAUSE
-        armed.found()
+        armed.shorten_pause()
         assert armed._pause == watching.FIRST_PAUSE
 
 
