@@ -667,7 +667,7 @@ class SealedAndModel(RuleBasedStateMachine):
 
 
 TestSealedAndModel, TestSealedAndModelOnManyExamples = stateful_in_tiers(
-    SealedAndModel, 5, 25, steps=20
+    SealedAndModel, 5, 30, steps=20
 )
 
 
