@@ -28,7 +28,7 @@ from faults import (
     steps_of,
 )
 from sealed import small_spans
-from tiers import some_steps
+from tiers import in_sizes, some_steps
 
 from event_log import EventLog, EventLogError
 from event_log.storage.disk import Disk
@@ -494,8 +494,9 @@ def test_sealing_that_the_disk_refuses_at_any_step_loses_nothing_and_leaves_noth
         assert left == used, refused.label
 
 
+@in_sizes("bytes_between", 600, 150)
 def test_a_disk_that_is_full_after_any_byte_is_told_and_nothing_is_lost(
-    tmp_path, before_sealing, check_acknowledged
+    tmp_path, before_sealing, check_acknowledged, bytes_between: int
 ) -> None:
     """The kernel itself refuses to let a file grow, in a process of its own."""
     template, acknowledged = before_sealing
@@ -503,7 +504,7 @@ def test_a_disk_that_is_full_after_any_byte_is_told_and_nothing_is_lost(
     shutil.copytree(template, folder)
     before = state_of(folder)
     result = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(folder / "log")],
+        [sys.executable, "-c", LIMITED, str(folder / "log"), str(bytes_between)],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
@@ -513,7 +514,7 @@ def test_a_disk_that_is_full_after_any_byte_is_told_and_nothing_is_lost(
     )
     assert result.returncode == 0, result.stderr
     told = result.stdout.splitlines()
-    assert len(told) > 20
+    assert len(told) == 2 * len(range(0, 4000, bytes_between))
     for line in told:
         assert "make room" in line or "ulimit -f" in line, line
     assert state_of(folder) == before
@@ -537,7 +538,7 @@ log = EventLog(LocalStore(Path(sys.argv[1]), StepDisk()), domain.categories)
 with small_spans():
     assert log.head
     event = domain.made("thing/9")
-    for limit in range(0, 4000, 150):
+    for limit in range(0, 4000, int(sys.argv[2])):
         for act in (lambda: log.seal(grace_seconds=0), lambda: log.append([event])):
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             try:

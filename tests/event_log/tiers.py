@@ -46,6 +46,12 @@ def stateful_in_tiers(
     return on(few), pytest.mark.slow(on(many))
 
 
+def in_sizes(argument: str, small: object, large: object) -> pytest.MarkDecorator:
+    """The argument of a test at a small size, and at a large one, which is slow."""
+    in_full = pytest.param(large, id="large", marks=pytest.mark.slow)
+    return pytest.mark.parametrize(argument, [pytest.param(small, id="small"), in_full])
+
+
 def some_steps(every: int) -> pytest.MarkDecorator:
     """The argument ``every`` of a test: try each so-many-th step; 1, all of them, is slow."""
     all_steps = pytest.param(1, id="every step", marks=pytest.mark.slow)
