@@ -197,7 +197,7 @@ def check_log(opened, appends):
     return check
 
 
-@some_steps(9)
+@some_steps(15)
 def test_what_was_appended_survives_power_loss_at_every_step(
     tmp_path, appends, check_log, every: int
 ) -> None:
@@ -205,7 +205,7 @@ def test_what_was_appended_survives_power_loss_at_every_step(
         check_log(lost.folder, lost.acknowledged, lost.label)
 
 
-@some_steps(15)
+@some_steps(27)
 @pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
 def test_an_append_that_the_disk_refuses_loses_nothing(
     tmp_path, appends, check_log, code: int, every: int
@@ -318,7 +318,7 @@ def state_of(folder: Path) -> frozenset[tuple[str, int]]:
     )
 
 
-@some_steps(8)
+@some_steps(15)
 @pytest.mark.parametrize("operation", ["grouped", "bulk"])
 def test_groups_and_bulks_survive_power_loss_at_every_step(
     tmp_path, request, check_acknowledged, opened, operation: str, every: int
@@ -337,7 +337,7 @@ def test_groups_and_bulks_survive_power_loss_at_every_step(
     assert counts == promised if every == 1 else counts <= promised
 
 
-@some_steps(10)
+@some_steps(17)
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS], ids=errno.errorcode.get)
 @pytest.mark.parametrize("operation", ["grouped", "bulk"])
 def test_groups_and_bulks_that_the_disk_refuses_are_told_and_go_on(
@@ -355,7 +355,7 @@ def test_groups_and_bulks_that_the_disk_refuses_are_told_and_go_on(
         assert head == (4 if operation == "grouped" else 600), refused.label
 
 
-@some_steps(10)
+@some_steps(17)
 def test_the_same_open_log_goes_on_when_the_fault_is_gone(
     tmp_path, domain, opened, every: int
 ) -> None:
@@ -412,7 +412,7 @@ def made_before_sealing(template: Path, domain, opened) -> tuple[Path, list]:
     return template, acknowledged
 
 
-@some_steps(9)
+@some_steps(15)
 def test_sealing_loses_nothing_when_the_power_fails_at_any_step(
     tmp_path, before_sealing, check_acknowledged, opened, every: int
 ) -> None:
@@ -441,7 +441,7 @@ def test_sealing_loses_nothing_when_the_power_fails_at_any_step(
         assert states >= {(head, 10, True), (head, head, True), (head, head, False)}
 
 
-@some_steps(6)
+@some_steps(11)
 def test_a_manifest_that_its_sealer_did_not_live_to_sync_is_durable_before_commits_go(
     tmp_path, before_sealing, check_acknowledged, opened, every: int
 ) -> None:
@@ -464,7 +464,7 @@ def test_a_manifest_that_its_sealer_did_not_live_to_sync_is_durable_before_commi
         check_acknowledged(lost.folder, acknowledged, lost.label)
 
 
-@some_steps(9)
+@some_steps(15)
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EIO], ids=errno.errorcode.get)
 def test_sealing_that_the_disk_refuses_at_any_step_loses_nothing_and_leaves_nothing(
     tmp_path, before_sealing, check_acknowledged, opened, code: int, every: int

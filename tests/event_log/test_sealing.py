@@ -85,7 +85,7 @@ def columns(*names: str) -> pa.Table:
     )
 
 
-@in_sizes("commits", 5, 12)
+@in_sizes("commits", 3, 12)
 def test_after_sealing_every_way_of_reading_gives_what_it_gave_before(
     opened, log, commits: int
 ) -> None:
@@ -380,7 +380,7 @@ def test_who_slept_while_his_place_was_taken_sealed_and_removed_appends_after_it
         log.seal(grace_seconds=0)
 
 
-@some_steps(8)
+@some_steps(15)
 @pytest.mark.parametrize("opened_commits", [0, 1])
 def test_who_slept_while_sealing_broke_off_at_any_step_loses_nothing(
     opened, log, domain, tmp_path, monkeypatch, opened_commits, every: int
