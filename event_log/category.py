@@ -14,7 +14,7 @@ from event_log.upcaster import CLEARED, Upcaster
 
 INSTANT = pa.timestamp("us", tz="UTC")
 TEXT = pa.large_string()
-"""The type of long prose: kept like a string, but fetched last, by sequence, when views fold."""
+"""The type of long prose. A fold fetches it last, by sequence, for the values that are left."""
 
 SCALARS = (pa.string(), TEXT, pa.int64(), pa.float64(), pa.bool_(), INSTANT, pa.date32())
 FIELD_TYPES = (*SCALARS, pa.list_(pa.string()), pa.list_(pa.int64()))
@@ -36,27 +36,27 @@ ENVELOPE = pa.schema(
         ("digest", pa.binary(32)),
     ]
 )
-"""The columns that every event has; after them comes a struct for each category in a file."""
+"""The columns of every event. In a file, one struct column for each category follows them."""
 
 
 class Effect(StrEnum):
-    """What an event does to the entity that its stream tells of."""
+    """What an event does to the entity of its stream."""
 
     CREATES = "creates"
-    """Starts the entity afresh: fields of earlier events are forgotten, and it shows."""
+    """Creates the entity anew and visible; fields of earlier events no longer count."""
     REVISES = "revises"
-    """Sets the fields it carries, empties those in ``cleared``."""
+    """Sets the fields that the event carries, and empties those in ``cleared``."""
     REMOVES = "removes"
     """Hides the entity; later revisions still count."""
     REINSTATES = "reinstates"
-    """Shows a hidden entity again, as it was."""
+    """Shows a hidden entity again, with the fields that it had."""
 
 
 @dataclass(frozen=True)
 class EventType:
-    """A kind of event, named in the past tense, and the fields it must carry.
+    """A type of event, named in the past tense, with the fields that it requires.
 
-    Events of a ``retired`` type are read as ever; new ones are refused.
+    Events of a ``retired`` type can still be read, but no longer appended.
 
     >>> EventType("ArticlePublished", Effect.CREATES, ("headline", "published_at")).name
     'ArticlePublished'
@@ -70,16 +70,17 @@ class EventType:
 
 @dataclass(frozen=True)
 class Category:
-    """The streams ``name/...``: their fields, their event types, and their schema's version.
+    """A category of streams ``name/...``: fields, event types, and a schema version.
 
     A field is a string, ``TEXT`` (long prose), int64, float64, bool, date32, ``INSTANT`` (UTC
     microseconds), or a list of strings or int64. In an event every field is optional, except
-    those that its type requires. Raises ``InvalidCategory`` for what the log cannot keep.
+    those that its type requires. Raises ``InvalidCategory`` for a declaration that the log cannot
+    store.
 
-    With every change ``schema_version`` is raised by one. A field or an event type that is added
-    needs nothing else, nor does a type that is retired. For a rename or a changed meaning
-    ``upcasters`` has, by the version that is left behind, how its events are to be read now; see
-    ``Upcaster``. What may change, and what to do instead, says ``event_log.schemas.evolution``.
+    Raise ``schema_version`` by one with every change. Adding a field or an event type, or retiring
+    a type, needs nothing else. A rename or a changed meaning needs an ``Upcaster``, under the
+    version whose events it converts. ``event_log.schemas.evolution`` lists the allowed changes,
+    and the alternatives to the others.
 
     >>> tag = Category("tag", pa.schema([("name", pa.string())]),
     ...                (EventType("TagDefined", Effect.CREATES, ("name",)),))
@@ -94,7 +95,7 @@ class Category:
     upcasters: Mapping[int, Upcaster] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        # Names differ by more than case, because to SQL engines on the log's files they would not.
+        # SQL engines that read the files ignore case, so no two names may differ by case alone.
         if not self.name.isidentifier() or self.name.lower() in ENVELOPE.names:
             raise InvalidCategory(f"category {self.name!r}: the name must be a plain word")
         if self.schema_version < 1:
@@ -141,20 +142,20 @@ class Category:
 
     @cached_property
     def upcast_before(self) -> int:
-        """Events of an earlier schema version than this are upcast; of no version when it is 1."""
+        """The schema version below which events are upcast; 1 means that none are."""
         return max(self.upcasters, default=0) + 1
 
     def types_that(self, *effects: Effect) -> tuple[str, ...]:
-        """The names of the event types with one of these effects, in their declared order."""
+        """Return the names of the event types with one of these effects, as declared."""
         return tuple(t.name for t in self.types if t.effect in effects)
 
     def types_to_use(self, *effects: Effect) -> tuple[str, ...]:
-        """Like ``types_that``, without the retired ones: what a new event can be."""
+        """Like ``types_that``, but without retired types: those that a new event can have."""
         return tuple(t.name for t in self.types if t.effect in effects and not t.retired)
 
 
 class Registry(Mapping[str, Category]):
-    """The categories of one log by name, and the way from an event type to its category."""
+    """The categories of one log by name, and the category of each event type."""
 
     def __init__(self, categories: tuple[Category, ...]) -> None:
         self._categories = {category.name: category for category in categories}

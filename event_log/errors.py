@@ -1,14 +1,14 @@
-"""What can go wrong with the log, said for people: what, where, what to do."""
+"""The errors of the log. Each message says what happened, where, and what to do."""
 
 from __future__ import annotations
 
 
 class EventLogError(Exception):
-    """The base of every error of the log."""
+    """The base class of every error of the log."""
 
 
 class InvalidEvent(EventLogError, ValueError):
-    """An event does not fit its category; nothing of its append was written.
+    """An event is not valid for its category; no event of its append was written.
 
     ``field`` names the offending field (``data.headline``, ``stream``), ``reason`` says what is
     wrong with it, and ``position`` is the event's place in its append, from 0.
@@ -29,9 +29,9 @@ class WrongExpectedVersion(EventLogError):
 
     def __init__(self, stream: str, expected: int, actual: int) -> None:
         wanted = "no stream" if expected == 0 else f"version {expected}"
-        found = "it has no events" if actual == 0 else f"it is at version {actual}"
+        state = "it has no events" if actual == 0 else f"it is at version {actual}"
         super().__init__(
-            f"{stream}: expected {wanted}, but {found}. Read the stream again, then repeat."
+            f"{stream}: expected {wanted}, but {state}. Read the stream again, then repeat."
         )
         self.stream = stream
         self.expected = expected
@@ -39,7 +39,7 @@ class WrongExpectedVersion(EventLogError):
 
 
 class WrongPosition(EventLogError):
-    """The producer is not at the position after which the append was to come.
+    """The producer is not at the position that the append expected.
 
     ``actual`` is the position that it has reached; 0 when it has appended nothing.
     """
@@ -55,25 +55,25 @@ class WrongPosition(EventLogError):
 
 
 class DamagedLog(EventLogError):
-    """The files of the log do not say what they must.
+    """The files of the log are damaged or incomplete.
 
-    ``sequence`` is the first that does not fit; 0 when that cannot be said.
+    ``sequence`` is the first damaged sequence; 0 when it is not known.
     """
 
     def __init__(self, reason: str, sequence: int = 0) -> None:
-        line = reason.replace("\n", " ")  # what other libraries say may have several
+        line = reason.replace("\n", " ")  # messages of other libraries may have several
         super().__init__(f"sequence {sequence}: {line}" if sequence else line)
         self.sequence = sequence
 
 
 class InvalidCategory(EventLogError, ValueError):
-    """A category was declared in a way that the log cannot keep."""
+    """A category's declaration is not valid."""
 
 
 class IncompatibleSchema(EventLogError):
-    """A category's schema, or an upcaster of it, does not go with what the log holds.
+    """A category's schema, or one of its upcasters, is not compatible with the log's events.
 
-    The message says what was found, and what to declare instead.
+    The message names the difference, and what to declare instead.
     """
 
 

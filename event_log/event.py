@@ -1,4 +1,4 @@
-"""Events: what is handed to the log, what it gives back, and the receipt of an append."""
+"""Events: new ones to append, stored ones as read, and the receipt of an append."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """A fact to append: its stream, its type and its data, and what else is known of it.
+    """An event to append: its stream, type and data, and optional metadata.
 
     ``occurred_at`` is an instant (ISO 8601 text, or a ``datetime``; UTC where no zone is given).
-    Without ``event_id`` the log gives a UUIDv7; with one, appending it again adds nothing.
+    Without ``event_id`` the log assigns a UUIDv7. With one, appending the event again adds nothing.
 
     >>> NewEvent("tag/whales", "TagDefined", {"name": "Whales"}).stream
     'tag/whales'
@@ -31,7 +31,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as the log holds it. ``data`` has the fields that it carries, and ``cleared``."""
+    """An event as stored. ``data`` has the fields that it carries, ``cleared`` among them."""
 
     sequence: int
     event_id: str
@@ -55,8 +55,8 @@ class Receipt:
 
     ``first`` and ``last`` are the sequences that the events have in the log, ``version`` is the
     last event's place in its stream, ``digest`` the log's digest (hexadecimal) at the last event,
-    and ``added`` how many of the events were new: 0 when the log had
-    every one of them before.
+    and ``added`` the number of
+    new events: 0 when the log had all of them before.
     """
 
     first: int

@@ -1,6 +1,6 @@
-"""Locks: a file that one process has locked, or several share, and that names who has it.
+"""Locks on files, exclusive or shared. The file names the process that holds the lock.
 
-The kernel releases a lock when its process ends, however it ends.
+The kernel releases a lock when its process ends, also when it is killed.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from event_log.storage.store import StoreError, hint
 
 TRIES = 5
 PAUSE = 0.02
-"""Seconds between tries: ``lock_holder`` has the lock for a moment while it looks."""
+"""Seconds between tries: ``lock_holder`` holds the lock for a moment while it looks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who has a lock: a process id on a host, since an instant in UTC.
+    """The holder of a lock: a process id on a host, since an instant in UTC.
 
     >>> str(Holder(17, "desk", "2026-11-24T12:00:00+00:00"))
     'process 17 on desk since 2026-11-24T12:00:00+00:00'
@@ -40,7 +40,7 @@ class Holder:
 
 
 class LockHeld(EventLogError):
-    """Another has the lock; ``holder`` names it, None where it shares the lock or has just begun.
+    """Another process holds the lock. ``holder`` names it; None for a shared or very new lock.
 
     ``who`` is the holder as text for a message.
     """
@@ -54,8 +54,8 @@ class LockHeld(EventLogError):
 class Lock:
     """A lock on a file, from ``take`` or the ``with`` until ``release`` or the process's end.
 
-    It is exclusive: nobody else can take it; or ``shared``: others can, who share it too.
-    ``with`` waits for the lock, ``take`` waits only if told to. The file stays when the lock is
+    An exclusive lock has one holder. A ``shared`` lock can be taken by several, if all share it.
+    ``with`` waits for the lock; ``take`` waits only with ``wait``. The file stays when the lock is
     released, and its folder must exist. One object takes its lock once at a time, and a forked
     process does not inherit it.
 
@@ -77,14 +77,15 @@ class Lock:
 
     @property
     def held(self) -> bool:
-        """Whether this object has the lock."""
+        """Whether this object holds the lock."""
         return self._descriptor >= 0
 
     def take(self, wait: bool = False) -> None:
         """Take the lock.
 
-        Raises ``LockHeld`` when another has it, unless this is to ``wait``; ``FileNotFoundError``
-        where the folder is missing, ``StoreError`` where the file system refuses.
+        Raises ``LockHeld`` when another process holds it, unless ``wait`` is set;
+        ``FileNotFoundError`` when the folder is missing; ``StoreError`` when the file system
+        refuses.
         """
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -107,14 +108,14 @@ class Lock:
         _taken.add(self)
 
     def release(self) -> None:
-        """Release the lock, if this object has it."""
+        """Release the lock, if this object holds it."""
         if self.held:
             if not self._shared:
                 os.ftruncate(self._descriptor, 0)
             self.forget()
 
     def forget(self) -> None:
-        """Close the file: a forked process must not have it longer than the one that took it."""
+        """Close the file. A forked process calls this, so that it does not keep the lock."""
         if self.held:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -131,7 +132,7 @@ class Lock:
 
 
 def lock_holder(path: Path) -> Holder | None:
-    """The process that has an exclusive lock now; None where nobody has."""
+    """Return the process that holds an exclusive lock now; None when no process does."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -170,7 +171,11 @@ def _name_holder(descriptor: int) -> None:
 def _named(path: Path) -> Holder | None:
     try:
         return Holder(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):  # it has just been taken, and names nobody yet
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+    ):  # it has just been taken, and its holder is not written yet
         return None
 
 

@@ -1,4 +1,4 @@
-"""The log: append events, read them back, and look at it as of any point."""
+"""The event log: append events, read them, follow them, and open snapshots."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class EventLog:
     """An ordered, immutable log of events in a folder or an object store.
 
     ``location`` is a folder, which the first append makes, or a URL such as ``s3://bucket/log``.
-    Opening a folder does no I/O. Any number of processes and threads may append at a time.
+    Opening a folder does no I/O. Any number of processes and threads may append at the same time.
 
     >>> import tempfile, pyarrow as pa
     >>> from event_log import Category, Effect, EventLog, EventType, NewEvent
@@ -56,17 +56,17 @@ class EventLog:
 
     @property
     def path(self) -> Path:
-        """The log's folder; of one in an object store, the folder for its caches."""
+        """The log's folder. For a log in an object store, the local folder of its caches."""
         return self._store.local
 
     @property
     def head(self) -> int:
-        """The last sequence of the log now; 0 when it is empty."""
+        """The last sequence in the log now; 0 when it is empty."""
         return self._commits.refresh()
 
     @property
     def digest(self) -> str:
-        """The log's digest at the head, hexadecimal: it stands for everything before it."""
+        """The log's digest at the head, hexadecimal. It covers every event."""
         return log_digest.digest_at(self._commits, self._commits.refresh()).hex()
 
     # appending
@@ -78,14 +78,14 @@ class EventLog:
     ) -> Receipt:
         """Append events, all or nothing, and return when they are durable.
 
-        ``expected_version`` is checked against the stream as it is: a number when all events are
-        of one stream, or one for each stream to check; 0 means that the stream has no events.
-        Threads that append at the same time share commits, and stay independent of each other.
+        ``expected_version`` is compared with the stream's version: a number when all events are of
+        one stream, or one for each stream to check; 0 means that the stream has no events.
+        Threads that append at the same time share commits, and do not affect each other's results.
 
-        Raises ``InvalidEvent`` for an event that does not fit, ``WrongExpectedVersion`` for a
-        conflict, ``StoreError`` when the disk refuses; in each case nothing was appended. Events
-        whose ids the log has are not added again: the receipt says where they are. An id under
-        which the log has another event is an ``InvalidEvent``.
+        Raises ``InvalidEvent`` for an event that is not valid, ``WrongExpectedVersion`` for a
+        conflict, ``StoreError`` when the disk refuses; in each case nothing was appended. An event
+        whose id is already in the log is not added again; the receipt has its sequence. If the log
+        has a different event with that id, the append raises ``InvalidEvent``.
         """
         batch = self.batch()
         for position, event in enumerate(events):
@@ -107,17 +107,17 @@ class EventLog:
         position: int | None = None,
         after: int | None = None,
     ) -> Receipt:
-        """Append events that come as columns, as one commit: for bulk.
+        """Append a table of events as one commit, for bulk loads of some 100,000 events at a time.
 
-        The columns are ``stream`` and ``type``, if wanted ``event_id``, ``occurred_at``,
-        ``actor``, ``correlation_id`` and ``causation_id``, and for each category that there are
-        events of a struct column of its name, with its fields. It is meant for some 100,000 events
-        at a time.
+        The columns are ``stream`` and ``type``, optionally ``event_id``, ``occurred_at``,
+        ``actor``, ``correlation_id`` and ``causation_id``, and one struct column for each category
+        of the events, with its name and its fields.
 
-        A ``producer`` may say which ``position`` it reaches with these events, a number from 1:
-        both become durable together, ``position_of`` tells it, and nothing is added at or below a
-        position that was reached. With ``after`` it says at which position it must be before, 0
-        for none; ``WrongPosition`` tells that it is not. Raises what ``append`` raises.
+        A ``producer`` may give the ``position`` that it reaches with these events, a number from 1.
+        Events and position become durable together, and ``position_of`` returns the position. An
+        append at or below a position that was reached adds nothing. ``after`` is the position that
+        the producer must be at before, 0 for none; otherwise the append raises ``WrongPosition``.
+        Raises what ``append`` raises.
 
         >>> import tempfile
         >>> from event_log import Effect, EventType
@@ -136,7 +136,7 @@ class EventLog:
         return self.commit(batch, None, producer, position, after)
 
     def batch(self) -> Batch:
-        """An empty batch for this log, to be filled and handed to ``commit``."""
+        """Return an empty batch for this log. Fill it, then pass it to ``commit``."""
         return Batch(self.registry, self._validator)
 
     def commit(
@@ -147,7 +147,7 @@ class EventLog:
         position: int | None = None,
         after: int | None = None,
     ) -> Receipt:
-        """Append a batch all or nothing; like ``append``, for events added one by one."""
+        """Append a batch, all or nothing; like ``append``, for events added one by one."""
         if not len(batch):
             raise InvalidEvent("events", "there is nothing to append")
         self._commits.schemas.register(self.registry)
@@ -155,26 +155,26 @@ class EventLog:
         return self._appender.append(Pending(batch, expected_version or {}, reached, after))
 
     def position_of(self, producer: str) -> int:
-        """The last position that a producer has reached; 0 when it has appended nothing."""
-        found = self._lookup.find(producer=producer).producer
-        return found[0] if found else 0
+        """Return the last position that a producer has reached; 0 when it has appended nothing."""
+        reached = self._lookup.find(producer=producer).producer
+        return reached[0] if reached else 0
 
     def versions(self, streams: Iterable[str]) -> dict[str, int]:
-        """The version that each stream is at; 0 for one that has no events."""
+        """Return the version of each stream; 0 for a stream without events."""
         names = list(streams)
-        found = self._lookup.find(streams=names).versions
-        return {stream: found.get(stream, 0) for stream in names}
+        versions = self._lookup.find(streams=names).versions
+        return {stream: versions.get(stream, 0) for stream in names}
 
     def known(self, event_ids: Iterable[str]) -> dict[str, int]:
-        """The sequence of each of these event ids that the log has."""
+        """Return the sequences of those event ids that the log has."""
         return self._lookup.find(list(event_ids)).known
 
     # reading
 
     def at(self, point: Point = None) -> Snapshot:
-        """The log as of a sequence or an instant (by ``recorded_at``); as it is now by default.
+        """Return a snapshot as of a sequence or an instant (by ``recorded_at``); default: now.
 
-        Raises ``InvalidPoint`` for a sequence beyond the head, and for what is neither.
+        Raises ``InvalidPoint`` for a sequence beyond the head, and for text that is neither.
         """
         self._commits.refresh()
         return Snapshot(locate(point, self._commits), self.registry, self._commits)
@@ -187,15 +187,15 @@ class EventLog:
         type: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Event]:
-        """The events after a sequence, oldest first, of one stream, category or type if given."""
+        """Yield the events after a sequence, oldest first; only of a stream, category or type."""
         if stream is not None and type is None and category is None:
-            found = self._lookup.find(sequences_of=stream).sequences
-            sequences = [sequence for sequence in found if sequence > after][:limit]
+            all_sequences = self._lookup.find(sequences_of=stream).sequences
+            sequences = [sequence for sequence in all_sequences if sequence > after][:limit]
             return reading.of_stream(self._commits, stream, sequences, self.registry)
         return self.at().read(after, stream, category, type, limit)
 
     def stream(self, stream: str) -> list[Event]:
-        """All events of one stream, by version."""
+        """Return all events of one stream, by version."""
         return list(self.read(stream=stream))
 
     def scan(
@@ -204,16 +204,17 @@ class EventLog:
         after: int = 0,
         categories: Sequence[str] | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """The events after a sequence as Arrow batches; see ``Snapshot.scan``."""
+        """Yield the events after a sequence as Arrow batches; see ``Snapshot.scan``."""
         return self.at().scan(columns, after, categories)
 
     # following
 
     def wait(self, sequence: int, timeout: float | None = None) -> int:
-        """Wait until the log has a sequence, whoever appends it; returns the head.
+        """Wait until the log has a sequence, and return the head.
 
-        ``timeout`` is in seconds, None waits for ever. It wakes some milliseconds after a commit
-        in a folder; in an object store it looks once a second. Raises ``NotReached``.
+        ``timeout`` is in seconds; None waits for ever. In a folder the wait ends some milliseconds
+        after the commit; an object store is polled once a second. Raises ``NotReached`` when the
+        time is up.
         """
         return wait_for(lambda: self.head, sequence, timeout, self._watch())
 
@@ -224,16 +225,17 @@ class EventLog:
         from_: int | str = "start",
         explicit: bool = False,
     ) -> Subscription:
-        """Read what is there in order, then follow, from a checkpoint kept under this name.
+        """Return a subscription: it reads the log in order from its checkpoint, then follows it.
 
-        See ``Subscription``. Its checkpoint lies in ``subscriptions/`` below ``path``: with an
-        object store, on this machine. Raises ``SubscriptionHeld`` when someone holds the name.
+        See ``Subscription``. Its checkpoint is kept in ``subscriptions/`` below ``path``; for an
+        object store that is on this machine. Entering it raises ``SubscriptionHeld`` when another
+        process holds the name.
         """
         folder = self.path / FOLDER
         return Subscription(self, folder, name, self._watch(), categories, from_, explicit)
 
     def subscriptions(self) -> list[SubscriptionStatus]:
-        """The subscriptions that have a checkpoint here, by name, with their lag and holder."""
+        """Return the subscriptions with a checkpoint here, by name, with their lag and holder."""
         return subscriptions(self, self.path / FOLDER)
 
     def _watch(self) -> Watch:
@@ -243,7 +245,7 @@ class EventLog:
 
     @property
     def open_commits(self) -> int:
-        """How many commits are not sealed yet."""
+        """The number of commits that are not sealed yet."""
         self._commits.refresh()
         return len(self._commits)
 
@@ -258,7 +260,7 @@ class EventLog:
         return sealing.seal(self._commits, grace_seconds)
 
     def prove(self, sequence: int, at: Point = None) -> Proof:
-        """A proof that this event stands in the log as of a point; ``check_proof`` needs no log.
+        """Return a proof that the log holds an event as of a point; ``check_proof`` needs no log.
 
         Raises ``InvalidPoint`` for a sequence that is not in the log at that point.
         """
@@ -272,11 +274,11 @@ class EventLog:
         return prove(event, log_digest.frontier_at(self._commits, head), digests, before)
 
     def verify(self, after: int = 0, until: int | None = None) -> verification.Verified:
-        """Recompute every digest; raises ``DamagedLog`` at the first sequence that does not fit.
+        """Recompute every digest, and raise ``DamagedLog`` at the first sequence that differs.
 
-        With ``after`` and ``until`` only the commits and sealed groups that hold the events
-        between; what is before is believed. Raises ``InvalidPoint`` for events that the log does
-        not have.
+        With ``after`` and ``until``, only the commits and sealed groups of that range are read; the
+        digest before them is taken as correct. Raises ``InvalidPoint`` for a range that the log
+        does not have.
         """
         self._commits.refresh()
         return verification.verify(self._commits, after, until)

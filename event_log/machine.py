@@ -1,8 +1,8 @@
 """The machine: how many threads to run, and how much memory to use.
 
-Both follow what the process may have: the processors it may run on, and the limits of its cgroup
-(version 1 or 2), which is what a container has. They are found out once per process.
-``STET_THREADS`` and ``STET_MEMORY`` override them.
+Both follow the limits of the process: its processor affinity, and its cgroup (version 1 or 2),
+which is how a container is limited. They are read once per process. ``STET_THREADS`` and
+``STET_MEMORY`` override them.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ index's writer. An eighth leaves room for a second process, a search server and 
 """
 ROOT = Path("/")
 UNKNOWN = 8_000_000_000
-"""Bytes assumed where the system does not say how many it has."""
+"""Bytes assumed when the system does not report its memory."""
 UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 AMOUNT = re.compile(rf"([0-9.]+) ?({'|'.join(UNITS)})")
 
 
 def threads() -> int:
-    """How many threads to run: ``STET_THREADS``, else the processors that the process may use.
+    """Return how many threads to run: ``STET_THREADS``, else the number of usable processors.
 
     >>> with settings.using({"STET_THREADS": "3"}):
     ...     threads()
     3
     """
-    given = settings.text("STET_THREADS")
-    return int(given) if given else cores()
+    setting = settings.text("STET_THREADS")
+    return int(setting) if setting else cores()
 
 
 def memory_limit() -> str:
-    """How much memory DuckDB may use: ``STET_MEMORY``, else an eighth of what there is.
+    """Return how much memory DuckDB may use: ``STET_MEMORY``, else an eighth of the memory.
 
     >>> with settings.using({"STET_MEMORY": "1GB"}):
     ...     memory_limit()
@@ -53,7 +53,7 @@ def memory_limit() -> str:
 
 
 def size(amount: str) -> int:
-    """An amount of memory in bytes; raises ``InvalidSetting`` for a text that is none.
+    """Return an amount of memory in bytes; raises ``InvalidSetting`` for other text.
 
     >>> size("500 MB"), size("1.5GiB")
     (500000000, 1610612736)
@@ -68,7 +68,7 @@ def size(amount: str) -> int:
 
 @cache
 def cores(root: Path = ROOT) -> int:
-    """The processors that the process may use: its affinity, and its cgroup's quota, rounded up.
+    """Return the number of usable processors: by affinity, and by cgroup quota rounded up.
 
     >>> cores() >= 1
     True
@@ -80,7 +80,7 @@ def cores(root: Path = ROOT) -> int:
 
 @cache
 def memory_bytes(root: Path = ROOT) -> int:
-    """The memory of the machine or, when that is less, of the process's cgroup, in bytes.
+    """Return the memory of the machine, or of the process's cgroup if that is less, in bytes.
 
     >>> memory_bytes() > 0
     True
@@ -93,7 +93,7 @@ def memory_bytes(root: Path = ROOT) -> int:
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """Processors that each cgroup above the process may use, where it has a quota."""
+    """Yield the processor quota of each cgroup above the process that has one."""
     for folder in _cgroups(root, "cpu"):
         quota, _, period = _content(folder / "cpu.max").partition(" ")
         if not quota:  # version 1
@@ -112,10 +112,10 @@ def _memory_limits(root: Path) -> Iterator[int]:
 
 
 def _cgroups(root: Path, controller: str) -> Iterator[Path]:
-    """The folders of the process's cgroup for a controller and of those above it.
+    """Yield the folders of the process's cgroup for a controller, and of the cgroups above it.
 
-    In a container the path in ``/proc`` may be the host's, which is not there; then it is the top
-    folder that has the container's limits.
+    In a container the path in ``/proc`` may be the host's, and not exist; then the top folder has
+    the container's limits.
     """
     for line in _content(root / "proc/self/cgroup").splitlines():
         _, _, rest = line.partition(":")
@@ -129,7 +129,7 @@ def _cgroups(root: Path, controller: str) -> Iterator[Path]:
 
 
 def _content(path: Path) -> str:
-    """What a small file of the system holds; nothing when it is not there."""
+    """Return the content of a small system file; empty when the file does not exist."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Settings: what an operator may set, where a value comes from, and whether it is valid.
+"""Settings: what an operator can set, where each value comes from, and which values are valid.
 
 ``SETTINGS`` lists every variable ``STET_...`` that the project reads. The value in force is the
 first of:
@@ -34,7 +34,7 @@ COMMAND_LINE, ENVIRONMENT, DEFAULT = "command line", "environment", "default"
 
 
 class InvalidSetting(EventLogError, ValueError):
-    """A setting has a value that it does not take, or the settings file cannot be used."""
+    """A setting has an invalid value, or the settings file cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Kind:
     number: bool = False
 
     def takes(self, text: str) -> bool:
-        """Whether a text has this form."""
+        """Return whether a text has this form."""
         return re.fullmatch(self.pattern, text, re.DOTALL) is not None
 
 
@@ -64,7 +64,7 @@ class Setting:
     """One setting: its name, the form of its value, its default, and what it is for.
 
     ``takes`` and ``example`` complete "give ..., such as ..." in a message. A default of None is
-    found out when it is needed, or means that there is none; ``otherwise`` describes it.
+    determined when it is needed, or means that there is none; ``otherwise`` describes it.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Setting:
 
     @property
     def allowed(self) -> str:
-        """What the setting takes, in words.
+        """The valid values, in words.
 
         >>> SETTINGS["STET_THREADS"].allowed
         'a whole number, 1 or more, such as 4'
@@ -173,7 +173,7 @@ class Value:
 
     @property
     def shown(self) -> str:
-        """The value without anything secret; a default that is found out later in words.
+        """The value without secrets; in words for a default that is determined later.
 
         >>> Value(SETTINGS["STET_SEARCH_API_KEY"], "hush", ENVIRONMENT).shown
         '***'
@@ -187,8 +187,8 @@ class Value:
         return PASSWORD.sub(r"\1:***@", self.text)
 
 
-_given: Mapping[str, str] = {}
-"""What the command line says, by the setting's name."""
+_overrides: Mapping[str, str] = {}
+"""The values of the command line, by the setting's name."""
 _opened: str | None = None
 """The home of the archive that was opened last."""
 
@@ -199,43 +199,43 @@ def open_home(home: str) -> None:
     _opened = home
 
 
-def use(given: Mapping[str, str | None]) -> None:
-    """Let these values, by the setting's name, go before the environment, in this process.
+def use(values: Mapping[str, str | None]) -> None:
+    """Set values that override the environment in this process, by the setting's name.
 
-    ``STET_HOME`` and ``STET_CONFIG`` among them choose the settings file. A value that is None is
-    not given; what was given before stays.
+    ``STET_HOME`` and ``STET_CONFIG`` among them choose the settings file. None leaves the earlier
+    value.
     """
-    global _given
-    _given = {**_given, **{name: text for name, text in given.items() if text is not None}}
+    global _overrides
+    _overrides = {**_overrides, **{name: text for name, text in values.items() if text is not None}}
 
 
 @contextmanager
-def using(given: Mapping[str, str | None]) -> Iterator[None]:
-    """``use`` these values until the block ends.
+def using(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Use these values until the block ends.
 
     >>> with using({"STET_THREADS": "3"}):
     ...     whole("STET_THREADS")
     3
     """
-    global _given, _opened
-    before = _given, _opened
+    global _overrides, _opened
+    before = _overrides, _opened
     _opened = None
-    use(given)
+    use(values)
     try:
         yield
     finally:
-        _given, _opened = before
+        _overrides, _opened = before
 
 
 def look_up(name: str) -> Value:
-    """The value of a setting and its source; raises ``InvalidSetting`` for one it does not take.
+    """Return the value of a setting and its source; raises ``InvalidSetting`` if invalid.
 
     >>> look_up("STET_SEAL_COMMITS").text
     '500'
     """
     setting = SETTINGS[name]
-    if name in _given:
-        return Value(setting, _valid(setting, _given[name]), COMMAND_LINE)
+    if name in _overrides:
+        return Value(setting, _valid(setting, _overrides[name]), COMMAND_LINE)
     if text := os.environ.get(name, "").strip():
         return Value(setting, _valid(setting, text), ENVIRONMENT)
     path = settings_file() if name not in NOT_IN_A_FILE else None
@@ -245,32 +245,32 @@ def look_up(name: str) -> Value:
 
 
 def text(name: str) -> str | None:
-    """The value of a setting; None when it has none."""
+    """Return the value of a setting; None when it has none."""
     return look_up(name).text
 
 
 def whole(name: str) -> int:
-    """The value of a setting that is a whole number and has a default, or is set."""
+    """Return the value of a whole-number setting that has a default or is set."""
     return int(text(name) or "")
 
 
 def number(name: str) -> float:
-    """The value of a setting that is a number and has a default, or is set."""
+    """Return the value of a number setting that has a default or is set."""
     return float(text(name) or "")
 
 
 def home() -> str:
-    """The archive's home: a folder, or a URL."""
+    """Return the archive's home: a folder, or a URL."""
     return text("STET_HOME") or ""
 
 
 def in_force() -> list[Value]:
-    """All settings with their values and sources; raises ``InvalidSetting`` at a wrong one."""
+    """Return all settings with values and sources; raises ``InvalidSetting`` if one is invalid."""
     return [look_up(name) for name in SETTINGS]
 
 
 def settings_file() -> Path | None:
-    """The settings file in use; raises ``InvalidSetting`` when one is named that is not there."""
+    """Return the settings file in use; raises ``InvalidSetting`` if a named file is missing."""
     if named := _named():
         path = Path(named)
         if not path.is_file():
@@ -286,8 +286,8 @@ def _named() -> str | None:
 
 
 def _before_file(name: str) -> str | None:
-    """What the command line or the environment says."""
-    return _given.get(name) or os.environ.get(name, "").strip() or None
+    """Return the value of the command line or the environment."""
+    return _overrides.get(name) or os.environ.get(name, "").strip() or None
 
 
 def check_file() -> None:
@@ -297,19 +297,19 @@ def check_file() -> None:
 
 
 def read(path: Path) -> Mapping[str, str]:
-    """The values in a settings file, by name; raises ``InvalidSetting`` if it cannot be used.
+    """Return the values in a settings file, by name; raises ``InvalidSetting`` if unusable.
 
     A file that has not changed is read once.
     """
     try:
         status = path.stat()
-        found = _read(path, status.st_mtime_ns, status.st_size)
+        values = _read(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise InvalidSetting(f"cannot read {path}: {error.strerror or error}") from None
-    if "STET_HOME" in found and not _named():
+    if "STET_HOME" in values and not _named():
         raise _wrong(path, "STET_HOME", "it cannot stand in the home's own file; use --config FILE")
-    _warn_of_readers(path, status.st_mode, _secrets(found))
-    return found
+    _warn_of_readers(path, status.st_mode, _secrets(values))
+    return values
 
 
 @lru_cache(maxsize=8)
@@ -324,7 +324,7 @@ def _read(path: Path, _changed: int, _size: int) -> Mapping[str, str]:
 
 
 def _as_text(path: Path, name: str, value: object) -> str:
-    """A value of the file as the environment would have it."""
+    """Return a value of the file as text, like in the environment."""
     setting = SETTINGS.get(name)
     if setting is None:
         raise _wrong(path, name, f"there is no such setting{_nearest(name)}")
@@ -342,11 +342,11 @@ def _as_text(path: Path, name: str, value: object) -> str:
     return written
 
 
-def _valid(setting: Setting, given: str) -> str:
-    if not setting.kind.takes(given):
-        shown = "not valid" if setting.secret else repr(given)
+def _valid(setting: Setting, value: str) -> str:
+    if not setting.kind.takes(value):
+        shown = "not valid" if setting.secret else repr(value)
         raise InvalidSetting(f"{setting.name} is {shown}; give {setting.allowed}")
-    return given
+    return value
 
 
 def _nearest(name: str) -> str:

@@ -36,22 +36,22 @@ class Snapshot:
 
     @property
     def digest(self) -> str:
-        """The log's digest at this sequence, hexadecimal: it stands for all these events.
+        """The log's digest at this sequence, hexadecimal. It covers all these events.
 
-        What was made from a snapshot of the same sequence and digest was made from these events.
+        Snapshots with the same sequence and digest hold the same events.
         """
         return digest_at(self.commits, self.sequence).hex()
 
     @property
     def upcast_digest(self) -> str:
-        """Stands for how old events are read; empty when there are no upcasters."""
+        """A digest of the upcasters, which decide how old events are read; empty without any."""
         return upcast_digest(self.registry)
 
     def files(self, categories: Sequence[str] | None = None) -> list[str]:
-        """The Parquet files that hold these events; of some categories only, if given.
+        """Return the Parquet files that hold these events; of some categories only, if given.
 
-        They may hold later events as well: read them with ``sequence <= snapshot.sequence``.
-        Sealed files lie in Hive partitions; their columns ``category`` and the partition's agree.
+        They may hold later events too: read them with ``sequence <= snapshot.sequence``. Sealed
+        files lie in Hive partitions, whose ``category`` equals that of the column.
         """
         self.commits.schemas.check_readable(self.commits.newest_schemas, self.registry)
         return self.commits.again(lambda: self._files(categories))
@@ -63,7 +63,7 @@ class Snapshot:
         upcasts = any(category.upcasters for category in self.registry.values())
         for segment in self.commits.segments(0, self.sequence):
             if segment.group is None:
-                metadata = self.commits.at(segment.last)  # raises where one is missing before it
+                metadata = self.commits.at(segment.last)  # raises when an earlier one is missing
                 names.append(commit.name_of(metadata.first))
                 versions[names[-1]] = metadata.schema_versions
                 continue
@@ -84,11 +84,11 @@ class Snapshot:
         after: int = 0,
         categories: Sequence[str] | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """Arrow batches of the events after a sequence, in order.
+        """Yield the events after a sequence as Arrow batches, in order.
 
-        ``columns`` are envelope columns or categories (their struct); all of them if not given.
-        With ``categories`` only their events come. A column that is not asked for is not read.
-        Raises ``EventLogError`` for a column or a category that there is not.
+        ``columns`` are envelope columns or categories (their struct); by default all. Other columns
+        are not read. ``categories`` limits the events to those categories. Raises ``EventLogError``
+        for a column or a category that does not exist.
         """
         types = reading.log_schema(self.registry)
         chosen = list(columns) if columns is not None else [*ENVELOPE.names]
@@ -100,8 +100,8 @@ class Snapshot:
                     raise EventLogError(f"there is no {name!r}, but {', '.join(known)}")
         extra = [] if "category" in chosen or not categories else ["category"]
         selection = Selection([*chosen, *extra], after, self.sequence, categories)
-        found = reading.batches(self.commits, selection, self.registry)
-        for batch in reading.only(found, {"category": categories}):
+        batches = reading.batches(self.commits, selection, self.registry)
+        for batch in reading.only(batches, {"category": categories}):
             yield batch.select(chosen)
 
     def read(
@@ -112,13 +112,13 @@ class Snapshot:
         type: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Event]:
-        """The events after a sequence, oldest first, of one stream, category or type if given."""
+        """Yield the events after a sequence, oldest first; only of a stream, category or type."""
         if category is None and type in self.registry.owner:
             category = self.registry.owner[type].name
-        found = self.scan(after=after, categories=[category] if category else None)
+        batches = self.scan(after=after, categories=[category] if category else None)
         left = limit
         wanted = {"stream": [stream] if stream else None, "type": [type] if type else None}
-        for batch in reading.only(found, wanted):
+        for batch in reading.only(batches, wanted):
             if left is not None:
                 batch = batch.slice(0, left)
                 left -= len(batch)
@@ -128,7 +128,7 @@ class Snapshot:
 
 
 def locate(point: Point, commits: Commits) -> int:
-    """The sequence that a point names: itself, the head, or the last recorded by an instant.
+    """Return the sequence of a point: itself, the head, or the last recorded by an instant.
 
     Raises ``InvalidPoint`` for a sequence beyond the head and for text that is neither.
     """
@@ -154,15 +154,15 @@ def _recorded_by(microseconds: int, commits: Commits) -> int:
     if whole >= commits.manifest.through:
         return whole
     group = commits.segments(whole, whole + 1)[0]
-    found, moment = whole, pa.scalar(microseconds, INSTANT)
+    last, moment = whole, pa.scalar(microseconds, INSTANT)
     selection = Selection(["sequence", "recorded_at"], whole, group.last)
     for batch in reading.batches(commits, selection, Registry(())):
         until = pc.less_equal(batch.column("recorded_at"), moment).true_count
         if until:
-            found = batch.column("sequence")[until - 1].as_py()
+            last = batch.column("sequence")[until - 1].as_py()
         if until < len(batch):
             break
-    return found
+    return last
 
 
 def instant_text(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Supposing: what events would look like in the log, without appending them."""
+"""Supposed events: how events would look in the log if they were appended."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def suppose_events(log: EventLog, events: Iterable[NewEvent]) -> pa.Table:
-    """Return events as a scan would give them if they were appended now, with all its columns.
+    """Return events as a scan would yield them if they were appended now, with all columns.
 
-    Raises what ``EventLog.append`` raises for events that do not fit.
+    Raises what ``EventLog.append`` raises for events that are not valid.
     """
     batch = log.batch()
     for event in events:

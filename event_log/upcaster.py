@@ -1,7 +1,7 @@
-"""Upcasters: how events of an earlier schema version are to be read in the next one.
+"""Upcasters: convert events of an earlier schema version to the next version when they are read.
 
-The log's files are never rewritten. What an upcaster says is done to columns whenever events are
-read, so that replay stays vectorised, however old the events are.
+The log's files are never rewritten. An upcaster works on columns, so replay stays vectorised
+however old the events are.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ CLEARED = pa.field("cleared", pa.list_(pa.string()))
 ADDRESS = re.compile(" at 0x[0-9a-f]+")
 
 Step = Callable[[pa.RecordBatch, pa.Array], pa.RecordBatch]
-"""Takes the fields of some events, ``cleared`` the last, and the types of these events (strings);
-gives the fields changed, one line for each event in the same order."""
+"""A function of the fields of some events, ``cleared`` last, and of their types (strings). It
+returns the converted fields, one line for each event, in the same order."""
 
 
 class Upcaster:
-    """What turns events of one schema version into those of the next.
+    """Converts events of one schema version to the next, by steps over columns.
 
-    ``fields`` are those of the earlier version, as its category declared them. Each step takes
-    the columns that the one before it gave: ``renamed``, ``filled``, ``dropped``, or a function of
-    yours over columns (a ``Step``), which has to see to the names in ``cleared`` as well. A field
-    that the last step leaves out is absent; one that the next version does not have is an error.
+    ``fields`` are those of the earlier version, as its category declared them. Each step takes the
+    columns that the previous step returned: ``renamed``, ``filled``, ``dropped``, or your own
+    function over columns (a ``Step``), which must also convert the names in ``cleared``. A field
+    that the last step leaves out is absent. A field that the next version lacks is an error.
 
-    Raise ``code_version`` when what the steps call was mended: what was made with them before is
-    then made anew. That a function given as a step was changed is seen without.
+    Raise ``code_version`` when you change code that the steps call: results of the old code are
+    then built again. A change of the step function itself is detected.
 
     >>> tag = pa.schema([("label", pa.string())])
     >>> upcaster = Upcaster(tag, renamed("label", "name"))
@@ -52,39 +52,41 @@ class Upcaster:
         self.schema = pa.schema([*fields, CLEARED])
 
     def apply(self, fields: pa.RecordBatch, types: pa.Array) -> pa.RecordBatch:
-        """The fields of events of the next version, from those (``schema``) of this one."""
+        """Convert the fields of events from this version (``schema``) to the next."""
         for step in self.steps:
             fields = step(fields, types)
         return fields
 
     @property
     def digest(self) -> str:
-        """Differs when the fields, the steps or ``code_version`` do; hexadecimal."""
-        seen = [str(self.fields.remove_metadata()), str(self.code_version)]
-        seen += [_seen(step) for step in self.steps]
-        return hashlib.sha256("\0".join(seen).encode()).hexdigest()
+        """A hash of the fields, the steps and ``code_version``, hexadecimal."""
+        parts = [str(self.fields.remove_metadata()), str(self.code_version)]
+        parts += [_description(step) for step in self.steps]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _seen(value: Any) -> str:
-    """What a step does, as far as that shows, and the same in every process.
+def _description(value: Any) -> str:
+    """Return text that identifies a step's code, the same in every process.
 
-    These are its instructions, its constants, and what it encloses.
+    It has the step's instructions, its constants, and the values that it encloses.
     """
     if isinstance(value, CodeType):
-        return repr((value.co_code.hex(), value.co_names, _seen(value.co_consts)))
+        return repr((value.co_code.hex(), value.co_names, _description(value.co_consts)))
     if isinstance(value, Set):
-        return repr(sorted(map(_seen, value)))
+        return repr(sorted(map(_description, value)))
     if isinstance(value, tuple):
-        return repr([_seen(item) for item in value])
+        return repr([_description(item) for item in value])
     code = getattr(value, "__code__", None)
     if code is None:
         return ADDRESS.sub("", repr(value))
-    enclosed = [_seen(cell.cell_contents) for cell in value.__closure__ or ()]
-    return repr((value.__qualname__, _seen(code), _seen(value.__defaults__), enclosed))
+    enclosed = [_description(cell.cell_contents) for cell in value.__closure__ or ()]
+    return repr(
+        (value.__qualname__, _description(code), _description(value.__defaults__), enclosed)
+    )
 
 
 def renamed(old: str, new: str) -> Step:
-    """The step that gives a field another name, also where it is cleared."""
+    """Return a step that renames a field, also in ``cleared``."""
 
     def step(fields: pa.RecordBatch, types: pa.Array) -> pa.RecordBatch:  # noqa: ARG001
         names = fields.schema.names
@@ -100,7 +102,7 @@ def renamed(old: str, new: str) -> Step:
 
 
 def dropped(name: str) -> Step:
-    """The step that leaves a field out, also where it is cleared."""
+    """Return a step that drops a field, also from ``cleared``."""
 
     def step(fields: pa.RecordBatch, types: pa.Array) -> pa.RecordBatch:  # noqa: ARG001
         return _without_cleared(fields.remove_column(_place(fields, name)), name)
@@ -109,11 +111,11 @@ def dropped(name: str) -> Step:
 
 
 def filled(name: str, value: Any, types: Collection[str]) -> Step:
-    """The step that lets a field never be empty, so that it can be required from now on.
+    """Return a step that fills a field, so that it can be required from now on.
 
-    Events of the given types that lack it get the value (a ``pyarrow.Scalar`` where its type does
-    not follow from it), and so does every event that clears it. Events of other types are left
-    alone: a revision without the field does not change it.
+    Events of these types that lack the field get the value, and so does every event that clears
+    it. Pass a ``pyarrow.Scalar`` if the type does not follow from the value. Events of other types
+    stay as they are: a revision without the field does not change it.
     """
     scalar, chosen = pa.scalar(value), tuple(sorted(types))
 
@@ -147,11 +149,11 @@ def _lengths(cleared: pa.ListArray) -> np.ndarray[Any, np.dtype[np.int32]]:
 
 
 def _clearing(cleared: pa.ListArray, name: str) -> pa.Array:
-    """Whether each event clears the field."""
+    """Return whether each event clears the field."""
     owners = np.repeat(np.arange(len(cleared)), _lengths(cleared))
-    found = np.zeros(len(cleared), bool)
-    found[owners[pc.equal(cleared.flatten(), name).to_numpy(zero_copy_only=False)]] = True
-    return pa.array(found)
+    clears = np.zeros(len(cleared), bool)
+    clears[owners[pc.equal(cleared.flatten(), name).to_numpy(zero_copy_only=False)]] = True
+    return pa.array(clears)
 
 
 def _without_cleared(fields: pa.RecordBatch, name: str) -> pa.RecordBatch:
@@ -164,7 +166,7 @@ def _without_cleared(fields: pa.RecordBatch, name: str) -> pa.RecordBatch:
 
 
 def _with_cleared(fields: pa.RecordBatch, items: pa.Array, lengths: Any) -> pa.RecordBatch:
-    """The fields with other names cleared: so many of the items for each event."""
+    """Return the fields with another ``cleared``: ``lengths`` of the items for each event."""
     place = fields.schema.get_field_index("cleared")
     offsets = np.zeros(len(fields) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])

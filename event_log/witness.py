@@ -1,9 +1,9 @@
-"""Witnesses: a small file outside the log that remembers the head it was last verified at.
+"""Witnesses: a small file outside the log, with the head at its last verification.
 
-The log alone cannot tell that its last commits were taken away, or written anew with everything
-made to fit: what is left agrees with itself. A witness can, when it lies where those who can write
-the log cannot. It keeps the frontier of the tree at its head, so that it says about where a log
-differs that was rewritten as a whole.
+A witness detects a truncated or rewritten log, which verification alone cannot: the rest of a
+truncated log is consistent, and so is a log that was rewritten with new digests. Keep the witness
+where those who can write the log cannot write. It has the frontier of the Merkle tree at its head,
+which narrows down where a rewritten log differs.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ DISK = Disk()
 
 
 class InvalidWitness(EventLogError):
-    """A file that is no witness, or one that cannot be kept there."""
+    """The file is not a witness, or a witness cannot be kept there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """That the log had ``sequence`` events, with this digest (hexadecimal), at an instant in UTC.
+    """The head of a log at an instant in UTC: ``sequence`` events with this digest (hexadecimal).
 
-    ``frontier`` has the roots of the subtrees that these events fall into.
+    ``frontier`` is the frontier of the Merkle tree over these events.
     """
 
     sequence: int
@@ -49,7 +49,7 @@ class Witness:
     seen_at: str
 
     def to_json(self) -> str:
-        """The witness as it stands in its file."""
+        """Return the witness as the text of its file."""
         content = {
             "format": FORMAT,
             "sequence": self.sequence,
@@ -61,7 +61,7 @@ class Witness:
 
 
 def read_witness(path: Path) -> Witness | None:
-    """The witness in a file; None when there is no file. Raises ``InvalidWitness`` for others."""
+    """Return the witness in a file, None without a file; raises ``InvalidWitness`` for others."""
     try:
         content: Any = json.loads(path.read_bytes())
         if content["format"] != FORMAT:
@@ -87,11 +87,11 @@ def read_witness(path: Path) -> Witness | None:
 
 
 def verify_with_witness(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[Verified, Witness]:
-    """Verify a log as a whole and against the witness in a file, which then moves on to the head.
+    """Verify a whole log and compare it with a witness file, then move the witness to the head.
 
-    The first time there is no file, and it is written. Of several that verify at once none moves
-    it back. Raises ``DamagedLog`` when the log is not what it was or has less events than it had;
-    the witness then stays as it is, as it does for every other error.
+    The first time there is no file, and it is written. Processes that verify at the same time
+    never move it back. Raises ``DamagedLog`` when the log is damaged, rewritten or truncated. After
+    an error the witness is unchanged.
 
     >>> import tempfile
     >>> log = EventLog(tempfile.mkdtemp(), ())
@@ -106,7 +106,7 @@ def verify_with_witness(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[V
         )
     read_witness(path)
     with _next(path):
-        pass  # what cannot be written is told before a long verification, not after it
+        pass  # fail before a long verification, not after it, if the file cannot be written
     verified = log.verify()
     with _next(path):
         kept = read_witness(path)
@@ -114,16 +114,16 @@ def verify_with_witness(log: EventLog, path: Path, disk: Disk = DISK) -> tuple[V
             check(log, kept, path)
             if kept.sequence >= verified.last:
                 return verified, kept
-        moved = _seen(log, verified)
+        moved = _witness_of(log, verified)
         _replace(path, moved.to_json(), disk)
         return verified, moved
 
 
-def _seen(log: EventLog, verified: Verified) -> Witness:
-    """What was verified as a witness has it, once power loss cannot take it back."""
+def _witness_of(log: EventLog, verified: Verified) -> Witness:
+    """Return the witness of a verified log, after making its last commit durable."""
     last, commits = verified.last, log.at(verified.last).commits
     if last:
-        receipt_at(commits, last)  # given for what is durable: its writer may still be at that
+        receipt_at(commits, last)  # makes it durable: its writer may not have come to that yet
     frontier = frontier_at(commits, last)
     if frontier.root.hex() != verified.digest:
         raise DamagedLog("the log was changed while it was verified; restore it from a backup")
@@ -132,7 +132,7 @@ def _seen(log: EventLog, verified: Verified) -> Witness:
 
 
 def check(log: EventLog, kept: Witness, path: Path) -> None:
-    """Raise ``DamagedLog`` unless the log has what a witness saw."""
+    """Raise ``DamagedLog`` unless the log has the witness's head with the same digest."""
     head = log.head
     saw = f"but the witness {path} saw {kept.sequence} at {kept.seen_at}"
     if head < kept.sequence:
@@ -140,20 +140,20 @@ def check(log: EventLog, kept: Witness, path: Path) -> None:
             f"the log has {head} events, {saw}: its end is missing; restore it from a backup",
             head + 1,
         )
-    found = frontier_at(log.at(kept.sequence).commits, kept.sequence)
-    if found != kept.frontier:
-        first, last = _differing(found, kept.frontier)
+    frontier = frontier_at(log.at(kept.sequence).commits, kept.sequence)
+    if frontier != kept.frontier:
+        first, last = _differing(frontier, kept.frontier)
         raise DamagedLog(
-            f"through sequence {kept.sequence} the log has the digest {found.root.hex()}, where "
+            f"through sequence {kept.sequence} the log has the digest {frontier.root.hex()}, where "
             f"the witness {path} saw {kept.digest} at {kept.seen_at}: it is another log, or was "
             f"rewritten, first among the sequences {first} to {last}; compare it with a backup"
         )
 
 
-def _differing(found: Frontier, kept: Frontier) -> tuple[int, int]:
-    """The first and last sequence below the first subtree that differs."""
+def _differing(actual: Frontier, kept: Frontier) -> tuple[int, int]:
+    """Return the first and last sequence below the first subtree that differs."""
     first, left = 1, kept.size
-    for one, other in zip(found.subtrees, kept.subtrees, strict=True):
+    for one, other in zip(actual.subtrees, kept.subtrees, strict=True):
         size = 1 << (left.bit_length() - 1)
         if one != other:
             return first, first + size - 1
@@ -163,9 +163,9 @@ def _differing(found: Frontier, kept: Frontier) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _next(path: Path) -> Iterator[None]:
-    """Hold the file that is to replace a witness: one at a time does.
+    """Hold the lock on the file that is to replace a witness.
 
-    Its name is fixed, so that one who was killed leaves nothing that the next does not take.
+    Its name is fixed, so that the next process reuses what a killed process left.
     """
     name = path.with_name(path.name + UNFINISHED)
     descriptor = _locked(name)
@@ -186,11 +186,11 @@ def _locked(name: Path) -> int:
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), name.stat()):
                 return descriptor
-        os.close(descriptor)  # who had it has renamed or removed it meanwhile
+        os.close(descriptor)  # the previous holder has renamed or removed it meanwhile
 
 
 def _replace(path: Path, text: str, disk: Disk) -> None:
-    """Durable when this returns; the file that is renamed is the one that is locked."""
+    """Replace the witness durably, by renaming the locked file."""
     name = path.with_name(path.name + UNFINISHED)
     with _hints(name):
         disk.write(name, lambda file: _write(file, text))
@@ -205,7 +205,7 @@ def _write(file: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def _hints(path: Path) -> Iterator[None]:
-    """Say what the file system refused."""
+    """Turn errors of the file system into ones that say what to do."""
     try:
         yield
     except FileNotFoundError:

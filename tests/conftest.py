@@ -6,6 +6,7 @@ to ``ENGINES``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tiers import set_examples
 
 from archive import Archive
 from event_log import NewEvent
@@ -31,6 +33,24 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("stet")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--examples``, which the variable ``EXAMPLES`` sets as well."""
+    parser.addoption(
+        "--examples",
+        type=int,
+        default=os.environ.get("EXAMPLES") or None,
+        metavar="N",
+        help="run each property test at full size on N examples; EXAMPLES=N does the same",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let every property test run on as many examples as ``--examples`` says."""
+    if examples := config.getoption("--examples"):
+        set_examples(items, examples)
+
 
 EngineOf = Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]]
 

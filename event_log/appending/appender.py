@@ -1,8 +1,9 @@
-"""Appending: concurrent appends of one process share commits, and the file name is the lock.
+"""Group commit: concurrent appends of one process share commits.
 
-Threads put what they append into a line. The first of them leads: it takes all that waits there,
-checks each on its own, and writes one commit for all that may be appended; the others wait for
-that. So a commit costs its two fsyncs once, however many threads it is for.
+Each thread puts its append into a queue. The first thread leads: it takes the waiting appends,
+validates each on its own, and writes one commit for all that are valid, while the others wait. So
+the two fsyncs of a commit are paid once for all its threads. Between processes the name of the
+commit's file is the lock.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from event_log.index.lookup import Lookup
 from event_log.storage.store import StoreError
 
 GROUP_COMMIT_EVENTS = 10_000
-"""Events after which a group is full: whoever waits behind them leads the next one."""
+"""Events after which a group is full; the next append in the queue leads the next group."""
 GATHERED_SECONDS = 0.001
-"""How long a commit waits at most for as many appends as the one before it had."""
+"""The longest that a commit waits for as many appends as the previous commit had."""
 FIRST_PAUSE = 0.01
-"""Seconds: the longest pause after the first lost race for a name."""
+"""The longest pause, in seconds, after the first lost race for a name."""
 
 INTERRUPTED = (
     "the thread that wrote this commit was interrupted, so it is not known whether it was written. "
@@ -43,7 +44,7 @@ INTERRUPTED = (
 
 
 class Appender:
-    """Appends to a log, for all threads of a process."""
+    """Appends to a log for all threads of a process."""
 
     def __init__(self, commits: Commits, lookup: Lookup, registry: Registry) -> None:
         self._commits = commits
@@ -56,7 +57,7 @@ class Appender:
         self._wanted = 1
 
     def append(self, pending: Pending) -> Receipt:
-        """Append, with what others append at the same time; raises what it came to."""
+        """Append, together with other threads, and return the receipt or raise the error."""
         try:
             with self._mutex:
                 self._line.append(pending)
@@ -74,12 +75,12 @@ class Appender:
         return pending.outcome()
 
     def _lead(self) -> None:
-        """Commit what stands first in the line; then wake all it was for, and the next to lead."""
+        """Commit the first group of the queue, then wake its threads and the next leader."""
         group: list[Pending] = []
         try:
             with self._mutex:
-                # Those of the last commit are only now coming back: without them, each half of
-                # the threads would wait for the commit of the other.
+                # The threads of the last commit are about to append again. Without this wait each
+                # half of the threads would wait for the commit of the other half.
                 self._gathered.wait_for(lambda: len(self._line) >= self._wanted, GATHERED_SECONDS)
                 group = self._first_in_line()
                 self._wanted = len(group)
@@ -98,13 +99,13 @@ class Appender:
                 pending.wake()
 
     def _pass_on(self) -> None:
-        """Let who stands first in the line lead, if anyone does; the mutex is held."""
+        """Make the first append in the queue the leader, if there is one; the mutex is held."""
         self._leader = self._line[0] if self._line else None
         if self._leader is not None:
             self._leader.wake()
 
     def _leave(self, pending: Pending) -> None:
-        """Nobody waits for this one any more: it is not appended, and does not lead."""
+        """Take an append whose thread was interrupted out of the queue."""
         with self._mutex:
             if pending in self._line:
                 self._line.remove(pending)
@@ -122,19 +123,19 @@ class Appender:
         return group
 
     def _commit(self, group: list[Pending]) -> None:
-        """Append a group: try until each of it is in the log, or refused."""
+        """Commit a group: retry until each append is in the log or refused."""
         lost = 0
         while group:
-            found = self._find(group)
-            admitted = self._admitted(group, found)
-            table = self._numbered(admitted, found) if admitted else None
-            if table is not None and not self._put(admitted, table, found):
+            state = self._find(group)
+            admitted = self._admitted(group, state)
+            table = self._numbered(admitted, state) if admitted else None
+            if table is not None and not self._put(admitted, table, state):
                 lost += 1
                 time.sleep(_pause(lost))
             group = [pending for pending in group if not pending.done]
 
     def _find(self, group: list[Pending]) -> Found:
-        """What the log knows of the ids and streams of a group, and of its producer."""
+        """Look up the ids and streams of a group, and its producer."""
         if group[0].alone:
             pending = group[0]
             producer = pending.producer[0] if pending.producer else None
@@ -143,17 +144,17 @@ class Appender:
         streams = {stream for pending in group for stream in pending.all_streams()}
         return self._lookup.find(ids, streams)
 
-    def _admitted(self, group: list[Pending], found: Found) -> list[Pending]:
-        """Those of a group that go into the next commit; who must not is refused by itself.
+    def _admitted(self, group: list[Pending], state: Found) -> list[Pending]:
+        """Return the appends of a group for the next commit; each invalid one gets its own error.
 
-        Who brings an id that another of the group brings as well waits for the commit after.
+        An append whose event id is already in the group waits for the next commit.
         """
-        now = dict(found.versions) if len(group) > 1 else found.versions
+        now = dict(state.versions) if len(group) > 1 else state.versions
         ids: set[str] = set()
         admitted = []
         for pending in group:
             try:
-                if not self._admit(pending, found, now):
+                if not self._admit(pending, state, now):
                     continue
             except (InvalidEvent, WrongExpectedVersion, WrongPosition) as error:
                 pending.error = error
@@ -167,17 +168,17 @@ class Appender:
             admitted.append(pending)
         return admitted
 
-    def _admit(self, pending: Pending, found: Found, now: dict[str, int]) -> bool:
-        """Whether something is left to append; raises when it must not be appended."""
+    def _admit(self, pending: Pending, state: Found, now: dict[str, int]) -> bool:
+        """Return whether an append has new events; raises when it is refused."""
         if pending.producer:
             name, position = pending.producer
-            reached, sequence = found.producer or (0, 0)
+            reached, sequence = state.producer or (0, 0)
             if pending.after not in (None, reached):
                 raise WrongPosition(name, pending.after or 0, reached)
             if reached >= position:
                 pending.receipt = duplicates.receipt_at(self._commits, sequence)
                 return False
-        pending.leave_out(duplicates.among(pending, found, self._commits, self._registry))
+        pending.leave_out(duplicates.among(pending, state, self._commits, self._registry))
         if not pending.events:
             pending.receipt = duplicates.receipt(self._commits, pending.known)
             return False
@@ -186,8 +187,8 @@ class Appender:
                 raise WrongExpectedVersion(stream, version, now.get(stream, 0))
         return True
 
-    def _numbered(self, admitted: list[Pending], found: Found) -> pa.Table | None:
-        """All events to append, with their versions; None when one of the group is refused now."""
+    def _numbered(self, admitted: list[Pending], state: Found) -> pa.Table | None:
+        """Return the events to append with their versions; None when one append is refused."""
         if all(pending.lines is not None for pending in admitted):
             lines = [line for pending in admitted for line in pending.lines or ()]
             table = pa.Table.from_batches([as_columns(lines, self._registry)])
@@ -196,7 +197,7 @@ class Appender:
         else:
             table = together([pending.table() for pending in admitted], self._registry)
         try:
-            return numbered(table, found.versions, self._registry)
+            return numbered(table, state.versions, self._registry)
         except InvalidEvent as error:
             place = error.position
             for pending in admitted:
@@ -208,9 +209,9 @@ class Appender:
                 place -= pending.events
         return None
 
-    def _put(self, admitted: list[Pending], table: pa.Table, found: Found) -> bool:
-        """Try to make these the next commit; False when another writer was faster."""
-        before = found.place[0]
+    def _put(self, admitted: list[Pending], table: pa.Table, state: Found) -> bool:
+        """Try to write the next commit; False when another writer was faster."""
+        before = state.place[0]
         store, commits = self._commits.store, self._commits
         producers = dict([admitted[0].producer]) if admitted[0].producer else {}
         writer = CommitWriter(table, before, self._now(), frontier_at(commits, before), producers)
@@ -222,16 +223,16 @@ class Appender:
         if not commits.holds(anchor) and not self._in_time(writer.metadata):
             return False
         commits.extend(writer.metadata)
-        writer.tell(admitted)
+        writer.set_receipts(admitted)
         place = (writer.metadata.last, writer.metadata.digest.hex())
         self._lookup.extend(place, writer.indexed, producers)
         return True
 
     def _in_time(self, metadata: CommitMetadata) -> bool:
-        """Whether a commit that was just put is of the log; it is removed if it is not.
+        """Return whether a commit that was just put belongs to the log; it is removed if not.
 
-        Who slept longer than the grace period may get a name that others had before, whose commit
-        is sealed and removed. Nobody looks at what lies there now.
+        A writer that slept longer than the grace period can get the name of a commit that was
+        sealed and removed. No reader looks at a file of that name any more.
         """
         commits = self._commits
         commits.overtaken(commits.manifest)
@@ -243,10 +244,10 @@ class Appender:
         return False
 
     def _now(self) -> int:
-        """This moment, or the last commit's when the clock has jumped back behind it."""
+        """Return the time now, or the last commit's if the clock was set back behind it."""
         return max(time.time_ns() // 1000, self._commits.recorded_to)
 
 
 def _pause(lost: int) -> float:
-    """Seconds to wait after so many lost races: less and less, so that the unlucky come first."""
+    """Return the seconds to wait after a number of lost races: fewer each time, for fairness."""
     return random.uniform(0, FIRST_PAUSE / lost)  # noqa: S311 (no secret)

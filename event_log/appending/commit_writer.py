@@ -1,4 +1,4 @@
-"""A commit while it is made: its events are numbered and written, and its appends get receipts."""
+"""Writing a commit: number its events, write the file, and make the receipts of its appends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from event_log.index.lookup import INDEXED
 
 
 class CommitWriter:
-    """A commit while it is written: its events get their place, and their digests are chained."""
+    """Writes one commit: gives its events their sequences, and extends the Merkle tree."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class CommitWriter:
         self._producers = producers
 
     def write(self, path: Path) -> None:
-        """Write the file; also again, to another path."""
+        """Write the file. May be called again with another path."""
         self.indexed: list[pa.RecordBatch] = []
         self._digests: list[bytes] = []
         self._frontier = self._start
@@ -56,7 +56,7 @@ class CommitWriter:
             writer.abandon()
 
     def _grow(self, digests: bytes) -> None:
-        """Take the next digests into the tree: in the writer's thread, which has less to do."""
+        """Append digests to the tree, in the writer's thread, which has less to do."""
         self._digests.append(digests)
         self._frontier = self._frontier.append(digests)
 
@@ -72,8 +72,8 @@ class CommitWriter:
         )
         return self.metadata.footer()
 
-    def tell(self, admitted: list[Pending]) -> None:
-        """Give each of those that share the commit its receipt."""
+    def set_receipts(self, admitted: list[Pending]) -> None:
+        """Set the receipt of each append in the commit."""
         versions = self._events.column("version")
         frontier, first, end = self._start, self._before + 1, 0
         digests = b"".join(self._digests) if len(admitted) > 1 else b""
@@ -92,7 +92,7 @@ class CommitWriter:
 
 
 def _schema_versions(events: pa.Table) -> dict[str, tuple[int, ...]]:
-    """By category the schema version of its events: new ones have one only."""
+    """Return the schema version of each category's events: new events have one only."""
     categories, versions = events.column("category"), events.column("schema_version")
     return {
         name: (versions[pc.index(categories, name).as_py()].as_py(),)
@@ -101,9 +101,9 @@ def _schema_versions(events: pa.Table) -> dict[str, tuple[int, ...]]:
 
 
 def numbered(events: pa.Table, versions: Mapping[str, int], registry: Registry) -> pa.Table:
-    """The events with the column ``version``: their places in their streams.
+    """Return the events with the column ``version``: their places in their streams.
 
-    ``versions`` has the version that each of their streams is at, if it has begun. Raises
+    ``versions`` has the current version of each stream that has events. Raises
     ``InvalidEvent`` for a stream that would begin with an event that does not create.
     """
     streams = events.column("stream").combine_chunks().dictionary_encode()
@@ -117,7 +117,7 @@ def numbered(events: pa.Table, versions: Mapping[str, int], registry: Registry) 
 
 
 def _counts(codes: np.ndarray) -> np.ndarray:
-    """For each value, how often it came so far, itself included: 1 for the first."""
+    """Return for each value how often it occurred so far: 1 for the first."""
     order = np.argsort(codes, kind="stable")
     places = np.arange(len(codes))
     begins = np.r_[True, codes[order][1:] != codes[order][:-1]][: len(codes)]
@@ -140,13 +140,13 @@ def _check_beginnings(events: pa.Table, versions: pa.Array, registry: Registry) 
 
 
 def not_begun(stream: str, type_name: str, registry: Registry) -> str:
-    """Why an event cannot be the first of its stream."""
+    """Return why an event cannot be the first of its stream."""
     begins = " or ".join(registry.owner[type_name].types_to_use(Effect.CREATES))
     return f"{stream} has not begun; {type_name} needs {begins} before it"
 
 
 def placed(events: pa.Table, after: int, recorded_at: int) -> Iterator[pa.RecordBatch]:
-    """Numbered events as they go into the log after a sequence, a row group at a time."""
+    """Yield numbered events with their sequences after another, one row group at a time."""
     in_place = _fits(events)
     for batch in events.to_batches(commit.ROW_GROUP_EVENTS) if in_place else _regrouped(events):
         yield _whole(batch, after + 1, recorded_at)
@@ -159,18 +159,18 @@ def _fits(events: pa.Table) -> bool:
 
 
 def _regrouped(events: pa.Table) -> Iterator[pa.RecordBatch]:
-    """Many small chunks as few large ones: each batch costs a little, however small it is."""
+    """Yield many small chunks as few large ones, because each batch has a fixed cost."""
     for start in range(0, len(events), commit.ROW_GROUP_EVENTS):
         yield from events.slice(start, commit.ROW_GROUP_EVENTS).combine_chunks().to_batches()
 
 
 def commit_schema(events: pa.Table) -> pa.Schema:
-    """The columns of a commit of these events: the envelope, and their structs."""
+    """Return the columns of a commit of these events: the envelope, and their structs."""
     return pa.schema([*ENVELOPE, *(f for f in events.schema if pa.types.is_struct(f.type))])
 
 
 def _whole(events: pa.RecordBatch, first: int, recorded_at: int) -> pa.RecordBatch:
-    """A batch with all columns of the envelope, in their order, then the structs."""
+    """Return a batch with all columns of the envelope in order, then the structs."""
     columns = dict(zip(events.schema.names, events.columns, strict=True))
     columns["sequence"] = pa.array(np.arange(first, first + len(events)))
     columns["recorded_at"] = pa.repeat(pa.scalar(recorded_at, INSTANT), len(events))

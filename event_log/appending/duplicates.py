@@ -1,13 +1,13 @@
-"""Known events: those whose ids the log has already, and the receipts that they were given.
+"""Duplicates: events whose ids are already in the log, and the receipts for them.
 
-An append of which the log has every id adds nothing, and is given the receipt that those events
-have: ``first`` and ``last`` the lowest and highest of their sequences, ``version`` and ``digest``
-those at ``last``, ``added`` 0. Of events that were appended together that is what the first receipt
-said. Expected versions are not asked then, for nothing would follow. When some are new, these alone
-are added, expected versions are asked of them, and the receipt spans the known ones too.
+An append whose ids are all in the log adds nothing. Its receipt has the lowest and highest of their
+sequences as ``first`` and ``last``, ``version`` and ``digest`` at ``last``, and 0 as ``added``. For
+events that were appended together it equals the first receipt. Expected versions are then not
+checked. If some events are new, only these are added, expected versions are checked, and the
+receipt spans the duplicates too.
 
-An event is the same when all that its writer said is: everything but its place, its time of
-recording and its schema version. What an earlier version says is compared as it reads now.
+Two events are the same when everything that the writer sets is equal: all but the place, the time
+of recording and the schema version. Events of an earlier schema version are compared upcast.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from event_log.files.selection import Selection
 from event_log.index.event_index import Found
 
 PLACED = ("sequence", "version", "schema_version", "recorded_at")
-"""What the log adds to an event: an event is the same when all but these is."""
+"""The columns that the log sets; they do not matter to whether two events are the same."""
 FEW_STREAMS = 100
-"""Below this it is worth to look only at the parts of files that can hold the streams."""
+"""Below this many streams, only those parts of files are read first that can hold them."""
 
 
 def among(
-    pending: Pending, found: Found, commits: Commits, registry: Registry
+    pending: Pending, state: Found, commits: Commits, registry: Registry
 ) -> Mapping[str, int]:
-    """The events of an append that the log has, by id: their sequences.
+    """Return the sequences of an append's events that are already in the log, by id.
 
-    Raises ``InvalidEvent`` for an id under which the log has another event.
+    Raises ``InvalidEvent`` when the log has a different event with the same id.
     """
-    if not found.known:
+    if not state.known:
         return {}
-    known = found.known
+    known = state.known
     if not pending.alone:
         known = {event_id: known[event_id] for event_id in pending.ids if event_id in known}
     if known:
@@ -56,15 +56,15 @@ def among(
 def _check_same(
     pending: Pending, known: Mapping[str, int], commits: Commits, registry: Registry
 ) -> None:
-    given = pending.batch.table()
-    mine = pc.is_in(given.column("event_id"), pa.array([*known], pa.string()))
-    given = given.filter(mine)
-    sequences = [known[event_id] for event_id in given.column("event_id").to_pylist()]
+    events = pending.batch.table()
+    mine = pc.is_in(events.column("event_id"), pa.array([*known], pa.string()))
+    events = events.filter(mine)
+    sequences = [known[event_id] for event_id in events.column("event_id").to_pylist()]
     order = np.argsort(sequences)
-    given = given.take(order).combine_chunks()
+    events = events.take(order).combine_chunks()
     place = 0
-    for stored in _stored(given, sequences, commits, registry):
-        batch = given.slice(place, len(stored)).combine_chunks().to_batches()[0]
+    for stored in _stored(events, sequences, commits, registry):
+        batch = events.slice(place, len(stored)).combine_chunks().to_batches()[0]
         same = pc.equal(_forms(batch, stored, registry), _forms(stored, stored, registry))
         other = pc.index(same, False).as_py()
         if other >= 0:
@@ -73,21 +73,21 @@ def _check_same(
 
 
 def _stored(
-    given: pa.Table, sequences: list[int], commits: Commits, registry: Registry
+    events: pa.Table, sequences: list[int], commits: Commits, registry: Registry
 ) -> list[pa.RecordBatch]:
-    """The events at these sequences; looked for first where these streams lie."""
+    """Return the events at these sequences, reading first where their streams can lie."""
     columns, places = [*ENVELOPE.names, *registry], np.array(sequences, np.int64)
-    streams = given.column("stream").unique().to_pylist()
+    streams = events.column("stream").unique().to_pylist()
     for likely in (streams, None) if len(streams) < FEW_STREAMS else (None,):
         selection = Selection.of(columns, places, streams=likely)
         stored = list(reading.batches(commits, selection, registry))
-        if sum(map(len, stored)) == len(given):
+        if sum(map(len, stored)) == len(events):
             break
     return stored
 
 
 def _forms(events: pa.RecordBatch, placed: pa.RecordBatch, registry: Registry) -> pa.Array:
-    """The canonical forms of events, as if they stood in the places of others."""
+    """Return the canonical forms of events, as if they had the places of others."""
     names = [*CHAINED, *(name for name in registry if name in events.schema.names)]
     arrays = [(placed if name in PLACED else events).column(name) for name in names]
     return canonical_forms(pa.RecordBatch.from_arrays(arrays, names=names))
@@ -105,14 +105,14 @@ def _other(pending: Pending, stored: pa.RecordBatch, place: int) -> InvalidEvent
 
 
 def receipt(commits: Commits, known: Mapping[str, int]) -> Receipt:
-    """The receipt of events that the log has, as it was given first; it is durable now."""
+    """Return the receipt of events that are in the log, after making them durable."""
     first, last = min(known.values()), max(known.values())
-    found = receipt_at(commits, last)
-    return Receipt(first, last, found.version, found.digest, 0)
+    newest = receipt_at(commits, last)
+    return Receipt(first, last, newest.version, newest.digest, 0)
 
 
 def receipt_at(commits: Commits, sequence: int) -> Receipt:
-    """The receipt of the event at a sequence."""
+    """Return the receipt of the event at a sequence, after making it durable."""
     selection = Selection(["version"], sequence - 1, sequence)
     version = next(reading.batches(commits, selection, Registry(()))).column("version")[0].as_py()
     commits.store.make_durable(commits.again(lambda: _holding(commits, sequence)))
@@ -120,7 +120,7 @@ def receipt_at(commits: Commits, sequence: int) -> Receipt:
 
 
 def _holding(commits: Commits, sequence: int) -> str:
-    """The name that has to survive for an event to: who wrote it may have died before it did."""
+    """Return the file name that must be durable for an event to be: its writer may have died."""
     if sequence <= commits.manifest.through:
         return commits.manifest.name
     return commit.name_of(commits.at(sequence).first)

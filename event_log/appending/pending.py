@@ -1,4 +1,4 @@
-"""Pending: one append that waits for its commit, and what came of it."""
+"""Pending appends: one append that waits for its commit, and its outcome."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from event_log.event import Receipt
 
 
 class Pending:
-    """A batch on its way into the log, with what must hold for it.
+    """A batch to append, with its conditions and its outcome.
 
-    ``producer`` is a name and the position that it reaches with these events, ``after`` the
-    position at which it must be before them, if that matters.
+    ``producer`` is a name and the position that it reaches with these events. ``after`` is the
+    position that it must be at before them; None for any.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Pending:
         self.after = after
         self.ids = batch.ids_to_look_up()
         self.alone = producer is not None or batch.lines is None
-        """Whether it has a commit of its own: it is large, or a producer's."""
+        """Whether it has a commit of its own, because it is large or a producer's."""
         self.known: Mapping[str, int] = {}
         self.receipt: Receipt | None = None
         self.error: BaseException | None = None
@@ -43,53 +43,53 @@ class Pending:
 
     @property
     def done(self) -> bool:
-        """Whether it came to an end, good or bad."""
+        """Whether it has a receipt or an error."""
         return self.receipt is not None or self.error is not None
 
     def outcome(self) -> Receipt:
-        """The receipt, or raises what went wrong."""
+        """Return the receipt, or raise the error."""
         if self.error is not None:
             raise self.error
         return cast("Receipt", self.receipt)
 
     def wait(self) -> None:
-        """Until it is done, or its turn to lead."""
+        """Block until it is done, or is to lead."""
         self._turn.acquire()
 
     def wake(self) -> None:
-        """End its waiting."""
+        """End the wait of its thread."""
         self._turn.release()
 
     @property
     def lines(self) -> list[Line] | None:
-        """Its fresh events while they are few and not columns yet."""
+        """Its new events as Python objects; None once they are columns."""
         return self.batch.lines if self._fresh is None else None
 
     def table(self) -> pa.Table:
-        """Its fresh events as columns."""
+        """Return its new events as columns."""
         return self.batch.table() if self._fresh is None else self._fresh
 
     @property
     def events(self) -> int:
-        """How many fresh events it has."""
+        """The number of its new events."""
         return len(self.batch) if self._fresh is None else len(self._fresh)
 
     def fresh_streams(self) -> list[str]:
-        """The stream of each of its fresh events."""
+        """Return the stream of each new event."""
         if self.lines is not None:
             return [envelope[1] for envelope, _ in self.lines]
         streams: list[str] = self.table().column("stream").to_pylist()
         return streams
 
     def all_streams(self) -> Collection[str] | pa.Array:
-        """The streams of its events, and those whose versions it expects."""
+        """Return the streams of its events, and those with an expected version."""
         if not self.alone:
             return {*self.fresh_streams(), *self.expected}
         streams = self.table().column("stream").unique()
         return pa.concat_arrays([streams, pa.array([*self.expected], streams.type)])
 
     def leave_out(self, known: Mapping[str, int]) -> None:
-        """Leave out events that the log has, by their ids."""
+        """Drop the events whose ids are already in the log."""
         self.known = known
         if known:
             table = self.batch.table()

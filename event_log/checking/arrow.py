@@ -1,7 +1,7 @@
-"""Tables of events as Arrow has them: their columns, their buffers, and casts to the log's types.
+"""Arrow tables of events: checks of their columns and buffers, and casts to the log's types.
 
-Only what means the same is cast, and only without loss. A string of digits is no number, as it is
-none where events come one by one.
+A cast must keep the meaning and lose nothing. A string of digits is not cast to a number, just as
+it is refused in a single event.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WORDS = {
     pa.list_(pa.string()): "lists of strings",
     pa.list_(pa.int64()): "lists of whole numbers",
 }
-"""What a value must be, for messages."""
+"""The names of the types in messages."""
 
 
 def check_columns(events: pa.Table, registry: Registry) -> None:
@@ -45,7 +45,7 @@ def check_columns(events: pa.Table, registry: Registry) -> None:
 
 
 def _check_fields(column: pa.ChunkedArray, category: Category) -> None:
-    """A field that the category lacks is refused also where it has no values, for a slip."""
+    """Refuse fields that the category lacks, also without values: they may be misspelt."""
     if not pa.types.is_struct(column.type):
         return
     names = [field.name for field in column.type]
@@ -58,7 +58,7 @@ def _check_fields(column: pa.ChunkedArray, category: Category) -> None:
 
 
 def no_field(category: Category) -> str:
-    """Why a field is refused that the category lacks."""
+    """Return the reason for refusing a field that the category lacks."""
     return f"is no field of {category.name!r} ({', '.join(category.struct.names)})"
 
 
@@ -69,7 +69,7 @@ def _check_once(names: list[str], prefix: str) -> None:
 
 
 def check_valid(events: pa.Table) -> None:
-    """Strings are UTF-8, and offsets lie within their buffers: Arrow does not see to it itself."""
+    """Check that strings are UTF-8 and offsets lie within buffers, which Arrow itself does not."""
     try:
         events.validate(full=True)
     except pa.ArrowInvalid as error:
@@ -96,7 +96,7 @@ def _leaves(events: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:
 
 
 def cast(column: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.ChunkedArray:
-    """The column as the type that the log keeps; raises ``InvalidEvent`` at the first misfit."""
+    """Cast a column to a type of the log; raises ``InvalidEvent`` at the first value that fails."""
     if column.type == kind:
         return column
     if not _fits(column.type, kind):
@@ -114,7 +114,7 @@ def cast(column: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.ChunkedArr
 
 
 def first_that_fails(column: pa.ChunkedArray, attempt: Callable[[pa.ChunkedArray], object]) -> int:
-    """The place of the first value for which what fails for the column fails."""
+    """Return the place of the first value for which an attempt fails, by bisection."""
     good, bad = 0, len(column)
     while bad - good > 1:
         middle = (good + bad) // 2
@@ -126,21 +126,21 @@ def first_that_fails(column: pa.ChunkedArray, attempt: Callable[[pa.ChunkedArray
     return good
 
 
-def _fits(given: pa.DataType, kind: pa.DataType) -> bool:
-    """Whether values of a type mean the same in another."""
+def _fits(source: pa.DataType, kind: pa.DataType) -> bool:
+    """Return whether values of the source type keep their meaning in another type."""
     types = pa.types
-    if types.is_null(given):
+    if types.is_null(source):
         return True
     if _is_text(kind):
-        return _is_text(given)
+        return _is_text(source)
     if types.is_list(kind):
-        return _is_list(given) and _fits(given.value_type, kind.value_type)
+        return _is_list(source) and _fits(source.value_type, kind.value_type)
     return bool(
-        (types.is_integer(kind) and types.is_integer(given))
-        or (types.is_floating(kind) and (types.is_floating(given) or types.is_integer(given)))
-        or (types.is_boolean(kind) and types.is_boolean(given))
-        or (types.is_timestamp(kind) and types.is_timestamp(given))
-        or (types.is_date(kind) and types.is_date(given))
+        (types.is_integer(kind) and types.is_integer(source))
+        or (types.is_floating(kind) and (types.is_floating(source) or types.is_integer(source)))
+        or (types.is_boolean(kind) and types.is_boolean(source))
+        or (types.is_timestamp(kind) and types.is_timestamp(source))
+        or (types.is_date(kind) and types.is_date(source))
     )
 
 

@@ -26,9 +26,9 @@ from event_log.errors import InvalidEvent
 from event_log.event import NewEvent
 
 CHUNK = 4096
-"""Events that are Python objects at a time."""
+"""Events kept as Python objects before they become columns."""
 
-GIVEN = pa.schema(
+COLUMNS = pa.schema(
     [
         ("event_id", pa.string()),
         ("stream", pa.string()),
@@ -41,20 +41,20 @@ GIVEN = pa.schema(
         ("causation_id", pa.string()),
     ]
 )
-"""The envelope's columns that are known before the events have their place."""
-CATEGORY = GIVEN.get_field_index("category")
+"""The envelope's columns before the events have their place in the log."""
+CATEGORY = COLUMNS.get_field_index("category")
 HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), "S2")
 GROUPS = ((0, 0, 4), (9, 4, 6), (14, 6, 8), (19, 8, 10), (24, 10, 16))
-"""Of each group of digits: its place in the text, and the bytes it shows."""
+"""For each group of digits: its place in the text, and the bytes that it shows."""
 Line = tuple[tuple[Any, ...], Mapping[str, Any]]
-"""One event: the values of ``GIVEN``, and its data."""
+"""One event: the values of ``COLUMNS``, and its data."""
 
 
 class Batch:
-    """Events to be appended together, all or nothing.
+    """Events to append together, all or nothing.
 
-    An event that was added before, with its id and all it says, is not added again: it is counted
-    by ``repeated``.
+    An event that is already in the batch, with the same id and content, is not added again;
+    ``repeated`` counts these.
     """
 
     def __init__(self, registry: Registry, validator: Validator | None = None) -> None:
@@ -63,7 +63,7 @@ class Batch:
         self._lines: list[Line] = []
         self._chunks: list[pa.RecordBatch] = []
         self._ids: dict[str, int] = {}
-        self._given: list[pa.Array] = []
+        self._id_arrays: list[pa.Array] = []
         self._full = 0
         self._attempted = False
         self._repeats: list[int] = []
@@ -73,41 +73,41 @@ class Batch:
 
     @property
     def repeated(self) -> int:
-        """How many events were left out because the batch had them already."""
+        """The number of events that were not added because the batch had them."""
         return len(self._repeats)
 
     @property
     def lines(self) -> list[Line] | None:
-        """The events while they are few enough not to be columns yet; None for many."""
+        """The events as Python objects while they are few; None once they are columns."""
         return None if self._chunks else self._lines
 
     def streams(self) -> list[str]:
-        """The streams of its events, each once."""
+        """Return the streams of its events, each once."""
         if self.lines is not None:
             return list(dict.fromkeys(envelope[1] for envelope, _ in self.lines))
         streams: list[str] = self.table().column("stream").unique().to_pylist()
         return streams
 
     def ids_to_look_up(self) -> Collection[str] | pa.Array:
-        """The ids that the log may have: at first only those that came with their events.
+        """Return the ids that the log may have: on the first attempt, only those of the caller.
 
-        From the second time on also those that were made here: the first attempt may have
-        written them and failed after that.
+        From the second attempt on also the ids made here: the first attempt may have written them
+        and failed afterwards.
         """
         if self._attempted:
             return self.table().column("event_id").combine_chunks()
         self._attempted = True
-        if self._given:
-            return pa.concat_arrays([*self._given, pa.array([*self._ids], pa.string())])
+        if self._id_arrays:
+            return pa.concat_arrays([*self._id_arrays, pa.array([*self._ids], pa.string())])
         return list(self._ids)
 
     def position(self, event_id: str) -> int:
-        """The place of an event among all that were handed to ``add``, from 0."""
+        """Return the place of an event among all that were passed to ``add``, from 0."""
         place: int = pc.index(self.table().column("event_id"), event_id).as_py()
         return place + bisect.bisect_right(self._repeats, place)
 
     def add(self, event: NewEvent) -> None:
-        """Check an event and add it; raises ``InvalidEvent`` and leaves the batch as it was."""
+        """Validate an event and add it; raises ``InvalidEvent`` and leaves the batch unchanged."""
         category = self._validator.category(event)
         data = self._validator.data(event, category)
         event_id, occurred_at, rest = self._validator.envelope(event)
@@ -128,9 +128,9 @@ class Batch:
             self._seal_chunk()
 
     def add_columns(self, events: pa.Table) -> None:
-        """Check events that come as columns, and add them to this empty batch.
+        """Validate a table of events, and add them to this empty batch.
 
-        See ``columns.checked`` for what the table has.
+        ``columns.checked`` describes the table.
         """
         arrow.check_columns(events, self._registry)
         self._add_checked(events)
@@ -139,14 +139,14 @@ class Batch:
         try:
             table = together(columns.in_parts(events, self._registry), self._registry)
         except InvalidEvent as error:
-            if error.position:  # an earlier one may contradict another with its id
+            if error.position:  # an earlier event may contradict another with the same id
                 Batch(self._registry)._add_checked(events.slice(0, error.position))
             raise
         ids = table.column("event_id")
         if ids.null_count < len(ids):
             table = self._without_repeats(table)
             ids = table.column("event_id")
-            self._given.append(ids.drop_null().combine_chunks())
+            self._id_arrays.append(ids.drop_null().combine_chunks())
         if ids.null_count:
             complete = pc.coalesce(ids, pa.chunked_array([uuid7s(len(ids))]))
             table = table.set_column(0, "event_id", complete)
@@ -154,7 +154,7 @@ class Batch:
         self._full += len(table)
 
     def _without_repeats(self, table: pa.Table) -> pa.Table:
-        """Leave out events whose id came before in the table; they must say the same."""
+        """Drop events whose id came before in the table; they must have the same content."""
         ids = table.column("event_id").combine_chunks()
         codes = pc.fill_null(ids.dictionary_encode().indices, -1).to_numpy(zero_copy_only=False)
         _, firsts, place = np.unique(codes, return_index=True, return_inverse=True)
@@ -170,7 +170,7 @@ class Batch:
         return table.take(np.setdiff1d(np.arange(len(codes)), again))
 
     def table(self) -> pa.Table:
-        """All events as one table: the columns of ``GIVEN``, then a struct for each category."""
+        """Return the events as one table: ``COLUMNS``, then a struct for each category."""
         self._seal_chunk()
         return _joined(self._chunks, self._registry)
 
@@ -182,10 +182,12 @@ class Batch:
 
 
 def as_columns(lines: Iterable[Line], registry: Registry) -> pa.RecordBatch:
-    """Checked events as one batch: the columns of ``GIVEN``, then a struct for each category."""
+    """Return valid events as one batch: ``COLUMNS``, then a struct for each category."""
     envelopes, data = zip(*lines, strict=True)
-    arrays = [pa.array(c, f.type) for c, f in zip(zip(*envelopes, strict=True), GIVEN, strict=True)]
-    fields = list(GIVEN)
+    arrays = [
+        pa.array(c, f.type) for c, f in zip(zip(*envelopes, strict=True), COLUMNS, strict=True)
+    ]
+    fields = list(COLUMNS)
     categories = [envelope[CATEGORY] for envelope in envelopes]
     for name in dict.fromkeys(categories):
         struct = registry[name].struct
@@ -197,12 +199,12 @@ def as_columns(lines: Iterable[Line], registry: Registry) -> pa.RecordBatch:
 
 def _joined(chunks: list[pa.RecordBatch], registry: Registry) -> pa.Table:
     present = [n for n in registry if any(n in c.schema.names for c in chunks)]
-    schema = pa.schema([*GIVEN, *(pa.field(n, registry[n].struct) for n in present)])
+    schema = pa.schema([*COLUMNS, *(pa.field(n, registry[n].struct) for n in present)])
     return pa.Table.from_batches([_widened(chunk, schema) for chunk in chunks], schema)
 
 
 def together(tables: list[pa.Table], registry: Registry) -> pa.Table:
-    """Several tables of events as one, each with the structs of all."""
+    """Join tables of events into one that has the structs of all."""
     return _joined([batch for table in tables for batch in table.to_batches()], registry)
 
 
@@ -215,7 +217,7 @@ def _widened(chunk: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _forms(events: pa.Table) -> pa.Array:
-    """The canonical forms of events that have no place in the log yet."""
+    """Return the canonical forms of events that have no place in the log yet."""
     names = [*CHAINED, *(field.name for field in events.schema if pa.types.is_struct(field.type))]
     absent = pa.nulls(len(events), pa.int64())
     known = events.schema.names
@@ -224,7 +226,7 @@ def _forms(events: pa.Table) -> pa.Array:
 
 
 def _hashable(value: Any) -> Any:
-    """A value of which the hash tells it from others: -1 and -2 have the same one."""
+    """Return a value whose hash differs from that of other values: -1 and -2 hash the same."""
     return repr(value) if isinstance(value, int | float | list) else value
 
 
@@ -235,7 +237,7 @@ def _twice(event_id: str) -> InvalidEvent:
 
 
 def uuid7s(count: int) -> pa.Array:
-    """So many UUIDs of version 7 (RFC 9562), each greater than the one before it.
+    """Return a number of UUIDs of version 7 (RFC 9562), each greater than the one before it.
 
     The millisecond is followed by a counter of 32 bits that begins at random (section 6.2,
     method 1), and by 42 random bits.

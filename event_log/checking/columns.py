@@ -1,7 +1,7 @@
-"""Columns: events that come as Arrow tables, checked without a Python object an event.
+"""Validation of Arrow tables of events, by column, without a Python object for each event.
 
-The rules are those of ``one_event``, which checks single events: a bulk and its events one by one
-are accepted or refused alike, with the same field, place and reason.
+The rules are those of ``one_event``, which validates single events: both accept and refuse the
+same events, with the same field, place and reason.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from event_log.event import NewEvent
 REST = ("event_id", "occurred_at", "actor", "correlation_id", "causation_id")
 FIRST_DAY, LAST_DAY = (moment // 86_400_000_000 for moment in (FIRST_INSTANT, LAST_INSTANT))
 WORTH_A_THREAD = 16_384
-"""Events for each thread from which on another thread saves more than it costs."""
+"""Events for each thread above which another thread saves more time than it costs."""
 CONTROL_CHARACTERS = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
 """As in ``one_event``, in the notation of Arrow's regular expressions (RE2)."""
 
 
 def in_parts(events: pa.Table, registry: Registry) -> list[pa.Table]:
-    """What ``checked`` gives, in one table or more: many events are checked in several threads."""
+    """Validate events like ``checked``, many of them in several threads, each with its table."""
     count = min(machine.threads(), len(events) // WORTH_A_THREAD)
     if count < 2:
         return [checked(events, registry)]
@@ -48,7 +48,7 @@ def _result(part: Future[pa.Table], start: int) -> pa.Table:
 
 
 def checked(events: pa.Table, registry: Registry) -> pa.Table:
-    """The events with the columns of ``batch.GIVEN`` and a struct for each category in them.
+    """Return valid events with ``batch.COLUMNS`` and a struct for each of their categories.
 
     ``events`` has ``stream`` and ``type``, may have ``event_id``, ``occurred_at``, ``actor``,
     ``correlation_id`` and ``causation_id``, and for each category a struct column of its name with
@@ -58,26 +58,26 @@ def checked(events: pa.Table, registry: Registry) -> pa.Table:
     try:
         return _checked(events, registry)
     except InvalidEvent as error:
-        found = error
-    while found.position:  # an earlier event may be wrong in what is looked at later
+        refusal = error
+    while refusal.position:  # an earlier event may break a rule that is checked later
         try:
-            _checked(events.slice(0, found.position), registry)
+            _checked(events.slice(0, refusal.position), registry)
         except InvalidEvent as error:
-            found = error
+            refusal = error
         else:
             break
-    raise _explained(events, found, registry)
+    raise _explained(events, refusal, registry)
 
 
 def _explained(events: pa.Table, error: InvalidEvent, registry: Registry) -> InvalidEvent:
-    """The refusal of an event in the words of ``Validator``, when it can be a Python object."""
+    """Return the error of an event in the words of ``Validator``, if it can be a Python object."""
     validator, one = Validator(registry), events.slice(error.position, 1)
     try:
         stream, type_name = (one.column(name)[0].as_py() for name in REQUIRED)
         category = str(stream).partition("/")[0]
         data = one.column(category)[0].as_py() if category in one.schema.names else None
-        given = data.items() if isinstance(data, dict) else ()
-        carried = {name: value for name, value in given if value is not None}
+        fields = data.items() if isinstance(data, dict) else ()
+        carried = {name: value for name, value in fields if value is not None}
         rest = {name: _value(one, name) for name in REST}
         event = NewEvent(stream, type_name, carried, **rest)
         validator.data(event, validator.category(event))
@@ -90,7 +90,7 @@ def _explained(events: pa.Table, error: InvalidEvent, registry: Registry) -> Inv
 
 
 def _value(one: pa.Table, name: str) -> Any:
-    """A value that there may be; None also for one that Python has not."""
+    """Return a value of the event; None if it is absent or has no Python form."""
     try:
         return one.column(name)[0].as_py() if name in one.schema.names else None
     except (ValueError, OverflowError):
@@ -121,7 +121,7 @@ def _checked(events: pa.Table, registry: Registry) -> pa.Table:
 def _structs(
     events: pa.Table, categories: pa.ChunkedArray, registry: Registry
 ) -> dict[str, pa.ChunkedArray]:
-    """The data of each category that there are events of."""
+    """Return the struct column of each category that has events."""
     present = {*categories.unique().to_pylist()}
     structs = {}
     for name in registry:
@@ -137,14 +137,14 @@ def _structs(
 
 
 def _refuse(wrong: Any, field: str, reason: str) -> None:
-    """Raise for the first event for which something is wrong."""
+    """Raise ``InvalidEvent`` for the first event marked as wrong."""
     place = pc.index(pc.fill_null(wrong, False), True).as_py()
     if place >= 0:
         raise InvalidEvent(field, reason, place)
 
 
 def _name(events: pa.Table, name: str) -> pa.ChunkedArray:
-    """A column of names: printable, not blank, not too long."""
+    """Return a column of names after checking them: printable, not blank, not too long."""
     if name not in events.schema.names:
         return pa.chunked_array([pa.nulls(len(events), pa.string())])
     column = cast(events.column(name), pa.string(), name)
@@ -193,15 +193,15 @@ def _schema_versions(categories: pa.ChunkedArray, registry: Registry) -> pa.Chun
 
 
 def _struct(column: pa.ChunkedArray, category: Category) -> pa.ChunkedArray:
-    """A category's data as its struct; fields that are left out are null."""
+    """Return a category's data as its struct; absent fields are null."""
     if not pa.types.is_struct(column.type):
         if column.null_count == len(column):
             return pa.chunked_array([pa.nulls(len(column), category.struct)])
         place = pc.index(column.is_valid(), True).as_py()
         raise InvalidEvent(category.name, f"must be a struct, not {column.type}", place)
-    given = [field.name for field in column.type]
-    fields = {name: pc.struct_field(column, name) for name in given}
-    for name in given:
+    names = [field.name for field in column.type]
+    fields = {name: pc.struct_field(column, name) for name in names}
+    for name in names:
         if name not in category.struct.names:
             reason = arrow.no_field(category)
             _refuse(fields[name].is_valid(), f"data.{name}", reason)
@@ -223,7 +223,7 @@ def _combined(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _canonical(values: pa.Array, name: str) -> pa.Array:
-    """Values that differ only where it means nothing made one; what is out of range, refused."""
+    """Return values with equal ones stored alike (NaN); refuses values out of range."""
     if pa.types.is_floating(values.type):
         return pc.if_else(pc.is_nan(values), pa.scalar(float("nan")), values)
     if values.type == INSTANT:
@@ -259,7 +259,7 @@ def _check_fields(
     struct: pa.ChunkedArray,
     types: pa.ChunkedArray,
 ) -> None:
-    """Required fields are there; what is cleared is a field that may be, and is not set."""
+    """Check that required fields are set, and that cleared fields may be and are not set."""
     for event_type in category.types:
         if not event_type.required:
             continue
@@ -287,5 +287,5 @@ def _check_cleared(category: Category, struct: pa.ChunkedArray, cleared: pa.Chun
     required = pa.array(sorted(category.required), pa.string())
     refuse(pc.is_in(names, required), "is required and cannot be cleared")
     for name in category.fields.names:
-        given = pc.struct_field(struct, name).is_valid().take(places)
-        refuse(pc.and_(pc.equal(names, name), given), "is set and cleared in one event")
+        is_set = pc.struct_field(struct, name).is_valid().take(places)
+        refuse(pc.and_(pc.equal(names, name), is_set), "is set and cleared in one event")

@@ -1,7 +1,7 @@
-"""Does an event fit? Checks one event against its category, and converts its values for Arrow.
+"""Validation of one event against its category, and conversion of its values for Arrow.
 
-The rules are the log's own: known names, right types, required fields, valid dates. What an
-editor may do lives in the newsroom.
+The rules are the log's: known names, right types, required fields, valid dates. What an editor may
+do lives in the newsroom.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Converter = Callable[[Any], Any]
 
 
 def instant(value: Any) -> int:
-    """Microseconds since 1970 in UTC, of ISO 8601 text or a ``datetime``; UTC without a zone.
+    """Convert ISO 8601 text or a ``datetime`` to microseconds since 1970; UTC without a zone.
 
     >>> instant("1851-09-18T05:00:00Z")
     -3732807600000000
@@ -55,7 +55,7 @@ def instant(value: Any) -> int:
 
 
 def text(value: Any) -> str:
-    """The string itself, when it is one and can be written as UTF-8."""
+    """Return the string; raises ``ValueError`` for other values and for invalid Unicode."""
     if not isinstance(value, str):
         raise ValueError(f"must be a string, not {_kind(value)}")
     if not value.isascii():
@@ -78,7 +78,9 @@ def _number(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ValueError(f"must be a number, not {_kind(value)}")
     try:
-        return float(value) if value == value else math.nan  # one NaN: its other bits mean nothing
+        return (
+            float(value) if value == value else math.nan
+        )  # one NaN for all: its other bits mean nothing
     except OverflowError:
         raise ValueError("is too large for a floating-point number") from None
 
@@ -128,19 +130,19 @@ CONVERTERS: Mapping[pa.DataType, Converter] = {
 
 
 def _kind(value: Any) -> str:
-    """The JSON word for a value's type, for messages."""
+    """Return JSON's name for a value's type, for messages."""
     names = {str: "a string", bool: "true or false", int: "a number", float: "a number"}
     names |= {list: "a list", dict: "an object", type(None): "null"}
     return names.get(type(value), type(value).__name__)
 
 
 def _shown(value: str) -> str:
-    """A value quoted for a message, on one line and not too long."""
+    """Quote a value for a message, on one line and shortened."""
     return repr(value if len(value) <= 60 else value[:60] + "…")
 
 
 def name(value: Any, field: str) -> str:
-    """A stream name or an id: some printable characters, not too many."""
+    """Check a stream name or an id: printable, not blank, not too long."""
     if isinstance(value, str) and value.isprintable() and len(value) <= NAME_LIMIT:
         if not value or value.isspace():
             raise InvalidEvent(field, "is empty")
@@ -159,12 +161,12 @@ def name(value: Any, field: str) -> str:
 
 
 def possible(names: Iterable[str]) -> list[str]:
-    """Those that the log could have: NUL and halves of surrogate pairs are in no name of it."""
+    """Return the names that the log can have: without NUL and halves of surrogate pairs."""
     return [name for name in names if not IN_NO_NAME.search(name)]
 
 
 def retired(type_name: str, category: Category) -> str:
-    """Why an event of a retired type is not taken any more, and which type has its effect now."""
+    """Return why a retired type is refused, and which types have its effect now."""
     effect = next(t.effect for t in category.types if t.name == type_name)
     usable = category.types_to_use(effect) or category.types_to_use(*Effect)
     instead = f"use {' or '.join(usable)}" if usable else f"{category.name!r} takes no new events"
@@ -172,7 +174,7 @@ def retired(type_name: str, category: Category) -> str:
 
 
 class Validator:
-    """Checks events against the categories of one log."""
+    """Validates events against the categories of one log."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -182,7 +184,7 @@ class Validator:
         }
 
     def category(self, event: NewEvent) -> Category:
-        """The event's category, when its stream's name and its type are both of it."""
+        """Return the event's category, after checking that its stream and type belong to it."""
         stream = name(event.stream, "stream")
         prefix, slash, rest = stream.partition("/")
         if not slash or not rest.strip():
@@ -205,7 +207,7 @@ class Validator:
         return category
 
     def data(self, event: NewEvent, category: Category) -> dict[str, Any]:
-        """The event's data converted for its category's struct; nulls are left out."""
+        """Convert the event's data for its category's struct; nulls are left out."""
         data = event.data
         if not isinstance(data, Mapping):
             raise InvalidEvent("data", f"must be an object, not {_kind(data)}")
@@ -249,7 +251,7 @@ class Validator:
         return cleared
 
     def envelope(self, event: NewEvent) -> tuple[str | None, int | None, list[str | None]]:
-        """The given event id, ``occurred_at`` in microseconds, and the three optional ids."""
+        """Return the caller's event id, ``occurred_at`` in microseconds, and the optional ids."""
         event_id = None if event.event_id is None else name(event.event_id, "event_id")
         occurred_at = None
         if event.occurred_at is not None:

@@ -1,14 +1,14 @@
-"""The canonical form of an event: the bytes that it is, however it is stored.
+"""The canonical form of an event: its content as bytes, independent of how it is stored.
 
-It is the concatenation, for each value that the event has, of
+For each value that the event has, it concatenates
 
     <name> <type: one byte> <length of the value: 32 bits, little endian> <value>
 
 first the envelope in the order of ``CHAINED``, then the data: the fields that the event carries,
-``cleared`` among them, by their names' code points, each name with a ``.`` before it
-(``.headline``). A value that is absent leaves no trace, so a category that gains a field keeps
-its digests. The type says what the value's bytes are, so that a file in which it was changed does
-not pass for what was written; no name has a byte below 0x20. It is
+``cleared`` among them, sorted by the code points of their names, each name with a ``.`` before it
+(``.headline``). An absent value adds no bytes, so adding a field to a category keeps its digests.
+The type tells how to read the bytes; without it a file with a changed type could have the same
+digest. No name has a byte below 0x20. The types are
 
 - 0x01, a string: its UTF-8;
 - 0x02, a whole number: 8 bytes, two's complement;
@@ -19,7 +19,7 @@ not pass for what was written; no name has a byte below 0x20. It is
 - 0x10 and one of these, a list: its items one after another, each as ``<length: 32 bits> <value>``;
   an item that is null is the length 0xFFFFFFFF and nothing after it.
 
-All numbers are little endian. Everything here works on columns, without the interpreter's lock.
+All numbers are little endian. The functions work on columns, without the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ KINDS = (
     (pa.bool_(), BOOLEAN, "u1"),
     (pa.float64(), NUMBER, "<i8"),
 )
-"""The byte of each type, and how numpy reads its values where all have one size."""
+"""The byte of each type, and numpy's type for values of a fixed size."""
 CHAINED = (
     "sequence",
     "event_id",
@@ -67,11 +67,11 @@ CHAINED = (
     "correlation_id",
     "causation_id",
 )
-"""The envelope's columns that the canonical form has, in its order."""
+"""The envelope's columns in the canonical form, in order."""
 
 
 def joined(events: pa.RecordBatch, start: bytes) -> pa.LargeBinaryArray:
-    """``start`` and the canonical form of each event; there is at least one."""
+    """Return ``start`` and the canonical form of each event; the batch must not be empty."""
     parts = _Parts(len(events), start)
     for name in CHAINED:
         parts.add(name, events.column(name))
@@ -85,10 +85,10 @@ def joined(events: pa.RecordBatch, start: bytes) -> pa.LargeBinaryArray:
 
 
 class _Parts:
-    """Columns of bytes that are joined event by event.
+    """Columns of bytes to join event by event.
 
-    What has the same size in each event is laid side by side as long as that goes, so that the
-    join has few arguments: it costs as much for each of them as for some fifty bytes.
+    Neighbouring values of a fixed size are put into one column, so that the join has few
+    arguments: each argument costs as much as some fifty bytes.
     """
 
     def __init__(self, count: int, start: bytes = b"") -> None:
@@ -98,7 +98,7 @@ class _Parts:
         self._numbers: list[tuple[int, Numbers]] = []
 
     def add(self, name: str, column: pa.Array) -> None:
-        """A value with its name and length, in those events that have it."""
+        """Add a value with its name and length, for the events that have it."""
         if column.null_count == self._count:
             return
         valid = _validity(column)
@@ -119,7 +119,7 @@ class _Parts:
                 self._end_column(valid)
 
     def add_items(self, name: str, items: pa.Array) -> None:
-        """The items of lists with their lengths."""
+        """Add the items of lists with their lengths."""
         valid = _validity(items)
         _, form = _kind(items.type, name)
         if form is None:
@@ -139,11 +139,11 @@ class _Parts:
         self._end_column(valid)
 
     def joined(self) -> pa.LargeBinaryArray:
-        """All of them, one after another."""
+        """Return the joined columns."""
         self._end_column()
         if len(self._columns) == 1 and not self._columns[0].null_count:
             return self._columns[0]
-        # Made here, because the first scalar of a process lets Arrow import pandas.
+        # Not a constant, because the first scalar of a process makes Arrow import pandas.
         nothing = pa.scalar(b"", BYTES)
         return pc.binary_join_element_wise(*self._columns, nothing, null_handling="skip")
 
@@ -152,7 +152,7 @@ class _Parts:
         self._side_by_side += bytes(numbers.itemsize)
 
     def _end_column(self, valid: pa.Buffer | None = None) -> None:
-        """What lies side by side becomes a column, null where ``valid`` has a zero bit."""
+        """Make the values side by side a column, null where ``valid`` has a zero bit."""
         width = len(self._side_by_side)
         if not width:
             return
@@ -165,7 +165,7 @@ class _Parts:
 
 
 def _kind(kind: pa.DataType, name: str) -> tuple[int, str | None]:
-    """The byte of a type, and how numpy reads its values; None when these vary in size."""
+    """Return the byte of a type, and numpy's type; None for values that vary in size."""
     if pa.types.is_list(kind) and not pa.types.is_list(kind.value_type):
         return LIST | _kind(kind.value_type, name)[0], None
     for known, byte, form in KINDS:
@@ -175,7 +175,7 @@ def _kind(kind: pa.DataType, name: str) -> tuple[int, str | None]:
 
 
 def _as_bytes(column: pa.Array, name: str) -> tuple[Offsets, pa.Buffer]:
-    """The bytes of each string or list: where each begins and the last one ends, and of what."""
+    """Return the offsets and the buffer of the bytes of each string or list."""
     places = _offsets(column)
     if not pa.types.is_list(column.type):
         return places, column.buffers()[2] or EMPTY
@@ -189,7 +189,7 @@ def _as_bytes(column: pa.Array, name: str) -> tuple[Offsets, pa.Buffer]:
 
 
 def _as_numbers(column: pa.Array, form: str) -> Numbers:
-    """The values as they are written; where the column is null, any number."""
+    """Return the values as they are written; any number where the column is null."""
     is_float = column.type == pa.float64()
     if column.type == pa.bool_():
         column = column.cast(pa.uint8())
@@ -203,7 +203,7 @@ def _as_numbers(column: pa.Array, form: str) -> Numbers:
 
 
 def _lengths(offsets: Offsets, column: pa.Array, name: str, absent: int = 0) -> Numbers:
-    """The length of each value as it is written, and ``absent`` where there is none."""
+    """Return the length of each value as it is written, and ``absent`` for nulls."""
     lengths = offsets[1:] - offsets[:-1]
     if lengths.max() >= NULL_ITEM:
         raise EventLogError(f"{name.removeprefix('.')}: a value of 4 GiB cannot be kept")
@@ -213,20 +213,20 @@ def _lengths(offsets: Offsets, column: pa.Array, name: str, absent: int = 0) -> 
 
 
 def is_valid(column: pa.Array) -> npt.NDArray[np.bool_]:
-    """Whether each value is there."""
+    """Return whether each value is not null."""
     valid: npt.NDArray[np.bool_] = column.is_valid().to_numpy(zero_copy_only=False)
     return valid
 
 
 def _validity(column: pa.Array) -> pa.Buffer | None:
-    """A bit for each value, one where there is a value; none of them when all are there."""
+    """Return a bitmap of the values that are not null; None when there are no nulls."""
     if not column.null_count:
         return None
     return pa.py_buffer(np.packbits(is_valid(column), bitorder="little"))
 
 
 def _offsets(column: pa.Array) -> Offsets:
-    """Where each value of a string, list or binary array begins, and where the last one ends."""
+    """Return where each value of a string, list or binary array begins and the last one ends."""
     form = np.dtype("<i8" if column.type in (TEXT, BYTES) else "<i4")
     offset = column.offset * form.itemsize
     places = np.frombuffer(column.buffers()[1], form, len(column) + 1, offset)
@@ -234,6 +234,6 @@ def _offsets(column: pa.Array) -> Offsets:
 
 
 def _binary(offsets: Offsets, data: pa.Buffer, valid: pa.Buffer | None) -> pa.LargeBinaryArray:
-    """An array over bytes that are already there."""
+    """Return an array over existing bytes, without copying."""
     buffers = [valid, pa.py_buffer(offsets), data]
     return pa.LargeBinaryArray.from_buffers(BYTES, len(offsets) - 1, buffers)

@@ -1,4 +1,4 @@
-"""Checking stored events: each is what its digest says, and lies under its category."""
+"""Checks of stored events: each matches its digest and lies under its category."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHANGED = "the event is not the one that was appended"
 
 
 def check_events(events: pa.RecordBatch) -> None:
-    """Raise ``DamagedLog`` for the first event that is not what its digest says."""
+    """Raise ``DamagedLog`` for the first event that does not match its digest."""
     try:
         digests = event_digests(events)
     except EventLogError as error:  # a type that no event has
@@ -32,9 +32,9 @@ def check_all(events: pa.RecordBatch, differs: pa.Array, reason: str) -> None:
 
 
 def _belongs(events: pa.RecordBatch) -> pa.BooleanArray:
-    """Whether each event's category is in its stream's name, and has all of its data.
+    """Return whether each event's category fits its stream's name and the struct with its data.
 
-    The digest covers the names of the fields, but not the name of the struct that has them.
+    The digest covers the names of the fields, but not the name of their struct.
     """
     streams, categories = events.column("stream"), events.column("category")
     belongs = pa.array(np.zeros(len(events), bool))
@@ -53,5 +53,5 @@ def _belongs(events: pa.RecordBatch) -> pa.BooleanArray:
 
 
 def misfit(sequence: int, reason: str) -> DamagedLog:
-    """Return the error for an event that is not as it was written."""
+    """Return the error for an event that was changed."""
     return DamagedLog(f"{reason}; restore the log from a backup", sequence)

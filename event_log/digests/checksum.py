@@ -1,9 +1,9 @@
 """The checksum of a whole commit file, kept in the file's own footer.
 
-Event digests say that events are what was appended, however they are stored. The checksum says
-that not a bit of this file changed since, the parts included that no digest covers: the footer,
-whose statistics decide which events are read at all. It is the CRC-32 of all bytes of the file,
-with eight zeros in its own place, in lower-case hexadecimal.
+Event digests prove that events are those that were appended, however they are stored. The checksum
+also detects changes in the parts of a file that no digest covers, such as the footer, whose
+statistics decide which events are read. It is the CRC-32 of all bytes of the file, with eight zeros
+in its own place, in lower-case hexadecimal.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from pathlib import Path
 
 KEY = "stet.checksum"
 EMPTY = "crc32:00000000"
-"""What stands in the footer until the file is whole."""
+"""The placeholder in the footer until the file is complete."""
 PREFIX = b"crc32:"
 DIGITS = 8
 CHUNK = 1 << 20
 TAILS = (1 << 16, 1 << 24)
-"""Bytes at the end in which the footer's mention is looked for: nearly always, and at most."""
+"""Bytes at the end of a file that are searched for the footer's key: first, and at most."""
 
 
 def stamp(path: Path) -> None:
-    """Put the checksum of a file into the place that ``EMPTY`` keeps for it."""
+    """Write the checksum of a file into the place of ``EMPTY``."""
     place = _place(path)
     with path.open("r+b") as file:
         file.seek(place)
@@ -30,7 +30,7 @@ def stamp(path: Path) -> None:
 
 
 def stamped(text: bytes) -> bytes:
-    """A small file's content with its checksum in the place of the last one.
+    """Return a small file's content with its checksum in the last place for one.
 
     >>> stamped(b"stet.checksum=crc32:00000000")
     b'stet.checksum=crc32:713692d9'
@@ -42,7 +42,7 @@ def stamped(text: bytes) -> bytes:
 
 
 def holds(path: Path) -> bool:
-    """Whether a file is, bit for bit, what it was when it was stamped."""
+    """Return whether a file is unchanged since it was stamped."""
     try:
         place = _place(path)
     except ValueError:
@@ -53,21 +53,21 @@ def holds(path: Path) -> bool:
 
 
 def _place(path: Path) -> int:
-    """Where the digits are: the footer comes after all events, so the last mention is meant."""
+    """Return where the digits are: after the last key, because the footer follows all events."""
     size = path.stat().st_size
     with path.open("rb") as file:
         for tail in TAILS:
             start = max(size - tail, 0)
             file.seek(start)
-            found = file.read()
-            place = _place_in(found)
+            content = file.read()
+            place = _place_in(content)
             if place >= 0:
                 return start + place
     raise ValueError(f"{path} has no checksum")
 
 
 def _place_in(tail: bytes) -> int:
-    """Where the digits are in the end of a file; -1 when they are not in it."""
+    """Return where the digits are in the end of a file; -1 when they are not in it."""
     key = tail.rfind(KEY.encode())
     prefix = tail.find(PREFIX, key) if key >= 0 else -1
     return prefix + len(PREFIX) if prefix >= 0 else -1

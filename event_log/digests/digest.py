@@ -1,9 +1,9 @@
-"""Digests: the SHA-256 that stands for an event, over its canonical form.
+"""Digests: the SHA-256 of an event's canonical form.
 
 An event's digest is the SHA-256 of a zero byte and the canonical form
-(``event_log.digests.canonical``): the hash of a leaf after RFC 9162, section 2.1.1, so that
-``event_log.digests.merkle`` builds its tree over them. The forms are made
-column by column; only the hashing itself is a loop.
+(``event_log.digests.canonical``). That is the hash of a leaf in RFC 9162, section 2.1.1, over which
+``event_log.digests.merkle`` builds its tree. The forms are made column by column; only the hashing
+is a loop over events.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from event_log.digests.canonical import BYTES, CHAINED, is_valid, joined
 
 NO_DIGEST = bytes(32)
 LEAF = b"\0"
-"""What is hashed before a canonical form; before two nodes of a tree it is another byte."""
+"""The byte before a canonical form in its hash; the nodes of a tree use another."""
 PIECE_EVENTS, PIECE_BYTES = 4_096, 4 << 20
-"""How much is joined at a time: little enough to be still in the cache when it is hashed."""
+"""Events and bytes joined at a time: few enough to be in the cache when they are hashed."""
 
 
 def event_digests(events: pa.RecordBatch) -> pa.FixedSizeBinaryArray:
-    """The digest of each event of a batch, as 32 bytes; a ``digest`` column is not looked at.
+    """Return the digest of each event of a batch, as 32 bytes; ignores a ``digest`` column.
 
     The batch has the columns of ``CHAINED`` and a struct column for each category in it. Raises
     ``EventLogError`` for a value of 4 GiB, and for a type that no category can have.
@@ -42,16 +42,16 @@ def event_digests(events: pa.RecordBatch) -> pa.FixedSizeBinaryArray:
 
 
 def canonical_forms(events: pa.RecordBatch) -> pa.LargeBinaryArray:
-    """The canonical form of each event of a batch like that of ``event_digests``.
+    """Return the canonical form of each event of a batch as for ``event_digests``.
 
-    Two events are the same fact exactly when their forms are the same bytes.
+    Two events are equal exactly when their forms are the same bytes.
     """
     forms = [joined(piece, b"") for piece in _pieces(events)]
     return pa.concat_arrays(forms) if forms else pa.array([], BYTES)
 
 
 def digest_of(form: bytes) -> bytes:
-    """The digest of the event that has this canonical form.
+    """Return the digest of the event that has this canonical form.
 
     >>> digest_of(b"").hex()[:16]
     '6e340b9cffb37a98'
@@ -60,7 +60,7 @@ def digest_of(form: bytes) -> bytes:
 
 
 def _bytes_of(forms: pa.LargeBinaryArray) -> Iterator[memoryview]:
-    """The bytes of each form, not copied."""
+    """Yield the bytes of each form, not copied."""
     _, ends, content = forms.buffers()
     places = np.frombuffer(ends, np.int64)[forms.offset : forms.offset + len(forms) + 1].tolist()
     view = memoryview(content or b"")
@@ -70,10 +70,10 @@ def _bytes_of(forms: pa.LargeBinaryArray) -> Iterator[memoryview]:
 def _by_category(
     events: pa.RecordBatch,
 ) -> Iterator[tuple[slice | npt.NDArray[np.bool_], pa.RecordBatch]]:
-    """The events by the first struct that they have, and where they stand in the batch.
+    """Yield the events by their first struct, with their places in the batch.
 
-    The join looks at every column for every event, also at those of the other categories; it is
-    faster to lay the events of a category together first.
+    The join reads every column for every event, also those of other categories. Grouping the
+    events by category first is faster.
     """
     valid = {
         field.name: is_valid(column)

@@ -1,9 +1,9 @@
 """The Merkle tree over the log's events: one digest for all of them, short proofs for each.
 
-This is the tree of RFC 9162 (Certificate Transparency), section 2.1, over the events' digests:
-the root of one digest is that digest; the root of n is SHA-256(0x01, the root of the first k, the
-root of the others), where k is the largest power of two below n. So the digest of the log at a
-sequence covers every event before it and does not depend on how these were cut into commits.
+This is the tree of RFC 9162 (Certificate Transparency), section 2.1, over the events' digests.
+The root of one digest is that digest. The root of n digests is SHA-256(0x01, the root of the first
+k, the root of the others), where k is the largest power of two below n. So the log's digest at a
+sequence covers every event up to it, and does not depend on how they were divided into commits.
 
 Positions count from 0 here, as in the RFC: the event of sequence n is at n - 1.
 """
@@ -18,22 +18,22 @@ from struct import iter_unpack
 from event_log.digests.digest import NO_DIGEST
 
 WIDTH = len(NO_DIGEST)
-BLOCK = 8_192 * WIDTH  # larger ones fall out of the cache between two levels: a fifth slower
+BLOCK = 8_192 * WIDTH  # larger blocks leave the cache between two levels, which is a fifth slower
 Subtree = tuple[int, int]
-"""Positions from the first up to, but without, the second."""
+"""The positions from the first up to, but excluding, the second."""
 
 
 def node(left: bytes, right: bytes) -> bytes:
-    """The digest of a node: other than a leaf's, so that neither passes for the other."""
+    """Return the digest of a node, hashed with another first byte than a leaf's."""
     return sha256(b"\1" + left + right).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """The right edge of a tree: all that it takes to append to it and to know its root.
+    """The right edge of a tree: enough to append to it and to compute its root.
 
-    ``subtrees`` has the roots of the perfect subtrees that ``size`` events fall into, the largest
-    first: one for each bit that is set in ``size``, 32 bytes each.
+    ``subtrees`` has the roots of the perfect subtrees of ``size`` events, the largest first: one
+    for each bit that is set in ``size``, 32 bytes each.
 
     >>> Frontier.empty().append(bytes(32) * 3).size
     3
@@ -44,27 +44,27 @@ class Frontier:
 
     @classmethod
     def empty(cls) -> Frontier:
-        """The frontier before the first event."""
+        """Return the frontier before the first event."""
         return cls(0, ())
 
     @classmethod
     def from_hex(cls, size: int, text: str) -> Frontier:
-        """The frontier that ``to_hex`` wrote; raises ``ValueError`` where it cannot be that."""
-        found = bytes.fromhex(text)
-        if size < 0 or len(found) != WIDTH * size.bit_count():
-            raise ValueError(f"{len(found)} bytes are no frontier of {size} events")
-        return cls(size, tuple(subtree for (subtree,) in iter_unpack(f"{WIDTH}s", found)))
+        """Parse the frontier that ``to_hex`` wrote; raises ``ValueError`` for other text."""
+        content = bytes.fromhex(text)
+        if size < 0 or len(content) != WIDTH * size.bit_count():
+            raise ValueError(f"{len(content)} bytes are no frontier of {size} events")
+        return cls(size, tuple(subtree for (subtree,) in iter_unpack(f"{WIDTH}s", content)))
 
     def to_hex(self) -> str:
-        """The subtrees' roots in hexadecimal; at most 64 digits for each bit of ``size``."""
+        """Return the subtrees' roots in hexadecimal, at most 64 digits for each bit of ``size``."""
         return b"".join(self.subtrees).hex()
 
     @property
     def root(self) -> bytes:
         """The tree's root: the log's digest.
 
-        Without events it is 32 zero bytes: nothing was hashed yet. (The RFC takes the SHA-256 of
-        no bytes, which is the digest of every empty file as well.)
+        Without events it is 32 zero bytes. (The RFC takes the SHA-256 of no bytes, which is also
+        the digest of every empty file.)
         """
         if not self.subtrees:
             return NO_DIGEST
@@ -74,7 +74,7 @@ class Frontier:
         return digest
 
     def append(self, digests: bytes | memoryview) -> Frontier:
-        """The frontier after more events, whose digests follow each other in ``digests``."""
+        """Return the frontier after more events, whose digests are concatenated in ``digests``."""
         if len(digests) % WIDTH:
             raise ValueError(f"{len(digests)} bytes are no digests of {WIDTH} bytes each")
         frontier = self
@@ -83,7 +83,7 @@ class Frontier:
         return frontier
 
     def _with(self, nodes: bytes) -> Frontier:
-        """Level by level as a binary counter adds: what makes no pair stays, the pairs carry."""
+        """Append level by level, like a binary counter: pairs carry, a node without one stays."""
         size, before, kept = self.size + len(nodes) // WIDTH, list(self.subtrees), []
         level = 0
         while nodes:
@@ -98,13 +98,13 @@ class Frontier:
         return Frontier(size, (*before, *reversed(kept)))
 
     def after(self, start: int) -> Frontier:
-        """The frontier of the events from a position on, at which one of the subtrees begins."""
+        """Return the frontier of the events from a position on; a subtree must begin there."""
         wanted = self.size - start
         return Frontier(wanted, self.subtrees[len(self.subtrees) - wanted.bit_count() :])
 
 
 def root(digests: bytes | memoryview) -> bytes:
-    """The root of the tree over digests that follow each other.
+    """Return the root of the tree over concatenated digests.
 
     >>> root(b"") == bytes(32)
     True
@@ -113,11 +113,11 @@ def root(digests: bytes | memoryview) -> bytes:
 
 
 class PathBuilder:
-    """Makes a path of the digests of a log that go by in order, a few kilobytes at a time.
+    """Computes a path from the digests of a log, added in order, a few kilobytes at a time.
 
-    The path consists of the roots of ``subtrees``. With ``before``, the frontier of a commit before
-    the subtrees' end (for the path to an event: of any commit before that event), the digests begin
-    at ``before.size``, and what is behind it is not read.
+    The path consists of the roots of ``subtrees``. ``before`` is the frontier of a commit before
+    the subtrees' end (for the path of an event: of any commit before that event); the digests then
+    begin at ``before.size``, and earlier ones need not be read.
 
     >>> builder = PathBuilder(inclusion_subtrees(2, 3))
     >>> builder.add(bytes(32) * 3)
@@ -131,7 +131,7 @@ class PathBuilder:
         self._roots: dict[Subtree, bytes] = {}
         before = before or Frontier.empty()
         self.position = before.size
-        """Of the next digest to add."""
+        """The position of the next digest to add."""
         self._open = Frontier.empty()
         for start, end in sorted(subtrees):
             if start >= before.size:
@@ -145,7 +145,7 @@ class PathBuilder:
                 break
 
     def add(self, digests: bytes | memoryview) -> None:
-        """The next digests, one after another: as many as there are at hand."""
+        """Add the next digests, concatenated, any number at a time."""
         view = memoryview(digests)
         end = self.position + len(view) // WIDTH
         while self._waiting and self._waiting[-1][0] < end:
@@ -161,21 +161,21 @@ class PathBuilder:
         self.position = end
 
     def path(self) -> tuple[bytes, ...]:
-        """The path, in the RFC's order; raises ``ValueError`` while digests are missing."""
+        """Return the path in the RFC's order; raises ``ValueError`` while digests are missing."""
         if self._waiting:
             raise ValueError(f"the digests from position {self.position} on are missing")
         return tuple(self._roots[subtree] for subtree in self._subtrees)
 
 
 def inclusion_subtrees(index: int, size: int) -> list[Subtree]:
-    """Of what the path from an event to the root of ``size`` events consists (2.1.3.1)."""
+    """Return the subtrees on the path from an event to the root of ``size`` events (2.1.3.1)."""
     if not 0 <= index < size:
         raise ValueError(f"there is no position {index} among {size} events")
     return _beside(index, size)
 
 
 def consistency_subtrees(old: int, new: int) -> list[Subtree]:
-    """Of what the proof consists that ``new`` events begin with ``old`` of them (2.1.4.1)."""
+    """Return the subtrees of the proof that ``new`` events begin with ``old`` (2.1.4.1)."""
     if not 0 <= old <= new:
         raise ValueError(f"{new} events cannot begin with {old} of them")
     if old in (0, new):
@@ -185,9 +185,9 @@ def consistency_subtrees(old: int, new: int) -> list[Subtree]:
 
 
 def _beside(index: int, size: int, stop: int = 0) -> list[Subtree]:
-    """The subtrees beside the way from the root down to a position, the lowest first.
+    """Return the subtrees beside the way from the root to a position, the lowest first.
 
-    The way ends at the position, or before that at the tree whose end is ``stop``.
+    The way ends at the position, or earlier at the subtree that ends at ``stop``.
     """
     subtrees, start, end = [], 0, size
     while end - start > 1 and end != stop:
@@ -202,17 +202,17 @@ def _beside(index: int, size: int, stop: int = 0) -> list[Subtree]:
 
 
 def inclusion_path(index: int, size: int, blocks: Iterable[bytes]) -> tuple[bytes, ...]:
-    """The path from the event at a position to the root of ``size`` events (2.1.3.1).
+    """Return the path from the event at a position to the root of ``size`` events (2.1.3.1).
 
-    ``blocks`` has the digests of all of them, some at a time.
+    ``blocks`` has the digests of all these events, in blocks of any size.
     """
     return _path(inclusion_subtrees(index, size), blocks)
 
 
 def consistency_path(old: int, new: int, blocks: Iterable[bytes]) -> tuple[bytes, ...]:
-    """The proof that the log of ``new`` events begins with that of ``old`` (2.1.4.1).
+    """Return the proof that the log of ``new`` events begins with that of ``old`` (2.1.4.1).
 
-    ``blocks`` has the digests of the ``new`` events, some at a time.
+    ``blocks`` has the digests of the ``new`` events, in blocks of any size.
     """
     return _path(consistency_subtrees(old, new), blocks)
 
@@ -220,26 +220,26 @@ def consistency_path(old: int, new: int, blocks: Iterable[bytes]) -> tuple[bytes
 def verify_inclusion(
     digest: bytes, index: int, size: int, path: Sequence[bytes], root: bytes
 ) -> bool:
-    """Whether the path leads from this event's digest to the root of ``size`` events (2.1.3.2)."""
+    """Return whether a path proves that an event is in the log of ``size`` events (2.1.3.2)."""
     if not 0 <= index < size or not _are_digests(digest, root, *path):
         return False
-    place, last, found = index, size - 1, digest
+    place, last, computed = index, size - 1, digest
     for sibling in path:
         if not last:
             return False
         if place & 1 or place == last:
-            found = node(sibling, found)
+            computed = node(sibling, computed)
             place, last = _up_to_right(place, last)
         else:
-            found = node(found, sibling)
+            computed = node(computed, sibling)
         place, last = place >> 1, last >> 1
-    return not last and found == root
+    return not last and computed == root
 
 
 def verify_consistency(
     old: int, new: int, path: Sequence[bytes], old_root: bytes, new_root: bytes
 ) -> bool:
-    """Whether the proof shows that one head's log begins with the other's (2.1.4.2).
+    """Return whether a path proves that the new log begins with the old one (2.1.4.2).
 
     A log without events is the beginning of every log.
     """
@@ -274,7 +274,7 @@ def _path(subtrees: list[Subtree], blocks: Iterable[bytes]) -> tuple[bytes, ...]
 
 
 def _within(frontier: Frontier, start: int, end: int) -> bytes:
-    """The root of a subtree that the frontier has."""
+    """Return the root of a subtree of the frontier."""
     place = 0
     for subtree in frontier.subtrees:
         size = _largest(frontier.size - place)
@@ -291,9 +291,9 @@ def _up_to_right(place: int, last: int) -> Subtree:
 
 
 def _largest(size: int) -> int:
-    """The largest power of two that is not above the size."""
+    """Return the largest power of two that is at most the size."""
     return 1 << (size.bit_length() - 1)
 
 
-def _are_digests(*found: bytes) -> bool:
-    return all(len(digest) == WIDTH for digest in found)
+def _are_digests(*digests: bytes) -> bool:
+    return all(len(digest) == WIDTH for digest in digests)

@@ -1,5 +1,5 @@
 """Files: the commits and the sealed files of a log, and how they are read.
 
-Here live the layout of names, the Parquet of a commit, sealing, and reading. Where bytes are stored
-does not live here: that is ``event_log.storage``.
+Here live the names of the files, the Parquet of a commit, sealing, and reading. Where bytes are
+stored does not live here: see ``event_log.storage``.
 """

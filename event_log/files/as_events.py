@@ -1,4 +1,4 @@
-"""Events as objects: what of Arrow batches people and rules look at, one by one."""
+"""Arrow batches as ``Event`` objects, for people and for rules on single events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from event_log.event import Event
 
 
 def events(batch: pa.RecordBatch) -> Iterator[Event]:
-    """The events of a batch of all columns, as objects."""
+    """Yield the events of a batch that has all columns, as objects."""
     envelopes = zip(*(_values(batch.column(name)) for name in ENVELOPE.names), strict=True)
     structs = {name: None for name in batch.schema.names if name not in ENVELOPE.names}
     data: dict[str, list[dict[str, Any]]] = {}
@@ -32,18 +32,18 @@ def events(batch: pa.RecordBatch) -> Iterator[Event]:
 
 
 def _data(struct: pa.StructArray) -> list[dict[str, Any]]:
-    """For each event the fields that it carries."""
-    found: list[dict[str, Any]] = [{} for _ in range(len(struct))]
+    """Return for each event the fields that it carries."""
+    data: list[dict[str, Any]] = [{} for _ in range(len(struct))]
     for field, column in zip(struct.type, struct.flatten(), strict=True):
         if column.null_count < len(column):
-            for carried, value in zip(found, _values(column), strict=True):
+            for carried, value in zip(data, _values(column), strict=True):
                 if value is not None:
                     carried[field.name] = value
-    return found
+    return data
 
 
 def _values(column: pa.Array) -> list[Any]:
-    """A column as Python values: instants in UTC, without pandas, which Arrow would ask."""
+    """Return a column as Python values, instants without pandas, which Arrow would import."""
     if column.type != INSTANT:
         values: list[Any] = column.to_pylist()
         return values

@@ -1,8 +1,8 @@
-"""A commit: the Parquet file of one append, and what it says of itself in its footer.
+"""A commit: the Parquet file of one append, with metadata in its footer.
 
-The footer's key-value metadata is described in ``FORMAT.md``: the sequences, when they were
-recorded, the log's digest before and after, the frontier of its Merkle tree, the schema versions
-that stand in the file, the positions of producers, and the checksum of the file.
+``FORMAT.md`` describes the footer's key-value metadata: the sequences, when they were recorded, the
+log's digest before and after, the frontier of its Merkle tree, the schema versions in the file, the
+positions of producers, and the checksum of the file.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ ROW_GROUP_EVENTS = 8_192
 FEW_EVENTS = 256
 """Below this a dictionary and statistics for every column cost more than they save."""
 COMPRESSION = "snappy"
-"""A commit is written by who waits for it, and sealed into a smaller file later: with zstd, whose
-files are half as large, 100,000 events of 700 bytes take a third longer to append."""
+"""The writer waits for a commit, and sealing makes it smaller later. zstd makes files half as
+large, but 100,000 events of 700 bytes take a third longer to append."""
 UNDICTIONARIED = {"sequence", "event_id", "version", "recorded_at", "digest"}
 SAMPLE_EVENTS = 1_024
-"""Events that show in which columns values repeat."""
+"""Events that are examined for columns in which values repeat."""
 
 UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
-"""What reading a damaged file raises."""
+"""The errors that reading a damaged file raises."""
 
 SchemaVersions = Mapping[str, tuple[int, ...]]
-"""By category, the schema versions of the events in a file."""
+"""The schema versions of the events in a file, by category."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommitMetadata:
-    """What a commit's footer says: its sequences and time, and the log's digest with it."""
+    """The metadata in a commit's footer: its sequences and time, and the log's digest there."""
 
     first: int
     last: int
@@ -63,7 +63,7 @@ class CommitMetadata:
         return self.frontier.root
 
     def footer(self) -> dict[str, str]:
-        """The key-value metadata, with an empty checksum."""
+        """Return the footer's key-value metadata, with an empty checksum."""
         return {
             "stet.format": FORMAT.decode(),
             "stet.first_sequence": str(self.first),
@@ -79,12 +79,12 @@ class CommitMetadata:
 
 
 def name_of(first: int) -> str:
-    """The name of the commit that begins at a sequence; whoever creates it owns that sequence."""
+    """Return the name of the commit that begins at a sequence; its creator owns the sequence."""
     return f"{FOLDER}/{first:020d}{SUFFIX}"
 
 
 def first_of(name: str) -> int:
-    """The sequence at which the commit of this file name begins."""
+    """Return the first sequence of the commit with this file name."""
     stem = name.removesuffix(SUFFIX)
     if len(stem) != 20 or not (stem.isascii() and stem.isdigit()) or not int(stem):
         raise DamagedLog(f"{FOLDER}/{name} is no commit's name; move the file out of the log")
@@ -92,11 +92,11 @@ def first_of(name: str) -> int:
 
 
 class Writer:
-    """Writes events to a Parquet file, while the next ones are made by the calling thread.
+    """Writes events to a Parquet file in a thread, while the caller makes the next ones.
 
-    Many are written as what a ``sample`` of them shows fits best. Few, without one, are put
-    together in memory and written at once, which is three times as fast.
-    The footer is given when all events have been handed over; then the checksum is stamped.
+    A ``sample`` of many events decides which columns get a dictionary. Few events, without a
+    sample, are put together in memory and written at once, which is three times as fast. The footer
+    comes after all events; then the checksum is stamped.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Writer:
         self._writing: Future[None] | None = None
 
     def write(self, events: pa.Table, then: Callable[[], None] | None = None) -> None:
-        """Hand over events; they become row groups of their own. ``then`` is called after it."""
+        """Write events as row groups of their own, then call ``then``."""
         self._wait()
         if self._pool is None:
             self._write(events, then)
@@ -138,7 +138,7 @@ class Writer:
             then()
 
     def close(self, footer: Callable[[], Mapping[str, str]]) -> None:
-        """Write the footer, which is asked for when all events are written, and the checksum."""
+        """Write the footer, which is computed after all events are written, and the checksum."""
         self._wait()
         self._file.add_key_value_metadata(dict(footer()))
         self._file.close()
@@ -149,7 +149,7 @@ class Writer:
             self._path.write_bytes(checksum.stamped(self._memory.getvalue().to_pybytes()))
 
     def abandon(self) -> None:
-        """Let go of the thread; what was not closed is no Parquet file."""
+        """End the thread. A file that was not closed is not a valid Parquet file."""
         if self._pool is not None:
             self._pool.shutdown()
 
@@ -160,7 +160,7 @@ class Writer:
 
 
 def _dictionary_columns(sample: pa.Table) -> list[str]:
-    """The leaves in which values repeat; others a dictionary only makes slower, and larger."""
+    """Return the leaves with repeated values: elsewhere a dictionary only costs time and space."""
     sample = sample.slice(0, SAMPLE_EVENTS)
     leaves = {f.name: sample.column(f.name) for f in sample.schema if f.name not in UNDICTIONARIED}
     for name in [name for name in leaves if pa.types.is_struct(leaves[name].type)]:
@@ -180,7 +180,7 @@ def _repeats(values: pa.ChunkedArray) -> bool:
 
 
 def read_metadata(path: Path) -> CommitMetadata:
-    """What the commit's footer says; raises ``DamagedLog`` when it cannot be the file's own."""
+    """Read a commit's footer; raises ``DamagedLog`` when it does not belong to the file."""
     with reader(path) as file:
         footer = file.metadata.metadata or {}
     first = first_of(path.name)
@@ -226,9 +226,9 @@ def _metadata(footer: Mapping[bytes, bytes]) -> CommitMetadata:
 
 
 def reader(path: Path, *, checksums: bool = False, kept: bool = False) -> pq.ParquetFile:
-    """The opened Parquet file of a commit; raises ``DamagedLog`` where there is none.
+    """Open the Parquet file of a commit; raises ``DamagedLog`` when there is none.
 
-    Of a large file the footer may be ``kept`` for the next time: to parse it takes milliseconds.
+    ``kept`` keeps the parsed footer for the next time, for large files: parsing takes milliseconds.
     """
     try:
         footer = None
@@ -244,12 +244,12 @@ def reader(path: Path, *, checksums: bool = False, kept: bool = False) -> pq.Par
 
 @lru_cache(maxsize=64)
 def _footer(path: Path, *identity: int) -> pq.FileMetaData:
-    del identity  # tells a file from the one that was there before
+    del identity  # part of the cache's key: distinguishes a file from an earlier one at its path
     return pq.read_metadata(path)
 
 
 def unreadable(path: Path, error: Exception) -> DamagedLog:
-    """The error that what lies at a path is not what was written there."""
+    """Return the error for a file that cannot be read as written."""
     if path.is_dir():
         return DamagedLog(f"{path} is a directory; move it away", begins(path))
     reason = f"{path} cannot be read ({error}); restore it from a backup"
@@ -257,6 +257,6 @@ def unreadable(path: Path, error: Exception) -> DamagedLog:
 
 
 def begins(path: Path | str) -> int:
-    """The sequence that a file's name begins with, for messages; 0 when it names none."""
+    """Return the sequence at the start of a file's name, for messages; 0 without one."""
     digits = Path(path).name[:20]
     return int(digits) if digits.isascii() and digits.isdigit() else 0

@@ -1,4 +1,4 @@
-"""Where the events are: the sealed groups, then the open commits, and what has come since."""
+"""Where the events are: in sealed groups, then in open commits, and in commits since."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Anchor = tuple[str, object]
 REMEMBERED = 65_536
 """Footers kept in memory. A commit never changes, so each is read once."""
 ATTEMPTS = 5
-"""How often it is looked again when someone seals and removes files at the same time."""
+"""How often a listing is repeated while another process seals and removes files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Consecutive events that lie together: a sealed group, or an open commit without one."""
+    """Consecutive events in one sealed group, or in one open commit (``group`` is None)."""
 
     first: int
     last: int
@@ -36,17 +36,17 @@ class Segment:
 
 
 class Commits:
-    """The parts of a log seen so far; ``refresh`` looks for the next ones by name.
+    """The sealed groups and open commits of a log seen so far; ``refresh`` looks for more.
 
-    A commit is visible only when all before it are, because its name is the sequence after theirs:
-    what was seen never gains an event before it. Sealing replaces files, never events.
+    A commit is visible only when all earlier ones are, because its name is the sequence after
+    theirs. So no event ever appears before one that was seen. Sealing replaces files, never events.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.schemas = Schemas(store)
         self.newest_schemas: dict[str, int] = {}
-        """The newest schema version of each category that there are events of."""
+        """The newest schema version of each category in the log."""
         self.manifest = Manifest()
         self._firsts: list[int] = []
         self._last = 0
@@ -56,9 +56,9 @@ class Commits:
         self._remembered: dict[int, CommitMetadata] = {}
 
     def refresh(self) -> int:
-        """Look for new commits; returns the head, 0 for an empty log.
+        """Look for new commits and return the head, 0 for an empty log.
 
-        Raises ``DamagedLog`` when what was seen before is not there.
+        Raises ``DamagedLog`` when files that were seen before are missing.
         """
         with self._lock:
             lost = not self._anchored()
@@ -75,7 +75,7 @@ class Commits:
             return self._last
 
     def _followed(self) -> bool:
-        """Take in what follows; False when what was seen is removed meanwhile: see ``anchor``."""
+        """Add the next files; False when seen files were removed meanwhile: see ``anchor``."""
         anchor, before = self._anchor, (self.manifest.since, self._last)
         while self.store.exists(following := manifest.name_of(self.manifest.through + 1)):
             self._adopt(self._load(following))
@@ -84,37 +84,37 @@ class Commits:
         return before == (self.manifest.since, self._last) or self.holds(anchor)
 
     def anchor(self, sequence: int) -> Anchor | None:
-        """The file that a log with this head ends with, if that is the head now.
+        """Return the last file of the log, if its head is this sequence.
 
-        What is sealed is removed in the order of the log: while this is there, no later name was
-        ever free for a second time.
+        Sealed commits are removed in the order of the log. So while this file exists, no later name
+        has become free a second time.
         """
         with self._lock:
             return self._anchor if self._last == sequence else None
 
     def holds(self, anchor: Anchor | None) -> bool:
-        """Whether a file is there still."""
+        """Return whether the file still exists unchanged."""
         try:
             return anchor is not None and self.store.identity(anchor[0]) == anchor[1]
         except FileNotFoundError:
             return False
 
     def extend(self, metadata: CommitMetadata) -> None:
-        """Take in the commit that was just written, if it follows what was seen."""
+        """Add the commit that was just written, if it follows those seen."""
         with self._lock:
             if metadata.first == self._last + 1:
                 self._add(self._remember(metadata))
                 self._seen = self._last
 
     def overtaken(self, seen: Manifest) -> bool:
-        """Look anew; whether someone has sealed since there was this manifest."""
+        """Refresh, and return whether another process has sealed since this manifest."""
         with self._lock:
             self._anchor = None if self._anchored() else self._anchor
             self.refresh()
             return self.manifest.since != seen.since
 
     def again(self, act: Callable[[], T]) -> T:
-        """What ``act`` comes to; once more when what it reads was sealed and removed meanwhile."""
+        """Call ``act``, again when its files were sealed and removed meanwhile."""
         while True:
             seen = self.manifest
             try:
@@ -130,25 +130,25 @@ class Commits:
 
     @property
     def recorded_to(self) -> int:
-        """When the last event seen was recorded, in microseconds since 1970; 0 for none."""
+        """The time of the last event seen, in microseconds since 1970; 0 without events."""
         with self._lock:
             if self._firsts:
                 return self._metadata(self._firsts[-1]).recorded_at
             return self.manifest.recorded_to
 
     def __len__(self) -> int:
-        """How many commits are not sealed."""
+        """Return the number of commits that are not sealed."""
         return len(self._firsts)
 
     def locate(self, name: str) -> Path:
-        """A local file with the content that a name has in the store."""
+        """Return a local path with the content of a file of the store."""
         try:
             return self.store.path(name)
         except FileNotFoundError:
             raise self.missing(name) from None
 
     def at(self, sequence: int) -> CommitMetadata:
-        """The open commit that holds a sequence."""
+        """Return the metadata of the open commit that holds a sequence."""
         with self._lock:
             place = bisect.bisect_right(self._firsts, sequence) - 1
             if place < 0:
@@ -159,9 +159,9 @@ class Commits:
             return metadata
 
     def segments(self, after: int = 0, until: int | None = None) -> list[Segment]:
-        """The parts that hold the events after a sequence and up to another, in order.
+        """Return the segments that hold the events after a sequence and up to another, in order.
 
-        Raises ``DamagedLog`` where one is missing.
+        Raises ``DamagedLog`` when one is missing.
         """
         with self._lock:
             until = self._last if until is None else until
@@ -185,22 +185,22 @@ class Commits:
             yield Segment(first, last)
 
     def producers(self, after: int, until: int) -> dict[str, tuple[int, int]]:
-        """The positions that producers reached with the events after a sequence, until another.
+        """Return the positions that producers reached with the events of a range of sequences.
 
-        With each the last sequence of the commit with it. What is sealed is taken as one.
+        Each has the last sequence of its commit. Sealed events count as one range.
         """
         with self._lock:
             sealed = self.manifest
-            found = dict(sealed.producers) if after < sealed.through else {}
+            positions = dict(sealed.producers) if after < sealed.through else {}
             for segment in self._open(max(after, sealed.through), until):
                 metadata = self._metadata(segment.first)
-                found |= {name: (at, metadata.last) for name, at in metadata.producers.items()}
-            return found
+                positions |= {name: (at, metadata.last) for name, at in metadata.producers.items()}
+            return positions
 
     def recorded_by(self, microseconds: int) -> int:
-        """The last sequence of the last segment that was recorded by an instant, as a whole.
+        """Return the last sequence of the last segment that was wholly recorded by an instant.
 
-        The group after it may hold some more.
+        Some events of the group after it may also have been recorded by then.
         """
         with self._lock:
             groups = self.manifest.groups
@@ -217,14 +217,14 @@ class Commits:
         self._last = metadata.last
         self._drop_anchor(commit.name_of(metadata.first))
 
-    def _adopt(self, found: Manifest) -> None:
-        """Believe a manifest: what it seals is not looked for among the open commits any more."""
-        self.manifest = found
+    def _adopt(self, newer: Manifest) -> None:
+        """Switch to a newer manifest, and drop the open commits that it seals."""
+        self.manifest = newer
         self.newest_schemas = self.schemas.newest()
-        self._firsts = self._firsts[bisect.bisect_right(self._firsts, found.through) :]
-        self._last = max(self._last, found.through)
+        self._firsts = self._firsts[bisect.bisect_right(self._firsts, newer.through) :]
+        self._last = max(self._last, newer.through)
         if not self._firsts:
-            self._drop_anchor(found.name)
+            self._drop_anchor(newer.name)
 
     def _drop_anchor(self, name: str) -> None:
         try:
@@ -233,7 +233,7 @@ class Commits:
             self._anchor = None
 
     def _anchored(self) -> bool:
-        """Whether the last file seen is there still; raises when it is another one."""
+        """Return whether the last file seen still exists; raises when it was replaced."""
         if self.holds(self._anchor):
             return True
         if self._anchor and self.store.exists(name := self._anchor[0]):
@@ -245,21 +245,21 @@ class Commits:
         return False
 
     def _list(self) -> None:
-        """Begin with what is in the folders."""
-        firsts, found = self._listed(), self._newest()
-        firsts = firsts[bisect.bisect_right(firsts, found.through) :]
-        last = self._metadata(firsts[-1]).last if firsts else found.through
+        """Begin anew with a listing of the folders."""
+        firsts, newest = self._listed(), self._newest()
+        firsts = firsts[bisect.bisect_right(firsts, newest.through) :]
+        last = self._metadata(firsts[-1]).last if firsts else newest.through
         if last < self._seen:
             raise self._missing(last + 1)
-        self.manifest, self._firsts, self._last = found, firsts, last
+        self.manifest, self._firsts, self._last = newest, firsts, last
         self.newest_schemas = self.schemas.newest()
-        self._drop_anchor(commit.name_of(firsts[-1]) if firsts else found.name)
+        self._drop_anchor(commit.name_of(firsts[-1]) if firsts else newest.name)
 
     def _listed(self) -> list[int]:
-        """The first sequences of the commits in the folder.
+        """Return the first sequences of the commits in the folder.
 
-        A file that appears while a folder is listed may be left out although a later one is not;
-        of those up to the last of a first listing, a second misses none.
+        A listing may miss a file that appears meanwhile, and yet have a later one. A second listing
+        misses none up to the last file of the first.
         """
         names = self.store.names(commit.FOLDER, commit.SUFFIX)
         again = self.store.names(commit.FOLDER, commit.SUFFIX) if names else []
@@ -291,7 +291,7 @@ class Commits:
         return metadata
 
     def missing(self, name: str) -> DamagedLog:
-        """The error that a file is not there."""
+        """Return the error for a missing file."""
         where = self.store.where(name)
         return DamagedLog(f"{where} is missing; restore it from a backup", commit.begins(name))
 

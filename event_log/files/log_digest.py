@@ -1,7 +1,7 @@
-"""The log's digest at any sequence: the root of the Merkle tree over the events up to there.
+"""The log's digest at any sequence: the root of the Merkle tree over the events up to it.
 
-Most are at hand: each commit says its own, and a manifest that of each whole span. In between, the
-digests of at most a span of events are read.
+Each commit has the digest at its end, and a manifest that of each whole span. In between, the
+digests of at most one span of events are read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NO_CATEGORIES = Registry(())
 
 
 def frontier_at(commits: Commits, sequence: int) -> Frontier:
-    """The frontier of the events 1 to a sequence that was seen."""
+    """Return the frontier of the events 1 to a sequence that was seen."""
     return commits.again(lambda: _frontier_at(commits, sequence))
 
 
@@ -42,23 +42,23 @@ def _frontier_at(commits: Commits, sequence: int) -> Frontier:
 
 
 def digest_at(commits: Commits, sequence: int) -> bytes:
-    """The log's digest at a sequence that was seen: 32 zero bytes before the first event."""
+    """Return the log's digest at a sequence that was seen; 32 zero bytes at 0."""
     return frontier_at(commits, sequence).root
 
 
 def digests(commits: Commits, after: int, until: int) -> bytes:
-    """The digests of events in their order, one after the other: 32 bytes each."""
+    """Return the digests of events in order, concatenated, 32 bytes each."""
     return b"".join(blocks(commits, after, until))
 
 
 def blocks(commits: Commits, after: int, until: int) -> Iterator[memoryview]:
-    """Like ``digests``, some at a time."""
+    """Yield the digests of events in order, in blocks."""
     selection = Selection(["digest"], after, until)
     for batch in reading.batches(commits, selection, NO_CATEGORIES):
         yield flat(batch.column("digest"))
 
 
 def flat(digests: pa.FixedSizeBinaryArray) -> memoryview:
-    """The bytes of an array of digests, not copied."""
+    """Return the bytes of an array of digests, not copied."""
     start = digests.offset * WIDTH
     return memoryview(digests.buffers()[1])[start : start + len(digests) * WIDTH]

@@ -1,8 +1,8 @@
-"""Manifests: what is sealed, through which sequence, in which files.
+"""Manifests: which events are sealed, and in which files.
 
-A manifest is a small JSON file that is never changed. Its name is the first sequence that it seals
-beyond the one before it, so whoever creates it owns that step: of two that seal at once one wins.
-It lists everything sealed, so only the last one is read.
+A manifest is a small JSON file that never changes. Its name has the first sequence that it seals
+beyond the manifest before it, so its creator owns that step: of two that seal at once one wins. It
+lists everything that is sealed, so only the last manifest is read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUFFIX = ".json"
 FORMAT = 2
 SPAN = 65_536
 """Events in a span: sequences ``k * SPAN + 1`` to ``(k + 1) * SPAN``. Within a span the events of
-a sealed file are sorted by stream; so a log is read in order with a span in memory at a time."""
+a sealed file are sorted by stream. So reading a log in order needs one span in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class SealedFile:
     """One Parquet file of sealed events: of one category, month and schema version."""
 
     name: str
-    """Below the log's folder, with the partition in it."""
+    """The path below the log's folder, with the partition."""
     category: str
     schema_version: int
     first: int
@@ -47,7 +47,7 @@ class Group:
     first: int
     last: int
     recorded_from: int
-    """Microseconds since 1970: when the first of them was recorded."""
+    """When the first event was recorded, in microseconds since 1970."""
     recorded_to: int
     digest: str
     """The log's digest at ``last``, hexadecimal."""
@@ -55,7 +55,7 @@ class Group:
 
     @property
     def events(self) -> int:
-        """How many events it holds."""
+        """The number of its events."""
         return self.last - self.first + 1
 
 
@@ -64,16 +64,16 @@ class Manifest:
     """Everything that is sealed: the events 1 to ``through``."""
 
     since: int = 0
-    """The first sequence that this manifest sealed beyond the one before it; its name."""
+    """The first sequence that it seals beyond the manifest before it; part of its name."""
     through: int = 0
     sealed_at: float = 0.0
-    """Seconds since 1970, by the clock of who sealed; only the grace period looks at it."""
+    """Seconds since 1970 by the sealing process's clock; used for the grace period only."""
     frontier: Frontier = field(default_factory=Frontier.empty)
     spans: tuple[bytes, ...] = ()
     """The Merkle roots of the whole spans, from the first."""
     groups: tuple[Group, ...] = ()
     producers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """By producer, its last position and the sequence that it reached with it."""
+    """The last position of each producer, and the last sequence of the commit with it."""
 
     @property
     def name(self) -> str:
@@ -86,16 +86,16 @@ class Manifest:
         return self.groups[-1].recorded_to if self.groups else 0
 
     def files(self) -> set[str]:
-        """The names of all files that it lists."""
+        """Return the names of all files that it lists."""
         return {file.name for group in self.groups for file in group.files}
 
     def frontier_at_span(self, span: int) -> Frontier:
-        """The frontier of the events before a span, out of the roots of the spans."""
+        """Return the frontier of the events before a span, from the roots of the spans."""
         above = Frontier.empty().append(b"".join(self.spans[:span]))
         return Frontier.from_hex(span * SPAN, above.to_hex())
 
     def to_json(self) -> bytes:
-        """The manifest as it stands in its file."""
+        """Return the manifest as the content of its file."""
         content = {
             "format": FORMAT,
             "since": self.since,
@@ -113,7 +113,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: bytes, name: str) -> Manifest:
-        """The manifest of a file; raises ``DamagedLog`` for one that is not whole."""
+        """Parse the manifest in a file; raises ``DamagedLog`` when it is not whole."""
         try:
             content = orjson.loads(text)
             if content["format"] > FORMAT:
@@ -121,19 +121,19 @@ class Manifest:
                     f"{FOLDER}/{name} has the format {content['format']}, which is newer than this "
                     "version of Stet; install a newer one"
                 )
-            found = _read(content)
-            if found.name != f"{FOLDER}/{name}":
+            parsed = _read(content)
+            if parsed.name != f"{FOLDER}/{name}":
                 raise ValueError("the manifest has another name")
             if checksum.stamped(text) != text:
                 raise ValueError("it is not as it was written")
-            if found.frontier.root.hex() != content["digest"]:
+            if parsed.frontier.root.hex() != content["digest"]:
                 raise ValueError("the frontier is not that of the digest")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DamagedLog(
                 f"{FOLDER}/{name} is not a whole manifest ({error}); restore it from a backup", 1
             ) from None
-        _check(found, name)
-        return found
+        _check(parsed, name)
+        return parsed
 
 
 def _read(content: Mapping[str, Any]) -> Manifest:
@@ -151,38 +151,38 @@ def _read(content: Mapping[str, Any]) -> Manifest:
     )
 
 
-def _check(found: Manifest, name: str) -> None:
-    """The groups follow one another from 1 to ``through``."""
+def _check(parsed: Manifest, name: str) -> None:
+    """Raise ``DamagedLog`` unless the groups follow one another from 1 to ``through``."""
     expected = 1
-    for group in found.groups:
+    for group in parsed.groups:
         if group.first != expected or group.last < group.first:
             raise DamagedLog(
                 f"{FOLDER}/{name} has no group that begins there; restore it from a backup",
                 expected,
             )
         expected = group.last + 1
-    if expected != found.through + 1 or len(found.spans) != found.through // SPAN:
+    if expected != parsed.through + 1 or len(parsed.spans) != parsed.through // SPAN:
         raise DamagedLog(
             f"{FOLDER}/{name} does not list what it says is sealed; restore it from a backup",
             expected,
         )
-    if found.groups and found.groups[-1].digest != found.frontier.root.hex():
+    if parsed.groups and parsed.groups[-1].digest != parsed.frontier.root.hex():
         raise DamagedLog(
             f"{FOLDER}/{name} has two digests of what is sealed; restore it from a backup",
-            found.groups[-1].first,
+            parsed.groups[-1].first,
         )
 
 
 def name_of(since: int) -> str:
-    """The name of the manifest that seals from a sequence on."""
+    """Return the name of the manifest that seals from a sequence on."""
     return f"{FOLDER}/{PREFIX}{since:020d}{SUFFIX}"
 
 
 def last_of(names: Iterable[str]) -> str | None:
-    """The last manifest among the names of files in the folder."""
+    """Return the last manifest among the names of files in the folder."""
     return max((n for n in names if n.startswith(PREFIX) and n.endswith(SUFFIX)), default=None)
 
 
 def span_of(sequence: int) -> int:
-    """The number of the span that holds a sequence, from 0."""
+    """Return the number of the span that holds a sequence, from 0."""
     return (sequence - 1) // SPAN

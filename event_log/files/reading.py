@@ -1,4 +1,4 @@
-"""Reading events out of files: as Arrow batches for machines, as ``Event`` for people."""
+"""Reading events from files, as Arrow batches or as ``Event`` objects."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ T = TypeVar("T")
 
 
 def log_schema(registry: Registry) -> pa.Schema:
-    """The envelope, then every category's struct: what a scan of everything gives."""
+    """Return the schema of a scan with all columns: the envelope, then every category's struct."""
     return pa.schema([*ENVELOPE, *(pa.field(n, c.struct) for n, c in registry.items())])
 
 
 Shape = Callable[[pa.RecordBatch], pa.RecordBatch]
-"""Turns what a file holds into the columns that were asked for."""
+"""Converts a batch of a file to the wanted columns."""
 
 
 def batches(commits: Commits, selection: Selection, registry: Registry) -> Iterator[pa.RecordBatch]:
-    """The events of a part of the log, in order; a column that a file lacks is null.
+    """Yield the events of a selection, in order; a column that a file lacks is null.
 
-    Only the columns asked for are read, and only of files that can hold what is asked for.
+    Only the selected columns are read, and only files that can hold selected events.
     """
     wanted, types = selection.columns or (), log_schema(registry)
     newest = {name: n for name, n in commits.newest_schemas.items() if name in wanted}
@@ -60,14 +60,14 @@ def batches(commits: Commits, selection: Selection, registry: Registry) -> Itera
         except DamagedLog:
             if not commits.overtaken(seen):
                 raise
-            # What is left was sealed and removed meanwhile: go on in the files that have it now.
+            # The other events were sealed and their commits removed meanwhile: read the new files.
             selection = selection.behind(last)
 
 
 def _in_segments(
     commits: Commits, selection: Selection, shape: Shape
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The events of a part in order, each batch with its last sequence."""
+    """Yield the events of a selection in order, each batch with its last sequence."""
     for segment in commits.segments(selection.after, selection.until):
         if not selection.wants(segment.first, segment.last):
             continue
@@ -80,7 +80,7 @@ def _in_segments(
 
 
 def in_commit(commits: Commits, segment: Segment, selection: Selection) -> Iterator[pa.RecordBatch]:
-    """The events of an open commit, in order, as they are written."""
+    """Yield the events of an open commit, in order, as they were written."""
     path = commits.locate(commit.name_of(segment.first))
     with commit.reader(path) as file:
         following = segment.first + file.metadata.num_rows
@@ -96,7 +96,7 @@ def in_commit(commits: Commits, segment: Segment, selection: Selection) -> Itera
 def in_group(
     commits: Commits, group: Group, selection: Selection
 ) -> Iterator[tuple[int, list[pa.RecordBatch]]]:
-    """The events of a sealed group: by span, the batches of its files, as they are written."""
+    """Yield each span of a sealed group with the batches of its files, as they were written."""
     with ExitStack() as opened:
         files = []
         for sealed in filter(selection.within, group.files):
@@ -116,14 +116,14 @@ def in_group(
 
 
 def whole(path: Path) -> Iterator[pa.RecordBatch]:
-    """All events of one file, as they are written."""
+    """Yield all events of one file, as they were written."""
     with commit.reader(path) as file:
         everything = Selection(None, 0, 2**63 - 1)
         yield from everything.read(file, path, list(range(file.num_row_groups)))
 
 
 def written(commits: Commits, sequence: int) -> pa.RecordBatch:
-    """One event as it is written, not upcast: a batch of one line."""
+    """Return one event as it was written, not upcast: a batch of one line."""
     return commits.again(lambda: _written(commits, sequence))
 
 
@@ -131,20 +131,20 @@ def _written(commits: Commits, sequence: int) -> pa.RecordBatch:
     selection = Selection(None, sequence - 1, sequence)
     segment = commits.segments(sequence - 1, sequence)[0]
     if segment.group is None:
-        found = list(in_commit(commits, segment, selection))
+        read = list(in_commit(commits, segment, selection))
     else:
-        found = [b for _, batches in in_group(commits, segment.group, selection) for b in batches]
-    return next(batch for batch in found if len(batch))
+        read = [b for _, batches in in_group(commits, segment.group, selection) for b in batches]
+    return next(batch for batch in read if len(batch))
 
 
 def _in_order(
     commits: Commits, group: Group, selection: Selection, shape: Shape
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
-    for found in _ahead(batches for _, batches in in_group(commits, group, selection)):
-        if not found:
+    for unordered in _ahead(batches for _, batches in in_group(commits, group, selection)):
+        if not unordered:
             continue
-        sequences = pa.chunked_array([batch.column("sequence") for batch in found])
-        table = pa.Table.from_batches([shape(batch) for batch in found]).combine_chunks()
+        sequences = pa.chunked_array([batch.column("sequence") for batch in unordered])
+        table = pa.Table.from_batches([shape(batch) for batch in unordered]).combine_chunks()
         order = pc.sort_indices(sequences)
         place = 0
         for batch in table.take(order).to_batches(BATCH_EVENTS):
@@ -153,12 +153,12 @@ def _in_order(
 
 
 def _ahead(items: Generator[T, None, None]) -> Iterator[T]:
-    """The items, of which the next is made while one is used."""
-    with closing(items), ThreadPoolExecutor(1) as pool:  # it is closed when no thread is in it
-        coming = pool.submit(next, items, None)
-        while (found := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield found
+    """Yield the items, and compute the next in a thread meanwhile."""
+    with closing(items), ThreadPoolExecutor(1) as pool:  # closed after the thread has ended
+        following = pool.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = pool.submit(next, items, None)
+            yield item
 
 
 def _shaped(batch: pa.RecordBatch, columns: Sequence[str], types: pa.Schema) -> pa.RecordBatch:
@@ -179,7 +179,7 @@ def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
 def of_stream(
     commits: Commits, stream: str, sequences: Sequence[int], registry: Registry
 ) -> Iterator[Event]:
-    """The events of one stream, whose sequences are known: only what holds them is read."""
+    """Yield the events of one stream at known sequences; reads only files that hold them."""
     category = stream.partition("/")[0]
     columns = [*ENVELOPE.names, *([category] if category in registry else [])]
     wanted = np.array(sequences, np.int64)
@@ -194,19 +194,19 @@ def of_stream(
 
     # Each segment has to decode a row group for the stream.
     with ThreadPoolExecutor(machine.threads()) as pool:
-        for found in pool.map(read, selections):
-            for batch in found:
+        for of_segment in pool.map(read, selections):
+            for batch in of_segment:
                 yield from (event for event in events(batch) if event.stream == stream)
 
 
 def only(
-    found: Iterable[pa.RecordBatch], wanted: Mapping[str, Sequence[str] | None]
+    events: Iterable[pa.RecordBatch], wanted: Mapping[str, Sequence[str] | None]
 ) -> Iterator[pa.RecordBatch]:
-    """The batches with only those events whose columns have a wanted value; None is any."""
+    """Yield the events whose columns have one of the wanted values; None means any."""
     values = {
         column: pa.array(possible(names), pa.string()) for column, names in wanted.items() if names
     }
-    for batch in found:
+    for batch in events:
         for column, value_set in values.items():
             batch = batch.filter(pc.is_in(batch.column(column), value_set))
         if len(batch):

@@ -1,4 +1,4 @@
-"""Rewriting: the events of commits, span by span, into the files of a sealed group."""
+"""Writing a sealed group: the events of commits, span by span, into its files."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from event_log.files.manifest import FOLDER, FORMAT, Group, SealedFile
 from event_log.files.selection import Selection
 
 ROW_GROUP_EVENTS = 4_096
-"""Events in a row group: what is read at least to find one stream."""
+"""Events in a row group: the least that is read to find one stream."""
 COMPRESSION_LEVEL = 3
-"""A sixth smaller than at level 1, for half as much time again; sealing is in nobody's way."""
+"""Files are a sixth smaller than at level 1, for half as much time again; nobody waits for it."""
 BLOOM = {name: {"ndv": ROW_GROUP_EVENTS, "fpp": 0.01} for name in ("stream", "event_id")}
 ORDER = [("stream", "ascending"), ("sequence", "ascending")]
 Key = tuple[str, str, int]
@@ -33,10 +33,10 @@ Key = tuple[str, str, int]
 
 
 class _File:
-    """One sealed file while it is written, under a name that nobody looks for."""
+    """One sealed file while it is written, in the staging folder."""
 
     def __init__(self, staged: Path, first: pa.Table) -> None:
-        schema = first.schema.remove_metadata()  # what a commit's footer says
+        schema = first.schema.remove_metadata()  # without the metadata of the commit's footer
         self.staged = staged
         self.first, self.last, self.events = 0, 0, 0
         self._writer = commit.Writer(
@@ -59,7 +59,7 @@ class _File:
         self._writer.write(events)
 
     def close(self, key: Key) -> None:
-        """Make it whole: footer and checksum."""
+        """Complete the file with footer and checksum."""
         self._writer.close(
             lambda: {
                 "stet.format": str(FORMAT),
@@ -72,14 +72,14 @@ class _File:
         )
 
     def abandon(self) -> None:
-        """Let go of it."""
+        """End the writer's thread."""
         self._writer.abandon()
 
 
 class Rewriting:
     """One sealed group while it is written, from the event after a sequence on.
 
-    What is not finished leaves nothing, but for who is killed; see ``sealing``.
+    Files of an unfinished group are removed, unless the process is killed; see ``sealing``.
     """
 
     def __init__(self, commits: Commits, after: int) -> None:
@@ -103,19 +103,19 @@ class Rewriting:
         for file in self._files.values():
             file.abandon()
         for staged in self._staged:
-            with contextlib.suppress(OSError):  # it is cleaned another day
+            with contextlib.suppress(OSError):  # a later clean-up removes it
                 staged.unlink(missing_ok=True)
 
     def full(self, events: int, size: int) -> bool:
-        """Whether it has so many events, or a file of so many bytes."""
+        """Return whether it has this many events, or a file of this many bytes."""
         if self._through - self._before >= events:
             return True
         return any(file.staged.stat().st_size >= size for file in self._files.values())
 
     def take(self, until: int) -> None:
-        """Take the events up to a sequence, all of one span.
+        """Add the events up to a sequence, all of one span.
 
-        Raises ``DamagedLog`` for an event that is not what was appended.
+        Raises ``DamagedLog`` for an event that does not match its digest.
         """
         by_file: dict[Key, list[pa.Table]] = {}
         digests = []
@@ -132,14 +132,14 @@ class Rewriting:
 
     def _batches(self, until: int) -> list[pa.RecordBatch]:
         selection = Selection(None, self._through, until)
-        found: list[pa.RecordBatch] = []
+        read: list[pa.RecordBatch] = []
         for segment in self._commits.segments(self._through, until):
             if segment.group is None:
-                found += reading.in_commit(self._commits, segment, selection)
+                read += reading.in_commit(self._commits, segment, selection)
             else:
                 for _, batches in reading.in_group(self._commits, segment.group, selection):
-                    found += batches
-        return found
+                    read += batches
+        return read
 
     def _begin(self, key: Key, first: pa.Table) -> _File:
         staged = self._staging / f"{os.getpid()}-{uuid.uuid4().hex}"
@@ -156,9 +156,9 @@ class Rewriting:
         self._through = until
 
     def finish(self, names: list[str]) -> Group:
-        """Give all files their names, and add these to a list.
+        """Give all files their final names, and add these to a list.
 
-        Raises ``DamagedLog`` when a digest is not the commits'.
+        Raises ``DamagedLog`` when the digest differs from the commits'.
         """
         digest = self._frontier.root
         if digest != frontier_at(self._commits, self._through).root:
@@ -198,7 +198,7 @@ def _move(staged: Path, path: Path) -> None:
 
 
 def _split(events: pa.RecordBatch) -> list[tuple[Key, pa.Table]]:
-    """The events by category, month of recording and schema version, each with its own struct."""
+    """Split events by category, month of recording and schema version."""
     months = pc.strftime(events.column("recorded_at"), "%Y-%m")
     table = pa.table(
         {
@@ -209,12 +209,12 @@ def _split(events: pa.RecordBatch) -> list[tuple[Key, pa.Table]]:
     )
     keys = table.group_by(table.column_names).aggregate([])
     whole = pa.Table.from_batches([events])
-    found = []
+    by_key = []
     for key in zip(*(column.to_pylist() for column in keys.columns), strict=True):
         chosen = pc.and_(
             pc.and_(pc.equal(table["category"], key[0]), pc.equal(table["month"], key[1])),
             pc.equal(table["version"], key[2]),
         )
         names = [*ENVELOPE.names, *([key[0]] if key[0] in whole.column_names else [])]
-        found.append((key, whole.select(names).filter(chosen)))
-    return found
+        by_key.append((key, whole.select(names).filter(chosen)))
+    return by_key

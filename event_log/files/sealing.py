@@ -1,8 +1,8 @@
-"""Sealing: many small commits become large files, sorted for finding, and stay what they were.
+"""Sealing: rewrite many small commits into large files that are sorted by stream.
 
-Who seals writes files that nobody knows of yet, and then a manifest, whose name is the lock. Until
-then nothing has changed for anyone; from then on readers take the sealed files. The commits that
-were replaced are removed a grace period later, so that who began to read them can end. Whoever is
+The sealing process writes the files, and then a manifest, whose name is the lock. Until then
+nothing changes for readers; from then on they read the sealed files. The replaced commits are
+removed after a grace period, so that readers that began with them can finish. A process that is
 killed in between leaves files that no manifest names; they are removed when they are a day old.
 """
 
@@ -25,20 +25,21 @@ from event_log.storage.folder import STALE_SECONDS
 from event_log.storage.store import Store, StoreError, hint
 
 SEAL_GRACE_SECONDS = 3600.0
-"""How long commits stay that were sealed."""
+"""How long sealed commits are kept."""
 SEALED_GROUP_EVENTS = 1_000_000
 FILE_BYTES = 128 * 1024 * 1024
-"""A group is full at so many events, or with one of its files of so many bytes."""
+"""A group is full at this many events, or when one of its files has this many bytes."""
 TIER = 4
-"""A group is merged with what follows it, when that is at least a quarter of it."""
+"""A group is merged with the events after it when these are at least a quarter of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What sealing came to: what is sealed now, and what became of the files.
+    """The result of sealing.
 
-    ``events`` and ``commits`` were sealed, ``merged`` events were sealed before and lie in larger
-    files now; ``files`` were written and ``removed`` files removed.
+    The log is sealed through ``through``. ``events`` in ``commits`` were sealed now; ``merged``
+    events were sealed before and are now in larger files. ``files`` were written, and ``removed``
+    files were removed.
     """
 
     through: int
@@ -50,10 +51,10 @@ class Sealed:
 
 
 def seal(commits: Commits, grace_seconds: float = SEAL_GRACE_SECONDS) -> Sealed:
-    """Seal the open commits, and remove what was replaced longer ago than the grace period.
+    """Seal the open commits, and remove files that were replaced before the grace period.
 
-    Events are checked while they are rewritten: raises ``DamagedLog`` rather than sealing one that
-    is not what was appended. Of two that seal at once one wins, the other changes nothing. Raises
+    Events are verified while they are rewritten: raises ``DamagedLog`` for one that does not match
+    its digest. When two processes seal at once one wins, and the other changes nothing. Raises
     ``StoreError`` when the disk refuses; then nothing has changed.
     """
     commits.refresh()
@@ -73,7 +74,7 @@ def seal(commits: Commits, grace_seconds: float = SEAL_GRACE_SECONDS) -> Sealed:
 
 
 def _seal(commits: Commits) -> Sealed | None:
-    """Seal through the head; None when someone else did so first."""
+    """Seal through the head; returns None when another process did so first."""
     base, head, count = commits.manifest, commits.last, len(commits)
     kept = _kept(base.groups, head - base.through)
     before = kept[-1].last if kept else 0
@@ -81,7 +82,7 @@ def _seal(commits: Commits) -> Sealed | None:
     done = False
     try:
         groups, spans = _rewritten(commits, before, head, names)
-        found = Manifest(
+        sealing = Manifest(
             since=base.through + 1,
             through=head,
             sealed_at=time.time(),
@@ -90,8 +91,8 @@ def _seal(commits: Commits) -> Sealed | None:
             groups=(*kept, *groups),
             producers=commits.again(lambda: commits.producers(0, head)),
         )
-        text = found.to_json()
-        done = commits.store.put_if_absent(found.name, lambda path: _write(path, text))
+        text = sealing.to_json()
+        done = commits.store.put_if_absent(sealing.name, lambda path: _write(path, text))
     except DamagedLog:
         if not commits.overtaken(base):
             raise
@@ -107,13 +108,13 @@ def _seal(commits: Commits) -> Sealed | None:
 
 
 def _give_up(store: Store, base: Manifest, names: list[str]) -> None:
-    """Remove the files that were written; not if the manifest is there that names them.
+    """Remove the files that were written, except those that a manifest names.
 
-    What cannot be removed is forgotten: see ``clean``.
+    ``clean`` later removes files that cannot be removed now.
     """
     with contextlib.suppress(EventLogError):
-        found = _loaded(store, Path(manifest.name_of(base.through + 1)).name) or Manifest()
-        for name in set(names) - found.files():
+        newer = _loaded(store, Path(manifest.name_of(base.through + 1)).name) or Manifest()
+        for name in set(names) - newer.files():
             store.delete(name)
 
 
@@ -122,9 +123,9 @@ def _write(path: Path, text: bytes) -> None:
 
 
 def _kept(groups: tuple[Group, ...], events: int) -> tuple[Group, ...]:
-    """The groups that stay as they are when so many events are sealed after them.
+    """Return the groups that stay unchanged when this many events are sealed after them.
 
-    Each event is merged a few times at most, because what it is merged with is not much smaller.
+    Each event is merged a few times at most, because groups are merged with similar sizes only.
     """
     kept = list(groups)
     while kept and not _full(kept[-1]) and kept[-1].events <= TIER * events:
@@ -140,9 +141,9 @@ def _full(group: Group) -> bool:
 def _rewritten(
     commits: Commits, after: int, until: int, names: list[str]
 ) -> tuple[list[Group], list[bytes]]:
-    """Write the groups of a range of events; returns them, and the roots of the whole spans.
+    """Write the groups of a range of events; return them and the roots of the whole spans.
 
-    The names of the files are added to a list before there are files.
+    Each file's name is added to a list before the file is written.
     """
     groups: list[Group] = []
     spans: list[bytes] = []
@@ -160,39 +161,39 @@ def _rewritten(
 
 
 def clean(store: Store, grace_seconds: float) -> int:
-    """Remove what manifests older than the grace period replaced; returns how many files.
+    """Remove files replaced by manifests older than the grace period; returns their number.
 
-    First manifests, then files, then commits, each in the order of the log: so whoever still sees
-    the last file that he knows of has missed nothing (see ``Commits.anchor``). Raises
+    Manifests are removed first, then files, then commits, each in the order of the log: so a reader
+    that still sees its last file has missed nothing (see ``Commits.anchor``). Raises
     ``DamagedLog``, and removes nothing, when a sealed file is missing.
     """
     names = store.names(manifest.FOLDER, manifest.SUFFIX)
     names = [name for name in names if name.startswith(manifest.PREFIX)]
-    known = [found for name in names if (found := _loaded(store, name))]
+    known = [entry for name in names if (entry := _loaded(store, name))]
     oldest = time.time() - grace_seconds
-    settled = next((found for found in reversed(known) if found.sealed_at <= oldest), None)
+    settled = next((entry for entry in reversed(known) if entry.sealed_at <= oldest), None)
     if settled is None:
         return 0
-    earlier = [found for found in known if found.since < settled.since]
-    used = set().union(*(found.files() for found in known if found.since >= settled.since))
+    earlier = [entry for entry in known if entry.since < settled.since]
+    used = set().union(*(entry.files() for entry in known if entry.since >= settled.since))
     there = [f"{manifest.FOLDER}/{below}" for below in store.walk(manifest.FOLDER)]
     if not _whole(store, settled, {*there}):
-        return 0  # someone else cleans as well
+        return 0  # another process cleans as well
     replaced = [
-        *(found.name for found in earlier),
-        *sorted(set().union(*(found.files() for found in earlier)) - used),
+        *(entry.name for entry in earlier),
+        *sorted(set().union(*(entry.files() for entry in earlier)) - used),
         *_commits_through(store, settled.through),
-        *_forgotten(store, there, used.union(*(found.files() for found in known))),
+        *_forgotten(store, there, used.union(*(entry.files() for entry in known))),
     ]
     if replaced:
-        store.make_durable(settled.name)  # who put it may have died before it was
+        store.make_durable(settled.name)  # its writer may have died before that
     for name in replaced:
         store.delete(name)
     return len(replaced)
 
 
 def _whole(store: Store, settled: Manifest, there: set[str]) -> bool:
-    """Whether a manifest's files are there; False when it was replaced, raises when it was not."""
+    """Return whether a manifest's files exist; raises if not, unless it was replaced."""
     missing = [file for group in settled.groups for file in group.files if file.name not in there]
     if not missing:
         return True
@@ -203,7 +204,7 @@ def _whole(store: Store, settled: Manifest, there: set[str]) -> bool:
 
 
 def _loaded(store: Store, name: str) -> Manifest | None:
-    """A manifest; None when someone else has just removed it."""
+    """Read a manifest; None when another process has just removed it."""
     try:
         text = store.path(f"{manifest.FOLDER}/{name}").read_bytes()
     except FileNotFoundError:
@@ -217,7 +218,7 @@ def _commits_through(store: Store, through: int) -> list[str]:
 
 
 def _forgotten(store: Store, there: list[str], used: set[str]) -> list[str]:
-    """Data files that no manifest names, because who wrote them was killed more than a day ago."""
+    """Return data files older than a day that no manifest names: their writer was killed."""
     forgotten = []
     for name in there:
         if not name.endswith(commit.SUFFIX) or name in used:
@@ -226,5 +227,5 @@ def _forgotten(store: Store, there: list[str], used: set[str]) -> list[str]:
             if store.modified(name) < time.time() - STALE_SECONDS:
                 forgotten.append(name)
         except FileNotFoundError:
-            continue  # someone else cleans as well
+            continue  # another process cleans as well
     return forgotten

@@ -1,4 +1,4 @@
-"""Parts of the log: what of it is asked for, and what of a file has to be read for that."""
+"""Selections: which columns and events of the log to read, and which parts of files have them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ BATCH_EVENTS = 16_384
 
 @dataclass(frozen=True)
 class Selection:
-    """What of the log is asked for: columns, ``after < sequence <= until``, and perhaps less.
+    """Columns and events to read: ``after < sequence <= until``, and possibly fewer.
 
-    ``categories`` and ``streams`` say what is enough to read, ``among`` (sorted) the only
-    sequences that are wanted.
+    Events of other ``categories`` and ``streams`` may be left out, but need not. ``among`` (sorted)
+    has the only wanted sequences.
     """
 
     columns: Sequence[str] | None
-    """None stands for all that a file has, as it is written."""
+    """None means all columns of a file, as it was written."""
     after: int
     until: int
     categories: Sequence[str] | None = None
@@ -42,30 +42,30 @@ class Selection:
         categories: Sequence[str] | None = None,
         streams: Sequence[str] | None = None,
     ) -> Selection:
-        """Just the events of these sequences; their categories and streams if they are known."""
+        """Select the events at these sequences; their categories and streams if known."""
         among = np.sort(sequences)
         first, last = (int(among[0]), int(among[-1])) if len(among) else (1, 0)
         return cls(columns, first - 1, last, categories, streams, among)
 
     def wants(self, first: int, last: int) -> bool:
-        """Whether anything between two sequences is asked for."""
+        """Return whether an event between two sequences is selected."""
         if self.among is not None:
             place = int(np.searchsorted(self.among, first))
             return place < len(self.among) and bool(self.among[place] <= last)
         return first <= self.until and last > self.after
 
     def behind(self, sequence: int) -> Selection:
-        """What is left of it after a sequence."""
+        """Return the selection without the events up to a sequence."""
         among = None if self.among is None else self.among[self.among > sequence]
         return replace(self, after=max(self.after, sequence), among=among)
 
     def within(self, file: SealedFile) -> bool:
-        """Whether a sealed file can hold any of it."""
+        """Return whether a sealed file can hold selected events."""
         known = self.categories is None or file.category in self.categories
         return known and self.wants(file.first, file.last)
 
     def groups(self, file: pq.ParquetFile) -> Iterator[tuple[int, int]]:
-        """The row groups that can hold any of it, each with its first sequence."""
+        """Yield the row groups that can hold selected events, each with its first sequence."""
         stream = file.schema_arrow.names.index("stream")
         for number in range(file.num_row_groups):
             group = file.metadata.row_group(number)
@@ -76,13 +76,13 @@ class Selection:
                 yield number, sequences.min
 
     def _may_hold(self, names: Any) -> bool:
-        """Whether one of the streams can be in a row group, by its statistics of the names."""
+        """Return whether a row group can hold one of the streams, by its statistics."""
         if names is None or not names.has_min_max:
             return True
         return any(names.min <= wanted <= names.max for wanted in self.streams or ())
 
     def read(self, file: pq.ParquetFile, path: Path, groups: list[int]) -> Iterator[pa.RecordBatch]:
-        """The events of row groups that are asked for, with the columns that the file has."""
+        """Yield the selected events of row groups, with the selected columns that the file has."""
         names = file.schema_arrow.names
         columns = names if self.columns is None else self.columns
         wanted = [*dict.fromkeys(["sequence", *(name for name in columns if name in names)])]
@@ -96,10 +96,10 @@ class Selection:
             ) from None
 
     def _inside(self, sequences: pa.Array) -> pa.BooleanArray | None:
-        """Which events are asked for; None for all of them.
+        """Return which events are selected; None for all of them.
 
-        With numpy and buffers alone: the first Python value that is turned into an Arrow one lets
-        Arrow import pandas, for which who asks a cold process for one stream would wait.
+        This uses numpy and buffers alone. The first Python value that is converted to Arrow makes
+        Arrow import pandas, which would delay the first read of a new process.
         """
         start = sequences.offset
         here = np.frombuffer(sequences.buffers()[1], np.int64)[start : start + len(sequences)]

@@ -1,7 +1,7 @@
-"""Upcast copies: files of the log for engines that read Parquet themselves, in the newest form.
+"""Upcast copies: files of the log in the newest schema, for engines that read Parquet themselves.
 
-A copy is a cache: it can be deleted at any time, and is made anew from the log's file, which stays
-as it was written.
+A copy is a cache: it can be deleted at any time, and is written again from the log's file, which
+never changes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ from event_log.storage.disk import fsync
 
 BATCH_EVENTS = 16_384
 UNUSED_SECONDS = 2 * 86_400.0
-"""A copy that nobody asked for in this time is removed: one used every night stays."""
+"""A copy that is not used for this long is removed; one that is used every night stays."""
 
 
 def upcast_digest(registry: Registry) -> str:
-    """Stands for all that upcasting with these categories gives: 16 hexadecimal digits.
+    """Return a digest of these categories' upcasters: 16 hexadecimal digits.
 
-    What was made from the log with another one was made from events that were read differently.
-    It is empty when there are no upcasters.
+    A different digest means that old events are read differently. It is empty without upcasters.
     """
     seen = []
     for name in sorted(registry):
@@ -44,7 +43,7 @@ def upcast_digest(registry: Registry) -> str:
 
 
 def upcast_file(source: Path, target: Path, registry: Registry) -> None:
-    """Write a file's events upcast into another: the same columns and row groups.
+    """Write a file's events, upcast, to another file with the same columns and row groups.
 
     Raises ``DamagedLog`` when the source cannot be read, ``OSError`` when the target cannot be
     written, ``IncompatibleSchema`` as ``upcast`` does. Memory: one row group.
@@ -57,19 +56,21 @@ def upcast_file(source: Path, target: Path, registry: Registry) -> None:
         for group in range(file.num_row_groups):
             batches = file.iter_batches(BATCH_EVENTS, row_groups=[group], use_threads=False)
             try:
-                found = list(batches)
+                as_written = list(batches)
             except commit.UNREADABLE as error:
                 raise DamagedLog(
                     f"{source} cannot be read ({error}); restore it from a backup"
                 ) from None
-            events = pa.Table.from_batches([upcast(batch, registry) for batch in found], schema)
+            events = pa.Table.from_batches(
+                [upcast(batch, registry) for batch in as_written], schema
+            )
             writer.write_table(events, row_group_size=max(len(events), 1))
 
 
 class UpcastCopies:
-    """The copies that one registry needs, below ``upcast/`` in a log's folder of caches.
+    """The copies for one registry, below ``upcast/`` in a log's folder of caches.
 
-    Any number of processes may ask for them at a time: a copy is there whole, or not yet.
+    Any number of processes may use them at the same time: a copy appears only when it is whole.
     """
 
     def __init__(self, cache: Path, registry: Registry) -> None:
@@ -79,7 +80,7 @@ class UpcastCopies:
         self._swept = False
 
     def path(self, source: Path, schema_versions: Mapping[str, Sequence[int]]) -> Path:
-        """The file to read instead of ``source``: itself, or its copy, which is made when absent.
+        """Return the file to read for ``source``: itself, or its copy, which is written if absent.
 
         ``schema_versions`` are those of the events in it, as ``needs_upcast`` takes them. Raises
         ``EventLogError`` when the copy cannot be written, and what ``upcast_file`` does.
@@ -107,7 +108,7 @@ class UpcastCopies:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             upcast_file(source, staged, self._registry)
-            fsync(staged)  # otherwise its name may survive a power failure, and its content not
+            fsync(staged)  # else its name could survive a power failure without its content
             staged.replace(target)
         except OSError as error:
             raise EventLogError(
@@ -116,11 +117,11 @@ class UpcastCopies:
                 "permission, and repeat"
             ) from error
         finally:
-            with contextlib.suppress(OSError):  # swept another day
+            with contextlib.suppress(OSError):  # a later sweep removes it
                 staged.unlink(missing_ok=True)
 
     def _sweep(self) -> None:
-        """Remove copies that nobody asked for lately, other registries' among them."""
+        """Remove copies that were not used lately, also those of other registries."""
         oldest = time.time() - UNUSED_SECONDS
         for folder in self._root.glob("*"):
             for copy in folder.glob("*"):

@@ -1,7 +1,7 @@
-"""Checkpoints: through which sequence a subscription has handled the log, kept in a small file.
+"""Checkpoints: the last sequence that a subscription has handled, kept in a small file.
 
-A checkpoint has the log's digest at its sequence, so that one of another log, or of a log that was
-restored to less and has grown differently since, is not believed.
+A checkpoint has the log's digest at its sequence. The digest detects a checkpoint of another log,
+or of a log that was restored from an older backup and has grown differently since.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ SUFFIX = ".json"
 
 
 class InvalidCheckpoint(EventLogError):
-    """A checkpoint that cannot be gone on from: unreadable, of another log, of less categories."""
+    """The checkpoint cannot be used: it is unreadable, of another log, or of fewer categories."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The events 1 to ``sequence`` are handled, those of the categories (None: of all) at least.
+    """The events 1 to ``sequence`` of the categories (None: of all) are handled.
 
     ``digest`` is the log's at that sequence, hexadecimal; ``written_at`` an instant in UTC.
     """
@@ -37,7 +37,7 @@ class Checkpoint:
 
 
 def read(path: Path) -> Checkpoint | None:
-    """The checkpoint in a file; None when there is no file."""
+    """Read the checkpoint in a file; None when there is no file."""
     try:
         content: Any = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -82,7 +82,7 @@ def make_folder(folder: Path) -> None:
 
 
 def refused(what: str, error: OSError) -> StoreError:
-    """The error that says what the file system refused, and that nothing is lost by it."""
+    """Return the error for a refusal of the file system, which loses no events."""
     return StoreError(f"{what}: {hint(error)}. Events handled since the last one will come again.")
 
 

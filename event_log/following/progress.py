@@ -1,4 +1,4 @@
-"""Progress: how far the events of a subscription were given and handled, kept in its checkpoint."""
+"""Progress: how far a subscription's events were delivered and handled, and its checkpoint."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from event_log.following.checkpoint import Checkpoint, InvalidCheckpoint
 from event_log.snapshot import Snapshot
 
 WRITTEN_SECONDS = 0.2
-"""How often the checkpoint is written while there are events to give."""
+"""How often the checkpoint is written while there are events to deliver."""
 FIRST_SECONDS = 0.005
-"""How soon it is written again at first, then twice as late each time: who is killed again and
-again soon after the start comes on as well."""
+"""How soon it is written again at first; the time doubles each time. So a process that is killed
+soon after every start still makes progress."""
 
 
 class InvalidSubscription(EventLogError, ValueError):
-    """A subscription was asked for, or used, in a way that there is not."""
+    """A subscription's arguments, or the way it is used, are not valid."""
 
 
 class Log(Protocol):
-    """What a subscription needs of a log."""
+    """The part of a log that a subscription uses."""
 
     @property
     def head(self) -> int:
-        """The last sequence now."""
+        """The last sequence in the log now."""
 
     @property
     def registry(self) -> Mapping[str, Any]:
         """The categories, by name."""
 
     def at(self, point: int) -> Snapshot:
-        """The log as of a sequence."""
+        """Return a snapshot as of a sequence."""
 
 
 class Progress:
-    """The events 1 to ``handled`` are handled, those to ``given`` are given; one thread gives.
+    """The events 1 to ``handled`` are handled, and those up to ``delivered`` are delivered.
 
-    ``resets`` counts how often it was set anew. With ``explicit`` only ``acknowledge`` says that
-    an event is handled.
+    One thread delivers events. ``resets`` counts the resets. With ``explicit`` only ``acknowledge``
+    makes an event handled.
     """
 
     def __init__(
         self, log: Log, path: Path, categories: tuple[str, ...] | None, explicit: bool
     ) -> None:
-        self.handled = self.given = self.resets = 0
+        self.handled = self.delivered = self.resets = 0
         self._log, self._path, self._categories = log, path, categories
         self._explicit = explicit
         self._written, self._written_at, self._pause = -1, 0.0, 0.0
@@ -58,58 +58,58 @@ class Progress:
         self._problem: InvalidCheckpoint | None = None
 
     def begin(self, from_: int | str) -> None:
-        """Go on from the checkpoint, or from a point, which then is the checkpoint."""
+        """Begin after the checkpoint; without one, write a checkpoint at a point."""
         self._problem = None
         try:
-            found = checkpoint.read(self._path)
-            if found is None:
+            stored = checkpoint.read(self._path)
+            if stored is None:
                 self.set(from_)
                 return
-            self.handled = self.given = self._written = found.sequence
-            self._check_fits(found)
-        except InvalidCheckpoint as error:  # raised when it is read on; a reset mends it
+            self.handled = self.delivered = self._written = stored.sequence
+            self._check_fits(stored)
+        except InvalidCheckpoint as error:  # raised when it is next read; a reset repairs it
             self._problem = error
 
     def check(self) -> None:
-        """Raise ``InvalidCheckpoint`` if the checkpoint was not one to go on from."""
+        """Raise ``InvalidCheckpoint`` if the checkpoint cannot be used."""
         if self._problem is not None:
             raise self._problem
 
     def set(self, point: int | str) -> None:
-        """Let a sequence, "start" or "now" be the next to come."""
+        """Move the checkpoint to before a sequence, "start" or "now"."""
         sequence = before(point, self._log.head)
         with self._lock:
-            self.handled = self.given = sequence
+            self.handled = self.delivered = sequence
             self._written, self._problem = -1, None
             self.resets += 1
         self.write()
 
     def acknowledge(self, sequence: int) -> None:
-        """Take it that all is handled up to a sequence, which must have been given."""
+        """Set everything up to a sequence as handled; it must have been delivered."""
         with self._lock:
-            if sequence > self.given:
+            if sequence > self.delivered:
                 raise InvalidSubscription(
-                    f"sequence {sequence} was not given yet; the last that was is {self.given}"
+                    f"sequence {sequence} was not delivered yet; the last one was {self.delivered}"
                 )
             self.handled = max(self.handled, sequence)
         self.write()
 
-    def asked_for_next(self) -> None:
-        """What was given last is handled, unless that is said explicitly."""
+    def advance(self) -> None:
+        """Set the last event delivered as handled, unless that is explicit."""
         if not self._explicit:
-            self.handled = self.given
+            self.handled = self.delivered
             if time.monotonic() - self._written_at >= self._pause:
                 self.write()
                 self._pause = min(2 * self._pause or FIRST_SECONDS, WRITTEN_SECONDS)
 
     def passed(self, sequence: int) -> None:
-        """Up to this sequence there is nothing more to give."""
+        """Set that no event up to this sequence is left to deliver."""
         with self._lock:
-            if self.handled == self.given:
-                self.handled = self.given = sequence
+            if self.handled == self.delivered:
+                self.handled = self.delivered = sequence
 
     def write(self) -> None:
-        """Bring the checkpoint on disk, if it moved."""
+        """Write the checkpoint to disk, if it has moved."""
         with self._lock:
             if self._problem is None and self.handled != self._written:
                 now = datetime.now(UTC).isoformat(timespec="microseconds")
@@ -120,20 +120,20 @@ class Progress:
                 self._written = self.handled
             self._written_at = time.monotonic()
 
-    def _check_fits(self, found: Checkpoint) -> None:
-        at = f"{self._path}: the checkpoint is at sequence {found.sequence}"
+    def _check_fits(self, stored: Checkpoint) -> None:
+        at = f"{self._path}: the checkpoint is at sequence {stored.sequence}"
         head = self._log.head
-        if found.sequence > head:
+        if stored.sequence > head:
             raise InvalidCheckpoint(
                 f"{at}, but the log's head is {head}: it is another log, or restored to less. "
                 "Reset the subscription."
             )
-        if self._log.at(found.sequence).digest != found.digest:
+        if self._log.at(stored.sequence).digest != stored.digest:
             raise InvalidCheckpoint(
                 f"{at}, where the log has another digest: it is another log, or was restored and "
                 "has grown differently since. Reset the subscription."
             )
-        seen = found.categories
+        seen = stored.categories
         if seen is not None and not set(self._categories or self._log.registry) <= set(seen):
             raise InvalidCheckpoint(
                 f"{at} of {', '.join(seen)} alone, and events of other categories before it would "
@@ -142,7 +142,7 @@ class Progress:
 
 
 def before(point: int | str, head: int) -> int:
-    """The sequence before the first event to come: "start", "now", or that event's sequence.
+    """Return the sequence before a point: "start", "now", or the next event's sequence.
 
     >>> before("start", head=9), before(4, head=9), before("now", head=9)
     (0, 3, 9)

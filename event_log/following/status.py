@@ -1,4 +1,4 @@
-"""Who subscribes to a log, how far each has come, and who holds it."""
+"""The subscriptions of a log: their checkpoints, lags and holders."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FOLDER = "subscriptions"
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionStatus:
-    """Where a subscription is: its checkpoint, its lag, who holds it now.
+    """The status of a subscription: its checkpoint, its lag, and its holder.
 
-    The lag is in events, and in seconds since the oldest of them was recorded; those of all
-    categories count. ``problem`` says why a checkpoint cannot be read; its sequence then is 0.
+    The lag is in events of all categories, and in seconds since the oldest of them was recorded.
+    ``problem`` is the reason why a checkpoint cannot be read; ``checkpoint`` then is 0.
     """
 
     name: str
@@ -41,7 +41,7 @@ def subscription_holder(log_folder: Path, name: str) -> Holder | None:
 
 
 def subscriptions(log: Log, folder: Path) -> list[SubscriptionStatus]:
-    """The subscriptions that have a checkpoint in a folder, by name."""
+    """Return the subscriptions that have a checkpoint in a folder, by name."""
     names = sorted(path.stem for path in folder.glob(f"*{checkpoint.SUFFIX}"))
     return [_status(log, folder, name) for name in names if NAME.fullmatch(name)]
 
@@ -49,15 +49,15 @@ def subscriptions(log: Log, folder: Path) -> list[SubscriptionStatus]:
 def _status(log: Log, folder: Path, name: str) -> SubscriptionStatus:
     held_by = lock_holder(folder / f"{name}{LOCK}")
     try:
-        found, problem = checkpoint.read(folder / f"{name}{checkpoint.SUFFIX}"), None
+        stored, problem = checkpoint.read(folder / f"{name}{checkpoint.SUFFIX}"), None
     except InvalidCheckpoint as error:
-        found, problem = None, str(error)
-    at = found.sequence if found else 0
+        stored, problem = None, str(error)
+    at = stored.sequence if stored else 0
     lag = max(0, log.head - at)
     seconds = 0.0
     if lag:
         waiting = next(log.at(at + 1).scan(["recorded_at"], at)).column("recorded_at")[0].as_py()
         seconds = max(0.0, (datetime.now(UTC) - waiting).total_seconds())
     return SubscriptionStatus(
-        name, at, lag, seconds, found.categories if found else None, held_by, problem
+        name, at, lag, seconds, stored.categories if stored else None, held_by, problem
     )

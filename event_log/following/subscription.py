@@ -1,4 +1,4 @@
-"""Subscriptions: reading a log in order, then following it, from a checkpoint of one's own."""
+"""Subscriptions: read a log in order from a checkpoint, then follow it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ LOCK = ".lock"
 """How the name of a subscription's lock file ends."""
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 RENEWED_SECONDS = 60.0
-"""After this long a scan is begun anew, so that no file is needed long after it was sealed."""
+"""After this long a new scan begins, so that no file is needed long after it was sealed."""
 WINDOW = 1_000_000
-"""Sequences looked through at a time, so that the checkpoint moves where no event is wanted."""
+"""Sequences scanned at a time, so that the checkpoint moves also past unwanted categories."""
 GATHERED_SECONDS = 0.05
-"""How long a batch is filled at most: a thousand small commits take long to open."""
+"""The longest that a batch is filled: opening a thousand small commits takes long."""
 
 
 class SubscriptionHeld(EventLogError):
-    """Another process holds the subscription; ``holder`` names it, None when it has just begun."""
+    """Another process holds the subscription. ``holder`` names it; None when it has just begun."""
 
     def __init__(self, name: str, held: LockHeld) -> None:
         super().__init__(
@@ -43,18 +43,18 @@ class SubscriptionHeld(EventLogError):
 
 
 class Subscription:
-    """The events of a log that one name has not handled yet, in order, then those that come.
+    """The events of a log that one name has not handled yet, in order, then new events.
 
-    It is held by ``with``; while it is, nobody else can hold the same name. Reading it gives each
-    event at least once, whatever is killed: the checkpoint moves past an event when the loop asks
-    for the next one. It is on disk before the loop waits, five times a second while it does not,
-    and when the ``with`` ends. So an event whose handling failed, or was left by ``break``, comes
-    again, and after a kill those that were handled in the last fifth of a second. What is given
-    survives power loss already.
+    ``with`` holds the subscription; meanwhile no other process can hold the same name. Each event
+    is delivered at least once, also when a process is killed. The checkpoint moves past an event
+    when the loop asks for the next one. It is written before the loop waits, five times a second
+    while it does not wait, and when the ``with`` ends. So an event is delivered again if its
+    handling failed or ended by ``break``; after a kill, so are those of the last fifth of a second.
+    An event that is delivered survives power loss.
 
-    With ``categories`` only their events come. ``from_`` counts while the name has no checkpoint:
-    "start", "now" (the moment of ``with``), or the sequence of the first event to come. With
-    ``explicit`` the checkpoint moves by ``acknowledge`` alone.
+    ``categories`` limits the events to those categories. ``from_`` is used while the name has no
+    checkpoint: "start", "now" (the moment of ``with``), or the sequence of the first event. With
+    ``explicit`` only ``acknowledge`` moves the checkpoint.
 
     Only ``stop`` and ``acknowledge`` may be called from other threads.
 
@@ -87,7 +87,9 @@ class Subscription:
             )
         there = ", ".join(log.registry)
         if categories is not None and not categories:
-            raise InvalidSubscription(f"no category is given; leave them out, or give of {there}")
+            raise InvalidSubscription(
+                f"the list of categories is empty; leave it out, or choose from {there}"
+            )
         for category in categories or ():
             if category not in log.registry:
                 raise InvalidSubscription(f"there is no category {category!r}, but {there}")
@@ -98,7 +100,7 @@ class Subscription:
         path = folder / f"{name}{checkpoint.SUFFIX}"
         self._progress = Progress(log, path, self.categories, explicit)
         self._open, self._armed = contextlib.ExitStack(), False
-        self._given_at = 0.0
+        self._delivered_at = 0.0
 
     def __enter__(self) -> Subscription:
         checkpoint.make_folder(self._folder)
@@ -126,19 +128,19 @@ class Subscription:
         return self.events()
 
     def events(self, timeout: float | None = None) -> Iterator[Event]:
-        """The events, one by one, until it is stopped or none came for ``timeout`` seconds.
+        """Yield the events one by one, until stopped, or without one for ``timeout`` seconds.
 
-        With a timeout of 0 it ends at the log's head.
+        With a timeout of 0 the iterator ends at the log's head.
         """
         progress = self._progress
         for batch in self._following(None, BATCH_EVENTS, timeout):
             resets = progress.resets
             for event in as_events.events(batch):
-                progress.given = event.sequence
+                progress.delivered = event.sequence
                 yield event
                 if progress.resets != resets:
                     break
-                progress.asked_for_next()
+                progress.advance()
                 if self._watch.stopped:
                     return
 
@@ -148,41 +150,41 @@ class Subscription:
         timeout: float | None = None,
         columns: Sequence[str] | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """The events as Arrow batches of at most ``max_events``; ends as ``events`` does.
+        """Yield the events as Arrow batches of at most ``max_events``; ends like ``events``.
 
-        Batches are full while there is more to read, and that does not take long.
-        ``columns`` are those of ``Snapshot.scan``.
+        Batches are full while there is more to read, unless reading is slow. ``columns`` are those
+        of ``Snapshot.scan``.
         """
         if max_events < 1:
             raise InvalidSubscription(f"max_events is {max_events}; give 1 or more")
         progress = self._progress
         wanted = None if columns is None else [*dict.fromkeys(["sequence", *columns])]
         for batch in self._following(wanted, max_events, timeout):
-            resets, progress.given = progress.resets, _last(batch)
+            resets, progress.delivered = progress.resets, _last(batch)
             yield batch if columns is None else batch.select(list(columns))
             if progress.resets == resets:
-                progress.asked_for_next()
+                progress.advance()
 
     def _following(
         self, columns: Sequence[str] | None, most: int, timeout: float | None
     ) -> Iterator[pa.RecordBatch]:
-        """What is there after the checkpoint, and what comes, until stopped or out of time."""
+        """Yield the events after the checkpoint, then new ones, until stopped or out of time."""
         self._check_held()
         self._progress.check()
-        position, self._given_at = self._progress.handled, time.monotonic()
+        position, self._delivered_at = self._progress.handled, time.monotonic()
         while not self._watch.stopped:
             until = min(self._log.head, position + WINDOW)
             if until > position:
-                self._watch.found()
+                self._watch.shorten_pause()
                 position = yield from self._window(position, until, columns, most)
                 continue
             self._progress.write()
-            left = None if timeout is None else self._given_at + timeout - time.monotonic()
+            left = None if timeout is None else self._delivered_at + timeout - time.monotonic()
             if left is not None and left <= 0:
                 return
             if self._armed:
                 self._watch.wait(left)
-            else:  # and look again before the first wait
+            else:  # look again before the first wait
                 self._open.enter_context(self._watch)
                 self._armed = True
         self._progress.write()
@@ -190,23 +192,23 @@ class Subscription:
     def _window(
         self, after: int, until: int, columns: Sequence[str] | None, most: int
     ) -> Generator[pa.RecordBatch, None, int]:
-        """The events wanted of a part of the log; returns the sequence through which it came."""
+        """Yield the wanted events of a range; return the sequence that it reached."""
         self._make_durable()
         began, resets = time.monotonic(), self._progress.resets
-        found = self._log.at(until).scan(columns, after, self.categories)
-        for batch in _sized(found, most):
+        scanned = self._log.at(until).scan(columns, after, self.categories)
+        for batch in _sized(scanned, most):
             yield batch
             self._check_held()
-            self._given_at = time.monotonic()
+            self._delivered_at = time.monotonic()
             if self._progress.resets != resets:
                 return self._progress.handled
-            if self._watch.stopped or self._given_at - began > RENEWED_SECONDS:
+            if self._watch.stopped or self._delivered_at - began > RENEWED_SECONDS:
                 return _last(batch)
         self._progress.passed(until)
         return until
 
     def _make_durable(self) -> None:
-        """Let what is given survive power loss: its writer may not have come to that yet."""
+        """Make the events to deliver durable: their writer may not have come to that yet."""
         if self._watch.folder is not None:
             try:
                 fsync(self._watch.folder)
@@ -222,31 +224,31 @@ class Subscription:
 
     @property
     def lag(self) -> int:
-        """How many events the log has after the checkpoint, those of all categories."""
+        """The number of events after the checkpoint, of all categories."""
         return self._log.head - self._progress.handled
 
     def acknowledge(self, sequence: int) -> None:
-        """Say that everything up to a sequence is handled; it is on disk when this returns.
+        """Set everything up to a sequence as handled, and write the checkpoint.
 
-        What was acknowledged before stays so. Raises ``InvalidSubscription`` for a sequence that
-        was not given yet.
+        A lower sequence than before changes nothing. Raises ``InvalidSubscription`` for a sequence
+        that was not delivered yet.
         """
         self._check_held()
         self._progress.check()
         self._progress.acknowledge(sequence)
 
     def reset(self, to: int | str = "start") -> None:
-        """Move the checkpoint so that a sequence, "start" or "now" is the next to come.
+        """Move the checkpoint to before a sequence, "start" or "now", and write it.
 
-        It is on disk when this returns, and a loop that is running goes on from there.
+        A loop that is running goes on from there.
         """
         self._check_held()
         self._progress.set(to)
 
     def stop(self) -> None:
-        """End the loop: when it waits at once, else after the event or batch that it is at.
+        """End the loop: at once if it waits, else after the current event or batch.
 
-        For another thread, or a signal's handler. A subscription that was stopped stays so.
+        May be called from another thread or a signal handler. A stopped subscription stays stopped.
         """
         self._watch.stop()
 
@@ -264,7 +266,7 @@ def _last(batch: pa.RecordBatch) -> int:
 
 
 def _sized(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
-    """The same events in batches of ``most``, or less at the end and where reading is slow."""
+    """Yield the events in batches of ``most``; smaller at the end and when reading is slow."""
     waiting: list[pa.RecordBatch] = []
     count, began = 0, time.monotonic()
     for batch in batches:

@@ -1,10 +1,9 @@
-"""Waiting until a log has grown: the kernel tells where it can, and looking again is the rest.
+"""Waiting until a log has grown, by notices from the kernel and by polling.
 
-Whoever waits arms a watch, then looks, then waits, so that what comes between two looks is never
-missed. A watch wakes its waiter when something happens in the folder where commits appear. It also
-wakes it without that, after pauses that double up to a longest one: so an object store is polled,
-and a folder whose changes the kernel does not tell (a network file system, no watch left) is
-followed as well, only later.
+A waiter arms a watch, then looks, then waits, so that it never misses a change between two looks. A
+watch wakes its waiter when something changes in the folder of commits. It also wakes it after
+pauses that double up to a longest one. So it polls an object store, and follows with more delay a
+folder for which the kernel sends no notices (a network file system, or no watch left).
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ if TYPE_CHECKING:
     from watchfiles._rust_notify import RustNotify
 
 STEP_MILLISECONDS = 5
-"""How often the library looks at what the kernel told; a wake-up takes one to two of these."""
+"""How often the library reads the kernel's notices; a wake-up takes one to two of these."""
 CHECK_MILLISECONDS = 1000
-"""How often the watch makes sure that the folder is still the one that it is armed on."""
+"""How often the watch checks that the folder is still the one that it is armed on."""
 FIRST_PAUSE = 0.01
 """Seconds before the second look; each pause after it is twice as long."""
-LONGEST_UNTOLD = 0.04
-"""Seconds between two looks at a local folder that the kernel refuses to watch."""
+LONGEST_WITHOUT_NOTICES = 0.04
+"""The longest pause, in seconds, for a local folder that the kernel refuses to watch."""
 
 Place = tuple[Path, int, int]
 
 
 class NotReached(EventLogError, TimeoutError):
-    """The log had not come to a sequence when the time was up; ``head`` is where it was."""
+    """The log did not reach a sequence in time; ``head`` is the last sequence that it had."""
 
     def __init__(self, sequence: int, head: int, seconds: float | None) -> None:
         passed = "when the waiting was stopped" if seconds is None else f"after {seconds:g} s"
@@ -49,10 +48,10 @@ class NotReached(EventLogError, TimeoutError):
 
 
 class Watch:
-    """Wakes one waiter when a log may have grown; made by ``watch``, armed by ``with``.
+    """Wakes one waiter when a log may have grown; ``watch`` creates it, ``with`` arms it.
 
-    ``stop`` may be called from any thread and from a signal's handler; the rest belongs to the
-    waiter's thread. The watches of one folder share one thread and one watch of the kernel's.
+    ``stop`` may be called from any thread and from a signal handler, other methods only from the
+    waiter's thread. The watches of one folder share one thread and one kernel watch.
     """
 
     def __init__(self, folder: Path | None, poll: float) -> None:
@@ -74,15 +73,15 @@ class Watch:
             self._notices = None
 
     def wait(self, timeout: float | None = None) -> None:
-        """Return when something happened, at the latest after ``timeout`` or ``poll`` seconds.
+        """Wait for a change, at most ``timeout`` or ``poll`` seconds.
 
-        It returns at once when the watch was stopped. That it returns does not say that the log
-        has grown: look, and wait again.
+        It returns at once when the watch was stopped. The log may not have grown when it returns:
+        look, and wait again.
         """
         if self.stopped:
             return
-        untold = self.folder is not None and not (self._notices and self._notices.alive)
-        pause = min(self._pause, self.poll, LONGEST_UNTOLD if untold else self.poll)
+        unnoticed = self.folder is not None and not (self._notices and self._notices.alive)
+        pause = min(self._pause, self.poll, LONGEST_WITHOUT_NOTICES if unnoticed else self.poll)
         self._pause = 2 * pause
         try:
             self._woken.get(timeout=pause if timeout is None else max(0.0, min(pause, timeout)))
@@ -91,18 +90,18 @@ class Watch:
         except Empty:
             return
 
-    def found(self) -> None:
-        """Say that a look found something, so that the pauses begin short again."""
+    def shorten_pause(self) -> None:
+        """Begin with the shortest pause again, after a look has found a change."""
         self._pause = FIRST_PAUSE
 
     def stop(self) -> None:
-        """End a wait, and every later one, at once."""
+        """End the current wait, and every later one, at once."""
         self.stopped = True
         self._woken.put(None)
 
 
 def watch(folder: Path | None, poll: float = 1.0) -> Watch:
-    """A watch of the folder in which commits appear, whether it exists yet or not.
+    """Return a watch of the folder of commits, which need not exist yet.
 
     ``folder`` is None where there is nothing to watch, as on an object store. ``poll`` is the
     longest pause between two looks, in seconds.
@@ -116,8 +115,8 @@ def watch(folder: Path | None, poll: float = 1.0) -> Watch:
 def wait_for(head: Callable[[], int], sequence: int, timeout: float | None, watch: Watch) -> int:
     """Wait until the log's head is at a sequence or beyond, and return the head.
 
-    ``timeout`` is in seconds; None waits for ever. Raises ``NotReached`` when the time is up, or
-    when the watch, which is to be handed over unarmed, was stopped.
+    ``timeout`` is in seconds; None waits for ever. Pass an unarmed watch. Raises ``NotReached``
+    when the time is up, or when the watch was stopped.
 
     >>> wait_for(lambda: 7, 5, timeout=0.0, watch=watch(None))
     7
@@ -132,7 +131,7 @@ def wait_for(head: Callable[[], int], sequence: int, timeout: float | None, watc
             if reached >= sequence:
                 return reached
             if reached > before:
-                watch.found()
+                watch.shorten_pause()
             left = None if deadline is None else deadline - time.monotonic()
             if watch.stopped or (left is not None and left <= 0):
                 raise NotReached(sequence, reached, None if watch.stopped else timeout)
@@ -140,7 +139,7 @@ def wait_for(head: Callable[[], int], sequence: int, timeout: float | None, watc
 
 
 class _Notices:
-    """One thread that waits for what the kernel tells of a folder, and wakes all that listen."""
+    """One thread that waits for the kernel's notices about a folder, and wakes all listeners."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -148,8 +147,8 @@ class _Notices:
         self.alive = True
         self._ended = threading.Event()
         self._place, self._watcher = _armed(folder)
-        # The library's first call in a process makes something once; a fork while another thread
-        # makes it would leave the forked process waiting for it for ever.
+        # The library's first call in a process initialises it. A fork while another thread does
+        # that would leave the forked process waiting for ever.
         self._watcher.watch(1, 1, 1, self._ended)
         self._thread = threading.Thread(target=self._run, name=f"watch of {folder}", daemon=True)
         self._thread.start()
@@ -169,7 +168,7 @@ class _Notices:
                 if moved or change != "timeout":
                     self._wake()
         except (OSError, RuntimeError):
-            return  # its listeners see that it is not alive, and look by themselves
+            return  # its listeners see that it is not alive, and poll
         finally:
             self.alive = False
             self._watcher.close()
@@ -184,7 +183,7 @@ class _Notices:
 
 
 def _armed(folder: Path) -> tuple[Place, RustNotify]:
-    """A watch of the folder, or of the nearest above it where it will have to appear."""
+    """Arm a kernel watch of the folder, or of the nearest existing folder above it."""
     from watchfiles._rust_notify import RustNotify
 
     while True:
@@ -199,13 +198,13 @@ def _armed(folder: Path) -> tuple[Place, RustNotify]:
 
 
 def _place(folder: Path) -> Place:
-    """The folder or the nearest above it that there is, and its identity."""
+    """Return the folder, or the nearest existing one above it, with its identity."""
     for path in (folder, *folder.parents):
         try:
-            found = path.stat()
+            status = path.stat()
         except (FileNotFoundError, NotADirectoryError):
             continue
-        return path, found.st_dev, found.st_ino
+        return path, status.st_dev, status.st_ino
     raise FileNotFoundError(folder)
 
 
@@ -214,7 +213,7 @@ _folders: dict[Path, _Notices] = {}
 
 
 def _listen(folder: Path, woken: SimpleQueue[None]) -> _Notices | None:
-    """Let a folder's changes wake a waiter; None when the kernel refuses to tell them."""
+    """Let a folder's changes wake a waiter; None when the kernel refuses to watch it."""
     with _lock:
         notices = _folders.get(folder)
         if notices is None or not notices.alive:
@@ -237,14 +236,14 @@ def _leave(notices: _Notices, woken: SimpleQueue[None]) -> None:
 
 
 def _forked() -> None:
-    """Threads do not live on in a forked process: it begins with none."""
+    """Forget the threads in a forked process, which has none of them."""
     global _lock
     _lock = threading.Lock()
     _folders.clear()
 
 
 def _exiting() -> None:
-    """A thread in the library must not come back from it while the interpreter is taken down."""
+    """End all threads at exit: none may return from the library while the interpreter ends."""
     for notices in list(_folders.values()):
         notices.end()
 

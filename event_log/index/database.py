@@ -1,6 +1,6 @@
-"""The database of the index: one SQLite file that may be deleted, damaged or foreign at any time.
+"""The database of the index: one SQLite file, which may be deleted or damaged at any time.
 
-Each thread of each process has a connection of its own, to the file that is there now.
+Each thread of each process has its own connection to the current file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS key (key BLOB NOT NULL);
 """
 EVENTS = ("place", "ids", "streams", "producers", "runs")
-"""The tables that tell of events."""
+"""The tables with data of events."""
 PRODUCED = """
 INSERT INTO producers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
 SET position = excluded.position, sequence = excluded.sequence
@@ -42,18 +42,17 @@ WHERE excluded.position > position
 Place = tuple[int, str]
 """The last sequence that is indexed and the log's digest there; (0, "") when empty."""
 Producers = Mapping[str, tuple[int, int]]
-"""Of each producer by its name: its highest position and the last sequence of the commit with it.
-"""
+"""By name of the producer: its highest position and the last sequence of the commit with it."""
 Listed = tuple[int, int, str]
-"""Of one run: its first and last sequence and the name of its file."""
+"""A run in the list: its first and last sequence and the name of its file."""
 
 
 class DamagedEventIndex(EventLogError):
-    """What the index consists of is not what was written: it has to be made anew."""
+    """The index is damaged and has to be rebuilt."""
 
 
 class Database:
-    """Connections to one file, which is made when there is none."""
+    """Connections to one file, which is created when absent."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -61,7 +60,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self, kind: str) -> Iterator[sqlite3.Connection]:
-        """A transaction (``DEFERRED`` to read, ``IMMEDIATE`` to write), undone by an exception."""
+        """Open a transaction: ``DEFERRED`` to read, ``IMMEDIATE`` to write."""
         connection = self.connection()
         connection.execute(f"BEGIN {kind}")
         try:
@@ -73,7 +72,7 @@ class Database:
         connection.execute("COMMIT")
 
     def connection(self) -> sqlite3.Connection:
-        """The connection of this thread in this process to the file that is there now."""
+        """Return this thread's connection to the current file, opening it if needed."""
         owner = (os.getpid(), _identity(self._path))
         connection: sqlite3.Connection | None
         connection, used = getattr(self._local, "opened", (None, None))
@@ -86,7 +85,7 @@ class Database:
         return connection
 
     def delete(self, more: Callable[[], None]) -> None:
-        """Delete the file if it is still the one in use here, and more that belongs to it."""
+        """Delete the file if it is still the one in use here, then call ``more``."""
         connection, used = getattr(self._local, "opened", (None, None))
         if connection is not None:
             connection.close()
@@ -99,7 +98,7 @@ class Database:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Alone among those who open or delete: SQLite's side files must belong to its file."""
+        """Exclude others that open or delete: SQLite's side files must belong to its file."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_suffix(".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -107,7 +106,7 @@ class Database:
 
 
 def forget(connection: sqlite3.Connection) -> None:
-    """Forget all events; what was hashed with the key so far is of no use any more."""
+    """Delete all entries, and replace the key, so that old runs become useless."""
     for table in EVENTS:
         connection.execute(f"DELETE FROM {table}")
     connection.execute("UPDATE key SET key = ?", (os.urandom(KEY_BYTES),))
@@ -132,13 +131,13 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def place(connection: sqlite3.Connection) -> Place:
-    """How far the events go that the index has."""
-    found = connection.execute("SELECT through, digest FROM place").fetchone()
-    return (found[0], found[1]) if found else (0, "")
+    """Return the place of the index: the last sequence that it has."""
+    stored = connection.execute("SELECT through, digest FROM place").fetchone()
+    return (stored[0], stored[1]) if stored else (0, "")
 
 
 def move(connection: sqlite3.Connection, place: Place, producers: Producers | None) -> None:
-    """Let the index have the events through a place, and what producers said with them."""
+    """Set the place of the index, and the positions of producers."""
     connection.execute("DELETE FROM place")
     connection.execute("INSERT INTO place VALUES (?, ?)", place)
     if producers:
@@ -146,14 +145,14 @@ def move(connection: sqlite3.Connection, place: Place, producers: Producers | No
 
 
 def reached_by(connection: sqlite3.Connection, producer: str) -> tuple[int, int] | None:
-    """The highest position of a producer, and the last sequence of the commit with it."""
+    """Return a producer's highest position, and the last sequence of the commit with it."""
     query = "SELECT position, sequence FROM producers WHERE name = ?"
-    found: tuple[int, int] | None = connection.execute(query, (producer,)).fetchone()
-    return found
+    reached: tuple[int, int] | None = connection.execute(query, (producer,)).fetchone()
+    return reached
 
 
 def listed(connection: sqlite3.Connection) -> list[Listed]:
-    """The runs, oldest first; raises ``DamagedEventIndex`` where one is missing from the list."""
+    """Return the list of runs, oldest first; raises ``DamagedEventIndex`` if it has a gap."""
     listed = connection.execute("SELECT first, last, name FROM runs ORDER BY first").fetchall()
     expected = 1
     for first, last, name in listed:
@@ -164,6 +163,6 @@ def listed(connection: sqlite3.Connection) -> list[Listed]:
 
 
 def bulk_through(connection: sqlite3.Connection) -> int:
-    """The last sequence that is in a run."""
+    """Return the last sequence that is in a run."""
     (through,) = connection.execute("SELECT coalesce(max(last), 0) FROM runs").fetchone()
     return int(through)

@@ -1,20 +1,19 @@
-"""The index: which sequence an event id has, and which sequences a stream.
+"""The index: the sequence of each event id, and the sequences of each stream.
 
-A cache beside the log: an SQLite database for the recent events, the tail, and runs (``run``) for
-the bulk before them. A commit of few events goes to the tail. One of many, or one for which the
-tail has no room, becomes a run together with the tail, straight from its columns. The database
-lists the runs, so that one transaction moves events from the tail to a run, or from runs to the
-run that they were merged into.
+It is a cache beside the log. An SQLite database has the recent events (the tail); runs
+(``run_file``) have the events before them. A commit of few events goes to the tail. A commit of
+many events, or one for which the tail has no room, becomes a run together with the tail, straight
+from its columns. The database lists the runs, so one transaction moves events from the tail to a
+run, or from runs to the run that they were merged into.
 
-It is never believed over the log: whoever asks it compares its place with the log's own digest,
-in the same moment. It may be deleted at any time, all of it or any of its files.
+The log always decides: a lookup compares the place of the index with the log's digest. The index,
+or any of its files, may be deleted at any time.
 
-What it says of ids are candidates, to be compared with the log. Of streams it is believed: runs
-know them by 97 bits or more of a keyed hash, of which it is proven that two names have the same
-with a probability of at most 2**-97, even if an adversary has chosen them. Among ten million
-streams there are fewer than 2**46 pairs, so one log in 2**51 has a pair that is taken for one;
-that its disk returns a wrong bit unnoticed is likelier. The key is random, made with each index,
-and in no other place than its database.
+For ids the index returns candidates, which are compared with the log. For streams its answer is
+final: runs identify a stream by 97 bits or more of a keyed hash. Two names have the same bits with
+a proven probability of at most 2**-97, even if an adversary has chosen them. Ten million streams
+have fewer than 2**46 pairs, so one log in 2**51 confuses two streams; an undetected wrong bit from
+the disk is likelier. The key is random, made with each index, and stored only in its database.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ from event_log.index.run_file import Run
 from event_log.index.run_set import Columns, RunFiles
 
 BULK_EVENTS = 128
-"""A commit of so many events becomes a run at once, which is faster from here on."""
+"""A commit of this many events becomes a run at once, which is faster from this size on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was asked, as it is at one place: a name that is not in it has no events.
+    """The result of a lookup at one place of the log; a name without an entry has no events.
 
     ``producer`` is the producer's highest position and the last sequence of the commit with it.
     """
@@ -53,7 +52,7 @@ class Found:
 
 
 Candidates = tuple[Places, Places]
-"""Places among the ids that were looked up, and for each a sequence that the log must confirm."""
+"""Places among the ids of a lookup, and for each a sequence that the log must confirm."""
 
 
 class EventIndex:
@@ -67,11 +66,11 @@ class EventIndex:
         self._cleaned = False
 
     def place(self) -> Place:
-        """How far the index goes."""
+        """Return the place of the index: the last sequence that it has."""
         return database.place(self._database.connection())
 
     def forget(self, place: Place) -> None:
-        """Forget everything, if the index is still at this place, which is none of the log's."""
+        """Delete all entries, if the index is still at this place, which the log does not have."""
         with self._database.transaction("IMMEDIATE") as connection:
             if database.place(connection) != place:
                 return
@@ -80,7 +79,7 @@ class EventIndex:
         self._files.delete(name for *_, name in listed)
 
     def delete(self) -> None:
-        """Delete the files if they are still those in use here: the next use makes them anew."""
+        """Delete the files if they are still those in use here; the next use creates new ones."""
         self._database.delete(self._files.delete_all)
 
     # extending
@@ -92,11 +91,11 @@ class EventIndex:
         batches: Sequence[pa.RecordBatch],
         producers: Producers | None = None,
     ) -> None:
-        """Add the events after a sequence, unless another process has done so already.
+        """Add the events after a sequence, unless another process has added them.
 
         The batches have ``sequence``, ``event_id``, ``stream`` and ``version``, in any order;
-        ``producers`` is what they said with them. Raises ``DamagedLog`` when these are
-        not just the events from there to the place.
+        ``producers`` has the positions reached with them. Raises ``DamagedLog`` when these are
+        not exactly the events from the sequence to the place.
         """
         if place[0] - after >= BULK_EVENTS or not self._add(after, place, batches, producers):
             self._add_run(after, place, batches, producers)
@@ -109,7 +108,7 @@ class EventIndex:
         batches: Sequence[pa.RecordBatch],
         producers: Producers | None,
     ) -> bool:
-        """Add few events to the tail; False, and no change, when it has no room for them."""
+        """Add events to the tail; False, and no change, when it has no room for them."""
         with self._database.transaction("IMMEDIATE") as connection:
             if database.place(connection)[0] == after:
                 if place[0] - database.bulk_through(connection) > tail.EVENTS:
@@ -125,7 +124,7 @@ class EventIndex:
         batches: Sequence[pa.RecordBatch],
         producers: Producers | None,
     ) -> None:
-        """Make the events and the tail before them a run."""
+        """Write the events, and the tail before them, as a run."""
         with self._database.transaction("DEFERRED") as connection:
             if database.place(connection)[0] != after:
                 return
@@ -157,7 +156,7 @@ class EventIndex:
     def _publish(
         self, written: Listed, hashing: Hashing, listed: Callable[[sqlite3.Connection], bool]
     ) -> bool:
-        """Let ``listed`` put a run into the list; the file is deleted if it does not."""
+        """Let ``listed`` put a run into the list; delete its file if that fails."""
         done = False
         try:
             with self._database.transaction("IMMEDIATE") as connection:
@@ -168,7 +167,7 @@ class EventIndex:
         return done
 
     def _merge(self) -> None:
-        """Merge runs while too many are of one size, unless another process does so already."""
+        """Merge runs while too many are of one size, unless another process is merging."""
         if not self._due()[2]:
             return
         with self._path.with_suffix(".merging").open("a") as lock:
@@ -180,7 +179,7 @@ class EventIndex:
                 pass
 
     def _due(self) -> tuple[Hashing, list[Listed], list[Listed]]:
-        """The key, the list, and what of it is to be merged."""
+        """Return the hashing, the list of runs, and those to merge."""
         with self._database.transaction("DEFERRED") as connection:
             listed, hashing = database.listed(connection), self._hashing_of(connection)
         due = run_set.due([last - first + 1 for first, last, _ in listed])
@@ -193,7 +192,7 @@ class EventIndex:
         try:
             opened = self._files.open(hashing.mark, all_listed)
         except FileNotFoundError:
-            return False  # made anew by another process, or damaged: whoever searches will see
+            return False  # rebuilt by another process, or damaged: the next lookup finds out
         runs = [run for run, listed in zip(opened, all_listed, strict=True) if listed in replaced]
         written = self._files.write(hashing.mark, replaced[0][0], run_set.merged(runs))
 
@@ -218,9 +217,9 @@ class EventIndex:
         sequences_of: str | None = None,
         producer: str | None = None,
     ) -> tuple[Found, Candidates]:
-        """Return what the index has of ids, of streams, of one stream's events and of a producer.
+        """Look up ids, streams, one stream's events and a producer.
 
-        Of the ids, ``Found.known`` has those in the tail; those in runs are candidates.
+        ``Found.known`` has the ids in the tail; those in runs are candidates.
         """
         opened = None
         while opened is None:
@@ -235,11 +234,11 @@ class EventIndex:
         versions = run_set.versions(opened, hashing, streams) | versions
         if sequences_of:
             sequences = run_set.sequences(opened, hashing, sequences_of) + sequences
-        found = Found(place, known, versions, sequences, reached)
-        return found, run_set.candidates(opened, hashing, event_ids)
+        state = Found(place, known, versions, sequences, reached)
+        return state, run_set.candidates(opened, hashing, event_ids)
 
     def _opened(self, hashing: Hashing, listed: Sequence[Listed]) -> list[Run] | None:
-        """The runs of a list; None when it has changed since it was read."""
+        """Open the runs of a list; None when the list has changed since it was read."""
         try:
             if not self._cleaned:
                 self._files.clean(hashing.mark, listed)

@@ -1,11 +1,11 @@
-"""Keyed hashes of many names at once, straight from the bytes of an Arrow column.
+"""Keyed hashes of many names at once, computed from the bytes of an Arrow column.
 
 The hash is Multilinear (Lemire and Kaser, "Strongly universal string hashing is fast", 2012):
 ``key[0] + key[1] * length + sum(key[i + 2] * word[i])`` modulo 2**64, over the 32-bit words of a
 name that is padded with zeros, with 64-bit keys. It needs only additions and multiplications,
-which numpy does for a column at a time, and what it promises is proven: of any two names the
-upper 32 bits agree for one key in 2**32, whoever chose the names, as long as the key is not known
-to them. Each lane has keys of its own, so the lanes' promises multiply.
+which numpy does for a whole column. Its bound is proven: the upper 32 bits of any two names agree
+for one key in 2**32, even for names chosen by an adversary who does not know the key. Each lane has
+its own keys, so the bounds of the lanes multiply.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from event_log.checking.one_event import NAME_LIMIT
 
 KEY_BYTES = 16
 LONGEST = 4 * NAME_LIMIT
-"""Bytes of the longest name that a log has."""
+"""Bytes of the longest name that a log can have."""
 BLOCK = 16_384
-"""Names hashed at a time: what is in between stays in the processor's cache."""
+"""Names hashed at a time: intermediate results stay in the processor's cache."""
 LANES = 3
 LOW = np.uint64(0xFFFF_FFFF)
 HALF = np.uint64(32)
@@ -35,7 +35,7 @@ Places = npt.NDArray[np.int64]
 
 
 class Hashing:
-    """The hashes of one key: ``KEY_BYTES`` random bytes that nobody else knows.
+    """Hashes names with one key: ``KEY_BYTES`` secret random bytes.
 
     >>> hashing = Hashing(bytes(range(16)))
     >>> once, again, other = hashing.ids(pa.array(["a", "a", "b"]))
@@ -48,15 +48,15 @@ class Hashing:
         expanded = hashlib.shake_256(key).digest(8 * LANES * each)
         self._keys = np.frombuffer(expanded, "<u8").reshape(LANES, each)
         self.mark = hashlib.shake_256(b"mark" + key).digest(8)
-        """Tells this key from others and does not tell the key."""
+        """Identifies the key without disclosing it."""
 
     def ids(self, names: pa.Array) -> Hashes:
-        """64 bits for each string of a column without nulls, of which the upper are the best."""
+        """Return 64 bits for each string of a column without nulls; the upper bits are best."""
         hashes: Hashes = self._lanes(names, 1)[0]
         return hashes
 
     def streams(self, names: pa.Array) -> tuple[Hashes, Hashes]:
-        """For each string the 64 bits of ``ids``, and 64 more that are independent of them."""
+        """Return for each string the 64 bits of ``ids``, and 64 more that are independent."""
         hashes, upper, lower = self._lanes(names, LANES)
         return hashes, (upper & ~LOW) | (lower >> HALF)
 
@@ -87,10 +87,10 @@ class Hashing:
             self._add(hashes, _gathered(words, place, left), word, where)
             place, left = place + 8, left - 8
 
-    def _add(self, hashes: Hashes, found: Hashes, word: int, where: Places | None) -> None:
-        """Add the products of one 8-byte word of each name, or of the names at some places."""
-        low, high = found & LOW, found >> HALF
-        at = 2 + 2 * word % (LONGEST // 4)  # what is longer than any name is hashed, but not well
+    def _add(self, hashes: Hashes, gathered: Hashes, word: int, where: Places | None) -> None:
+        """Add the products of one 8-byte word of each name, or of the names at these places."""
+        low, high = gathered & LOW, gathered >> HALF
+        at = 2 + 2 * word % (LONGEST // 4)  # longer than any name: hashed, but without the bound
         for lane, keys in zip(hashes, self._keys, strict=False):
             added = low * keys[at]
             added += high * keys[at + 1]
@@ -101,7 +101,7 @@ class Hashing:
 
 
 def one(name: str) -> pa.StringArray:
-    """A column of one name, out of its bytes: ``pa.array`` would import pandas, which takes long.
+    """Return a column of one name, without ``pa.array``, which would import pandas.
 
     >>> one("tag/whales").to_pylist()
     ['tag/whales']
@@ -112,7 +112,7 @@ def one(name: str) -> pa.StringArray:
 
 
 def _aligned(names: pa.Array) -> tuple[Places, Hashes]:
-    """Where each name begins and ends in the bytes of all, and these as padded 64-bit words."""
+    """Return the offsets of the names, and their bytes as padded 64-bit words."""
     _, offsets, text = names.buffers()
     kind = np.int32 if names.type == pa.string() else np.int64
     ends = np.frombuffer(offsets, kind)[names.offset : names.offset + len(names) + 1]
@@ -124,14 +124,14 @@ def _aligned(names: pa.Array) -> tuple[Places, Hashes]:
 
 
 def _gathered(words: Hashes, place: Places, left: Places) -> Hashes:
-    """The 8 bytes at each place, which need not be aligned, without those beyond what is left."""
+    """Return the 8 bytes at each place, aligned or not, without those beyond the name's end."""
     aligned = place >> 3
     shift = ((place & 7) << 3).astype(np.uint64)
-    found = words.take(aligned) >> shift
+    gathered = words.take(aligned) >> shift
     after = words.take(aligned + 1)
     after <<= np.uint64(1)  # a shift by 64 is not defined: one by 1, then one by 0 to 63
     after <<= np.uint64(63) - shift
-    found |= after
+    gathered |= after
     if left.min() < 8:
-        found &= MASKS[np.minimum(left, 8)]
-    return found
+        gathered &= MASKS[np.minimum(left, 8)]
+    return gathered

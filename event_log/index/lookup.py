@@ -1,7 +1,7 @@
-"""Looking up ids and streams: by the index while it can be used, else by reading the log itself.
+"""Lookups of ids and streams, with the index if it is usable, else by reading the log.
 
-What comes back is true at one sequence, which it names. A writer puts its commit right after that
-sequence or not at all, so no index can make the log wrong about a version by being behind.
+A result holds at one sequence, which it names. A writer puts its commit right after that sequence
+or not at all, so an index that is behind cannot cause a wrong version.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from event_log.index.hashing import LONGEST, Places
 
 INDEXED = ("sequence", "event_id", "stream", "version")
 BACKLOG_EVENTS = 500_000
-"""Events that are indexed at a time when the index is behind: about 50 MB of columns."""
+"""Events indexed at a time when the index is behind: about 50 MB of columns."""
 UNUSABLE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
@@ -38,9 +38,9 @@ UNUSABLE = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
 }
-"""SQLite's errors that making the index anew does not mend."""
+"""SQLite's errors that rebuilding the index does not repair."""
 FAILURES = (OSError, sqlite3.Error, DamagedEventIndex)
-"""What an index raises that is damaged or cannot be used."""
+"""The errors of an index that is damaged or cannot be used."""
 logger = logging.getLogger("event_log")
 
 Names: TypeAlias = Collection[str] | pa.Array | pa.ChunkedArray
@@ -48,7 +48,7 @@ Names: TypeAlias = Collection[str] | pa.Array | pa.ChunkedArray
 
 
 class Lookup:
-    """Finds where events are in a log."""
+    """Looks up event ids, streams and producers of a log."""
 
     def __init__(self, commits: Commits, index: EventIndex) -> None:
         self._commits = commits
@@ -62,11 +62,12 @@ class Lookup:
         sequences_of: str | None = None,
         producer: str | None = None,
     ) -> Found:
-        """What the log has at its head: the sequences of those ids that it knows, the last
-        versions of those streams that have begun, the sequences of the events of one stream by
-        version, and how far a producer has come.
+        """Look up names at the log's head.
 
-        Ids and streams may be Arrow strings; a hundred thousand of them are looked up at once.
+        The result has the sequences of those ids that are in the log, the last versions of those
+        streams that have events, the sequences of one stream's events by version, and the position
+        of a producer. Ids and streams may be Arrow strings; a hundred thousand of them are looked
+        up at once.
         """
         ids, names = _column(event_ids), _column(streams)
         stream = sequences_of if sequences_of and possible([sequences_of]) else None
@@ -75,7 +76,7 @@ class Lookup:
         while True:
             try:
                 self._catch_up()
-                found, candidates = self._index.find(ids, names, stream, producer_name)
+                state, candidates = self._index.find(ids, names, stream, producer_name)
             except FAILURES as error:
                 if not mended and self._mended(error):
                     mended = True
@@ -87,9 +88,9 @@ class Lookup:
                     ) from None
                 self._warn(error)
                 return self._found_by_reading(ids, names, stream, producer_name)
-            if found.place[0] == self._commits.last:
-                self._confirm(found.known, ids, *candidates)
-                return found
+            if state.place[0] == self._commits.last:
+                self._confirm(state.known, ids, *candidates)
+                return state
 
     def extend(
         self,
@@ -97,7 +98,7 @@ class Lookup:
         batches: Sequence[pa.RecordBatch],
         producers: Mapping[str, int] | None = None,
     ) -> None:
-        """Index the events of a commit that was just written, while they are at hand.
+        """Index the events of a commit that was just written, while they are in memory.
 
         The batches have the columns of ``INDEXED`` among theirs, in the order of the sequences;
         ``producers`` are the positions that the commit was written with.
@@ -111,7 +112,9 @@ class Lookup:
 
     def _catch_up(self) -> None:
         place = self._index.place()
-        head = self._commits.refresh()  # after the place: an index never goes beyond its log
+        head = (
+            self._commits.refresh()
+        )  # read after the place, so that the index is never ahead of the log
         if place[0] and not self._continues(place, head):
             self._index.forget(place)
             place = self._index.place()
@@ -130,10 +133,10 @@ class Lookup:
         return through <= head and digest_at(self._commits, through).hex() == digest
 
     def _mended(self, error: Exception) -> bool:
-        """Whether the index was damaged, and is deleted now, so that it can be made anew."""
+        """Delete a damaged index, so that it is rebuilt; returns whether it was deleted."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if isinstance(error, FileNotFoundError):
-            return True  # somebody deletes the cache, file by file
+            return True  # another process deletes the cache, file by file
         if isinstance(error, OSError) or code in UNUSABLE:
             return False
         try:
@@ -150,7 +153,7 @@ class Lookup:
     def _confirm(
         self, known: dict[str, int], event_ids: pa.Array, places: Places, sequences: Places
     ) -> None:
-        """Add those candidates to what is known of which the log says the same."""
+        """Add the candidates that the log confirms to the known ids."""
         if not len(places):
             return
         order = np.argsort(sequences)
@@ -159,13 +162,15 @@ class Lookup:
         for batch in reading.batches(self._commits, selection, NO_CATEGORIES):
             if not len(batch):
                 continue
-            found = batch.column("sequence").to_numpy()
-            of_event = np.argsort(found)
-            found = found[of_event]
-            # A candidate is compared with the event that has its sequence, if that is here.
-            start, stop = np.searchsorted(sequences, (found[0], found[-1] + 1))
-            near = np.searchsorted(found, sequences[start:stop])
-            here = found[near] == sequences[start:stop]
+            stored_sequences = batch.column("sequence").to_numpy()
+            of_event = np.argsort(stored_sequences)
+            stored_sequences = stored_sequences[of_event]
+            # A candidate is compared with the event that has its sequence, if this batch has it.
+            start, stop = np.searchsorted(
+                sequences, (stored_sequences[0], stored_sequences[-1] + 1)
+            )
+            near = np.searchsorted(stored_sequences, sequences[start:stop])
+            here = stored_sequences[near] == sequences[start:stop]
             candidates = event_ids.take(pa.array(places[start:stop][here]))
             stored = batch.column("event_id").take(pa.array(of_event[near[here]]))
             same = pc.equal(candidates, stored.cast(candidates.type))
@@ -202,12 +207,12 @@ class Lookup:
         return self._commits.again(lambda: self._commits.producers(0, head)).get(producer)
 
     def _events(self, after: int, until: int) -> Iterator[pa.RecordBatch]:
-        """The events after a sequence and up to another, with the columns of ``INDEXED``."""
+        """Yield the events after a sequence and up to another, with the columns of ``INDEXED``."""
         return reading.batches(self._commits, Selection(INDEXED, after, until), NO_CATEGORIES)
 
 
 def _column(names: Names) -> pa.Array:
-    """What is asked for as one Arrow array, without what no log can have."""
+    """Return names as one Arrow array, without those that no log can have."""
     if not len(names):
         return pa.nulls(0, pa.string())
     if isinstance(names, pa.ChunkedArray):
@@ -224,8 +229,8 @@ def _column(names: Names) -> pa.Array:
 def _only(
     batch: pa.RecordBatch, column: str, names: pa.Array
 ) -> Iterator[tuple[int, str, str, int]]:
-    """Of each event that has one of the names: sequence, event id, stream and version."""
+    """Yield sequence, event id, stream and version of each event with one of the names."""
     if len(names):
         values = names.cast(batch.column(column).type)
-        found = batch.filter(pc.is_in(batch.column(column), values))
-        yield from zip(*(found.column(name).to_pylist() for name in INDEXED), strict=True)
+        matching = batch.filter(pc.is_in(batch.column(column), values))
+        yield from zip(*(matching.column(name).to_pylist() for name in INDEXED), strict=True)

@@ -1,20 +1,20 @@
 """A run: the ids and streams of a contiguous range of sequences, sorted by hash, in one file.
 
-It has the index of ``count`` events in 32 bytes each, to be searched where it lies:
+It indexes ``count`` events in 32 bytes each, and is searched as a mapped file. It has three arrays:
 
 - ``ids`` and ``streams``: sorted 64-bit keys. The upper bits of a key are the hash's upper bits;
-  the lowest ``bits`` say how many sequences after the first the event is. So a stream's events
-  lie together in the order of their versions, and sorting needs no permutation.
+  the lowest ``bits`` are the event's distance from the first sequence. So a stream's events lie
+  together in the order of their versions, and sorting needs no permutation.
 - ``places``, by sequence: 64 further bits of the stream's hash, and the event's version.
 
-All three are little-endian, in blocks of ``BLOCK_BYTES``. Before them stand a header and a
-directory: each block's first key and CRC-32. The header and the directory have a CRC-32 of their
-own, which is checked when a run is opened. A block is checked before it is first used: a search
-for one name checks two or three of them, whatever the size of the run, and no run has to be
-fsynced. A block that a power failure has left empty is damage like any other.
+All three are little-endian, in blocks of ``BLOCK_BYTES``. A header and a directory come before
+them; the directory has each block's first key and CRC-32. Header and directory have their own
+CRC-32, which is checked when a run is opened. A block is checked before its first use: a search for
+one name checks two or three blocks, whatever the size of the run, and no run has to be fsynced. A
+block that a power failure has left empty is found like any other damage.
 
-The file is mapped, never changed, and looked at again before each use: one that was deleted,
-replaced or cut in the meantime is told by its identity.
+The file is mapped and never changes. Its identity is checked before each use, which detects a file
+that was deleted, replaced or truncated.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ BLOCK_BYTES = 16_384
 PLACE = np.dtype([("check", "<u8"), ("version", "<i8")])
 KEY = np.dtype("<u8")
 FEW = 64
-"""Names up to which each is searched in its own block."""
+"""Up to this many names, each is searched in its own block."""
 
 Blocks = npt.NDArray[np.bool_]
 
 
 def key_bits(count: int) -> int:
-    """How many bits of a key say which of ``count`` events it is of."""
+    """Return how many bits of a key identify one of ``count`` events."""
     return max((count - 1).bit_length(), 1)
 
 
 def low_mask(count: int) -> np.uint64:
-    """The bits of a key that say which of ``count`` events it is of."""
+    """Return the mask of the bits of a key that identify one of ``count`` events."""
     return np.uint64((1 << key_bits(count)) - 1)
 
 
@@ -71,7 +71,7 @@ def write(path: Path, mark: bytes, first: int, arrays: list[npt.NDArray[Any]]) -
 
 
 def mark_of(path: Path) -> bytes | None:
-    """The mark of the key that a file's hashes are of; None when it is none or not whole yet."""
+    """Return the mark of the key of a file's hashes; None when the file is not whole yet."""
     with path.open("rb") as file:
         start = file.read(HEADER.size)
     return HEADER.unpack(start)[1] if len(start) == HEADER.size else None
@@ -84,7 +84,7 @@ def _sums(array: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
 
 
 class Checked:
-    """One array of a run, whose blocks are checked before they are first used."""
+    """One array of a run; each block is checked before its first use."""
 
     def __init__(self, whole: npt.NDArray[Any], sums: npt.NDArray[np.uint32], path: Path) -> None:
         self.whole = whole
@@ -94,17 +94,17 @@ class Checked:
         self.unchecked = np.ones(len(sums), np.bool_)
 
     def take(self, places: Places) -> npt.NDArray[Any]:
-        """The items at some places."""
+        """Return the items at these places."""
         self.check(places // self._each)
         return self.whole[places]
 
     def part(self, start: int, stop: int) -> npt.NDArray[Any]:
-        """The items from one place up to another."""
+        """Return the items from one place up to another."""
         self.check(slice(start // self._each, -(-stop // self._each)))
         return self.whole[start:stop]
 
     def check(self, blocks: Places | slice) -> None:
-        """Check blocks that are not checked yet; raises ``DamagedEventIndex`` where one differs."""
+        """Check unchecked blocks; raises ``DamagedEventIndex`` when one is damaged."""
         wanted = np.zeros_like(self.unchecked)
         wanted[blocks] = True
         for block in np.flatnonzero(wanted & self.unchecked).tolist():
@@ -116,7 +116,7 @@ class Checked:
 
 
 class SortedKeys(Checked):
-    """Sorted keys, and the first of each block, which say in which block a key must be."""
+    """Sorted keys, and the first key of each block, which tells the block of a key."""
 
     def __init__(
         self,
@@ -129,22 +129,22 @@ class SortedKeys(Checked):
         self._fences = fences
 
     def search(self, keys: Hashes, side: Literal["left", "right"]) -> Places:
-        """For each key how many are below it ("left"), or not above it ("right")."""
+        """Return for each key how many keys are below it ("left"), or not above it ("right")."""
         if len(keys) > FEW:
-            self.check(slice(None))  # the search looks at any of them on its way
+            self.check(slice(None))  # the search may read any of them
             return np.searchsorted(self.whole, keys, side)
         blocks = np.maximum(np.searchsorted(self._fences, keys, side) - 1, 0)
         self.check(blocks)
         starts = (blocks * self._each).tolist()
-        found = [
+        positions = [
             start + int(np.searchsorted(self.whole[start : start + self._each], key, side))
             for start, key in zip(starts, keys, strict=True)
         ]
-        return np.array(found, np.int64)
+        return np.array(positions, np.int64)
 
 
 class Run:
-    """An opened run of some events with consecutive sequences; see the module for its form."""
+    """An opened run of events with consecutive sequences; the module describes the file."""
 
     def __init__(self, path: Path, mark: bytes, first: int, last: int) -> None:
         self.path = path
@@ -190,31 +190,31 @@ class Run:
         self.places = Checked(arrays[2], sums[2], self.path)
 
     def is_there(self) -> bool:
-        """Whether the file is still the one that was opened; an ``OSError`` when there is none."""
+        """Return whether the file is still the one that was opened; ``OSError`` without a file."""
         return _identity(self.path.stat()) == self._identity
 
     def candidates(self, hashes: Hashes) -> tuple[Places, Places]:
-        """Which ids may be here, as places in ``hashes``, and the sequence of each.
+        """Return the ids that the run may have, as places in ``hashes``, and their sequences.
 
-        Of a million events 44 bits of the hash are compared: nearly every candidate is a hit,
-        but only the log can tell.
+        In a run of a million events 44 bits of the hash are compared. Nearly every candidate is a
+        hit, but only the log can confirm it.
         """
         prefixes = hashes & ~self.mask
         places, numbers = self.ids.search(prefixes, "left"), np.arange(len(hashes))
-        found, sequences = [], []
+        matching, sequences = [], []
         while True:
             inside = places < self.count
             places, numbers = places[inside], numbers[inside]
             keys = self.ids.take(places)
             same = (keys & ~self.mask) == prefixes[numbers]
             places, numbers = places[same] + 1, numbers[same]
-            found.append(numbers)
+            matching.append(numbers)
             sequences.append(self.first + (keys[same] & self.mask).astype(np.int64))
             if not len(numbers):
-                return np.concatenate(found), np.concatenate(sequences)
+                return np.concatenate(matching), np.concatenate(sequences)
 
     def versions(self, hashes: Hashes, checks: Hashes) -> Places:
-        """The last version here of each stream; 0 for one that is not here."""
+        """Return the last version of each stream in this run; 0 for a stream without events."""
         prefixes = hashes & ~self.mask
         versions = np.zeros(len(hashes), np.int64)
         places = self.streams.search(prefixes | self.mask, "right") - 1
@@ -227,13 +227,13 @@ class Run:
             places, numbers, keys = places[same], numbers[same], keys[same]
             if not len(numbers):
                 return versions
-            found = self.places.take((keys & self.mask).astype(np.int64))
-            true = found["check"] == checks[numbers]
-            versions[numbers[true]] = found["version"][true]
+            entries = self.places.take((keys & self.mask).astype(np.int64))
+            true = entries["check"] == checks[numbers]
+            versions[numbers[true]] = entries["version"][true]
             places, numbers = places[~true] - 1, numbers[~true]
 
     def sequences(self, stream: np.uint64, check: np.uint64) -> Places:
-        """The sequences of one stream's events here, in order."""
+        """Return the sequences of one stream's events in this run, in order."""
         prefix = stream & ~self.mask
         (start,) = self.streams.search(np.array([prefix]), "left").tolist()
         (stop,) = self.streams.search(np.array([prefix | self.mask]), "right").tolist()
@@ -244,5 +244,5 @@ class Run:
         return sequences
 
 
-def _identity(found: os.stat_result) -> tuple[int, int, int]:
-    return found.st_ino, found.st_size, found.st_mtime_ns
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns

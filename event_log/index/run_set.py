@@ -1,10 +1,10 @@
-"""The runs of an index: made from columns, merged as they become many, deleted when replaced.
+"""The runs of an index: written from columns, merged when there are many, deleted when replaced.
 
 Runs are merged like the tiers of a log-structured merge tree: eight neighbours of about the same
-size become one. So of n events there are at most about seven runs for each power of eight, and an
-event is written once for each of them. A run is never changed. Which runs count is said by the
-list in the index's database alone; a file that is not in it is one that is not yet listed, not
-listed any more, or was left behind by a process that was killed.
+size become one. So n events have at most about seven runs for each power of eight, and an event is
+written once for each power. A run never changes. Only the list in the index's database decides
+which runs are used. A file that is not in the list is not listed yet, or no longer, or was left by
+a process that was killed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FAN = 8
 
 
 class Columns:
-    """The hashed ids and streams of the events after a sequence, in whatever order they come."""
+    """The hashed ids and streams of the events after a sequence, added in any order."""
 
     def __init__(self, hashing: Hashing, after: int, until: int) -> None:
         count = until - after
@@ -43,12 +43,12 @@ class Columns:
         self._places = np.zeros(count, PLACE)
 
     def add_ids(self, sequences: pa.Array, event_ids: pa.Array) -> None:
-        """Take in the ids of some events."""
+        """Add the ids of events."""
         where, places = self._placed(sequences)
         self._ids[where] = self._hashing.ids(event_ids) & ~self._mask | places
 
     def add_streams(self, sequences: pa.Array, streams: pa.Array, versions: pa.Array) -> None:
-        """Take in the streams and versions of some events."""
+        """Add the streams and versions of events."""
         where, places = self._placed(sequences)
         hashes, checks = self._hashing.streams(streams)
         self._streams[where] = hashes & ~self._mask | places
@@ -56,7 +56,7 @@ class Columns:
         self._places["version"][where] = versions.to_numpy(zero_copy_only=False)
 
     def _placed(self, sequences: pa.Array) -> tuple[slice | Places, Hashes]:
-        """Where events belong, as a slice if they come in order, and as the keys' lower bits."""
+        """Return the places of events, as a slice if in order, and as the keys' lower bits."""
         places = sequences.to_numpy(zero_copy_only=False) - self._first
         if not len(places):
             return places, places.astype(np.uint64)
@@ -70,14 +70,14 @@ class Columns:
         return slice(first, last + 1) if in_order else places, places.astype(np.uint64)
 
     def check(self, until: int) -> None:
-        """Raise ``DamagedLog`` when one of the events through a sequence did not come."""
+        """Raise ``DamagedLog`` when an event through a sequence is missing."""
         there = self._places["version"][: until - self._first + 1] != 0
         if not there.all():
             missing = int(np.argmin(there)) + self._first
             raise DamagedLog("the event is missing; restore the log from a backup", missing)
 
     def arrays(self) -> list[npt.NDArray[Any]]:
-        """What ``run.write`` takes; raises ``DamagedLog`` when an event did not come."""
+        """Return the arrays for ``run_file.write``; ``DamagedLog`` if an event is missing."""
         self.check(self._first + len(self._ids) - 1)
         self._ids.sort()
         self._streams.sort()
@@ -85,14 +85,14 @@ class Columns:
 
 
 class RunFiles:
-    """The files of the runs in one folder, and those of them that this process has open."""
+    """The files of the runs in one folder, and the runs that this process has open."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._opened: dict[str, Run] = {}
 
     def write(self, mark: bytes, first: int, arrays: list[npt.NDArray[Any]]) -> Listed:
-        """Write a run and say how it is to be listed."""
+        """Write a run, and return its entry for the list."""
         last = first + len(arrays[0]) - 1
         name = f"{first}-{last}-{os.urandom(8).hex()}.run"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -104,10 +104,10 @@ class RunFiles:
         return first, last, name
 
     def open(self, mark: bytes, listed: Sequence[Listed]) -> list[Run]:
-        """The listed runs, opened, and no others any more.
+        """Open the listed runs, and close all others.
 
-        Raises ``FileNotFoundError`` for one that is gone, because it was merged or deleted, and
-        ``DamagedEventIndex`` for one that is not what the list says.
+        Raises ``FileNotFoundError`` for a run that was merged or deleted, and
+        ``DamagedEventIndex`` for one that does not match the list.
         """
         kept, self._opened = self._opened, {}
         opened = {}
@@ -120,13 +120,13 @@ class RunFiles:
         return list(opened.values())
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete the files of runs that are not listed; what cannot be deleted is no harm."""
+        """Delete the files of runs that are not listed; a file that stays does no harm."""
         for name in names:
             with contextlib.suppress(OSError):
                 (self._folder / name).unlink(missing_ok=True)
 
     def clean(self, mark: bytes, listed: Sequence[Listed]) -> None:
-        """Delete what is not listed and cannot be listed any more: it is old, or of another key."""
+        """Delete files that are not listed and never will be: they are old, or of another key."""
         oldest = time.time() - STALE_SECONDS
         names = {name for *_, name in listed}
         for path in self._paths():
@@ -137,7 +137,7 @@ class RunFiles:
                     path.unlink()
 
     def delete_all(self) -> None:
-        """Delete every run, with the list that they were in."""
+        """Delete the files of all runs."""
         self.delete(path.name for path in self._paths())
 
     def _paths(self) -> list[Path]:
@@ -148,9 +148,9 @@ class RunFiles:
 
 
 def due(counts: Sequence[int]) -> slice | None:
-    """Which neighbours are to be merged, of runs with these numbers of events, oldest first.
+    """Return which neighbours to merge, given the runs' numbers of events, oldest first.
 
-    Runs must not be of a lower tier than one after them, and ``FAN`` of one tier are too many.
+    No run may be of a lower tier than one after it, and ``FAN`` of one tier are too many.
     """
     tiers = [(count.bit_length() - 1) // (FAN.bit_length() - 1) for count in counts]
     for start, tier in enumerate(tiers):
@@ -164,7 +164,7 @@ def due(counts: Sequence[int]) -> slice | None:
 
 
 def merged(runs: Sequence[Run]) -> list[npt.NDArray[Any]]:
-    """The arrays of one run that has the events of these neighbours; each block is checked."""
+    """Return the arrays of one run with the events of these neighbours; checks each block."""
     first, count = runs[0].first, sum(run.count for run in runs)
     mask = low_mask(count)
     arrays: list[npt.NDArray[Any]] = []
@@ -182,45 +182,45 @@ def merged(runs: Sequence[Run]) -> list[npt.NDArray[Any]]:
 
 
 def candidates(runs: Sequence[Run], hashing: Hashing, event_ids: pa.Array) -> tuple[Places, Places]:
-    """Which ids may be in the runs, as places among them, and for each a sequence it may have."""
-    numbers, found = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    """Return the ids that the runs may have, as places, and for each a possible sequence."""
+    numbers, sequences_of_runs = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     if not runs or not len(event_ids):
-        return numbers[0], found[0]
+        return numbers[0], sequences_of_runs[0]
     hashes = hashing.ids(event_ids)
     order = _order(hashes)
     for run in runs:
         places, sequences = run.candidates(hashes[order])
         numbers.append(order[places])
-        found.append(sequences)
-    return np.concatenate(numbers), np.concatenate(found)
+        sequences_of_runs.append(sequences)
+    return np.concatenate(numbers), np.concatenate(sequences_of_runs)
 
 
 def versions(runs: Sequence[Run], hashing: Hashing, streams: pa.Array) -> dict[str, int]:
-    """The last version of those streams that are in the runs."""
+    """Return the last version of those streams that are in the runs."""
     if not runs or not len(streams):
         return {}
     hashes, checks = hashing.streams(streams)
-    found = np.zeros(len(streams), np.int64)
+    newest = np.zeros(len(streams), np.int64)
     left = _order(hashes)
     for run in reversed(runs):
-        found[left] = run.versions(hashes[left], checks[left])
-        left = left[found[left] == 0]
-    there = np.flatnonzero(found)
+        newest[left] = run.versions(hashes[left], checks[left])
+        left = left[newest[left] == 0]
+    there = np.flatnonzero(newest)
     names = streams.take(pa.array(there)).to_pylist()
-    return dict(zip(names, found[there].tolist(), strict=True))
+    return dict(zip(names, newest[there].tolist(), strict=True))
 
 
 def sequences(runs: Sequence[Run], hashing: Hashing, stream: str) -> list[int]:
-    """The sequences of a stream's events in the runs, in order."""
+    """Return the sequences of a stream's events in the runs, in order."""
     (hashed,), (check,) = hashing.streams(one(stream))
-    found: list[int] = []
+    in_order: list[int] = []
     for run in runs:
-        found += run.sequences(hashed, check).tolist()
-    return found
+        in_order += run.sequences(hashed, check).tolist()
+    return in_order
 
 
 def _order(hashes: Hashes) -> Places:
-    """The places of hashes in about their order, so that one search is near to the next one.
+    """Return the places of hashes in about their order, so that searches are near each other.
 
     Sorting keys with their places in the lowest bits is five times as fast as ``argsort``.
     """

@@ -1,4 +1,4 @@
-"""The tail of the index: the ids and streams of the last events, as they are, in its database."""
+"""The tail of the index: the ids and streams of the last events, unhashed, in its database."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from event_log.checking.one_event import possible
 from event_log.index.run_set import Columns
 
 EVENTS = 16_384
-"""Events in the tail at most: making so many a run takes about 50 ms."""
+"""The most events in the tail: writing this many as a run takes about 50 ms."""
 MANY = 1_000
-"""Names from which all of the tail is compared with them, instead of looking up each."""
+"""From this many names on the whole tail is compared with them, instead of looking up each."""
 KNOWN = "SELECT event_id, sequence FROM json_each(?) JOIN ids ON event_id = value"
 VERSIONS = """
 SELECT * FROM (
@@ -28,7 +28,7 @@ SEQUENCES = "SELECT sequence FROM streams WHERE stream = ? ORDER BY version"
 
 
 def add(connection: sqlite3.Connection, batches: Sequence[pa.RecordBatch]) -> None:
-    """Add events; an ``IntegrityError`` when an id or a version is there already."""
+    """Add events; raises ``IntegrityError`` when an id or a version exists already."""
     for batch in batches:
         sequences, ids, streams, versions = (
             batch.column(name).to_pylist() for name in ("sequence", "event_id", "stream", "version")
@@ -55,29 +55,29 @@ def copy(connection: sqlite3.Connection, columns: Columns) -> None:
 
 
 def clear(connection: sqlite3.Connection) -> None:
-    """Forget all of the tail, which is in a run now."""
+    """Delete the tail's entries, which are in a run now."""
     connection.execute("DELETE FROM ids")
     connection.execute("DELETE FROM streams")
 
 
 def known(connection: sqlite3.Connection, event_ids: pa.Array) -> dict[str, int]:
-    """The sequences of those ids that are in the tail."""
+    """Return the sequences of those ids that are in the tail."""
     if len(event_ids) < MANY:
         return _each(connection, KNOWN, event_ids)
-    found = connection.execute("SELECT event_id, sequence FROM ids").fetchall()
-    return _among(found, event_ids)
+    entries = connection.execute("SELECT event_id, sequence FROM ids").fetchall()
+    return _among(entries, event_ids)
 
 
 def versions(connection: sqlite3.Connection, streams: pa.Array) -> dict[str, int]:
-    """The last version of those streams that are in the tail."""
+    """Return the last version of those streams that are in the tail."""
     if len(streams) < MANY:
         return _each(connection, VERSIONS, streams)
-    found = connection.execute("SELECT stream, max(version) FROM streams GROUP BY stream")
-    return _among(found.fetchall(), streams)
+    entries = connection.execute("SELECT stream, max(version) FROM streams GROUP BY stream")
+    return _among(entries.fetchall(), streams)
 
 
 def sequences(connection: sqlite3.Connection, stream: str) -> list[int]:
-    """The sequences of a stream in the tail, by version."""
+    """Return the sequences of a stream in the tail, by version."""
     return [sequence for (sequence,) in connection.execute(SEQUENCES, (stream,))]
 
 
@@ -87,8 +87,8 @@ def _each(connection: sqlite3.Connection, query: str, names: pa.Array) -> dict[s
     return dict(connection.execute(query, (json.dumps(possible(names.to_pylist())),)))
 
 
-def _among(found: list[tuple[str, int]], names: pa.Array) -> dict[str, int]:
-    if not found:
+def _among(entries: list[tuple[str, int]], names: pa.Array) -> dict[str, int]:
+    if not entries:
         return {}
-    wanted = pc.is_in(pa.array([name for name, _ in found], names.type), names).to_pylist()
-    return dict(itertools.compress(found, wanted))
+    wanted = pc.is_in(pa.array([name for name, _ in entries], names.type), names).to_pylist()
+    return dict(itertools.compress(entries, wanted))

@@ -1,4 +1,4 @@
-"""Proving: that a log is what it was.
+"""Proving: verify that a log is unchanged, and prove single events.
 
-Here live verification of a whole log, and inclusion and consistency proofs. Nothing is changed.
+Here live the verification of a whole log, and proofs of single events. No file is changed.
 """

@@ -1,10 +1,9 @@
-"""Proofs: that one event stands in the log of a head, shown without the log.
+"""Proofs that an event is in the log of a head, which can be checked without the log.
 
-A proof holds the event as people read it, its canonical form, and the path from the form's digest
-to the head's digest (``event_log.digests.merkle``): 2 KiB beside the event in a log of ten million.
-It shows as much as one knows of the head: compare the head's digest with one that the log's keeper
-gave out before (a receipt, ``stet verify``, a witness); a digest that came with the proof could
-have been made for it.
+A proof has the event as JSON, its canonical form, and the path from the form's digest to the head's
+digest (``event_log.digests.merkle``): 2 KiB beside the event in a log of ten million events.
+Compare the head's digest with one that the log's keeper published before (a receipt, ``stet
+verify``, a witness). A digest that comes only with the proof could be forged together with it.
 """
 
 from __future__ import annotations
@@ -34,16 +33,16 @@ TYPE = re.compile(rb"[\0-\x1f]")
 
 
 class InvalidProof(EventLogError, ValueError):
-    """The proof does not show what it says; the message names what does not fit."""
+    """The proof is not valid; the message names the part that does not match."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """That an event stands in the log which has ``size`` events and the digest ``root``.
+    """A proof that an event is in the log with ``size`` events and the digest ``root``.
 
-    ``event`` is the event as JSON has it: the envelope, and ``data`` with the fields that it
-    carries. ``form`` is its canonical form, ``digest`` that form's
-    digest, ``path`` the digests beside the way up to ``root``; all digests are 32 bytes.
+    ``event`` is the event as JSON: the envelope, and ``data`` with the fields that it carries.
+    ``form`` is its canonical form, ``digest`` that form's digest, ``path`` the digests beside the
+    way up to ``root``; all digests are 32 bytes.
     """
 
     event: Mapping[str, Any]
@@ -56,11 +55,11 @@ class Proof:
     @property
     def sequence(self) -> int:
         """The event's place in the log."""
-        found: int = self.event["sequence"]
-        return found
+        sequence: int = self.event["sequence"]
+        return sequence
 
     def to_json(self) -> str:
-        """The proof as JSON text: digests in hexadecimal, the canonical form in Base64."""
+        """Return the proof as JSON: digests in hexadecimal, the canonical form in Base64."""
         parts = {
             "format": FORMAT,
             "event": self.event,
@@ -73,7 +72,7 @@ class Proof:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Proof:
-        """The proof that ``to_json`` wrote, not checked yet; raises ``InvalidProof`` for others."""
+        """Parse the proof that ``to_json`` wrote, unchecked; raises ``InvalidProof`` for others."""
         try:
             parts = json.loads(text, object_pairs_hook=_once)
             if parts["format"] != FORMAT:
@@ -104,11 +103,11 @@ def prove(
     digests: Iterable[bytes | memoryview],
     before: Frontier | None = None,
 ) -> Proof:
-    """The proof that an event stands in the log of a head.
+    """Return the proof that an event is in the log of a head.
 
     ``event`` is a batch of this one event with the columns of ``event_digests``, as it was
-    written: not upcast. ``digests`` gives the events' digests by sequence up to the head, any
-    number of them at a time; with the frontier of a commit ``before`` the event, those after it.
+    written: not upcast. ``digests`` has the events' digests in order up to the head, any number at
+    a time; with ``before``, the frontier of a commit before the event, only those after it.
 
     Raises ``DamagedLog`` when the event and the digests do not lead to the head's digest, and
     ``ValueError`` for fewer digests than the head has events.
@@ -129,9 +128,9 @@ def prove(
 
 
 def check_proof(proof: Proof, head: str | None = None) -> None:
-    """Check a proof, and that its head's digest is ``head`` (hexadecimal) if that is given.
+    """Check a proof, and that its head's digest is ``head`` (hexadecimal) if given.
 
-    Raises ``InvalidProof`` at the first part that does not fit. Needs no log.
+    Raises ``InvalidProof`` at the first part that does not match. Needs no log.
     """
     if digest_of(proof.form) != proof.digest:
         raise InvalidProof("the event's canonical form was changed: it has another digest")
@@ -154,15 +153,15 @@ def check_proof(proof: Proof, head: str | None = None) -> None:
 
 
 def _check_shown(shown_event: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Raise where the event that is shown is not the one of the canonical form."""
-    found = dict(shown_event)
-    data = found.pop("data", None)
-    found |= {f"data.{k}": v for k, v in data.items()} if isinstance(data, dict) else {"data": data}
+    """Raise ``InvalidProof`` when the proof's event differs from its canonical form."""
+    shown = dict(shown_event)
+    data = shown.pop("data", None)
+    shown |= {f"data.{k}": v for k, v in data.items()} if isinstance(data, dict) else {"data": data}
     expected = {name: value for name, value in values.items() if name != "data"}
     expected |= {f"data.{name}": value for name, value in values["data"].items()}
-    for name in {**expected, **found}:
-        # As JSON, for True == 1 == 1.0 in Python.
-        if name not in found or json.dumps(found[name]) != json.dumps(expected.get(name)):
+    for name in {**expected, **shown}:
+        # Compared as JSON, because True == 1 == 1.0 in Python.
+        if name not in shown or json.dumps(shown[name]) != json.dumps(expected.get(name)):
             raise InvalidProof(
                 f"{name}: the event that is shown is not the one of the canonical form, "
                 f"which has {_short(expected[name]) if name in expected else 'no such value'}"
@@ -170,7 +169,7 @@ def _check_shown(shown_event: Mapping[str, Any], values: Mapping[str, Any]) -> N
 
 
 def _values_of(form: bytes) -> dict[str, Any]:
-    """The event that a canonical form says, as JSON has it; raises ``ValueError`` for no form."""
+    """Parse a canonical form to the event as JSON; raises ``ValueError`` when it is none."""
     envelope: dict[str, Any] = {}
     data: dict[str, Any] = {}
     place = 0
@@ -189,7 +188,7 @@ def _values_of(form: bytes) -> dict[str, Any]:
 
 
 def _measured(form: bytes, place: int) -> tuple[bytes, int]:
-    """The value whose length stands at a place, and where it ends."""
+    """Return the value whose length is at a place, and where it ends."""
     start = place + 4
     end = start + int.from_bytes(form[place:start], "little")
     if len(form) < end:
@@ -198,7 +197,7 @@ def _measured(form: bytes, place: int) -> tuple[bytes, int]:
 
 
 def _value(value: bytes, kind: int) -> Any:
-    """A value of a canonical form as JSON has it."""
+    """Convert a value of a canonical form to JSON."""
     read = READERS.get(kind & ~LIST)
     if read is None:
         raise ValueError(f"{kind} is no type")
@@ -221,7 +220,7 @@ def _integer(value: bytes, size: int = 8) -> int:
 
 
 def _number(value: bytes) -> float | str:
-    """JSON has no word for what is no number and for the infinite: these are text."""
+    """Convert a number; NaN and infinities become text, because JSON has none."""
     number: float = struct.unpack("<d", _sized(value, 8))[0]
     if math.isfinite(number):
         return number
@@ -245,11 +244,11 @@ READERS: Mapping[int, Callable[[bytes], Any]] = {
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object in which no name comes twice, lest two readers see two events."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    """Make a JSON object; refuses repeated names, which readers resolve differently."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
         raise ValueError("a name comes twice in an object")
-    return found
+    return members
 
 
 def _is_whole(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Verification: recompute what the log says of itself, and name the first thing that differs."""
+"""Verification: recompute all digests and checksums, and name the first difference."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from event_log.files.selection import Selection
 from event_log.storage.store import Fresh
 
 AHEAD = 2
-"""Batches for each thread whose digests are computed while another is looked at."""
+"""Batches for each thread whose digests are computed ahead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was verified: the events ``first`` to ``last``, and the log's digest at ``last``.
+    """The verified range: the events ``first`` to ``last``, and the log's digest at ``last``.
 
     ``commits`` is the number of commits and sealed groups that hold them.
     """
@@ -45,10 +45,10 @@ class Verified:
 
 
 def verify(commits: Commits, after: int = 0, until: int | None = None) -> Verified:
-    """Recompute all digests and checksums; raises ``DamagedLog`` at the first misfit.
+    """Recompute all digests and checksums; raises ``DamagedLog`` at the first difference.
 
-    With ``after`` and ``until``, of the commits and sealed groups that hold the events between; the
-    digest before them is then believed. Raises ``InvalidPoint`` for a range that the log lacks.
+    With ``after`` and ``until``, only those of the commits and sealed groups of that range; the
+    digest before them is taken as correct. Raises ``InvalidPoint`` for a range that the log lacks.
     """
     seen = Commits(Fresh(commits.store))
     seen.refresh()
@@ -75,7 +75,7 @@ def _verify(seen: Commits, after: int, until: int | None) -> Verified:
 
 
 class _Verifying:
-    """A walk along the log: how far it went, and with which digest."""
+    """A verification in progress: the frontier and the time that it has reached."""
 
     def __init__(self, commits: Commits, frontier: Frontier, pool: ThreadPoolExecutor) -> None:
         self.frontier = frontier
@@ -84,7 +84,7 @@ class _Verifying:
         self._recorded_at = 0
 
     def segment(self, segment: Segment) -> None:
-        """Verify a commit or a sealed group; raises ``DamagedLog`` at what does not fit."""
+        """Verify a commit or a sealed group; raises ``DamagedLog`` at the first difference."""
         if segment.group is None:
             self._commit(segment)
         else:
@@ -117,7 +117,7 @@ class _Verifying:
 
     def _group(self, segment: Segment) -> None:
         group = segment.group
-        assert group is not None  # noqa: S101 - asked by ``segment``
+        assert group is not None  # noqa: S101 - checked by ``segment``
         for file in sorted(group.files, key=lambda file: file.first):
             self._file(file)
         selection = Selection(None, group.first - 1, group.last)
@@ -153,7 +153,7 @@ class _Verifying:
                 raise misfit(first, "the digest of its span is not that of its events")
 
     def _file(self, file: SealedFile) -> None:
-        """Check a sealed file as a whole, and that it is what the manifest says."""
+        """Check a sealed file's checksum, and that it matches the manifest."""
         path = self._commits.locate(file.name)
         if not self._holds(path, file.name):
             self._changed(path, file.first)
@@ -176,7 +176,7 @@ class _Verifying:
             raise commit.unreadable(path, error) from None
 
     def _changed(self, path: Path, first: int) -> NoReturn:
-        """Raise for the first event that a changed byte concerns; for the first, if for none."""
+        """Raise ``DamagedLog`` for the first changed event of a changed file, else its first."""
         try:
             _check_schema(path, first)
             for _ in self._checked(reading.whole(path)):
@@ -186,7 +186,7 @@ class _Verifying:
         raise misfit(first, f"{path} is not as it was written")
 
     def _checked(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The batches whose events are what they say; several are looked at at a time."""
+        """Yield the batches after checking their events, several batches at a time in threads."""
         waiting: deque[tuple[pa.RecordBatch, Future[None]]] = deque()
         for batch in batches:
             waiting.append((batch, self._pool.submit(check_events, batch)))
@@ -214,7 +214,7 @@ def _check_sequences(sequences: pa.Array, first: int) -> None:
 
 
 def _check_schema(path: Path, first: int | None = None) -> None:
-    """A file's columns are the envelope's and structs."""
+    """Raise ``DamagedLog`` unless a file's columns are the envelope's and structs."""
     with commit.reader(path) as file:
         schema = file.schema_arrow
     structs = [field for field in schema if pa.types.is_struct(field.type)]

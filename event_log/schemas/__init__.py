@@ -1,4 +1,4 @@
-"""Schemas: the types that a log's events were written with, and how old ones are read.
+"""Schemas: the schema versions of a log's events, and how old events are read.
 
 Here live registered schemas, the rules of their evolution, and upcasting. No file is rewritten.
 """

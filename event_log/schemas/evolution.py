@@ -1,16 +1,16 @@
-"""Evolution: which schemas a log has seen, and which changes of a category are allowed.
+"""Evolution: the schemas registered in a log, and which changes of a category are allowed.
 
-The log's folder keeps every schema version that something was appended with, as
+The log's folder has every schema version with which events were appended, as
 ``schemas/<category>-<version>.json``. A process registers its categories before it appends. A new
 version may
 
 - add a field, which old events do not carry;
-- add an event type, or retire one: its events are read for ever;
-- require less of an event type;
+- add an event type, or retire one: its events can still be read;
+- require fewer fields of an event type;
 - and, with an upcaster from the version before, rename, drop or fill fields, or change what they
   mean: see ``event_log.upcaster``.
 
-What old events or programs in use would be misread by is refused, with what to do instead. A
+Changes that would misread old events, or break running programs, are refused with an alternative. A
 field's name keeps its type for ever, because files of all versions are read side by side.
 """
 
@@ -37,16 +37,16 @@ TYPES = {
     "list of string": pa.list_(pa.string()),
     "list of int64": pa.list_(pa.int64()),
 }
-"""The types of fields by the names that a registered schema has for them."""
+"""The types of fields by their names in a registered schema."""
 NAMES = {kind: name for name, kind in TYPES.items()}
 
 
 @dataclass(frozen=True)
 class Registered:
-    """One schema version of a category, as the log keeps it.
+    """One schema version of a category, as registered in the log.
 
-    ``category`` is without its upcasters: ``upcasters`` are the versions that it had them for.
-    Programs whose own schema version is at least ``readable_since`` read its events aright.
+    ``category`` has no upcasters; ``upcasters`` has the versions that it had them for. Programs
+    with a schema version of at least ``readable_since`` read its events correctly.
     """
 
     category: Category
@@ -54,7 +54,7 @@ class Registered:
     readable_since: int
 
     def to_json(self) -> str:
-        """As text for the log's folder, for people to read as well."""
+        """Return the schema as JSON for the log's folder, readable for people."""
         content = {
             "category": self.category.name,
             "schema_version": self.category.schema_version,
@@ -70,7 +70,7 @@ class Registered:
 
     @classmethod
     def from_json(cls, text: str) -> Registered:
-        """Back from ``to_json``; raises ``ValueError``, ``TypeError`` or ``KeyError`` if not it."""
+        """Parse ``to_json``; ``ValueError``, ``TypeError`` or ``KeyError`` for other text."""
         content = json.loads(text)
         fields = pa.schema([(name, TYPES[kind]) for name, kind in content["fields"].items()])
         types = tuple(
@@ -82,9 +82,9 @@ class Registered:
 
 
 def checked(earlier: Sequence[Registered], category: Category) -> Registered | None:
-    """What is to be registered of a category after these, by version; None if it is among them.
+    """Return what to register for a category after these versions; None if it is registered.
 
-    Raises ``IncompatibleSchema`` for what is not allowed.
+    Raises ``IncompatibleSchema`` for a change that is not allowed.
     """
     version = category.schema_version
     for reason in _refusals(earlier, category):
@@ -114,7 +114,7 @@ def _refusals(earlier: Sequence[Registered], category: Category) -> Iterator[str
 
 
 def _differences(known: Category, category: Category) -> Iterator[str]:
-    """How the category is not the one that is registered at its version."""
+    """Yield the differences between a category and the schema registered at its version."""
     for what, old, new in (
         ("field", _fields(known), _fields(category)),
         ("event type", _types(known), _types(category)),
@@ -129,7 +129,7 @@ def _differences(known: Category, category: Category) -> Iterator[str]:
 
 
 def _changes(known: Category, category: Category) -> Iterator[str]:
-    """Why events of an earlier version would be misread if the category were as declared."""
+    """Yield why events of an earlier version would be misread with the declared category."""
     yield from _changed_fields(known, category)
     yield from _changed_types(known, category)
     written = pa.schema([*known.struct])
@@ -196,10 +196,10 @@ def _changed_types(known: Category, category: Category) -> Iterator[str]:
 
 
 def _misread_by_none(newest: Registered, category: Category) -> bool:
-    """Whether programs that read the newest version aright do so with the next one too.
+    """Return whether programs that read the newest version correctly can read the next one.
 
-    To a field that they do not know they are blind, to a new type of event as well, but that may
-    create or remove an entity. What was required once they do not expect to be cleared.
+    They ignore a new field. They would also ignore a new event type, but that may create or remove
+    an entity. They do not expect a field to be cleared that was required.
     """
     known = newest.category
     return (

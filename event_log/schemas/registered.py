@@ -1,4 +1,4 @@
-"""The schemas that a log was written with, kept in its folder and checked before an append."""
+"""The registered schemas of a log, kept in its folder and checked before an append."""
 
 from __future__ import annotations
 
@@ -23,34 +23,36 @@ class Schemas:
         self._registered: Registry | None = None
 
     def register(self, registry: Registry) -> None:
-        """Check these categories against the log, and let it remember their versions.
+        """Check these categories against the log, and register their new versions.
 
-        To be called before events are appended; costs nothing when it was done before. Raises
+        Called before events are appended; repeated calls cost nothing. Raises
         ``IncompatibleSchema`` for a change that is not allowed, before anything is registered, and
         ``DamagedLog`` when a registered schema cannot be read.
         """
         if registry is self._registered:
             return
-        while new := self._new(registry):  # again, for another process may have come between
+        while new := self._new(
+            registry
+        ):  # repeated, because another process may have registered meanwhile
             for registered in new:
                 self._put(registered)
         self._registered = registry
 
     def newest(self) -> dict[str, int]:
-        """The newest schema version of each category that the log knows; by the files' names."""
-        found: dict[str, int] = {}
+        """Return the newest registered version of each category, by the files' names."""
+        newest: dict[str, int] = {}
         for file_name in self._store.names(FOLDER, SUFFIX):
             category, _, number = file_name.removesuffix(SUFFIX).rpartition("-")
             if number.isascii() and number.isdigit():
-                found[category] = max(found.get(category, 0), int(number))
-        return found
+                newest[category] = max(newest.get(category, 0), int(number))
+        return newest
 
     def check_readable(self, newest: Mapping[str, int], registry: Registry) -> None:
         """Raise ``IncompatibleSchema`` if these categories would misread events of the log.
 
-        ``newest`` has the newest schema version of each category that there are events of.
-        Versions that only added fields are read aright by older programs. Costs no I/O unless one
-        is newer than its category.
+        ``newest`` has the newest schema version of each category in the log. Older programs can
+        read versions that only added fields. Costs no I/O unless a version is newer than its
+        category.
         """
         for name, version in newest.items():
             if name not in registry or version <= registry[name].schema_version:
@@ -63,18 +65,18 @@ class Schemas:
                 )
 
     def _new(self, registry: Registry) -> list[Registered]:
-        found = self._found(registry)
-        new = [checked(found[name], category) for name, category in registry.items()]
+        earlier = self._by_category(registry)
+        new = [checked(earlier[name], category) for name, category in registry.items()]
         return [registered for registered in new if registered]
 
-    def _found(self, registry: Registry) -> dict[str, list[Registered]]:
-        """What is registered for each category, by version."""
-        found: dict[str, list[Registered]] = {name: [] for name in registry}
+    def _by_category(self, registry: Registry) -> dict[str, list[Registered]]:
+        """Return the registered schemas of each category, by version."""
+        by_category: dict[str, list[Registered]] = {name: [] for name in registry}
         for file_name in self._store.names(FOLDER, SUFFIX):
             category = file_name.rpartition("-")[0]
-            if category in found:
-                found[category].append(self._at(file_name))
-        return found
+            if category in by_category:
+                by_category[category].append(self._at(file_name))
+        return by_category
 
     def _at(self, file_name: str) -> Registered:
         if file_name not in self._read:
@@ -99,10 +101,10 @@ def _name(category: str, version: int) -> str:
 
 
 def _registered(path: Path, file_name: str) -> Registered:
-    found = Registered.from_json(path.read_text("utf-8"))
-    if _name(found.category.name, found.category.schema_version) != file_name:
-        raise ValueError("it is another one's")
-    return found
+    parsed = Registered.from_json(path.read_text("utf-8"))
+    if _name(parsed.category.name, parsed.category.schema_version) != file_name:
+        raise ValueError("it is the schema of another category or version")
+    return parsed
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
-"""Upcasting: events as the newest schemas have them, whatever schema version wrote them.
+"""Upcasting: convert events of any schema version to the newest one.
 
-Reading does this to every batch, after the file and before anyone looks. What is verified and what
-is sealed is not upcast: an event's digest is over what was written.
+Every batch is upcast when it is read. Verification and sealing do not upcast, because an event's
+digest covers it as it was written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from event_log.errors import IncompatibleSchema
 from event_log.upcaster import Upcaster
 
 NEEDED = ("category", "type", "schema_version")
-"""The envelope's columns that upcasting has to see, beside the categories' structs."""
+"""The envelope's columns that upcasting needs, beside the categories' structs."""
 MISTAKES = (
     pa.ArrowException,
     ArithmeticError,
@@ -26,16 +26,15 @@ MISTAKES = (
     TypeError,
     ValueError,
 )
-"""What a step that does not fit its columns raises."""
+"""The errors of a step that does not fit its columns."""
 TEXTS = (pa.string(), pa.large_string())
 
 
 def needs_upcast(schema_versions: Mapping[str, Sequence[int]], registry: Registry) -> bool:
-    """Whether a file with events of these schema versions has any that an upcaster is for.
+    """Return whether a file with events of these schema versions needs upcasters.
 
-    ``schema_versions`` has for each category in the file the versions that are in it, sorted. Of
-    files for which this is False the structs need no more than to be given the fields that were
-    added since, as nulls.
+    ``schema_versions`` has the sorted versions of each category in the file. If this is False, the
+    structs only need the fields that were added since, as nulls.
     """
     return any(
         versions and name in registry and versions[0] < registry[name].upcast_before
@@ -44,7 +43,7 @@ def needs_upcast(schema_versions: Mapping[str, Sequence[int]], registry: Registr
 
 
 def to_read(columns: Sequence[str], registry: Registry) -> list[str]:
-    """The columns that must be read to give these: ``NEEDED`` with them where there are upcasters.
+    """Return the columns to read for these: with upcasters, also those in ``NEEDED``.
 
     >>> to_read(["sequence", "stream"], Registry(()))
     ['sequence', 'stream']
@@ -54,11 +53,11 @@ def to_read(columns: Sequence[str], registry: Registry) -> list[str]:
 
 
 def upcast(batch: pa.RecordBatch, registry: Registry) -> pa.RecordBatch:
-    """The same events with every struct column in its category's newest form.
+    """Return the events with every struct column in its category's newest schema version.
 
-    Where there are upcasters for events in the batch, it must have the columns ``NEEDED``;
-    ``schema_version`` keeps saying what was written. Columns without such events are not copied.
-    Raises ``IncompatibleSchema`` when an upcaster gives what does not fit.
+    If there are upcasters for events in the batch, it must have the columns ``NEEDED``.
+    ``schema_version`` stays as written. Columns without such events are not copied. Raises
+    ``IncompatibleSchema`` when the result of an upcaster does not fit the next version.
     """
     for place, name in enumerate(batch.schema.names):
         if name in registry:
@@ -85,7 +84,7 @@ def _newest(batch: pa.RecordBatch, struct: pa.StructArray, category: Category) -
 def _mixed(
     batch: pa.RecordBatch, struct: pa.StructArray, category: Category, old: pa.Array
 ) -> pa.StructArray:
-    """The column with its old events upcast, version by version, each in its place."""
+    """Return the column with its old events upcast, version by version, in place."""
     versions, types = batch.column("schema_version"), batch.column("type")
     parts, places = [], []
     for version in sorted(pc.unique(versions.filter(old)).to_pylist()):
@@ -104,9 +103,9 @@ def _mixed(
 
 
 def with_fields(struct: pa.StructArray, category: Category) -> pa.StructArray:
-    """The column with the category's fields: those that it lacks are null, others left out.
+    """Return the column with the category's fields: missing ones are null, others left out.
 
-    Such others come from a newer schema version that only added fields.
+    The others come from a newer schema version that only added fields.
     """
     if struct.type == category.struct:
         return struct
@@ -123,7 +122,7 @@ def with_fields(struct: pa.StructArray, category: Category) -> pa.StructArray:
 def _upcast(
     struct: pa.StructArray, types: pa.Array, category: Category, version: int
 ) -> pa.StructArray:
-    """The data of events of one category and schema version, as the newest version has them."""
+    """Upcast the data of events of one category and schema version to the newest version."""
     written = pa.RecordBatch.from_arrays(struct.flatten(), schema=pa.schema([*struct.type]))
     fields = chained(written, types, category, version)
     origin = f"category {category.name!r}, events of schema version {version}, upcast"
@@ -155,10 +154,10 @@ def chained(
     *,
     strict: bool = False,
 ) -> pa.RecordBatch:
-    """Fields as a schema version declared them, upcast from version to version to the newest.
+    """Upcast fields of a schema version, version by version, to the newest.
 
-    A column that the next version does not have is an error when it has values; with ``strict``
-    also when it has none.
+    A column with values that the next version lacks is an error; with ``strict`` also one without
+    values.
     """
     origin = f"category {category.name!r}, events of schema version {version}"
     for number in sorted(n for n in category.upcasters if n >= version):
@@ -175,20 +174,20 @@ def _applied(
     upcaster: Upcaster, fields: pa.RecordBatch, types: pa.Array, origin: str
 ) -> pa.RecordBatch:
     try:
-        given = upcaster.apply(fields, types)
+        changed = upcaster.apply(fields, types)
     except MISTAKES as error:
         raise IncompatibleSchema(f"{origin}, failed: {_one_line(error)}") from error
-    if not isinstance(given, pa.RecordBatch):
-        raise IncompatibleSchema(f"{origin}, gives {type(given).__name__}, not a RecordBatch")
-    if len(given) != len(fields):
+    if not isinstance(changed, pa.RecordBatch):
+        raise IncompatibleSchema(f"{origin}, gives {type(changed).__name__}, not a RecordBatch")
+    if len(changed) != len(fields):
         raise IncompatibleSchema(
-            f"{origin}, gives {len(given)} lines for {len(fields)} events; it must keep each"
+            f"{origin}, gives {len(changed)} lines for {len(fields)} events; it must keep each"
         )
-    return given
+    return changed
 
 
 def _fitted(fields: pa.RecordBatch, schema: pa.Schema, origin: str, strict: bool) -> pa.RecordBatch:
-    """The fields in the order of a schema; those that are missing are null."""
+    """Return the fields in the order of a schema; missing ones are null."""
     names = fields.schema.names
     for place, name in enumerate(names):
         if name in names[:place]:
@@ -211,5 +210,5 @@ def _fitted(fields: pa.RecordBatch, schema: pa.Schema, origin: str, strict: bool
 
 
 def _one_line(error: Exception) -> str:
-    """What another library says, on one line."""
+    """Return the message of another library's error on one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,8 +1,9 @@
 """The log's files in an object store: S3, Google Cloud Storage, Azure, with conditional puts.
 
-Put-if-absent is a put with ``If-None-Match: *``. The answer to a put may be lost, and a repeated
-put is then refused because of the first; so each carries a random mark by which a writer knows its
-own. A store that ignores the condition would let two writers win; it is found out at open.
+Put-if-absent is a put with ``If-None-Match: *``. When the response to a put is lost, the repeated
+put is refused because of the first. So each put carries a random mark by which a writer
+recognises its own. A store that ignores the condition would let two writers win; opening
+detects it.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ if TYPE_CHECKING:
     from obstore.store import RetryConfig
 
 PATIENCE_SECONDS, QUICK_SECONDS = 60.0, 5.0
-"""How long a store is asked again that does not answer; and when a person waits for it."""
+"""How long requests to a store that does not answer are repeated; and while a person waits."""
 SILENCE = "30s"
-"""How long an answer may take, the sending of a small file included."""
+"""How long a response may take, including the upload of a small file."""
 TRANSFER = "900s"
-"""How long a file may take: 128 MB at 150 KB a second."""
+"""How long the transfer of a file may take: 128 MB at 150 KB a second."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(milliseconds=100), timedelta(seconds=5)
 SMALL_BYTES = 4 << 20
 CHUNK_BYTES = 8 << 20
@@ -51,24 +52,24 @@ MARK = "stetput"
 PROBE = "conditions"
 PROBE_TEXT = b"Stet puts this again at each open, to see that the second put is refused.\n"
 TAKEN = (AlreadyExistsError, PreconditionError)
-"""A refused condition. S3 also answers so (409) when writers met and none of them won."""
+"""The errors of a refused condition. S3 also sends one (409) when writers met and none won."""
 FORBIDDEN = (PermissionDeniedError, UnauthenticatedError)
 FAILURES = (BaseError, FileNotFoundError)
 PREFIXES = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
 OPTIONS = ("allow_http", "allow_invalid_certificates", "proxy_url", "proxy_ca_certificate")
-"""What the environment sets of the connection, as ``AWS_ALLOW_HTTP``: given any option, the client
-does not look there itself."""
+"""The options of the connection in the environment, such as ``AWS_ALLOW_HTTP``. The client does not
+read them itself when it is passed any option."""
 
 
 class ObjectStore:
     """The files of one log below a URL such as ``s3://bucket/prefix``.
 
-    Opening it asks once whether the bucket is there and keeps to conditions, by putting a small
-    object named ``conditions``. Credentials that may only read open it for reading.
+    Opening it puts a small object named ``conditions``, to check that the bucket exists and
+    supports conditional puts. Credentials without permission to write open it for reading.
     """
 
     def __init__(self, url: str, patience: float = PATIENCE_SECONDS) -> None:
-        """``patience`` is how many seconds a store that does not answer is asked again."""
+        """``patience`` is for how many seconds requests without an answer are repeated."""
         self.url = url.rstrip("/")
         self._patience = patience
         self._pid = os.getpid()
@@ -89,24 +90,24 @@ class ObjectStore:
         return self._local
 
     def where(self, name: str) -> str:
-        """The URL of the file."""
+        """Return the URL of the file."""
         return f"{self.url}/{name}"
 
     def watch_folder(self, folder: str) -> Path | None:  # noqa: ARG002 (the protocol's)
-        """None: an object store tells nobody of new files, one has to ask."""
+        """Return None: an object store sends no notices of new files and must be polled."""
         return None
 
     def names(self, folder: str, suffix: str = "", after: str = "") -> list[str]:
-        """The names of the files in a folder that end so and come after another, sorted."""
-        found = self._list(folder, after)
-        return [name for name in found if name.endswith(suffix) and "/" not in name]
+        """Return the sorted names in a folder with a suffix that come after another name."""
+        names = self._list(folder, after)
+        return [name for name in names if name.endswith(suffix) and "/" not in name]
 
     def walk(self, folder: str) -> list[str]:
-        """The names of all files at any depth below a folder, relative to it, sorted."""
+        """Return the sorted names of all files below a folder, relative to it."""
         return self._list(folder)
 
     def exists(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Return whether there is a file of this name."""
         try:
             self._head(name)
         except FileNotFoundError:
@@ -114,33 +115,33 @@ class ObjectStore:
         return True
 
     def identity(self, name: str) -> object:
-        """The object's entity tag; raises ``FileNotFoundError``."""
-        return self._seen(name, self._head(name))
+        """Return the object's entity tag; raises ``FileNotFoundError``."""
+        return self._remember_tag(name, self._head(name))
 
     def modified(self, name: str) -> float:
-        """When the object was put, in seconds since 1970; raises ``FileNotFoundError``."""
+        """Return when the object was put, in seconds since 1970; raises ``FileNotFoundError``."""
         return float(self._head(name)["last_modified"].timestamp())
 
     def path(self, name: str) -> Path:
-        """A local copy, fetched when there is none; raises ``FileNotFoundError``."""
+        """Return a local copy, fetched if absent; raises ``FileNotFoundError``."""
         tag = self._tags.get(name) or str(self.identity(name))
         return self._copies.find(name, tag) or self.fresh_path(name)
 
     def fresh_path(self, name: str) -> Path:
-        """A local copy, fetched now; raises ``FileNotFoundError``."""
+        """Fetch the file now and return a local copy; raises ``FileNotFoundError``."""
         with self._errors_explained("cannot read", name):
-            found = obstore.get(self._patient, name)
+            response = obstore.get(self._patient, name)
             with self._copies.staged() as staged:
                 with staged.open("wb") as file:
-                    for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
+                    for chunk in response.stream(min_chunk_size=CHUNK_BYTES):
                         file.write(chunk)
-                    whole = file.tell() == found.meta["size"]
+                    whole = file.tell() == response.meta["size"]
                 if not whole:
                     raise StoreError(f"{self.url}/{name} came in part only; repeat")
-                return self._copies.keep(name, self._seen(name, found.meta), staged)
+                return self._copies.keep(name, self._remember_tag(name, response.meta), staged)
 
     def put_if_absent(self, name: str, write: Callable[[Path], None]) -> bool:
-        """Let ``write`` fill a file and put it under this name: False if the name is taken."""
+        """Let ``write`` fill a file, and put it under this name; False if the name is taken."""
         if not self._keeps_conditions:
             with self._errors_explained("cannot write", name, NOTHING_APPENDED):
                 self._probe(self._client)
@@ -154,13 +155,13 @@ class ObjectStore:
             tag = self._put(name, staged)
             if tag is None:
                 return False
-            with contextlib.suppress(StoreError):  # put it is; a copy can be fetched
+            with contextlib.suppress(StoreError):  # the object is put; a copy can be fetched
                 self._copies.keep(name, tag, staged)
         self._tags[name] = tag
         return True
 
     def make_durable(self, name: str) -> None:
-        """Nothing is left to do: an object that can be seen is durable."""
+        """Do nothing: an object that is visible is durable."""
 
     def delete(self, name: str) -> None:
         """Remove an object, if it is there."""
@@ -173,7 +174,7 @@ class ObjectStore:
         with self._errors_explained("cannot open"):
             try:
                 self._probe(self._quick)
-            except FORBIDDEN:  # of writing; perhaps not of reading
+            except FORBIDDEN:  # to write; reading may be allowed
                 next(iter(obstore.list(self._quick, chunk_size=1)), None)
             except FileNotFoundError:
                 raise self._error("cannot open", "", NO_BUCKET) from None
@@ -191,7 +192,7 @@ class ObjectStore:
         )
 
     def _put(self, name: str, file: Path) -> str | None:
-        """The new object's tag; None when the name is another's."""
+        """Put a file and return the object's tag; None when the name is taken."""
         mark, until = uuid.uuid4().hex, time.monotonic() + self._patience
         in_doubt = False
         while True:
@@ -206,16 +207,16 @@ class ObjectStore:
                     raise self._error("cannot write", name, reason, NOTHING_APPENDED) from None
             try:
                 return self._tag_if_mine(name, mark)
-            except FAILURES:  # nobody has it, or that is not known: the put may be repeated
+            except FAILURES:  # the name is free, or that is not known: the put may be repeated
                 if time.monotonic() >= until:
                     after = f"It may have been appended. {REPEAT}" if in_doubt else NOTHING_APPENDED
                     raise self._error("cannot write", name, reason, after) from None
-            time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 (no secret: so writers part)
+            time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 (no secret: it separates writers)
 
     def _put_marked(self, name: str, file: Path, mark: str) -> str:
         self._check_process()
         client = self._client if file.stat().st_size <= SMALL_BYTES else self._patient
-        # In one part, however large: this client cannot put parts on a condition.
+        # In one part, however large: this client has no conditional multipart put.
         put = obstore.put(
             client, name, file, mode="create", use_multipart=False, attributes={MARK: mark}
         )
@@ -231,23 +232,23 @@ class ObjectStore:
             pages = obstore.list(
                 self._client, folder, offset=f"{start}{after}" if after else None, chunk_size=1000
             )
-            found = {meta["path"]: meta for page in pages for meta in page}
-        for name, meta in found.items():
-            self._seen(name, meta)
-        return sorted(name.removeprefix(start) for name in found)
+            objects = {meta["path"]: meta for page in pages for meta in page}
+        for name, meta in objects.items():
+            self._remember_tag(name, meta)
+        return sorted(name.removeprefix(start) for name in objects)
 
     def _head(self, name: str) -> ObjectMeta:
         self._tags.pop(name, None)
         with self._errors_explained("cannot read", name):
             return obstore.head(self._client, name)
 
-    def _seen(self, name: str, meta: ObjectMeta) -> str:
+    def _remember_tag(self, name: str, meta: ObjectMeta) -> str:
         self._tags[name] = _tag(meta)
         return self._tags[name]
 
     @contextlib.contextmanager
     def _errors_explained(self, doing: str, name: str = "", after: str = "") -> Iterator[None]:
-        """Turns the client's errors, but for a missing object, into some for people."""
+        """Turn the client's errors, except for a missing object, into ones that say what to do."""
         self._check_process()
         try:
             yield
@@ -263,7 +264,7 @@ class ObjectStore:
         return StoreError(f"{doing} {where}: {reason}. {after}".rstrip())
 
     def _check_process(self) -> None:
-        """The client's threads do not survive a fork: a call in the child would never return."""
+        """Refuse use after a fork: the client's threads are missing, and calls never return."""
         if os.getpid() != self._pid:
             raise StoreError(
                 f"{self.url} was opened before this process was forked, which its client does not "
@@ -277,22 +278,22 @@ class ObjectStore:
 
 def _client(url: str, patience: float, timeout: str) -> Client:
     prefix = PREFIXES[url.partition(":")[0]]
-    given = {
+    connection = {
         name: os.environ[prefix + name.upper()]
         for name in OPTIONS
         if prefix + name.upper() in os.environ
     }
     retries: RetryConfig = {
-        "max_retries": 100,  # until the time is over
+        "max_retries": 100,  # until ``retry_timeout``
         "retry_timeout": timedelta(seconds=patience),
         "backoff": {"init_backoff": FIRST_PAUSE, "max_backoff": LONGEST_PAUSE, "base": 2},
     }
-    options: Any = {"timeout": timeout, "read_timeout": timeout, **given}
+    options: Any = {"timeout": timeout, "read_timeout": timeout, **connection}
     return from_url(url, client_options=options, retry_config=retries)
 
 
 def _tag(meta: ObjectMeta | PutResult) -> str:
-    """The object's entity tag, which every put changes and each of these stores gives."""
+    """Return the object's entity tag, which changes with every put."""
     tag = meta["e_tag"]
     if not tag:
         raise StoreError("the object store gives no entity tags (ETag); use another")

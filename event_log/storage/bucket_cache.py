@@ -1,8 +1,8 @@
-"""Local copies of the immutable files of an object store: whoever reads them reads files.
+"""Local copies of the immutable files of an object store, so that readers open files.
 
-A copy lies in a folder that is named for the object's entity tag, so it is right for ever; a log
-that was deleted, restored or written anew under the same names gets copies of its own. Everything
-here may be deleted at any time.
+A copy lies in a folder named after the object's entity tag, so it never goes stale; a log that was
+deleted, restored or written again under the same names gets its own copies. All copies may be
+deleted at any time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from event_log.storage.folder import STALE_SECONDS
 from event_log.storage.store import StoreError, hint
 
 UNUSED_SECONDS = 30 * 86_400.0
-"""A copy that nobody asked for so long is removed."""
+"""A copy that is not used for this long is removed."""
 ENDPOINTS = (
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL",
@@ -30,11 +30,11 @@ ENDPOINTS = (
     "AZURE_ENDPOINT",
     "GOOGLE_BASE_URL",
 )
-"""What says whose bucket of that name it is."""
+"""The variables that identify the endpoint, and so the bucket of a URL."""
 
 
 def cache_folder(url: str) -> Path:
-    """The folder of one URL's log: below ``$STET_CACHE``, or the user's cache folder.
+    """Return the cache folder of one URL: below ``$STET_CACHE``, or the user's cache folder.
 
     The same URL at another endpoint is another log, and has another folder.
     """
@@ -59,7 +59,7 @@ class Copies:
 
     @contextlib.contextmanager
     def staged(self) -> Iterator[Path]:
-        """A path that nobody else has, for a file to be filled; gone afterwards, unless kept."""
+        """Yield a unique path for a file to fill; it is removed afterwards, unless kept."""
         if not (self._prepared and self._staging.is_dir()):
             with self._errors_explained():
                 self._staging.mkdir(parents=True, exist_ok=True)
@@ -69,19 +69,19 @@ class Copies:
         try:
             yield path
         finally:
-            with contextlib.suppress(OSError):  # it is cleaned another day
+            with contextlib.suppress(OSError):  # a later clean-up removes it
                 path.unlink(missing_ok=True)
 
     def path(self, name: str, tag: str) -> Path:
-        """Where the copy of this version of a file lies, or would lie.
+        """Return where the copy of this version of a file lies, or would lie.
 
-        Folder and file keep their names, because readers take meaning from both.
+        Folder and file keep their names, because readers parse both.
         """
         folder, _, base = name.rpartition("/")
         return self._files / folder / hashlib.sha256(tag.encode()).hexdigest()[:16] / base
 
     def find(self, name: str, tag: str) -> Path | None:
-        """The copy, if there is one; it counts as used."""
+        """Return the copy and mark it as used; None without a copy."""
         path = self.path(name, tag)
         try:
             if path.stat().st_mtime < time.time() - STALE_SECONDS:
@@ -91,13 +91,13 @@ class Copies:
         return path
 
     def keep(self, name: str, tag: str, staged: Path) -> Path:
-        """Make a staged file the copy; whole, or not at all, also after power loss."""
+        """Make a staged file the copy, atomically, also under power loss."""
         path = self.path(name, tag)
         with self._errors_explained():
             self._disk.sync(staged)
             try:
                 self._move(staged, path)
-            except FileNotFoundError:  # another process took the folder for an empty one
+            except FileNotFoundError:  # another process removed the empty folder
                 self._move(staged, path)
         return path
 
@@ -110,11 +110,11 @@ class Copies:
         folder, _, base = name.rpartition("/")
         for path in (self._files / folder).glob(f"*/{base}"):
             path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # another process puts its own copy there just now
+            with contextlib.suppress(OSError):  # another process is putting its own copy there
                 path.parent.rmdir()
 
     def _clean(self) -> None:
-        """Remove what dead writers left, and copies that were not used for long."""
+        """Remove files of dead writers, and copies that were not used for long."""
         now = time.time()
         for folder, age in ((self._staging, STALE_SECONDS), (self._files, UNUSED_SECONDS)):
             for path in list(folder.rglob("*")):

@@ -1,7 +1,7 @@
-"""What an object store's refusal means, said for people, without anything secret.
+"""Messages for the errors of an object store: what happened and what to do, without secrets.
 
-The client's own messages hold the whole answer of the server; of these only the status and the
-name of the error are told.
+The client's messages have the server's whole response; only the status and the error's name are
+shown.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ MEANINGS = (
         "these credentials have no permission; check {credentials}, and what they may do",
     ),
 )
-"""What is found in a client's message, and what to say of it; the first that fits."""
+"""Patterns in the client's messages, and the message to show; the first match is used."""
 CERTAIN = "Server returned non-2xx status code: 4|BareRedirect|BadScheme|Account must be specified"
 
 
 def meaning(error: Exception, scheme: str) -> str:
-    """What went wrong and what to do about it, in one line."""
+    """Return what happened and what to do about it, in one line."""
     text = str(error)
     credentials = CREDENTIALS.get(scheme, "the credentials")
     for pattern, message in MEANINGS:
@@ -70,10 +70,10 @@ def meaning(error: Exception, scheme: str) -> str:
 
 
 def nothing_happened(error: Exception) -> bool:
-    """Whether the store certainly did not do what it was asked.
+    """Return whether the store certainly did not carry out the request.
 
-    Not when the request was sent more than once: an earlier one may have been carried out and its
-    answer lost.
+    False when the request was repeated: an earlier one may have succeeded and its response been
+    lost.
     """
     text = str(error)
     return re.search(CERTAIN, text) is not None and not re.search(r"after [1-9]\d* retries", text)

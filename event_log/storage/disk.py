@@ -1,6 +1,6 @@
-"""The steps on a file system that durability depends on, each a function or method of its own.
+"""The steps on a file system that durability depends on, each in its own function or method.
 
-``Disk`` is what tests replace: a disk that fails at any step, or that forgets what was not synced.
+Tests replace ``Disk`` by a disk that fails at a step, or that loses what was not synced.
 """
 
 from __future__ import annotations
@@ -33,16 +33,18 @@ def fsync(place: Path | int) -> None:
 
 def _fsync(descriptor: int) -> None:
     if sys.platform == "darwin":  # fsync there leaves the content in the drive's own cache
-        with contextlib.suppress(OSError):  # not every file system can; SQLite falls back, too
+        with contextlib.suppress(
+            OSError
+        ):  # not every file system supports it; SQLite falls back, too
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
             return
     os.fsync(descriptor)
 
 
 def durable_rename(unfinished: Path, path: Path) -> None:
-    """Give a finished file its name, in place of what had it.
+    """Rename a finished file to its final name, replacing any file there.
 
-    The file and its name survive power loss when this returns, and nobody ever sees a part of it.
+    The file and its name survive power loss when this returns, and no reader sees a part of it.
     """
     fsync(unfinished)
     unfinished.replace(path)
@@ -68,7 +70,7 @@ def durable_write(path: Path, content: str | bytes) -> None:
 
 
 class Disk:
-    """The file system as it is."""
+    """The real file system."""
 
     def write(self, path: Path, write: Callable[[Path], None]) -> None:
         """Let ``write`` make a new file; it need not survive power loss."""
@@ -83,7 +85,7 @@ class Disk:
         os.link(source, target)
 
     def rename(self, source: Path, target: Path) -> None:
-        """Give a file another name, in place of what had it."""
+        """Rename a file, replacing any file of the new name."""
         source.replace(target)
 
     def unlink(self, path: Path) -> None:

@@ -1,8 +1,8 @@
 """The log's files in a folder, with the hard link as put-if-absent.
 
-A file is written under a name of its own, fsynced, and then hard-linked to its final name, which
-the file system refuses when that name is taken; the folder is fsynced after it. So a name either
-is absent or names a whole, durable file, and of two writers one wins.
+A file is written under a unique name, fsynced, and then hard-linked to its final name, which the
+file system refuses when that name is taken; then the folder is fsynced. So a name is either absent
+or names a whole, durable file, and of two writers one wins.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class LocalStore:
         self._disk = disk or Disk()
         self._staging = self.root / "staging"
         self._settled: set[Path] = set()
-        """Folders that are there, and whose own names are durable."""
+        """Folders that exist and whose names are durable."""
 
     @property
     def local(self) -> Path:
@@ -37,37 +37,37 @@ class LocalStore:
         return self.root
 
     def path(self, name: str) -> Path:
-        """Where the file of this name lies, or would lie."""
+        """Return where the file of this name lies, or would lie."""
         return self.root / name
 
     fresh_path = path
 
     def where(self, name: str) -> str:
-        """The path of the file."""
+        """Return the path of the file."""
         return str(self.root / name)
 
     def watch_folder(self, folder: str) -> Path | None:
-        """The folder, which need not be there yet."""
+        """Return the folder, which need not exist yet."""
         return self.root / folder
 
     def names(self, folder: str, suffix: str = "", after: str = "") -> list[str]:
-        """The names of the files in a folder that end so and come after another, sorted."""
+        """Return the sorted names in a folder with a suffix that come after another name."""
         with _errors_explained(self.root / folder):
             try:
                 with os.scandir(self.root / folder) as entries:
-                    found = [entry.name for entry in entries if not entry.is_dir()]
+                    names = [entry.name for entry in entries if not entry.is_dir()]
             except FileNotFoundError:
                 return []
-        return sorted(name for name in found if name > after and name.endswith(suffix))
+        return sorted(name for name in names if name > after and name.endswith(suffix))
 
     def walk(self, folder: str) -> list[str]:
-        """The names of all files at any depth below a folder, relative to it, sorted."""
+        """Return the sorted names of all files below a folder, relative to it."""
         top = self.root / folder
         with _errors_explained(top):
             return sorted(path.relative_to(top).as_posix() for path in _files(top))
 
     def exists(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Return whether there is a file of this name."""
         try:
             self._stat(name)
         except FileNotFoundError:
@@ -75,16 +75,16 @@ class LocalStore:
         return True
 
     def identity(self, name: str) -> object:
-        """The file's number and its time of writing; raises ``FileNotFoundError``."""
-        found = self._stat(name)
-        return found.st_ino, found.st_mtime_ns
+        """Return the file's inode and modification time; raises ``FileNotFoundError``."""
+        status = self._stat(name)
+        return status.st_ino, status.st_mtime_ns
 
     def modified(self, name: str) -> float:
-        """When the file was written, in seconds since 1970; raises ``FileNotFoundError``."""
+        """Return when the file was written, in seconds since 1970; raises ``FileNotFoundError``."""
         return self._stat(name).st_mtime
 
     def put_if_absent(self, name: str, write: Callable[[Path], None]) -> bool:
-        """Let ``write`` fill a file and give it this name: False, and no change, if it is taken.
+        """Let ``write`` fill a file, and give it this name; False, and no change, if it is taken.
 
         When this returns True the file and its name survive power loss.
         """
@@ -93,7 +93,7 @@ class LocalStore:
             self._make_folders(target.parent)
             try:
                 won = self._put(target, write)
-            except FileNotFoundError:  # someone removed a folder that was there before
+            except FileNotFoundError:  # another process removed a folder that existed before
                 self._settled.clear()
                 self._make_folders(target.parent)
                 won = self._put(target, write)
@@ -104,7 +104,7 @@ class LocalStore:
         return won
 
     def make_durable(self, name: str) -> None:
-        """Let the name of a file survive power loss, whoever wrote it."""
+        """Make the name of a file survive power loss, also one written by another process."""
         folder = (self.root / name).parent
         try:
             self._settle(folder)
@@ -116,7 +116,7 @@ class LocalStore:
             ) from error
 
     def delete(self, name: str) -> None:
-        """Remove a file, if it is there. After power loss it may be back."""
+        """Remove a file, if it exists. It may be back after power loss."""
         path = self.root / name
         try:
             self._disk.unlink(path)
@@ -132,14 +132,16 @@ class LocalStore:
             self._disk.sync(staged)
             return self._linked(staged, target)
         finally:
-            with contextlib.suppress(OSError):  # a stale staged file is cleaned another day
+            with contextlib.suppress(OSError):  # a later clean-up removes a stale staged file
                 self._disk.unlink(staged)
 
     def _linked(self, staged: Path, target: Path) -> bool:
         try:
             self._disk.link(staged, target)
         except FileExistsError:
-            return target.exists() and staged.samefile(target)  # a network may repeat what it did
+            return target.exists() and staged.samefile(
+                target
+            )  # a network file system may repeat the call
         return True
 
     def _make_folders(self, folder: Path) -> None:
@@ -153,10 +155,10 @@ class LocalStore:
         self._clean()
 
     def _settle(self, folder: Path) -> None:
-        """Let the names of a folder and of those above it survive power loss.
+        """Make the names of a folder and of those above it survive power loss.
 
-        Whether they are new cannot be seen: another process may have made them a moment ago, and
-        die before it syncs them. So it is done once for each folder that is written to.
+        A folder may be new even if it exists: another process may have made it a moment ago, and
+        die before it syncs it. So this is done once for each folder that is written to.
         """
         if folder in self._settled:
             return
@@ -168,11 +170,11 @@ class LocalStore:
                 self._disk.sync(path)
             except PermissionError:
                 if path.is_relative_to(self.root.parent):
-                    raise  # further up is what one may pass through but not open: older than this
+                    raise  # folders further up are older, and may be closed to this user
         self._settled.add(folder)
 
     def _clean(self) -> None:
-        """Remove what writers that died more than a day ago left behind."""
+        """Remove staged files of writers that died more than a day ago."""
         oldest = time.time() - STALE_SECONDS
         for staged in self._staging.glob("*"):
             with contextlib.suppress(FileNotFoundError):  # another process cleans as well
@@ -186,10 +188,10 @@ class LocalStore:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The files below a folder; what is removed meanwhile may be among them or not."""
+    """Yield the files below a folder; files removed meanwhile may be among them."""
     try:
-        with os.scandir(folder) as found:
-            entries = list(found)
+        with os.scandir(folder) as scanned:
+            entries = list(scanned)
     except FileNotFoundError:
         return
     for entry in entries:
@@ -201,7 +203,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _errors_explained(path: Path) -> Iterator[None]:
-    """Turns an error of reading, but for a missing file, into one for people."""
+    """Turn an error of reading, except for a missing file, into one that says what to do."""
     try:
         yield
     except FileNotFoundError:

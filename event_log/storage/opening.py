@@ -1,4 +1,4 @@
-"""Opening a store: which store a location means, a folder or an object store."""
+"""Opening the store of a location: a folder or an object store."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ OBJECT_STORES = ("s3", "gs", "az")
 
 
 def open_store(location: str | Path) -> Store:
-    """The store at a location: a folder or ``file://`` URL, or ``s3://``, ``gs://``, ``az://``.
+    """Open the store at a location: a folder, or a URL (``file``, ``s3``, ``gs`` or ``az``).
 
-    A folder is made by the first write. An object store is asked at once whether it is there and
-    keeps to conditions; endpoint and credentials come from the usual environment variables.
+    The first write makes the folder. Opening an object store checks that the bucket exists and
+    supports conditional puts; endpoint and credentials come from the usual environment variables.
 
     >>> open_store("archive/log").path("commits/1").parts[-4:]
     ('archive', 'log', 'commits', '1')
@@ -30,7 +30,7 @@ def open_store(location: str | Path) -> Store:
 
 
 def local_folder(location: str | Path) -> Path:
-    """What ``local`` of the store at a location is, without opening it.
+    """Return the local folder of the store at a location, without opening the store.
 
     >>> local_folder("file:///srv/archive")
     PosixPath('/srv/archive')
@@ -79,10 +79,10 @@ def _object_store(location: str, scheme: str) -> Store:
 
 
 def _scheme(location: str | Path) -> str | None:
-    """What stands before ``://``; None for a path, also for one of a URL that became a path."""
-    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):(//)?", str(location))
-    if found and isinstance(location, str) and found[2]:
-        return found[1].lower()
-    if found and found[1].lower() in OBJECT_STORES and str(location)[found.end() :][:1] == "/":
-        raise StoreError(f"{location} is no folder; write {found[1]}://bucket/prefix")
+    """Return the scheme of a URL, None for a path; refuses a URL that was turned into a path."""
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):(//)?", str(location))
+    if match and isinstance(location, str) and match[2]:
+        return match[1].lower()
+    if match and match[1].lower() in OBJECT_STORES and str(location)[match.end() :][:1] == "/":
+        raise StoreError(f"{location} is no folder; write {match[1]}://bucket/prefix")
     return None

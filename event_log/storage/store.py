@@ -1,7 +1,7 @@
-"""What the log needs of the store that has its files, and the errors of a store.
+"""The interface of a store, which holds the log's files, and its errors.
 
-A store keeps whole, immutable files under names such as ``commits/00000000000000000321.parquet``.
-Its one lock is put-if-absent: of any number of writers that put one name, exactly one wins.
+A store has whole, immutable files under names such as ``commits/00000000000000000321.parquet``. Its
+only lock is put-if-absent: of any number of writers that put one name, exactly one wins.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from event_log.errors import EventLogError
 
 NOTHING_APPENDED = "Nothing was appended."
 REPEAT = "Append the same events with the same ids again."
-"""What to do when it is not known whether a file was kept: event ids make it safe."""
+"""The advice when it is not known whether a file was written: event ids make repeating safe."""
 
 
 class StoreError(EventLogError):
-    """The store refused: full, read-only, unreachable, or not what the log needs."""
+    """The store refused: it is full, read-only, unreachable, or unsuitable."""
 
 
 class Store(Protocol):
@@ -31,58 +31,58 @@ class Store(Protocol):
 
     @property
     def local(self) -> Path:
-        """A local folder for what may be lost or is this machine's own: caches, subscriptions."""
+        """A local folder for files of this machine: caches and subscriptions."""
 
     def where(self, name: str) -> str:
-        """Where a file lies or would lie, for people: a path or a URL."""
+        """Return where a file lies or would lie, for messages: a path or a URL."""
 
     def names(self, folder: str, suffix: str = "", after: str = "") -> list[str]:
-        """The names of the files in a folder that end so, sorted; none when there is no folder.
+        """Return the sorted names in a folder with a suffix; none when there is no folder.
 
-        Only those that come after a name, if one is given: what a store need not list again.
+        With ``after`` only the names after it, so that a store need not list the others again.
         """
 
     def walk(self, folder: str) -> list[str]:
-        """The names of all files at any depth below a folder, relative to it, sorted."""
+        """Return the sorted names of all files below a folder, relative to it."""
 
     def exists(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Return whether there is a file of this name."""
 
     def identity(self, name: str) -> object:
-        """What is equal as long as the file is the same; raises ``FileNotFoundError``."""
+        """Return a value that changes with the file; raises ``FileNotFoundError``."""
 
     def modified(self, name: str) -> float:
-        """When the file was put, in seconds since 1970; raises ``FileNotFoundError``."""
+        """Return when the file was put, in seconds since 1970; raises ``FileNotFoundError``."""
 
     def path(self, name: str) -> Path:
-        """A local file with this content: the file itself, or a copy that is kept.
+        """Return a local path with this content: the file itself, or a cached copy.
 
-        A store that has to fetch it raises ``FileNotFoundError`` when it is missing; the local
-        store gives the path where it would lie.
+        An object store raises ``FileNotFoundError`` when it is missing; a folder returns the path
+        where it would lie.
         """
 
     def fresh_path(self, name: str) -> Path:
-        """Like ``path``, but never a copy that was kept: what the store itself has now."""
+        """Return a local path with the store's current content, never a cached copy."""
 
     def put_if_absent(self, name: str, write: Callable[[Path], None]) -> bool:
-        """Let ``write`` fill a file and give it this name: False, and no change, if it is taken.
+        """Let ``write`` fill a file, and give it this name; False, and no change, if it is taken.
 
         When this returns True the file and its name survive power loss. ``write`` may be called
         again, with another path, when a folder was removed meanwhile.
         """
 
     def make_durable(self, name: str) -> None:
-        """Let the name of a file survive power loss, whoever put it."""
+        """Make the name of a file survive power loss, also one put by another process."""
 
     def delete(self, name: str) -> None:
-        """Remove a file, if it is there. After power loss it may be back."""
+        """Remove a file, if it exists. It may be back after power loss."""
 
     def watch_folder(self, folder: str) -> Path | None:
-        """The local folder whose changes tell of new files; None where one has to ask."""
+        """Return the local folder to watch for new files; None when the store must be polled."""
 
 
 class Fresh:
-    """A store of which nothing is believed that was fetched before: for verification."""
+    """A store that ignores cached copies, for verification."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -105,9 +105,9 @@ HINTS = {
     errno.ENAMETOOLONG: "the name is too long for this file system; choose a shorter folder",
     errno.EMFILE: "too many files are open; raise the limit (ulimit -n) and repeat",
 }
-"""What to do about an error of the file system, by its number."""
+"""What to do about errors of the file system, by number."""
 
 
 def hint(error: OSError) -> str:
-    """What to do about an error of the file system."""
+    """Return what to do about an error of the file system."""
     return HINTS.get(error.errno or 0, error.strerror or str(error))

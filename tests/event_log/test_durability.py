@@ -28,7 +28,7 @@ from faults import (
     steps_of,
 )
 from sealed import small_spans
-from tiers import some_steps
+from tiers import in_sizes, some_steps
 
 from event_log import EventLog, EventLogError
 from event_log.storage.disk import Disk
@@ -197,7 +197,7 @@ def check_log(opened, appends):
     return check
 
 
-@some_steps(9)
+@some_steps(15)
 def test_what_was_appended_survives_power_loss_at_every_step(
     tmp_path, appends, check_log, every: int
 ) -> None:
@@ -205,7 +205,7 @@ def test_what_was_appended_survives_power_loss_at_every_step(
         check_log(lost.folder, lost.acknowledged, lost.label)
 
 
-@some_steps(15)
+@some_steps(27)
 @pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
 def test_an_append_that_the_disk_refuses_loses_nothing(
     tmp_path, appends, check_log, code: int, every: int
@@ -318,7 +318,7 @@ def state_of(folder: Path) -> frozenset[tuple[str, int]]:
     )
 
 
-@some_steps(8)
+@some_steps(15)
 @pytest.mark.parametrize("operation", ["grouped", "bulk"])
 def test_groups_and_bulks_survive_power_loss_at_every_step(
     tmp_path, request, check_acknowledged, opened, operation: str, every: int
@@ -337,7 +337,7 @@ def test_groups_and_bulks_survive_power_loss_at_every_step(
     assert counts == promised if every == 1 else counts <= promised
 
 
-@some_steps(10)
+@some_steps(17)
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS], ids=errno.errorcode.get)
 @pytest.mark.parametrize("operation", ["grouped", "bulk"])
 def test_groups_and_bulks_that_the_disk_refuses_are_told_and_go_on(
@@ -355,7 +355,7 @@ def test_groups_and_bulks_that_the_disk_refuses_are_told_and_go_on(
         assert head == (4 if operation == "grouped" else 600), refused.label
 
 
-@some_steps(10)
+@some_steps(17)
 def test_the_same_open_log_goes_on_when_the_fault_is_gone(
     tmp_path, domain, opened, every: int
 ) -> None:
@@ -412,7 +412,7 @@ def made_before_sealing(template: Path, domain, opened) -> tuple[Path, list]:
     return template, acknowledged
 
 
-@some_steps(9)
+@some_steps(15)
 def test_sealing_loses_nothing_when_the_power_fails_at_any_step(
     tmp_path, before_sealing, check_acknowledged, opened, every: int
 ) -> None:
@@ -441,7 +441,7 @@ def test_sealing_loses_nothing_when_the_power_fails_at_any_step(
         assert states >= {(head, 10, True), (head, head, True), (head, head, False)}
 
 
-@some_steps(6)
+@some_steps(11)
 def test_a_manifest_that_its_sealer_did_not_live_to_sync_is_durable_before_commits_go(
     tmp_path, before_sealing, check_acknowledged, opened, every: int
 ) -> None:
@@ -464,7 +464,7 @@ def test_a_manifest_that_its_sealer_did_not_live_to_sync_is_durable_before_commi
         check_acknowledged(lost.folder, acknowledged, lost.label)
 
 
-@some_steps(9)
+@some_steps(15)
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EIO], ids=errno.errorcode.get)
 def test_sealing_that_the_disk_refuses_at_any_step_loses_nothing_and_leaves_nothing(
     tmp_path, before_sealing, check_acknowledged, opened, code: int, every: int
@@ -494,8 +494,9 @@ def test_sealing_that_the_disk_refuses_at_any_step_loses_nothing_and_leaves_noth
         assert left == used, refused.label
 
 
+@in_sizes("bytes_between", 600, 150)
 def test_a_disk_that_is_full_after_any_byte_is_told_and_nothing_is_lost(
-    tmp_path, before_sealing, check_acknowledged
+    tmp_path, before_sealing, check_acknowledged, bytes_between: int
 ) -> None:
     """The kernel itself refuses to let a file grow, in a process of its own."""
     template, acknowledged = before_sealing
@@ -503,7 +504,7 @@ def test_a_disk_that_is_full_after_any_byte_is_told_and_nothing_is_lost(
     shutil.copytree(template, folder)
     before = state_of(folder)
     result = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(folder / "log")],
+        [sys.executable, "-c", LIMITED, str(folder / "log"), str(bytes_between)],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
@@ -513,7 +514,7 @@ def test_a_disk_that_is_full_after_any_byte_is_told_and_nothing_is_lost(
     )
     assert result.returncode == 0, result.stderr
     told = result.stdout.splitlines()
-    assert len(told) > 20
+    assert len(told) == 2 * len(range(0, 4000, bytes_between))
     for line in told:
         assert "make room" in line or "ulimit -f" in line, line
     assert state_of(folder) == before
@@ -537,7 +538,7 @@ log = EventLog(LocalStore(Path(sys.argv[1]), StepDisk()), domain.categories)
 with small_spans():
     assert log.head
     event = domain.made("thing/9")
-    for limit in range(0, 4000, 150):
+    for limit in range(0, 4000, int(sys.argv[2])):
         for act in (lambda: log.seal(grace_seconds=0), lambda: log.append([event])):
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             try:

@@ -288,6 +288,9 @@ def test_a_full_disk_is_told_to_all_of_the_group_and_writing_goes_on_afterwards(
 
 
 def test_who_is_interrupted_while_it_waits_leaves_the_line(log, line, domain) -> None:
+    # A process that a shell put into the background ignores the signal otherwise.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def behind_it() -> None:
         wait_until(lambda: len(log._appender._line) == 1)
         line.add(lambda: log.append([domain.made("thing/behind")]))

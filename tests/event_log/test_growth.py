@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from faults import StepDisk
 from sealed import sealed_files, small_spans
+from tiers import in_sizes
 
 from event_log import EventLog, NewEvent
 from event_log.files import commit
@@ -79,10 +80,19 @@ def filled(log: EventLog, seals: int, commits: int) -> None:
         log.append([event(n) for n in range(place, place + 3)])
 
 
+@pytest.fixture(scope="module")
+def template(domain, tmp_path_factory) -> Path:
+    """A folder with 180 sealed events and four open commits."""
+    path = tmp_path_factory.mktemp("grown") / "log"
+    with small_spans():
+        filled(EventLog(LocalStore(path, StepDisk()), domain.categories), SEALS, COMMITS)
+    return path
+
+
 @pytest.fixture
-def log(domain, path) -> EventLog:
-    """180 sealed events and four open commits, in a log that was just opened."""
-    filled(EventLog(LocalStore(path, StepDisk()), domain.categories), SEALS, COMMITS)
+def log(domain, path, template) -> EventLog:
+    """A copy of that log, which was just opened and has no caches."""
+    shutil.copytree(template, path, ignore=shutil.ignore_patterns("cache"))
     return EventLog(Counting(path), domain.categories)
 
 
@@ -147,11 +157,12 @@ def test_a_streams_history_reads_only_row_groups_that_can_hold_it(log, monkeypat
     assert sum(map(sum, read)) <= 21
 
 
+@in_sizes("rounds", 2, 3)
 def test_who_asks_for_the_head_again_lists_nothing_however_old_the_log_is(
-    domain, path, monkeypatch
+    domain, path, monkeypatch, rounds: int
 ) -> None:
     asked = []
-    for _ in range(3):
+    for _ in range(rounds):
         filled(EventLog(LocalStore(path, StepDisk()), domain.categories), 2, 3)
         store = Counting(path)
         log = EventLog(store, domain.categories)
@@ -165,14 +176,15 @@ def test_who_asks_for_the_head_again_lists_nothing_however_old_the_log_is(
         assert opened == []
         asked.append(len(store.asked))
         assert not any(step.startswith("list") for step in store.asked)
-    assert asked == [3, 3, 3]
+    assert asked == [3] * rounds
 
 
+@in_sizes("most_commits", 12, 40)
 def test_opening_costs_one_footer_and_listings_however_many_commits_there_are(
-    domain, path, monkeypatch
+    domain, path, monkeypatch, most_commits: int
 ) -> None:
     counts = []
-    for commits in (3, 40):
+    for commits in (3, most_commits):
         shutil.rmtree(path, ignore_errors=True)
         filled(EventLog(LocalStore(path, StepDisk()), domain.categories), 1, commits)
         store = Counting(path)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tiers import in_sizes
 
 from event_log import EventLog, WrongExpectedVersion
 from event_log.index.event_index import EventIndex
@@ -72,9 +73,10 @@ def test_an_index_that_is_none_is_made_anew(full, domain, garbage: bytes) -> Non
     holds(domain.open(full.path), domain)
 
 
-def test_garbage_in_the_pages_of_an_index_is_noticed(full, domain) -> None:
+@in_sizes("pages_overwritten", 3, 12)
+def test_garbage_in_the_pages_of_an_index_is_noticed(full, domain, pages_overwritten: int) -> None:
     draw = random.Random(7)
-    for _ in range(12):
+    for _ in range(pages_overwritten):
         with sqlite3.connect(index_of(full)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()

@@ -151,7 +151,7 @@ def check_leftovers(log: EventLog) -> None:
     assert not list((fresh.path / "commits").iterdir())
 
 
-@some_steps(9)
+@some_steps(15)
 def test_a_sealer_killed_before_any_step_loses_and_doubles_nothing(
     server, tmp_path, monkeypatch, every: int
 ) -> None:

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import plain_digest
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiers import given_in_tiers
 
 from event_log.digests.digest import digest_of
 from event_log.digests.merkle import (
@@ -24,8 +24,6 @@ from event_log.digests.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-
-MANY = settings(max_examples=200, deadline=None)
 
 # The reference vectors of Certificate Transparency: google/certificate-transparency,
 # python/ct/crypto/merkle_test.py and transparency-dev/merkle, testonly/constants.go.
@@ -109,8 +107,7 @@ def test_the_root_of_no_events_is_32_zero_bytes() -> None:
     assert Frontier.empty().root == root(b"") == bytes(32)
 
 
-@MANY
-@given(size=st.integers(0, 140), cuts=st.sets(st.integers(0, 140)))
+@given_in_tiers(40, 200, size=st.integers(0, 140), cuts=st.sets(st.integers(0, 140)))
 def test_a_frontier_appended_in_any_steps_has_the_root_of_all(size: int, cuts: set[int]) -> None:
     digests, frontier = digests_of(size), Frontier.empty()
     for block in blocks_of(digests, cuts):
@@ -151,8 +148,7 @@ def test_digests_that_are_cut_off_are_refused() -> None:
         Frontier.empty().append(bytes(33))
 
 
-@MANY
-@given(size=SIZES, cuts=st.sets(st.integers(0, 140)), data=st.data())
+@given_in_tiers(40, 200, size=SIZES, cuts=st.sets(st.integers(0, 140)), data=st.data())
 def test_every_event_has_a_path_and_no_changed_bit_passes(size: int, cuts, data) -> None:
     digests = digests_of(size)
     index = data.draw(st.integers(0, size - 1))
@@ -166,8 +162,7 @@ def test_every_event_has_a_path_and_no_changed_bit_passes(size: int, cuts, data)
     assert not verify_inclusion(parts[0], index, size, parts[1:-1], parts[-1])
 
 
-@MANY
-@given(size=SIZES, data=st.data())
+@given_in_tiers(40, 200, size=SIZES, data=st.data())
 def test_a_path_is_refused_at_another_place_or_with_another_length(size: int, data) -> None:
     digests = digests_of(size)
     index = data.draw(st.integers(0, size - 1))
@@ -181,8 +176,7 @@ def test_a_path_is_refused_at_another_place_or_with_another_length(size: int, da
         assert not verify_inclusion(digests[index], index, size, [path[0][:31], *path[1:]], head)
 
 
-@MANY
-@given(new=SIZES, cuts=st.sets(st.integers(0, 140)), data=st.data())
+@given_in_tiers(40, 200, new=SIZES, cuts=st.sets(st.integers(0, 140)), data=st.data())
 def test_each_head_is_consistent_with_every_later_one_and_no_changed_bit_passes(
     new: int, cuts, data
 ) -> None:
@@ -213,8 +207,7 @@ def test_a_log_whose_past_was_rewritten_is_consistent_with_no_older_head() -> No
         assert not verify_consistency(old, 21, path, before, after)
 
 
-@MANY
-@given(size=SIZES, data=st.data())
+@given_in_tiers(40, 200, size=SIZES, data=st.data())
 def test_a_path_that_begins_at_an_earlier_frontier_is_the_same(size: int, data) -> None:
     digests = digests_of(size)
     index = data.draw(st.integers(0, size - 1))

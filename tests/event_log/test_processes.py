@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from processes import killed, said, started
+from tiers import in_sizes
 
 from event_log import EventLog
 from newsroom.categories import CATEGORIES
@@ -87,24 +88,26 @@ def test_eight_processes_of_250_appends_make_the_sequences_1_to_2000_and_none_st
     assert longest < whole / 4, "one waited while the others went on"
 
 
-def test_processes_that_append_the_same_ids_at_once_add_each_once(tags) -> None:
-    told = said([started(APPENDS, tags.path, "same", 20) for _ in range(3)])
+@in_sizes("count", 6, 20)
+def test_processes_that_append_the_same_ids_at_once_add_each_once(tags, count: int) -> None:
+    told = said([started(APPENDS, tags.path, "same", count) for _ in range(3)])
     own = tags.stream("tag/same")
-    assert [event.event_id for event in own] == [f"same-{n}" for n in range(20)]
+    assert [event.event_id for event in own] == [f"same-{n}" for n in range(count)]
     for of_one in told:
         assert [first for first, *_ in of_one] == [event.sequence for event in own]
-    assert len(tags.stream("tag/shared")) == 3 * 10
-    assert tags.verify().events == tags.head == 50
+    assert len(tags.stream("tag/shared")) == 3 * count // 2
+    assert tags.verify().events == tags.head == count + 3 * count // 2
 
 
-def test_of_processes_that_expect_one_version_exactly_one_wins_each_time(tags) -> None:
-    told = said([started(RACES, tags.path, name, 25) for name in ("one", "two", "three")])
+@in_sizes("count", 8, 25)
+def test_of_processes_that_expect_one_version_exactly_one_wins_each_time(tags, count: int) -> None:
+    told = said([started(RACES, tags.path, name, count) for name in ("one", "two", "three")])
     won = sorted(version for of_one in told for _, _, version, _ in of_one)
-    assert won == list(range(1, 26))
-    assert tags.verify().events == 25
+    assert won == list(range(1, count + 1))
+    assert tags.verify().events == count
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(15, marks=pytest.mark.slow)])
+@in_sizes("kills", 3, 15)
 def test_a_writer_that_is_killed_loses_and_repeats_nothing_that_was_acknowledged(
     tags, kills: int
 ) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 import pytest
 from hypothesis import strategies as st
-from tiers import given_in_tiers
+from tiers import given_in_tiers, in_sizes
 
 from event_log import DamagedLog, EventLogError, NewEvent
 from event_log.digests.canonical import joined
@@ -273,9 +273,12 @@ def test_a_proof_is_made_from_the_frontier_of_a_commit_before_the_event(written)
     assert proof == written.proof(8)
 
 
-def test_a_proof_in_a_log_of_a_million_events_is_2_kib_beside_the_event(written) -> None:
+@in_sizes("blocks", 5, 125)
+def test_a_proof_in_a_log_of_a_million_events_is_2_kib_beside_the_event(
+    written, blocks: int
+) -> None:
     others = bytes(32) * 8_000
-    digests = [written.digests[0], bytes(32) * 7_999, *[others] * 125]
+    digests = [written.digests[0], bytes(32) * 7_999, *[others] * blocks]
     head = Frontier.empty().append(b"".join(digests))
     proof = prove(written.events.slice(0, 1), head, digests)
     event = json.dumps(dict(proof.event), ensure_ascii=False, indent=2)

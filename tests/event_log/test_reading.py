@@ -119,7 +119,7 @@ def test_a_point_that_is_none_is_an_error_that_says_what_to_give(full, point) ->
     assert len(str(caught.value)) < 300
 
 
-@given_in_tiers(5, 15, sizes=st.lists(st.integers(1, 5), max_size=5))
+@given_in_tiers(5, 30, sizes=st.lists(st.integers(1, 5), max_size=5))
 def test_every_prefix_of_a_log_is_a_snapshot(domain, tmp_path_factory, sizes: list[int]) -> None:
     log = domain.open(tmp_path_factory.mktemp("log"))
     for size in sizes:

@@ -530,8 +530,8 @@ def is_right_through(log: EventLog) -> None:
     ("step", "count"),
     [
         ("write", 9),
-        ("_publish", 9),
-        ("delete", 1),
+        pytest.param("_publish", 9, marks=pytest.mark.slow),
+        pytest.param("delete", 1, marks=pytest.mark.slow),
         *(pytest.param("write", n, marks=pytest.mark.slow) for n in (1, 2, 8, 10)),
         pytest.param("_publish", 1, marks=pytest.mark.slow),
     ],

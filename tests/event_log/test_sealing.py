@@ -24,7 +24,7 @@ from faults import FaultyDisk, StepDisk
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sealed import everything, files_of, listed, manifests, sealed_files, small_spans
-from tiers import some_steps, stateful_in_tiers
+from tiers import in_sizes, some_steps, stateful_in_tiers
 
 from event_log import Category, DamagedLog, Effect, EventLog, EventType, NewEvent
 from event_log.files import commit, sealed_group, sealing
@@ -85,8 +85,11 @@ def columns(*names: str) -> pa.Table:
     )
 
 
-def test_after_sealing_every_way_of_reading_gives_what_it_gave_before(opened, log) -> None:
-    batches = filled(log, 12)
+@in_sizes("commits", 3, 12)
+def test_after_sealing_every_way_of_reading_gives_what_it_gave_before(
+    opened, log, commits: int
+) -> None:
+    batches = filled(log, commits)
     log.append_many(columns("a", "b"), producer="one", position=7)
     log.append_many(columns("c"), producer="two", position=1)
     ids = [new.event_id for batch in batches for new in batch]
@@ -181,9 +184,10 @@ def test_a_group_is_full_at_so_many_events_or_bytes(log, monkeypatch) -> None:
     assert log.verify().events == log.head
 
 
-def test_small_groups_are_merged_and_large_ones_stay_as_they_are(log) -> None:
+@in_sizes("seals", 12, 30)
+def test_small_groups_are_merged_and_large_ones_stay_as_they_are(log, seals: int) -> None:
     kept: set[Path] = set()
-    for number in range(30):
+    for number in range(seals):
         filled(log, 3, 6 * number)
         sealed = log.seal(grace_seconds=0)
         assert sealed.events == 6
@@ -191,8 +195,8 @@ def test_small_groups_are_merged_and_large_ones_stay_as_they_are(log) -> None:
         said = orjson.loads(manifests(log)[-1].read_bytes())
         full = [group for group in said["groups"] if group["last"] - group["first"] >= 11]
         kept = {log.path / file["name"] for group in full for file in group["files"]}
-    assert len(said["groups"]) < 20
-    assert log.verify().events == log.head == 180
+    assert len(said["groups"]) < seals * 2 / 3
+    assert log.verify().events == log.head == 6 * seals
 
 
 def test_what_was_replaced_stays_for_the_grace_period_and_goes_after_it(
@@ -271,8 +275,9 @@ def test_of_sealers_at_once_one_wins_each_step_and_nothing_is_lost(opened, log) 
     assert left == used
 
 
+@in_sizes("seconds", 0.5, 2.5)
 @pytest.mark.parametrize("grace", [pytest.param(3600, marks=pytest.mark.slow), 0])
-def test_writers_and_readers_go_on_while_it_is_sealed(opened, log, grace) -> None:
+def test_writers_and_readers_go_on_while_it_is_sealed(opened, log, grace, seconds) -> None:
     """With no grace at all, whoever reads what is removed goes on where it lies now."""
     stop = threading.Event()
     appended: list[list[int]] = [[], []]
@@ -305,7 +310,7 @@ def test_writers_and_readers_go_on_while_it_is_sealed(opened, log, grace) -> Non
     with ThreadPoolExecutor(6) as pool:
         running = [pool.submit(write, place) for place in (0, 1)]
         running += [pool.submit(seal), pool.submit(read, log), pool.submit(read, opened(log.path))]
-        time.sleep(2.5)
+        time.sleep(seconds)
         stop.set()
         for one in running:
             one.result()
@@ -375,7 +380,7 @@ def test_who_slept_while_his_place_was_taken_sealed_and_removed_appends_after_it
         log.seal(grace_seconds=0)
 
 
-@some_steps(8)
+@some_steps(15)
 @pytest.mark.parametrize("opened_commits", [0, 1])
 def test_who_slept_while_sealing_broke_off_at_any_step_loses_nothing(
     opened, log, domain, tmp_path, monkeypatch, opened_commits, every: int
@@ -667,7 +672,7 @@ class SealedAndModel(RuleBasedStateMachine):
 
 
 TestSealedAndModel, TestSealedAndModelOnManyExamples = stateful_in_tiers(
-    SealedAndModel, 5, 25, steps=20
+    SealedAndModel, 5, 30, steps=20
 )
 
 

@@ -225,7 +225,7 @@ def test_an_explicit_subscription_moves_by_acknowledging_alone(full, domain) -> 
         assert [event.sequence for event in opened.events(timeout=0)] == list(range(1, 11))
         opened.acknowledge(6)
         opened.acknowledge(2)
-        with pytest.raises(InvalidSubscription, match="12 was not given yet; the last that was is"):
+        with pytest.raises(InvalidSubscription, match="12 was not delivered yet; the last one was"):
             opened.acknowledge(12)
     assert checkpoint(full)["sequence"] == 6
     with subscribed(full, explicit=True, categories=["note"]) as opened:

@@ -210,7 +210,7 @@ def appends(draw):
     return version, draw(st.lists(reports(version), min_size=1, max_size=4)), draw(st.booleans())
 
 
-@given_in_tiers(6, 25, history=st.lists(appends(), min_size=1, max_size=6))
+@given_in_tiers(6, 30, history=st.lists(appends(), min_size=1, max_size=6))
 def test_a_mix_of_versions_is_read_as_each_event_upcast_alone(history) -> None:
     with tempfile.TemporaryDirectory() as folder:
         logs = {version: written.opened(Path(folder), version) for version in REPORTS}
@@ -276,7 +276,7 @@ def batch_of(events) -> pa.RecordBatch:
     )
 
 
-@given_in_tiers(6, 25, events=st.lists(EVENT, max_size=12), cut=st.integers(0, 3))
+@given_in_tiers(6, 30, events=st.lists(EVENT, max_size=12), cut=st.integers(0, 3))
 def test_versions_and_categories_in_one_batch_do_not_disturb_each_other(events, cut) -> None:
     batch = batch_of(events).slice(cut)
     newest = upcast(batch, NEWEST)

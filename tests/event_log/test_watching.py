@@ -45,7 +45,7 @@ FOREVER = 600.0
 def only_told(monkeypatch) -> None:
     """No pause ends by itself: whoever is woken was told by the kernel."""
     monkeypatch.setattr(watching, "FIRST_PAUSE", FOREVER)
-    monkeypatch.setattr(watching, "LONGEST_UNTOLD", FOREVER)
+    monkeypatch.setattr(watching, "LONGEST_WITHOUT_NOTICES", FOREVER)
 
 
 def run(script: str, path: Path) -> subprocess.Popen[str]:
@@ -170,7 +170,7 @@ def test_a_forked_process_is_woken_like_any_other(path) -> None:
         OPENED
         + """
 import event_log.following.watch
-event_log.following.watch.FIRST_PAUSE = event_log.following.watch.LONGEST_UNTOLD = 600.0
+event_log.following.watch.FIRST_PAUSE = event_log.following.watch.LONGEST_WITHOUT_NOTICES = 600.0
 with watch(log.path / "commits", 600.0):
     child = os.fork()
     if not child:
@@ -227,7 +227,7 @@ def test_the_pauses_begin_short_again_when_something_was_found() -> None:
         for _ in range(4):
             armed.wait(0.0)
         assert armed._pause == 16 * watching.FIRST_PAUSE
-        armed.found()
+        armed.shorten_pause()
         assert armed._pause == watching.FIRST_PAUSE
 
 

@@ -46,7 +46,37 @@ def stateful_in_tiers(
     return on(few), pytest.mark.slow(on(many))
 
 
+def in_sizes(argument: str, small: object, large: object) -> pytest.MarkDecorator:
+    """The argument of a test at a small size, and at a large one, which is slow."""
+    in_full = pytest.param(large, id="large", marks=pytest.mark.slow)
+    return pytest.mark.parametrize(argument, [pytest.param(small, id="small"), in_full])
+
+
 def some_steps(every: int) -> pytest.MarkDecorator:
     """The argument ``every`` of a test: try each so-many-th step; 1, all of them, is slow."""
     all_steps = pytest.param(1, id="every step", marks=pytest.mark.slow)
     return pytest.mark.parametrize("every", [pytest.param(every, id="some steps"), all_steps])
+
+
+def set_examples(items: list[pytest.Item], examples: int) -> None:
+    """Set on how many examples the property tests among ``items`` run.
+
+    Of a test in two tiers only the second one, on many examples, is changed.
+    """
+    for item in items:
+        if not isinstance(item, pytest.Function) or _is_on_few(item):
+            continue
+        # Hypothesis keeps a test's settings here, and those of a state machine in its test case.
+        own = getattr(item.function, "_hypothesis_internal_use_settings", None)
+        if own is not None:
+            changed = settings(own, max_examples=examples)
+            item.function._hypothesis_internal_use_settings = changed
+        elif isinstance(own := getattr(item.cls, "settings", None), settings):
+            item.cls.settings = settings(own, max_examples=examples)
+
+
+def _is_on_few(item: pytest.Function) -> bool:
+    """Whether the module has the same test on many examples."""
+    case = item.getparent(pytest.Class)
+    many = f"{case.name}OnManyExamples" if case else f"{item.originalname}_on_many_examples"
+    return hasattr(item.module, many)
