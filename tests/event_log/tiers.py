@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -18,11 +17,9 @@ def given_in_tiers(
 ) -> Callable[[Test], Test]:
     """Like Hypothesis's ``given``: a test on few examples, and a second, slow one on many.
 
-    The second has the name of the first and ``_on_many_examples``. The variable ``EXAMPLES`` says
-    how many those are instead.
+    The second has the name of the first and ``_on_many_examples``. ``--examples`` or the variable
+    ``EXAMPLES`` sets how many those are instead.
     """
-
-    many = int(os.environ.get("EXAMPLES", many))
 
     def decorate(check: Test) -> Test:
         on_examples = given(*strategies, **named)
