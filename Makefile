@@ -28,8 +28,8 @@ test-all: setup lint docs  ## everything: also kills, corpora, the laws at full 
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 test-law: setup  ## the laws of catching up on EXAMPLES=500 generated histories each
-	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto -m slow -k on_many_examples \
-		tests/replay tests/archive
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto -k "on_many_examples or OnManyExamples" \
+		tests/replay tests/archive tests/search
 
 elasticsearch:  ## start a real Elasticsearch for the tests, on http://127.0.0.1:9200
 	@$(PYTHON) tests/servers/elasticsearch_server.py start

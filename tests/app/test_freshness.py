@@ -338,6 +338,7 @@ def test_on_a_full_disk_it_says_so_in_a_line_and_goes_on_when_there_is_room(
 PREVIEW = ("preview", "byline/ana", "BylineRevised", "--data", '{"name": "P"}')
 
 
+@pytest.mark.slow
 def test_preview_says_how_much_an_event_would_rewrite_and_appends_nothing(home: Home) -> None:
     code, printed, told = home.run(*PREVIEW)
     assert code == 0, told

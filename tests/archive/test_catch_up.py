@@ -85,7 +85,7 @@ def dying(engine: Engine, after: bool) -> Callable[..., Any]:
     return advance
 
 
-@given_in_tiers(2, 30, events=histories(), data=st.data())
+@given_in_tiers(1, 30, events=histories(), data=st.data())
 def test_catching_up_in_any_steps_answers_like_a_rebuild(
     engine_of: Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]],
     events: Any,

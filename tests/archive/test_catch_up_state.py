@@ -138,6 +138,7 @@ def test_what_comes_while_the_queries_are_compiled_does_not_wait_for_all_of_them
     newsroom.is_right()
 
 
+@pytest.mark.slow
 def test_preparing_ends_when_another_generation_is_taken_up_meanwhile(newsroom: Newsroom) -> None:
     with CatchUp.open(newsroom.archive) as catch_up:
         assert catch_up.step() is None

@@ -193,6 +193,7 @@ def test_a_domain_goes_through_all_that_the_newsroom_does(
     assert "the log holds: 3 events" in desk.stet("verify")
 
 
+@pytest.mark.slow
 @both_domains
 def test_a_domain_is_followed(
     folder: Path, business: dict[str, Any], search: dict[str, str]

@@ -37,7 +37,7 @@ def is_rebuilt(stepped: Stepped, log: EventLog) -> None:
     assert stepped.digests() == {name: set(documents[name]) for name in DOMAIN.views}
 
 
-@given_in_tiers(4, 50, histories(), st.data())
+@given_in_tiers(3, 50, histories(), st.data())
 def test_catching_up_in_any_steps_equals_rebuilding_from_zero(events, data):
     """Steps of any size, some after a restart, some that the engine has twice.
 
@@ -62,7 +62,7 @@ def test_catching_up_in_any_steps_equals_rebuilding_from_zero(events, data):
     stepped.kept.close()
 
 
-@given_in_tiers(2, 30, histories())
+@given_in_tiers(1, 30, histories())
 def test_every_event_a_step_of_its_own_and_every_step_twice_equals_rebuilding(events):
     log = told(events)
     stepped = template().stepped(log)
