@@ -91,6 +91,7 @@ def test_what_cannot_be_compared_is_said(home, arguments, code, said):
     assert said in result.output
 
 
+@pytest.mark.slow
 def test_a_very_long_text_is_compared_by_sentences():
     old = "It is so. " * MOST_WORDS
     assert list(words(old + "The end. Safe.", old + "The end. Lost.")) == [

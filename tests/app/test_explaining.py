@@ -51,6 +51,7 @@ def test_the_json_says_the_same(home):
     assert said["latest"][0]["recorded_at"].endswith("Z")
 
 
+@pytest.mark.slow
 def test_a_document_made_by_very_many_events_is_a_few_lines_unless_all_are_asked_for(home):
     for number in range(25):
         append(home, "tag/sea", "TagRevised", name=f"Sea {number}")

@@ -66,6 +66,8 @@ def test_a_rebuild_that_cannot_write_says_so_in_a_line_and_leaves_what_serves(
     assert found(home) == before
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_an_append_that_cannot_write_adds_nothing_and_the_next_one_goes_on(home: Path) -> None:
     head = json.loads(stet(home, "status", "--json")[1])["head"]
     define = ("append", "tag/whales", "TagDefined", "--data", '{"name": "Whales"}')

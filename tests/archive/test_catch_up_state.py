@@ -154,6 +154,7 @@ def test_preparing_ends_when_another_generation_is_taken_up_meanwhile(newsroom: 
     newsroom.is_right()
 
 
+@pytest.mark.slow
 def test_what_is_hidden_is_deleted_and_comes_back(newsroom: Newsroom) -> None:
     newsroom.tell("article/1", "ArticleRetracted")
     result = newsroom.catch_up()
@@ -164,6 +165,7 @@ def test_what_is_hidden_is_deleted_and_comes_back(newsroom: Newsroom) -> None:
     newsroom.is_right()
 
 
+@pytest.mark.slow
 def test_after_a_rebuild_of_all_it_goes_on(newsroom: Newsroom) -> None:
     newsroom.rename("B")
     newsroom.rebuild()
@@ -193,6 +195,7 @@ def test_after_a_roll_back_what_serves_again_is_brought_to_the_head(newsroom: Ne
     newsroom.is_right()
 
 
+@pytest.mark.slow
 def test_a_rebuild_as_of_the_past_is_brought_to_the_head(newsroom: Newsroom) -> None:
     newsroom.rebuild(at=4)
     assert newsroom.engine.serving()["articles"].sequence == 4
@@ -200,6 +203,7 @@ def test_a_rebuild_as_of_the_past_is_brought_to_the_head(newsroom: Newsroom) -> 
     newsroom.is_right()
 
 
+@pytest.mark.slow
 def test_a_rebuild_of_one_view_as_of_the_past_is_brought_to_the_others(newsroom: Newsroom) -> None:
     newsroom.rebuild("articles", at=4)
     newsroom.catch_up()
@@ -209,6 +213,7 @@ def test_a_rebuild_of_one_view_as_of_the_past_is_brought_to_the_others(newsroom:
     newsroom.is_right()
 
 
+@pytest.mark.slow
 def test_some_views_are_caught_up_and_the_others_later(newsroom: Newsroom) -> None:
     newsroom.rename("B")
     newsroom.catch_up(views=["bylines"])
@@ -219,6 +224,7 @@ def test_some_views_are_caught_up_and_the_others_later(newsroom: Newsroom) -> No
     newsroom.is_right()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["code", "mapping"])
 def test_a_view_of_other_code_or_mapping_needs_a_rebuild_and_the_others_go_on(
     newsroom: Newsroom, change: str, monkeypatch: pytest.MonkeyPatch
@@ -333,6 +339,7 @@ def test_a_state_that_cannot_be_read_is_set_aside_told_and_made_anew(
     assert newsroom.set_aside() == []
 
 
+@pytest.mark.slow
 def test_a_state_of_another_log_is_set_aside(newsroom: Newsroom, tmp_path: Path) -> None:
     other = Newsroom(tmp_path / "other")
     log = EventLog(other.home / "log", CATEGORIES)
@@ -348,6 +355,7 @@ def test_a_state_of_another_log_is_set_aside(newsroom: Newsroom, tmp_path: Path)
     other.is_right()
 
 
+@pytest.mark.slow
 def test_a_state_that_is_ahead_of_the_log_is_set_aside(newsroom: Newsroom, tmp_path: Path) -> None:
     younger = Newsroom(tmp_path / "younger")
     log = EventLog(younger.home / "log", CATEGORIES)
@@ -360,6 +368,7 @@ def test_a_state_that_is_ahead_of_the_log_is_set_aside(newsroom: Newsroom, tmp_p
     younger.is_right()
 
 
+@pytest.mark.slow
 def test_a_state_that_is_gone_is_made_anew(newsroom: Newsroom) -> None:
     newsroom.state.unlink()
     newsroom.rename("B")

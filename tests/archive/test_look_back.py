@@ -119,6 +119,7 @@ def until(running: subprocess.Popen[str], word: str) -> None:
     assert any(word in line for line in running.stdout)
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_builds_and_the_other_waits(archive):
     first = process(archive, "slow")
     until(first, "checking")
@@ -129,6 +130,7 @@ def test_of_two_processes_one_builds_and_the_other_waits(archive):
     assert first.communicate(timeout=60)[0] == "1\n"
 
 
+@pytest.mark.slow
 def test_killed_in_mid_build_the_next_begins_anew(archive):
     killed = process(archive, "slow", "very")
     until(killed, "checking")

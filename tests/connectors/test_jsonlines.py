@@ -199,6 +199,7 @@ def test_a_missing_file_is_one_line_that_says_so(log: EventLog, tmp_path: Path) 
         import_events(log, str(tmp_path / "nowhere.jsonl"))
 
 
+@pytest.mark.slow
 def test_an_import_that_is_killed_and_run_again_adds_exactly_what_was_missing(
     log: EventLog, tmp_path: Path
 ) -> None:

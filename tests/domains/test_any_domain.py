@@ -253,6 +253,7 @@ for name in ("rebuild", "catch_up", "check_lag", "verify"):
     assert desk.json("search", "whale")[0]["total"] == 1
 
 
+@pytest.mark.slow
 def test_an_archive_remembers_its_domain_and_says_so_to_another(folder: Path) -> None:
     desk = Desk(folder, NOTES, {})
     desk.stet("append", "note/1", "NoteWritten", "--data", desk.fields())

@@ -206,6 +206,7 @@ def test_behind_a_commit_that_is_missing_it_reads_nothing(small: Written) -> Non
     assert len(read.table("events")) == read.head
 
 
+@pytest.mark.slow
 def test_a_verifier_written_from_the_document_agrees(large: Written, small: Written) -> None:
     for found in (large, small):
         assert PlainLog(found.path).verify() == (found.log.head, found.log.digest)

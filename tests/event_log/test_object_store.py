@@ -201,6 +201,7 @@ def test_a_bucket_that_is_missing_is_told(s3_url: str) -> None:
         open_store(s3_url.replace(BUCKET, "nowhere"))
 
 
+@pytest.mark.slow
 def test_a_store_that_goes_away_during_a_put_leaves_it_open_whether_it_was_kept(
     s3_url: str, between: Network
 ) -> None:

@@ -588,6 +588,7 @@ def test_a_stop_ends_a_loop_after_the_event_that_it_is_at(full) -> None:
     assert checkpoint(full)["sequence"] == 4
 
 
+@pytest.mark.slow
 def test_a_timeout_ends_a_loop_when_nothing_came_for_that_long(full, domain) -> None:
     seen = []
     later = threading.Timer(0.3, lambda: full.append([domain.changed("thing/0")]))

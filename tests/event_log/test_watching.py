@@ -67,6 +67,7 @@ def said(script: str, path: Path) -> list[str]:
     return result.stdout.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("only_told")
 def test_a_commit_in_another_process_wakes_a_waiter_soon(log, path) -> None:
     """Within 50 ms at the median on a quiet machine; here with slack for a busy one."""
@@ -198,6 +199,7 @@ print("ends")
     assert said(script, path) == ["ends"]
 
 
+@pytest.mark.slow
 def test_waiting_costs_next_to_no_processor_time(path) -> None:
     script = (
         OPENED

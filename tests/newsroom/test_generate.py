@@ -179,6 +179,7 @@ def test_a_first_line_comes_without_writing_the_archive_before() -> None:
     assert len(b"".join(islice(generate_events(10**9), 2))) > 0
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_archive() -> None:
     def peak(articles: int) -> int:
         tracemalloc.start()

@@ -136,6 +136,7 @@ def test_the_sensor_says_that_no_index_is_live_yet() -> None:
         assert skipped(look(instance)) == "no index is live yet: launch rebuild first"
 
 
+@pytest.mark.slow
 def test_a_catch_up_shows_figures_for_each_view_a_histogram_and_the_lag(
     log: EventLog, engine: Engine
 ) -> None:
@@ -230,6 +231,7 @@ def test_a_backfill_counts_months_and_promotes_nothing(log: EventLog, engine: En
     ]
 
 
+@pytest.mark.slow
 def test_without_dagsters_history_everything_holds(log: EventLog, engine: Engine) -> None:
     with DagsterInstance.ephemeral() as first:
         publish(log, "4")

@@ -106,6 +106,7 @@ def test_processes_that_begin_at_once_share_a_build_id_and_else_have_their_own(h
     assert len(set(own)) == 8
 
 
+@pytest.mark.slow
 def test_a_step_in_another_process_uses_the_state_of_the_first(home):
     build = write(home, "bylines", build_id="run")
     folded = {p.name: p.stat().st_mtime_ns for p in (build.directory / "state").iterdir()}

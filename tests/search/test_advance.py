@@ -293,6 +293,7 @@ PLACES = {
 }
 
 
+@pytest.mark.slow
 def test_a_step_that_is_killed_anywhere_is_made_by_making_it_again(
     newsroom: Stepped,
 ) -> None:
@@ -314,6 +315,7 @@ def test_a_step_that_is_killed_anywhere_is_made_by_making_it_again(
         newsroom.engine.close()
 
 
+@pytest.mark.slow
 def test_who_reads_while_another_process_steps_sees_each_step_and_never_an_older_one(
     newsroom: Stepped,
 ) -> None:
@@ -403,6 +405,7 @@ def test_writers_go_with_the_generations_that_they_write(newsroom: Stepped) -> N
     assert set(newsroom.engine._steps._writers) == {("bylines", 1), ("articles", 2)}
 
 
+@pytest.mark.slow
 @only_embedded
 def test_merges_in_the_background_are_no_damage(
     newsroom: Stepped, tmp_path: Path, views: Any
