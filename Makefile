@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 EXAMPLES ?= 500
+LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
 .PHONY: docs docs-links help test-all test-law setup demo test lint format bench bench-log bench-freshness bench-pgsync bench-ranking bench-threads dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
 
 help:  ## list the targets
@@ -14,7 +15,10 @@ setup: .venv/.installed  ## create .venv from the lock file
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Stet needs Python 3.11 to 3.13; call: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@awk '/^[^ ]/ {uv = /^uv==/} uv' requirements.lock > .venv/uv.lock
+	$(BIN)/python -m pip install $(LOCKED) -r .venv/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock \
+		|| $(BIN)/python -m pip install $(LOCKED) -r requirements.lock  # if only pip is told of a mirror
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
