@@ -35,6 +35,7 @@ from .errors import ReplayError as ReplayError
 from .history.changes import label as label
 from .history.view import HISTORY as HISTORY
 from .kept.advance import Advance as Advance
+from .kept.advance import OpenStep as OpenStep
 from .kept.digests import differing_documents as differing_documents
 from .kept.digests import keep_digests as keep_digests
 from .kept.digests import keep_no_digests as keep_no_digests

@@ -27,8 +27,16 @@ class PublicNames(SphinxDirective):
         others = sorted(set(module.__all__) - set(first), key=lambda n: (self._kind(module, n), n))
         for name in (*first, *others):
             kind = self._kind(module, name)
-            lines += [f".. auto{kind}:: {room}.{name}", ""]
+            home = self._home(module, name)
+            if home == room or kind == "data":
+                lines += [f".. auto{kind}:: {room}.{name}", ""]
+            else:  # handed on from the room below, which documents it
+                lines += [f"- ``{name}`` is that of :py:obj:`{home}.{name}`.", ""]
         return self.parse_text_to_nodes("\n".join([*lines, "```"]), allow_section_headings=True)
+
+    @staticmethod
+    def _home(module: object, name: str) -> str:
+        return str(getattr(getattr(module, name), "__module__", "")).partition(".")[0]
 
     @staticmethod
     def _kind(module: object, name: str) -> str:
