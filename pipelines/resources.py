@@ -18,9 +18,18 @@ DOMAINS: dict[str, Domain] = {}
 
 
 def archive_resource(domain: Domain) -> ArchiveResource:
-    """The resource of runs over archives of a domain."""
+    """The resource of runs over archives of a domain.
+
+    The domain's name is a default of the class: Dagster makes the resource anew from a run's
+    config, and a value given to the resource is lost there.
+    """
     DOMAINS[domain.name] = domain
-    return ArchiveResource(domain=domain.name)
+    name = domain.name
+
+    class OfDomain(ArchiveResource):
+        domain: str = name
+
+    return OfDomain()
 
 
 class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
+from inspect import ismodule
 from pathlib import Path
 
 import grimp
@@ -29,6 +31,7 @@ SOURCES = [
     *sorted((ROOT / "benchmarks").rglob("*.py")),
     *(ROOT / "examples").rglob("*.py"),
 ]
+FACES = [room for room in ROOMS if (ROOT / room / "__init__.pyi").exists()]
 LINES_A_MODULE = 400
 LINES_A_FUNCTION = 40
 UNUSED_WORDS = re.compile(
@@ -84,6 +87,17 @@ def test_a_room_says_what_lives_here_and_what_does_not(room: str) -> None:
     docstring = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text())) or ""
     assert re.search(r"\blives?\b", docstring)
     assert re.search(r"\b(not|nothing|never|no)\b", docstring, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("room", FACES)
+def test_every_name_of_a_face_is_there_and_hides_no_module(room: str) -> None:
+    """A module imported below the package takes the place of a name that it shares."""
+    face = importlib.import_module(room)
+    modules = {path.stem for path in (ROOT / room).iterdir() if path.suffix == ".py"}
+    wings = {path.name for path in (ROOT / room).iterdir() if path.is_dir()}
+    values = {name: getattr(face, name) for name in face.__all__}
+    hidden = {name for name in modules | wings if not ismodule(values.get(name, ast))}
+    assert hidden == set()
 
 
 @pytest.mark.parametrize("client", CLIENTS)

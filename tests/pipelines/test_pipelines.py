@@ -106,6 +106,17 @@ def test_a_failing_run_says_what_and_where_and_leaves_what_serves(home: Path) ->
     assert Archive(home).engine.serving() == before
 
 
+def test_an_archive_of_another_domain_fails_in_one_line(home: Path) -> None:
+    (home / "domain.json").write_text('{"domain": "orders"}')
+    result = execute(home)
+    assert not result.success
+    failed = next(event for event in result.all_events if event.is_step_failure)
+    reason = failed.step_failure_data.user_failure_data
+    assert reason is not None
+    assert "is an archive of the domain 'orders', not of 'newsroom'" in str(reason.description)
+    assert len(str(reason.description).splitlines()) == 1
+
+
 def rebuild_at(home: Path, at: str) -> None:
     run_rebuild(str(home), lambda *_: None, at=at)
 
