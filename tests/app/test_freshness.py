@@ -151,7 +151,7 @@ def test_catch_up_says_so_when_there_was_so_much_that_a_rebuild_is_as_quick(home
     home.append("tag/whales", "TagDefined", {"name": "Whales"})
     for number in range(8):
         home.append("tag/whales", "TagRevised", {"name": f"Whales {number}"})
-    assert "a rebuild is as quick: stet rebuild" in home.run("catch-up")[2]
+    assert "a rebuild is as quick; next time, run: stet rebuild" in home.run("catch-up")[2]
 
 
 def test_catch_up_before_a_rebuild_is_a_line_that_says_what_to_do(tmp_path: Path) -> None:
