@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
@@ -119,7 +120,8 @@ def _densest(text: str, spans: list[Span]) -> Span:
     if len(text) <= LENGTH:
         return 0, len(text)
     reach = LENGTH - BEFORE
-    counts = [sum(first <= other[1] <= first + reach for other in spans) for first, _ in spans]
+    ends = [end for _, end in spans]  # in order, as the spans are
+    counts = [bisect_right(ends, first + reach) - bisect_left(ends, first) for first, _ in spans]
     first = spans[counts.index(max(counts))][0]
     start = max(0, min(first - BEFORE, len(text) - LENGTH))
     if start:
