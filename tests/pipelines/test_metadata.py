@@ -47,8 +47,8 @@ def test_a_table_has_a_line_for_each_and_no_cell_is_markup(lines: list[list[Any]
         for cell, value in zip(cells, line, strict=True):
             text = " ".join(str("" if value is None else value).split())
             assert cell == text or (len(cell) == 60 and text.startswith(cell[:59].rstrip()))
-    for line in (drawn.value or "").split("\n")[2:]:
-        assert not MARKUP.search(line.replace("|", ""))
+    for markdown in (drawn.value or "").split("\n")[2:]:
+        assert not MARKUP.search(markdown.replace("|", ""))
 
 
 def test_an_entity_or_strike_in_a_cell_is_shown_as_written() -> None:

@@ -127,7 +127,9 @@ def test_a_text_without_a_word_matches_nothing_and_an_empty_one_everything() -> 
 
 
 def test_words_must_all_match_or_any_of_them_but_operators_always() -> None:
-    every, some = (body('sea ice "south pole"', every=every)["bool"]["must"] for every in (1, 0))
+    every, some = (
+        body('sea ice "south pole"', every=every)["bool"]["must"] for every in (True, False)
+    )
     assert len(every) == 3
     assert len(some) == 2
     phrase = {"match_phrase": {"name.exact": "south pole"}}

@@ -47,7 +47,7 @@ def test_pieces_are_all_documents_in_order_however_many(tmp_path: Path, count: i
     schema = pa.schema({"id": pa.int64()})
     path = file_of(tmp_path, [{"id": n} for n in range(count)], schema)
     query = "SELECT id, id + $1 AS later FROM documents"
-    found = [pair for piece in lines.in_pieces(path, query, 5) for pair in piece]
+    found: list[Any] = [pair for piece in lines.in_pieces(path, query, 5) for pair in piece]
     assert found == [(n, n + 5) for n in range(count)]
 
 
@@ -75,7 +75,8 @@ def test_one_query_on_files_of_different_schemas_reads_both(tmp_path: Path) -> N
     number = file_of(tmp_path / "other", [{"id": 1}], pa.schema({"id": pa.int64()}))
     for _ in range(2):
         assert list(lines.in_pieces(text, "SELECT id FROM documents")) == [[("a",)]]
-        assert list(lines.in_pieces(number, "SELECT id FROM documents")) == [[(1,)]]
+        numbers: list[Any] = list(lines.in_pieces(number, "SELECT id FROM documents"))
+        assert numbers == [[(1,)]]
 
 
 @settings(max_examples=30, deadline=None)
@@ -97,7 +98,7 @@ def test_instants_in_lists_and_structs_are_written_like_others() -> None:
     )
     at = datetime(1912, 4, 15, 2, 20, tzinfo=UTC)
     document = {"id": "a", "steps": [{"at": at, "by": None}, None], "days": [[at], [], None]}
-    empty = {"id": "b", "steps": None, "days": []}
+    empty: dict[str, Any] = {"id": "b", "steps": None, "days": []}
     text = "1912-04-15T02:20:00Z"
     assert list(as_json([document, empty], schema)) == [
         {"id": "a", "steps": [{"at": text, "by": None}, None], "days": [[text], [], None]},
