@@ -33,7 +33,7 @@ def is_plot(plot: MarkdownMetadataValue, title: str) -> bool:
     return (plot.value or "").startswith(f"![{title}](data:image/png;base64,iVBOR")
 
 
-def recorded(*seconds: int) -> pa.ChunkedArray:
+def appended_at(*seconds: int) -> pa.ChunkedArray:
     times = [START + timedelta(seconds=second) for second in seconds]
     return pa.chunked_array([times], pa.timestamp("us", "UTC"))
 
@@ -141,7 +141,7 @@ def test_the_bars_of_a_fan_out_are_all_numbers_without_a_gap(number: int) -> Non
 def test_the_lag_is_drawn_whatever_was_recorded_or_reached(
     events: tuple[int, ...], reached: list[tuple[datetime, int]]
 ) -> None:
-    assert is_plot(plots.lag_over_time(recorded(*events), 3, reached), "lag over time")
+    assert is_plot(plots.lag_over_time(appended_at(*events), 3, reached), "lag over time")
 
 
 def test_documents_over_time_are_drawn_for_one_month_and_for_many() -> None:

@@ -81,7 +81,13 @@ def test_the_values_at_a_path_are_those_that_are_there_in_order(document: Any) -
 
 @pytest.mark.parametrize("title", [None, "", "  \n"])
 def test_a_document_with_a_blank_title_shows_its_id(title: str | None) -> None:
-    document = {"id": "a<b", "headline": title, "body": None, "tags": [], "published_at": None}
+    document: dict[str, Any] = {
+        "id": "a<b",
+        "headline": title,
+        "body": None,
+        "tags": [],
+        "published_at": None,
+    }
     hit = answers.hit(1.0, document, ARTICLES, UNMARKED)
     assert (hit.id, hit.title, hit.fragments, hit.date) == ("a<b", "a&lt;b", {}, None)
 
