@@ -161,8 +161,8 @@ def observe_lag(
     if not head:
         return SensorResult(skip_reason=f"the log of {archive.archive().home} is empty")
     before = _parse_cursor(context.cursor)
-    now = {each.view: _mark(each) for each in measured}
-    changed = [each for each in measured if before.get(each.view) != now[each.view]]
+    now = {f"view {each.view}": _mark(each) for each in measured}
+    changed = [each for each in measured if before.get(f"view {each.view}") != _mark(each)]
     checks = [AssetCheckEvaluation(**each.check_result) for each in changed]
     indexes = [_materialization(each) for each in measured if _is_unknown(context, each)]
     heads: list[AssetObservation] = []

@@ -80,6 +80,6 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     text = " ".join(str("" if value is None else value).split())
     text = text if len(text) <= CELL else text[: CELL - 1] + "…"
-    for character in "\\|<>`*_[]!":
+    for character in "&\\|<>`*_~[]!":
         text = text.replace(character, f"&#{ord(character)};")
     return text

@@ -40,7 +40,7 @@ def documents_per_year(view: str, path: Path, date: str) -> MarkdownMetadataValu
     import pyarrow.parquet as pq
 
     column, *fields = date.split(".")
-    dates = pq.read_table(path, columns=[date]).column(column).combine_chunks()
+    dates = pq.ParquetFile(path).read(columns=[date]).column(column).combine_chunks()
     for field in fields:
         dates = pc.struct_field(dates, field)
     counts = pc.value_counts(pc.year(dates).drop_null()).to_pylist()

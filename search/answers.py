@@ -38,9 +38,10 @@ def hit(
 ) -> Hit:
     """The hit of a document, with matches marked in its title and in its other texts.
 
-    A document without a title shows its id.
+    A document without a title, or with a blank one, shows its id.
     """
-    title = next(values(document, mapping.title), document["id"])
+    titles = (title for title in values(document, mapping.title) if title.strip())
+    title = next(titles, document["id"])
     title_text = next((n for n, ps in mapping.text.items() if list(ps) == [mapping.title]), "")
     fragments = {
         name: fragment

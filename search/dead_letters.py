@@ -8,6 +8,7 @@ generation is at the same sequence as then, so that no later document is overwri
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from collections.abc import Iterable
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 MOST = 10_000
 """Dead letters of one load; with more it fails, because the cause is not in single documents."""
+
+_NAME = re.compile(r"(?P<view>[^.].*)-(?P<generation>[0-9]{6,})-[0-9a-f]{32}\.parquet")
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,15 @@ class DeadLetters:
         durable_rename(unfinished, path)
 
     def _paths(self, view: str | None, generation: int | None) -> list[Path]:
-        number = "*" if generation is None else f"{generation:06d}"
-        return sorted(self.root.glob(f"{view or '*'}-{number}-*.parquet"))
+        """The files of dead letters; not one that a killed process left unfinished."""
+        names = ((path, _NAME.fullmatch(path.name)) for path in sorted(self.root.glob("*.parquet")))
+        return [
+            path
+            for path, name in names
+            if name
+            and view in (None, name["view"])
+            and generation in (None, int(name["generation"]))
+        ]
 
     def any(self, view: str, generation: int) -> bool:
         """Whether a generation has dead letters on disk."""

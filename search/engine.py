@@ -108,7 +108,7 @@ class Loading:
         done = f"{self.view}: {self.documents:,} of {self.of:,} documents indexed"
         if self.note:
             return f"{done}; {self.note}"
-        if not self.documents:
+        if not self.rate:
             return done
         left = (self.of - self.documents) / self.rate
         return f"{done}, {self.rate:,.0f} a second, about {left:,.0f} s left"

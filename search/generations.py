@@ -159,7 +159,11 @@ class Generations:
 
         An engine that opens other files may crash.
         """
-        sizes = json.loads(self._metadata_path(view, generation).read_text())["files"]
+        path = self._metadata_path(view, generation)
+        try:
+            sizes = dict(json.loads(path.read_text())["files"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise DamagedIndex(f"{path} is damaged ({error}); run: stet rebuild") from None
         if checkpoint := self.checkpoints.read().get((view, generation)):
             sizes |= checkpoint.files
         try:
@@ -189,7 +193,7 @@ class Generations:
         path = self.root / "serving.json"
         try:
             content = json.loads(path.read_text())
-            return Pointer(content["serving"], tuple(content["before"]))
+            return Pointer(dict(content["serving"]), tuple(map(dict, content["before"])))
         except FileNotFoundError:
             return Pointer({})
         except (ValueError, TypeError, KeyError) as error:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from html import escape
+from unicodedata import category
 
 from search.english import folded, words
 from search.syntax import Clause, Prefix, Word
@@ -49,7 +52,7 @@ class Highlighter:
         lowered = plain.lower()
         if len(lowered) == len(plain):  # so spans in it are spans in the text, as almost always
             plain = lowered
-        foreign = not plain.isascii() and _FOREIGN.search(plain) is not None
+        foreign = not plain.isascii() and _is_foreign(plain)
         if (name, foreign) not in self._patterns:
             self._patterns[name, foreign] = self._pattern(name, foreign)
         pattern = self._patterns[name, foreign]
@@ -86,11 +89,30 @@ class Highlighter:
         surely.sort(key=len, reverse=True)
         kinds = [f"(?P<surely>{'|'.join(surely)})"] if surely else []
         starts = sorted({_stem_start(stem) for stem in stems})
-        maybe = [f"{_word_start(start)}[^\\W_]*" for start in starts]
-        if stems and foreign:
-            maybe.append(r"(?<![^\W_])[^\W_]*[^\W_\x00-\x7f][^\W_]*")
+        maybe = [_foreign_word()] if stems and foreign else []
+        maybe += [f"{_word_start(start)}[^\\W_]*" for start in starts]
         kinds += [f"(?P<maybe>{'|'.join(maybe)})"] if maybe else []
         return re.compile("|".join(kinds)) if kinds else None
+
+
+@lru_cache(maxsize=1)
+def _marks() -> str:
+    """A class of the combining marks, such as vowel signs, which belong to a word's letters."""
+    marks = {code for code in range(0x300, 0x10000) if category(chr(code)) in ("Mn", "Mc")}
+    firsts = sorted(code for code in marks if code - 1 not in marks)
+    lasts = sorted(code for code in marks if code + 1 not in marks)
+    return "".join(f"{chr(a)}-{chr(b)}" for a, b in zip(firsts, lasts, strict=True))
+
+
+def _is_foreign(text: str) -> bool:
+    return bool(_FOREIGN.search(text) or re.search(f"[{_marks()}]", text))
+
+
+def _foreign_word() -> str:
+    """A pattern for a whole word that has a letter which is not ASCII, or a combining mark."""
+    marks = _marks()
+    any_of = rf"(?:[^\W_]|[{marks}])*"
+    return rf"(?<![^\W_])(?<![{marks}]){any_of}(?:[^\W_\x00-\x7f]|[{marks}]){any_of}"
 
 
 def _word_start(start: str) -> str:
@@ -119,7 +141,8 @@ def _densest(text: str, spans: list[Span]) -> Span:
     if len(text) <= LENGTH:
         return 0, len(text)
     reach = LENGTH - BEFORE
-    counts = [sum(first <= other[1] <= first + reach for other in spans) for first, _ in spans]
+    ends = [end for _, end in spans]  # in order, as the spans are
+    counts = [bisect_right(ends, first + reach) - bisect_left(ends, first) for first, _ in spans]
     first = spans[counts.index(max(counts))][0]
     start = max(0, min(first - BEFORE, len(text) - LENGTH))
     if start:

@@ -155,7 +155,7 @@ def _readable(value: str, kind: pa.DataType, depth: int = 0) -> str:
     if pa.types.is_struct(kind):
         inner = ", ".join(
             f"{quoted(field.name)} := "
-            + _readable(f"struct_extract({value}, '{field.name}')", field.type, depth)
+            + _readable(_extracted(value, field.name), field.type, depth)
             for field in kind
         )
         return f"CASE WHEN {value} IS NOT NULL THEN struct_pack({inner}) END"
@@ -214,6 +214,10 @@ def _reach(
         return reached, pa.list_(inner_kind)
     if not path:
         return value, kind
-    return _reach(
-        f"struct_extract({value}, '{path[0]}')", kind.field(path[0]).type, path[1:], depth
-    )
+    return _reach(_extracted(value, path[0]), kind.field(path[0]).type, path[1:], depth)
+
+
+def _extracted(value: str, name: str) -> str:
+    """The SQL of a struct's field."""
+    literal = name.replace("'", "''")
+    return f"struct_extract({value}, '{literal}')"

@@ -34,11 +34,12 @@ def note_check(directory: Path, view: str, differences: Differences, documents: 
 
 
 def _read_check(directory: Path, view: str) -> dict[str, Any] | None:
+    """The result of a view's check; None when there is none, or its file is damaged."""
     try:
-        result: dict[str, Any] = json.loads(check_path(directory, view).read_text())
-    except FileNotFoundError:
+        result = json.loads(check_path(directory, view).read_text())
+        return {"differ": result["differ"], "told": result["told"], "of": result["of"]}
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
-    return result
 
 
 def passed_check(directory: Path, view: str) -> bool:

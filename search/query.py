@@ -114,8 +114,11 @@ def _read(text: str) -> tuple[int, int]:
         year, month = int(match[1]), int(match[2] or 0)
         last = calendar.monthrange(year, month)[1] if month else 31
         return _days(date(year, month or 1, 1), date(year, month or 12, last))
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+    if re.fullmatch(r"\d{4}-?(\d{2}-?\d{2}|W\d{2}-?\d)", text, re.ASCII):
         return _days(date.fromisoformat(text), date.fromisoformat(text))
+    if re.fullmatch(r"\d{4}-?W\d{2}", text, re.ASCII):
+        monday = date.fromisoformat(text)
+        return _days(monday, monday + timedelta(days=6))
     instant = microseconds(datetime.fromisoformat(text))
     return instant, instant
 

@@ -16,7 +16,10 @@ MOST_WORDS_THAT_ALL_MATCH = 4
 """With more words than this, requiring all of them finds nothing on judged collections."""
 
 MOST_PARTS = 500
-"""Words and phrases that are searched; engines have limits, so those after them are ignored."""
+"""Words and phrases that are searched, and as many excluded; engines have limits.
+
+Those after them are ignored, whether ``OR`` stands between them or not.
+"""
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,23 @@ def parse(text: str, fields: Collection[str] = ()) -> Parsed:
     'searched as plain words: a quote is not closed'
     """
     parsed = _parsed(text.encode(errors="replace").decode(), fields)
-    if len(parsed.groups) <= MOST_PARTS:
+    groups, excluded = _first(parsed.groups), parsed.excluded[:MOST_PARTS]
+    if (groups, excluded) == (parsed.groups, parsed.excluded):
         return parsed
     limit = f"searched by its first {MOST_PARTS} words"
     note = f"{parsed.note}; {limit}" if parsed.note else limit
-    return replace(parsed, groups=parsed.groups[:MOST_PARTS], note=note)
+    return replace(parsed, groups=groups, excluded=excluded, note=note)
+
+
+def _first(groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    """The groups that have the first ``MOST_PARTS`` clauses; the last of them may be cut."""
+    first, left = [], MOST_PARTS
+    for group in groups:
+        if not left:
+            break
+        first.append(Group(group.clauses[:left]))
+        left -= len(first[-1].clauses)
+    return tuple(first)
 
 
 def _parsed(text: str, fields: Collection[str]) -> Parsed:

@@ -117,7 +117,7 @@ class EmbeddedIndex:
             return self._best(query, offset, size)
         result: Any = self._searcher.search(
             query,
-            limit=max(1, size),
+            limit=max(1, min(size, self._searcher.num_docs)),
             order_by_field="id" if sort == "relevance" else sort,
             offset=min(offset, self._searcher.num_docs),
             order=Order.Asc,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html import unescape
 
 from hypothesis import given
@@ -78,3 +79,37 @@ def test_of_a_long_text_the_piece_with_the_most_matches_is_shown() -> None:
     assert html is not None
     assert html.count("<mark>") == 2
     assert len(stripped(html)) <= 200
+
+
+def test_a_long_text_of_nothing_but_matches_is_highlighted_at_once() -> None:
+    began = time.perf_counter()
+    html = fragment("war " * 50_000, "war")
+    assert time.perf_counter() - began < 5
+    assert html is not None
+    assert html.count("<mark>war</mark>") == 50
+
+
+def test_the_first_value_with_a_match_is_shown() -> None:
+    highlighter = Highlighter(parse("war").clauses, stems)
+    assert highlighter.fragment(["peace", "a war", "war war"], "body") == "a <mark>war</mark>"
+    assert highlighter.fragment(["peace", ""], "body") is None
+    assert highlighter.fragment([], "body") is None
+
+
+def test_without_clauses_nothing_is_marked() -> None:
+    highlighter = Highlighter((), stems)
+    assert highlighter.fragment(["war"], "body") is None
+    assert highlighter.whole("war & peace", "body") == "war &amp; peace"
+
+
+def test_a_match_longer_than_a_fragment_is_shown_whole() -> None:
+    words = " ".join(["war"] * 100)
+    html = fragment(f"{'peace ' * 50}{words} {'peace ' * 50}", f'"{words}"')
+    assert html is not None
+    assert f"<mark>{words}</mark>" in html
+
+
+@given(st.sampled_from(["Москва", "東京", "القاهرة", "ไทย", "Ελλάδα", "Αθήνα"]), TEXTS)
+def test_a_word_of_any_script_is_marked(word: str, text: str) -> None:
+    html = Highlighter(parse(word).clauses, stems).whole(f"{word}, {text}", "body")
+    assert html.startswith(f"<mark>{word}</mark>, ")

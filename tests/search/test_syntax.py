@@ -111,5 +111,30 @@ def test_a_very_long_text_is_searched_by_its_first_words_and_says_so() -> None:
     assert parse(f"{text} -{text}").excluded[0].text == "word0"
 
 
+def test_clauses_joined_by_or_and_exclusions_are_limited_too() -> None:
+    note = f"searched by its first {MOST_PARTS} words"
+    names = [f"word{n}" for n in range(2_000)]
+    either = parse(" OR ".join(names))
+    assert [clause.text for clause in either.clauses] == names[:MOST_PARTS]
+    assert (len(either.groups), either.note) == (1, note)
+    without = parse(" ".join(f"-{name}" for name in names))
+    assert [clause.text for clause in without.excluded] == names[:MOST_PARTS]
+    assert (without.everything, without.note) == (True, note)
+    assert parse(" OR ".join(names[:MOST_PARTS])).note is None
+    several = parse(" ".join(f"{one} OR {other}" for one, other in zip(names, names, strict=True)))
+    assert (len(several.groups), len(several.clauses)) == (MOST_PARTS // 2, MOST_PARTS)
+
+
+@given(st.lists(st.sampled_from(["moon", "sun", '"red star"', "com*", "headline:sky"]), min_size=1))
+def test_a_parsed_text_has_the_clauses_that_were_written_once_each(parts: list[str]) -> None:
+    parsed = parse(" ".join(parts), FIELDS)
+    assert len(parsed.groups) == len(set(parts))
+    assert parsed.loose + parsed.required != ()
+    assert set(parsed.loose) | set(parsed.required) == set(parsed.groups)
+    assert parse(" ".join(f"-{part}" for part in parts), FIELDS).excluded == tuple(
+        group.clauses[0] for part in parts for group in parse(part, FIELDS).groups
+    )
+
+
 def test_what_is_no_character_does_not_stop_a_search() -> None:
     assert parse("moon\ud800").clauses[0].text.encode() == b"moon?"
