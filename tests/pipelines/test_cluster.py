@@ -139,12 +139,12 @@ def test_a_run_that_is_cancelled_ends_within_seconds_and_the_next_one_cleans_up(
     code = f"""
         import time
         from search.elastic import load as elastic_load
-        send = elastic_load.Loader._sent
+        send = elastic_load.Loader._send_once
         def slowly(self, body):
             print("loading", flush=True)
             time.sleep(3)
             return send(self, body)
-        elastic_load.Loader._sent = slowly
+        elastic_load.Loader._send_once = slowly
         elastic_load.SMALLEST = 1
         elastic_load.Size.bytes = 1
         from pipelines.definitions import definitions
