@@ -59,7 +59,7 @@ class Index:
             ),  # as text: objects lose their order there
             "finished": self.finished,
             "built_in": self.built_in,
-            "built_by": f"stet {version('stet')}",
+            "built_by": f"stet {version('stet-archive')}",
         }
         return {OURS: content}
 
