@@ -205,8 +205,10 @@ def test_a_whole_article_can_be_pasted_and_more_than_a_cluster_bears_is_told(bot
     pasted = " ".join([body, *(f"word{n}" for n in range(5_000))])
     assert "searched by its first 500 words" in (both.same(Query(pasted, size=0)).note or "")
     excluded = " ".join(f"-word{n}" for n in range(5_000))
+    assert "searched by its first 500 words" in (both.same(Query(excluded, size=0)).note or "")
+    values = {"section": tuple(f"section {n}" for n in range(70_000))}
     with pytest.raises(SearchError, match="cannot search for so many words or values at once"):
-        both.elasticsearch.search(Query(excluded))
+        both.elasticsearch.search(Query("", filters=values))
 
 
 @pytest.fixture
