@@ -17,7 +17,7 @@ setup: .venv/.installed  ## create .venv from the lock file
 	$(PYTHON) -m venv .venv
 	@awk '/^[^ ]/ {uv = /^uv==/} uv' requirements.lock > .venv/uv.lock
 	$(BIN)/python -m pip install $(LOCKED) -r .venv/uv.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes -r requirements.lock \
 		|| $(BIN)/python -m pip install $(LOCKED) -r requirements.lock  # if only pip is told of a mirror
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
