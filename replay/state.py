@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from event_log import Snapshot, log_schema, machine
 from replay.builds import parquet
-from replay.closing import Closing
+from replay.compiled import once
 from replay.entities import Entities
 from replay.fold import fold
 from replay.progress_bar import hide_progress_bar
@@ -24,13 +24,11 @@ MOST_FILES = 500
 """More files are merged first: DuckDB holds more than 100 kB in memory for each file it reads."""
 LARGE = 1_000_000
 """A file of so many bytes is not merged."""
-EVENTS = "events"
-"""The name of the view of all events in the snapshot."""
-_SQL: dict[Hashable, tuple[str, frozenset[str]]] = {}
-"""The SQL of expressions over a state's tables, with the names of the tables that it reads."""
+EVENTS = "all events"
+"""The name of the view of all events in the snapshot, which no category can have."""
 
 
-class State(Entities, Closing):
+class State(Entities):
     """The entities of a snapshot, as tables that documents are computed from.
 
     Each category is folded when it is first read, and kept as ``<category>.parquet`` in
@@ -82,24 +80,24 @@ class State(Entities, Closing):
     def sql(self, key: Hashable, expression: Callable[[], ir.Table]) -> str:
         """The SQL of an expression over this state's tables, compiled once in a process.
 
-        ``key`` identifies the expression. The tables of all states have the same names, and for the
-        same categories the same columns, so all states can use the SQL. Ibis takes two seconds to
-        compile the newsroom's views, longer than the rebuild of a small archive.
+        ``key`` identifies the expression. The tables of all states have the same names and columns,
+        so all states can use the SQL; those that it reads are created.
         """
-        key = tuple(self.registry.values()), key
-        if key not in _SQL:
-            outer, self._read_tables = self._read_tables, set()
-            compiled = self.backend.compile(expression())
-            _SQL[key] = compiled, frozenset(self._read_tables)
-            self._read_tables |= outer
-        sql, tables = _SQL[key]
+        sql, tables = once(self.registry, ("state", key), lambda: self._compile(expression))
         for table in tables:
             self._table(table)
         return sql
 
+    def _compile(self, expression: Callable[[], ir.Table]) -> tuple[str, frozenset[str]]:
+        """The SQL of an expression, and the names of the tables that it reads."""
+        outer, self._read_tables = self._read_tables, set()
+        try:
+            return self.backend.compile(expression()), frozenset(self._read_tables)
+        finally:
+            self._read_tables = outer
+
     def _table(self, name: str) -> ir.Table:
         """The table of all events, or of a category's entities, created when it is first read."""
-        self._read_tables.add(name)
         if name not in self._tables:
             table = self._events() if name == EVENTS else self._folded(name)
             self._tables[name] = table
@@ -150,6 +148,7 @@ class State(Entities, Closing):
 
         Only the fields that are used are read from disk.
         """
+        self._read_tables.add(EVENTS)
         log = self._table(EVENTS)
         events = log.filter(log.category == category)
         envelope = [name for name in log_schema(self.registry).names if name not in self.registry]
@@ -158,6 +157,7 @@ class State(Entities, Closing):
 
     def entities(self, category: str) -> ir.Table:
         """The entities of a category, removed ones included, as ``fold`` gives them."""
+        self._read_tables.add(category)
         return self._table(category)
 
     def count(self, category: str) -> int:
@@ -190,3 +190,9 @@ class State(Entities, Closing):
         """Close DuckDB, and delete temporary files."""
         self.backend.disconnect()
         self._temporary.cleanup()
+
+    def __enter__(self) -> State:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -6,7 +6,6 @@ import contextlib
 import os
 import uuid
 from pathlib import Path
-from types import TracebackType
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -94,12 +93,7 @@ class Rewriting:
     def __enter__(self) -> Rewriting:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for file in self._files.values():
             file.abandon()
         for staged in self._staged:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from event_log import EventLog, Point
 from replay.builds import folder, make
-from replay.closing import Closing
 from replay.state import State
 from replay.view import View
 
@@ -26,7 +25,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Build(Closing):
+class Build:
     """A build, fixed at one sequence; several processes may write its views.
 
     Each view becomes one file, ``<view>.parquet``, sorted by id. The file appears only when it is
@@ -76,6 +75,12 @@ class Build(Closing):
         if "state" in self.__dict__:
             self.state.close()
             del self.__dict__["state"]
+
+    def __enter__(self) -> Build:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def begin_build(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from replay.compiled import once
 from replay.duckdb_errors import one_line
 from replay.errors import BrokenView
 from replay.lineage import completed, newest
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from replay.kept.entities import Whole
     from replay.kept.state import Kept
     from replay.view import View
-
-_SQL: dict[Hashable, str] = {}
 
 
 def keys_table(view: str) -> str:
@@ -70,10 +69,8 @@ def compiled_sql(kept: Kept, key: Hashable, expression: Callable[[], ir.Table]) 
     The tables have the same names and columns in every step, and whenever the kept state is opened,
     so the SQL stays right. ``key`` identifies the expression among those over this registry.
     """
-    full_key = tuple(kept.registry.values()), key
-    if full_key not in _SQL:
-        _SQL[full_key] = kept.backend.compile(expression())
-    return _SQL[full_key]
+    sql: str = once(kept.registry, ("kept", key), lambda: kept.backend.compile(expression()))
+    return sql
 
 
 @contextmanager

@@ -189,3 +189,13 @@ def test_a_log_of_very_many_small_files_is_read_like_any(tmp_path, monkeypatch, 
             assert found.events("article").count().to_pyarrow().as_py() == 0
     written = sorted((tmp_path / "state").glob("log-*.parquet"))
     assert len(written) == (2 if large else 0)
+
+
+def test_a_category_may_be_called_events(tmp_path):
+    kind = EventType("Held", Effect.CREATES, ("name",))
+    category = Category("events", pa.schema([("name", pa.string())]), (kind,))
+    log = EventLog(tmp_path, [category])
+    log.append([NewEvent("events/1", "Held", {"name": "Fair"})])
+    with State(log.at()) as state:
+        names = state.entities("events").select("id", "name").to_pyarrow().to_pylist()
+    assert names == [{"id": "events/1", "name": "Fair"}]
