@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import past, show
+from app import looking_back, show
 from app.explaining import Document, view_of
 from app.options import (
     DEFAULT_HOME,
     Failure,
     Home,
     Json,
-    ViewOrAll,
+    ViewOfDocument,
     errors_as_messages,
     open_archive,
 )
@@ -44,7 +44,7 @@ def diff(
         str | None,
         typer.Option(metavar="SEQUENCE|TIME", help="The later point; the log's head by default."),
     ] = None,
-    view: ViewOrAll = None,
+    view: ViewOfDocument = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -63,7 +63,7 @@ def diff(
             raise Failure(f"--from {from_} is after --to {to or 'the head'}; exchange them")
         difference = archive.diff(document, view, from_, to)
         points = (difference.old_sequence, difference.new_sequence)
-        recorded = [past.recorded_text(archive, sequence) for sequence in points]
+        recorded = [looking_back.recorded_text(archive, sequence) for sequence in points]
     if as_json:
         instants = {"old_recorded_at": recorded[0], "new_recorded_at": recorded[1]}
         typer.echo(show.json_line({**asdict(difference), **instants}))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import past, show
+from app import looking_back, show
 from app.options import (
     DEFAULT_HOME,
     Home,
     Json,
     Search,
-    ViewOrAll,
+    ViewOfDocument,
     checked_view,
     errors_as_messages,
     open_archive,
@@ -35,7 +35,7 @@ Document = Annotated[
 
 def explain(
     document: Document,
-    view: ViewOrAll = None,
+    view: ViewOfDocument = None,
     all_: Annotated[
         bool, typer.Option("--all", help=f"Print all events, not only the latest {MOST}.")
     ] = False,
@@ -81,7 +81,7 @@ def _indexed(archive: Archive, explanation: Explanation) -> dict[str, Any]:
 
     last = explanation.latest[-1].sequence
     indexed: dict[str, Any] = {"last_written": last}
-    indexed["recorded_at"] = past.recorded_text(archive, last)
+    indexed["recorded_at"] = looking_back.recorded_text(archive, last)
     live = archive.engine.serving().get(explanation.view)
     if live is None:
         return indexed | {"generation": None}

@@ -107,6 +107,15 @@ ViewOrAll = Annotated[
         help="Only this view.",
     ),
 ]
+ViewOfDocument = Annotated[
+    str | None,
+    typer.Option(
+        "--view",
+        metavar="VIEW",
+        autocompletion=completing.views,
+        help="The document's view; by default the one that its id names.",
+    ),
+]
 Type = Annotated[
     str,
     typer.Argument(

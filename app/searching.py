@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import completing, past, show
+from app import completing, looking_back, show
 from app.options import (
     DEFAULT_HOME,
     At,
@@ -118,13 +118,13 @@ def search(
         archive = open_archive(home, at_cluster)
         checked_view(archive, view)
         query = Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size)
-        answer = archive.search(query) if at is None else past.answer(archive, query, at)
-        as_of = None if at is None else past.as_of(archive, view, answer)
+        answer = archive.search(query) if at is None else looking_back.answer(archive, query, at)
+        as_of = None if at is None else looking_back.as_of(archive, view, answer)
     if as_json:
         typer.echo(show.json_line(asdict(answer) | ({"as_of": as_of} if as_of else {})))
         return
     if as_of:
-        past.print_as_of(as_of)
+        looking_back.print_as_of(as_of)
     print_answer(answer, page, size)
 
 

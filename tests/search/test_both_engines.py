@@ -231,7 +231,7 @@ TEXTS = st.lists(st.text(LETTERS | PUNCTUATION, min_size=1), max_size=20).map(" 
 def test_both_read_the_same_words_and_stems(cluster: tuple[Cluster, str]) -> None:
     server, name = cluster
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(TEXTS)
     def read_alike(text: str) -> None:
         body = {"analyzer": "stems", "text": text}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay import View
@@ -29,9 +29,7 @@ Story = Callable[..., dict[str, Any]]
 Views = Mapping[str, View]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 INSTANTS = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(lambda d: d.isoformat())
-FEW = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=25)
 
 
 def lines_of(path: Path, view: View) -> dict[str, Any]:
