@@ -1,15 +1,94 @@
-"""What both engines share: a query's limits, and the hit that is made of a document."""
+"""What both engines share: how a query becomes an answer, and the hit that a document becomes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from search.engine import Hit
+from search import spelling
+from search.analysis import stems
+from search.clauses import MOST_WORDS_THAT_ALL_MATCH, Parsed
+from search.engine import Answer, Generation, Hit
 from search.errors import InvalidQuery, UnknownName
+from search.filters import Resolving
 from search.highlight import Highlighter
 from search.mapping import IndexMapping, values
 from search.query import Limits, Query
+from search.syntax import parse, plain
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of hits, each its score and its document; the number of all, and their facets."""
+
+    total: int
+    hits: Sequence[tuple[float | None, dict[str, Any]]]
+    facets: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+
+
+class Searched(Protocol):
+    """One index of an engine, as answering needs it."""
+
+    @property
+    def metadata(self) -> Generation:
+        """What the index was built from."""
+
+    @property
+    def mapping(self) -> IndexMapping:
+        """The searchable parts of its documents."""
+
+    def find(self, query: Query, parsed: Parsed, every: bool, limits: Limits) -> Found:
+        """The page of the documents that match: ``every`` word of the text, or any of them."""
+
+    def has(self, name: str, value: str) -> bool:
+        """Whether any document has this value of a filter."""
+
+    def values(self, name: str) -> list[str]:
+        """All values of a filter."""
+
+    def similar(self, words: Sequence[str]) -> Mapping[str, Sequence[tuple[str, int]]]:
+        """By word that no text has: similar words of the texts, and how many documents have each.
+
+        They differ by at most two letters.
+        """
+
+
+def answer(query: Query, index: Searched) -> Answer:
+    """Answer a query from one index.
+
+    Up to four words must all match. If no document has them all, any may match. A text of more
+    words whose operators leave nothing is searched by its words alone. The note says so.
+    """
+    mapping = index.mapping
+    resolving = Resolving(index, mapping)
+    within = resolving.limits(limits(query, mapping))
+    parsed = parse(
+        query.text, mapping.text, mapping.filter_names, mapping.title_text, bool(mapping.date)
+    )
+    parsed = resolving.parsed(parsed)
+    every = parsed.all_may_match and not query.any_word
+    found = index.find(query, parsed, every, within)
+    suggestion = None
+    if not found.total:
+        if every and len(parsed.loose_words) > 1:
+            every = False
+            found = index.find(query, parsed, every, within)
+        elif len(parsed.loose) > MOST_WORDS_THAT_ALL_MATCH and (parsed.required or parsed.excluded):
+            parsed = plain(query.text, "nothing matches its operators; searched as plain words")
+            found = index.find(query, parsed, every, within)
+        suggestion = spelling.suggestion(query.text, parsed, index.similar)
+    highlighter = Highlighter(parsed.clauses if query.highlight else (), stems)
+    return Answer(
+        total=found.total,
+        hits=[hit(score, document, mapping, highlighter) for score, document in found.hits],
+        facets=found.facets,
+        matching="all" if every else "any",
+        note="; ".join(filter(None, (parsed.note, *resolving.notes))) or None,
+        suggestion=suggestion,
+        generation=index.metadata.generation,
+        sequence=index.metadata.sequence,
+    )
 
 
 def limits(query: Query, mapping: IndexMapping) -> Limits:
@@ -18,19 +97,23 @@ def limits(query: Query, mapping: IndexMapping) -> Limits:
     Raises ``UnknownName`` for a filter or facet that the mapping lacks, ``InvalidQuery`` for dates
     where the documents have none.
     """
-    for kind, names in (("filter", query.filters), ("facet", query.facets)):
+    kinds = ("filter", query.filters), ("filter", query.excluded), ("facet", query.facets)
+    for kind, names in kinds:
         for name in names:
             if name not in mapping.filter_names:
                 raise UnknownName(f"{query.view} {kind}", name, mapping.filter_names)
     first, last = query.dates()
     if mapping.date is None and (first is not None or last is not None):
         raise InvalidQuery(f"the documents of {query.view} have no date to search by")
-    filters = {
+    return Limits(_listed(query.filters), first, last, _listed(query.excluded))
+
+
+def _listed(filters: Mapping[str, Sequence[str] | str]) -> dict[str, Sequence[str]]:
+    return {
         name: [value] if isinstance(value, str) else value
-        for name, value in query.filters.items()
+        for name, value in filters.items()
         if value
     }
-    return Limits(filters, first, last)
 
 
 def hit(
@@ -42,7 +125,7 @@ def hit(
     """
     titles = (title for title in values(document, mapping.title) if title.strip())
     title = next(titles, document["id"])
-    title_text = next((n for n, ps in mapping.text.items() if list(ps) == [mapping.title]), "")
+    title_text = mapping.title_text or ""
     fragments = {
         name: fragment
         for name, paths in mapping.text.items()

@@ -50,6 +50,11 @@ class IndexMapping:
         """The names of filters and facets: the view's own, and the year of its date."""
         return [*self.filters, *([YEAR] if self.date and YEAR not in self.filters else [])]
 
+    @property
+    def title_text(self) -> str | None:
+        """The text that is the title alone, if there is one."""
+        return next((name for name, paths in self.text.items() if [*paths] == [self.title]), None)
+
     def keyword(self, name: str) -> str:
         """The embedded index's field for a filter; a filter by id uses the field ``id``."""
         return "id" if self.filters.get(name) == "id" else f"filter_{name}"

@@ -42,6 +42,8 @@ class Query:
     """Whether one matching word is always enough; documents with more of them come first."""
     highlight: bool = True
     """Whether hits have fragments with their matches marked."""
+    excluded: Mapping[str, Sequence[str] | str] = field(default_factory=dict)
+    """By filter, the values that no hit has."""
 
     def __post_init__(self) -> None:
         if self.sort not in SORTS:
@@ -86,6 +88,7 @@ class Limits:
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     first: int | None = None
     last: int | None = None
+    excluded: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def microseconds(instant: datetime) -> int:

@@ -228,6 +228,7 @@ class ElasticsearchEngine:
 
     def search(self, query: Query) -> Answer:
         """Answer a query from the live generation of its view."""
+        from search import answers
         from search.elastic import query as elastic_query
 
         query = query.of(self._views)
@@ -236,7 +237,7 @@ class ElasticsearchEngine:
             if index is None:
                 raise NothingServes(f"nothing to search in {query.view} yet; run: stet rebuild")
             try:
-                return elastic_query.find(query, index, self._cluster)
+                return answers.answer(query, elastic_query.Searched(index, self._cluster))
             except Refusal as refusal:
                 # Two rebuilds since the alias was read may have deleted this index.
                 if refusal.status != 404 or attempt == 2:

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from search.lines import document_sql, items, quoted, scalar
+from search.lines import document_sql, items, normalized_sql, quoted, scalar
 from search.mapping import YEAR, IndexMapping
 
-VERSION = 1
+VERSION = 2
 """Raise with every change of the fields or of the analysis."""
 MIDDLE = 2**62
 """Added to microseconds so that none is negative and they sort as text."""
@@ -30,7 +30,7 @@ def query(mapping: IndexMapping, schema: pa.Schema) -> str:
     """
     places = {name: f"text {place}" for place, name in enumerate(mapping.text)}
     texts = [f"{_texts(mapping, schema, name)} AS {quoted(at)}" for name, at in places.items()]
-    texts.append(f"{items(schema, mapping.title)} AS title_text")
+    texts.append(f"{normalized_sql(items(schema, mapping.title))} AS title_text")
     written = {name: quoted(at) for name, at in places.items()}
     pairs = {
         "id": "to_json(id)::VARCHAR",
@@ -52,7 +52,8 @@ def query(mapping: IndexMapping, schema: pa.Schema) -> str:
 
 
 def _texts(mapping: IndexMapping, schema: pa.Schema, name: str) -> str:
-    return f"nullif(concat_ws(',', {', '.join(items(schema, p) for p in mapping.text[name])}), '')"
+    paths = ", ".join(items(schema, path) for path in mapping.text[name])
+    return normalized_sql(f"nullif(concat_ws(',', {paths}), '')")
 
 
 def _list(*inside: str) -> str:

@@ -158,7 +158,9 @@ def test_filters_compare_exact_values_and_narrow_one_another(archive: Any, story
         story("article/3", section="Arts", tags=["Ice"], at="1912-01-01"),
     )
     assert archive.ids(filters={"section": ["World"]}) == ["article/1"]
-    assert archive.ids(filters={"section": "world"}) == []
+    assert archive.ids(filters={"section": "world"}) == ["article/1"]
+    assert archive.ids(filters={"section": "wor"}) == []
+    assert archive.ids(excluded={"section": "World"}) == ["article/2", "article/3"]
     assert archive.ids(filters={"section": ["World", "Arts"]}) == ["article/1", "article/3"]
     assert archive.ids(
         filters={"section": ["World", "Arts"], "tag": ["Ice"], "year": ["1912"]}
