@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,8 @@ LENGTH = 200
 """Characters of a fragment, approximately."""
 BEFORE = 60
 """Characters of a fragment before its first match."""
+LONGEST = 100
+"""Letters of the longest word in which a pattern's match is marked."""
 
 Span = tuple[int, int]
 Stem = Callable[[str], Sequence[str]]
@@ -41,6 +44,7 @@ class Highlighter:
         self._stem = stem
         self._patterns: dict[tuple[str, bool], re.Pattern[str] | None] = {}
         self._stems: dict[str, frozenset[str]] = {}
+        self._globs: dict[str, re.Pattern[str] | None] = {}
         self._matches: dict[tuple[str, str], bool] = {}
 
     def whole(self, text: str, name: str) -> str:
@@ -82,7 +86,9 @@ class Highlighter:
     def _stem_matches(self, word: str, name: str) -> bool:
         matches = self._matches.get((name, word))
         if matches is None:
-            matches = not self._stems[name].isdisjoint(self._stem(word))
+            globs = self._globs[name]
+            matches = globs is not None and globs.match(word) is not None
+            matches = matches or not self._stems[name].isdisjoint(self._stem(word))
             self._matches[name, word] = matches
         return matches
 
@@ -93,19 +99,25 @@ class Highlighter:
         """
         surely: list[str] = []
         stems: set[str] = set()
+        globs: list[str] = []
         for clause in self._clauses:
             if clause.field not in (None, name):
                 continue
-            if isinstance(clause, Word) and (word_stems := self._stem(clause.text)):
+            if isinstance(clause, Pattern):
+                globs.append(pattern_of(clause.text, "*", "?"))
+            elif isinstance(clause, Word) and (word_stems := self._stem(clause.text)):
                 stems.update(stem for stem in word_stems if not is_unspaced(stem))
                 surely += _unspaced(clause.text)
             else:
                 surely.append(_exactly(clause))
         self._stems[name] = frozenset(stems)
+        self._globs[name] = re.compile("|".join(map(fnmatch.translate, globs))) if globs else None
         surely.sort(key=len, reverse=True)
         kinds = [f"(?P<surely>{'|'.join(surely)})"] if surely else []
         starts = sorted({_stem_start(stem) for stem in stems})
         maybe = [_foreign_word()] if stems and foreign else []
+        if globs:
+            maybe.append(rf"(?<![^\W_])[^\W_]{{1,{LONGEST}}}(?![^\W_])")
         maybe += [f"{_word_start(start)}[^\\W_]*" for start in starts]
         kinds += [f"(?P<maybe>{'|'.join(maybe)})"] if maybe else []
         return re.compile("|".join(kinds)) if kinds else None
@@ -156,8 +168,6 @@ def _word_start(start: str) -> str:
 
 def _exactly(clause: TextClause) -> str:
     """A pattern for the words of a clause as they stand, one after the other."""
-    if isinstance(clause, Pattern):
-        return _word_start("") + pattern_of(clause.text, r"[^\W_]*", r"[^\W_]") + r"(?![^\W_])"
     *before, last = words(clause.text)
     if isinstance(clause, Prefix):
         # Only the last word is a prefix; the words before it may stand anywhere in the text.

@@ -105,10 +105,12 @@ def normalized_with_places(text: str) -> tuple[str, list[tuple[int, int]]]:
             pieces.append(piece)
             places += [(start, end)] * len(piece)
         elif places and places[-1][1] == start:  # marks belong to the letter before them
-            place = places[-1]
-            while places and places[-1] == place:
+            letter = places[-1]
+            popped = 0
+            while places and places[-1] == letter:
                 places.pop()
-            places += [(place[0], end)] * (sum(map(len, pieces)) - len(places))
+                popped += 1
+            places += [(letter[0], end)] * popped
     return "".join(pieces), places
 
 

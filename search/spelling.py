@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from search.analysis import words
 from search.clauses import Parsed, Word
 
-SHORTEST = 4
-"""Letters of the shortest word that is corrected."""
+SHORTEST, LONGEST = 4, 40
+"""Letters of the shortest and of the longest word that is corrected."""
 MOST_WORDS = 10
 """Words of a text that are corrected, at most."""
 FAR = 2
@@ -31,7 +31,7 @@ def suggestion(
         for clause in group.clauses
         if isinstance(clause, Word)
         for part in words(clause.text)
-        if len(part) >= SHORTEST and part.isalpha()
+        if SHORTEST <= len(part) <= LONGEST and part.isalpha()
     }
     asked = list(written)[:MOST_WORDS]
     found = similar(asked) if asked else {}

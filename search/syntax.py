@@ -27,6 +27,7 @@ from search.clauses import (
     Phrase,
     Prefix,
     Word,
+    parts_of,
 )
 from search.forms import with_forms
 from search.tokens import Fields, SyntaxFault, Token, tokens
@@ -96,6 +97,10 @@ def _cut(clauses: tuple[Clause, ...], left: int) -> tuple[tuple[Clause, ...], in
         if isinstance(clause, Every | Either):
             inner, left = _cut(clause.clauses, left)
             first.append(replace(clause, clauses=inner))
+        elif isinstance(clause, Word) and (parts := len(parts_of(clause))) > 1:
+            kept = clause if parts <= left else replace(clause, text=clause.text[: left + 1])
+            first.append(kept)
+            left -= parts
         else:
             first.append(clause)
             left -= 1

@@ -15,6 +15,8 @@ MOST_APART = 50
 """Words that may stand between those of a phrase with ``~``, at most."""
 NEAR = 10
 """Words that may stand between two words joined by ``NEAR``, if it has no number."""
+LONGEST_PATTERN = 100
+"""Characters of the longest prefix or pattern; longer ones are words."""
 TITLES = ("title", "intitle", "ti", "allintitle")
 """What readers of other search engines call the title."""
 DATES = ("date", "before", "after", "since", "until")
@@ -251,6 +253,8 @@ def _span(text: str) -> tuple[int | None, int | None]:
 def _word(text: str, field: str | None) -> Clause:
     """A word, a prefix or a pattern; punctuation after it is ignored."""
     stripped = text.rstrip(".,;:!?)")
+    if len(stripped) > LONGEST_PATTERN:
+        return Word(text, field)
     if stripped.endswith("*") and "*" not in stripped.rstrip("*") and "?" not in stripped:
         return Prefix(stripped.rstrip("*"), field)
     if re.search(r"[*?]", stripped) and re.search(r"[^\W_]", stripped):
