@@ -37,6 +37,8 @@ MOST_PARTS = 500
 
 Those after them are ignored, whether ``OR`` stands between them or not.
 """
+MOST_PATTERNS = 10
+"""Words with ``*`` or ``?`` inside: each is compared with every word of the index."""
 LONG = 8
 """A text with more words than this beside its operators was pasted: it requires no phrase."""
 DEEPEST = 20
@@ -115,6 +117,8 @@ def _parsed(text: str, known: Fields) -> Parsed:
         found = list(tokens(text, known, notes.append))
         if _words_alone(found) > LONG:
             return _long(found, notes)
+        if sum(isinstance(token.clause, Pattern) for token in found) > MOST_PATTERNS:
+            raise SyntaxFault(f"it has more than {MOST_PATTERNS} words with * or ? in them")
         reading = _Reading(found, notes.append)
         groups, excluded = reading.all()
     except SyntaxFault as reason:
