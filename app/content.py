@@ -51,6 +51,10 @@ ExpectedVersion = Annotated[
 EventId = Annotated[
     str | None, typer.Option(help="The event's id; an id that the log already has adds nothing.")
 ]
+OccurredAt = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="When it happened, such as 1912-04-15T20:00Z."),
+]
 
 
 def append(
@@ -60,7 +64,7 @@ def append(
     actor: Actor = None,
     expected_version: ExpectedVersion = None,
     event_id: EventId = None,
-    occurred_at: Annotated[str | None, typer.Option(help="When it happened, ISO 8601.")] = None,
+    occurred_at: OccurredAt = None,
     wait: Wait = False,
     timeout: Timeout = 30.0,
     search: Search = None,

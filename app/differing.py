@@ -38,11 +38,11 @@ def diff(
     document: Document,
     from_: Annotated[
         str,
-        typer.Option("--from", metavar="SEQUENCE|TIME", help="The earlier point of the log."),
+        typer.Option("--from", metavar="SEQUENCE|DATE", help="The earlier point of the log."),
     ],
     to: Annotated[
         str | None,
-        typer.Option(metavar="SEQUENCE|TIME", help="The later point; the log's head by default."),
+        typer.Option(metavar="SEQUENCE|DATE", help="The later point; the log's head by default."),
     ] = None,
     view: ViewOfDocument = None,
     home: Home = DEFAULT_HOME,
@@ -50,8 +50,9 @@ def diff(
 ) -> None:
     """Print how one document changed between two points in time.
 
-    A point is a sequence of the log, or an instant. `stet diff` includes what changed in other
-    entities that the document shows. `stet history` prints only the events of the entity itself.
+    A point is a sequence of the log, or a date: what had been recorded by its end. `stet diff`
+    includes what changed in other entities that the document shows. `stet history` prints only the
+    events of the entity itself.
     `stet compare` checks the live indexes against the views.
 
     Example: stet diff article/titanic-1912 --from 200 --to 270

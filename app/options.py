@@ -69,8 +69,9 @@ At = Annotated[
     str | None,
     typer.Option(
         "--at",
-        metavar="SEQUENCE|TIME",
-        help="As of this sequence, or of what had been recorded at this instant.",
+        metavar="SEQUENCE|DATE",
+        help="As of this sequence, or of what had been recorded by the end of this day, month or"
+        " instant; yesterday and -30d count from today.",
     ),
 ]
 

@@ -72,14 +72,23 @@ Filters = Annotated[
         "--filter",
         metavar="field=value",
         callback=_filters,
-        help="Only documents whose field has exactly this value.",
+        help="Only documents whose field has exactly this value; date=1912-04 is that month.",
     ),
 ]
 From = Annotated[
-    str | None, typer.Option("--from", metavar="DATE", help="Only documents of this day or later.")
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DATE",
+        help="Only documents of this date or later: 1912-04-15, 1912-04, 1912, '15 April 1912',"
+        " -30d, yesterday.",
+    ),
 ]
 To = Annotated[
-    str | None, typer.Option("--to", metavar="DATE", help="Only documents of this day or earlier.")
+    str | None,
+    typer.Option(
+        "--to", metavar="DATE", help="Only documents of this date or earlier, all of it included."
+    ),
 ]
 Facets = Annotated[
     list[str] | None,

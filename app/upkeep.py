@@ -52,7 +52,8 @@ def clear(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fals
 
 def growth(
     first: Annotated[
-        str, typer.Option("--from", metavar="MONTH", help="The first month, such as 2026-01.")
+        str,
+        typer.Option("--from", metavar="MONTH", help="The first month, such as 2026-01 or -6m."),
     ],
     last: Annotated[
         str, typer.Option("--to", metavar="MONTH", help="The last month; it must have ended.")

@@ -14,12 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from event_log import dates
 from replay import ReplayError, begin_build, write_json
 
 if TYPE_CHECKING:
     from archive.archive import Archive
 
 FOLDER = "growth"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
 
@@ -61,13 +63,22 @@ def end_of(month: str) -> datetime:
 
 
 def months(first: str, last: str) -> list[str]:
-    """The months from one to another, both included.
+    """The months from one date to another, those of both included.
 
-    >>> months("2025-11", "2026-01")
-    ['2025-11', '2025-12', '2026-01']
+    Raises ``InvalidMonth`` for what is no date, and for a range that ends before it begins.
+
+    >>> months("2025-11", "January 2026"), months("2025", "2025")[-1]
+    (['2025-11', '2025-12', '2026-01'], '2025-12')
     """
-    end_of(first), end_of(last)
-    numbers = [int(month[:4]) * 12 + int(month[5:]) - 1 for month in (first, last)]
+    now = datetime.now(UTC)
+    try:
+        begin, end = dates.date_span(first, now).first, dates.date_span(last, now).last
+    except dates.InvalidDate as error:
+        raise InvalidMonth(str(error)) from None
+    if begin > end:
+        raise InvalidMonth(f"{first} is after {last}; exchange them")
+    days = [EPOCH + timedelta(microseconds=number) for number in (begin, end)]
+    numbers = [day.year * 12 + day.month - 1 for day in days]
     return [f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(numbers[0], numbers[1] + 1)]
 
 

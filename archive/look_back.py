@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from archive.archive import Archive
+    from event_log import Point
     from search import Answer
 
 UNUSED_SECONDS = 7 * 24 * 3600
@@ -47,10 +48,10 @@ UNUSED_SECONDS = 7 * 24 * 3600
 def search(
     archive: Archive,
     query: Query,
-    at: int | str | datetime | None,
+    at: Point,
     tell: Tell | None = None,
 ) -> Answer:
-    """Answer a query as of a sequence or an instant (by ``recorded_at``).
+    """Answer a query as of a sequence or a date (by ``recorded_at``; of a day its end).
 
     The live index answers if it is at this very sequence. If not, an embedded index of its own
     does. When there is none yet, it is built first: ``tell`` is called with its progress, and other

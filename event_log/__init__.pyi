@@ -1,3 +1,4 @@
+from . import dates as dates
 from . import machine as machine
 from . import settings as settings
 from .category import ENVELOPE as ENVELOPE

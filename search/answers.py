@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Protocol
 
 from search import spelling
@@ -14,8 +15,11 @@ from search.errors import InvalidQuery, UnknownName
 from search.filters import Resolving
 from search.highlight import Highlighter
 from search.mapping import IndexMapping, values
-from search.query import Limits, Query
+from search.query import Limits, Query, span
 from search.syntax import parse, plain
+
+DATE = "date"
+"""The filter by the date of a view's documents, whatever its field is called."""
 
 
 @dataclass(frozen=True)
@@ -94,26 +98,50 @@ def answer(query: Query, index: Searched) -> Answer:
 def limits(query: Query, mapping: IndexMapping) -> Limits:
     """The filters and the range of dates of a query.
 
-    Raises ``UnknownName`` for a filter or facet that the mapping lacks, ``InvalidQuery`` for dates
-    where the documents have none.
+    A filter by the documents' date (``date``, or the name of its field) is a range: the day, the
+    month or the year that it names. Raises ``UnknownName`` for a filter or facet that the mapping
+    lacks, ``InvalidQuery`` for dates where the documents have none.
     """
-    kinds = ("filter", query.filters), ("filter", query.excluded), ("facet", query.facets)
-    for kind, names in kinds:
+    dated = {name for name in (DATE, mapping.date) if mapping.date and name} - {*mapping.filters}
+    known = [*mapping.filter_names, *sorted(dated)]
+    for kind, names, allowed in (
+        ("filter", query.filters, known),
+        ("filter", query.excluded, mapping.filter_names),
+        ("facet", query.facets, mapping.filter_names),
+    ):
         for name in names:
-            if name not in mapping.filter_names:
-                raise UnknownName(f"{query.view} {kind}", name, mapping.filter_names)
+            if name not in allowed:
+                raise UnknownName(f"{query.view} {kind}", name, allowed)
     first, last = query.dates()
     if mapping.date is None and (first is not None or last is not None):
         raise InvalidQuery(f"the documents of {query.view} have no date to search by")
-    return Limits(_listed(query.filters), first, last, _listed(query.excluded))
+    chosen = _listed(query.filters)
+    for name in dated & {*chosen}:
+        first, last = _narrowed(first, last, name, chosen.pop(name))
+    return Limits(chosen, first, last, _listed(query.excluded))
 
 
 def _listed(filters: Mapping[str, Sequence[str] | str]) -> dict[str, Sequence[str]]:
     return {
-        name: [value] if isinstance(value, str) else value
+        name: [value] if isinstance(value, str | date) else value
         for name, value in filters.items()
         if value
     }
+
+
+def _narrowed(
+    first: int | None, last: int | None, name: str, given: Sequence[str]
+) -> tuple[int, int]:
+    """The range of dates within the one that a filter names."""
+    if len(given) > 1:
+        raise InvalidQuery(
+            f"{name}: give one date; a range has its first and last day (--from, --to)"
+        )
+    begin, end = span(name, given[0])
+    return (
+        begin if first is None else max(first, begin),
+        end if last is None else min(last, end),
+    )
 
 
 def hit(

@@ -196,7 +196,7 @@ class _Lexer:
         dated = self._known.dated and (name in DATES or (name == "year" and _is_range(value)))
         if dated:
             try:
-                return _dates(name, value)
+                return _the_right_way_round(_dates(name, value), name, value)
             except InvalidQuery as reason:
                 self._note(f"{reason}; read as a word")
                 return None
@@ -239,6 +239,13 @@ def _dates(name: str, value: str) -> Dates:
     if how == ">=":
         return Dates(first_instant, None)
     return Dates(None, last_instant) if how == "<=" else Dates(first_instant, last_instant)
+
+
+def _the_right_way_round(range_: Dates, name: str, value: str) -> Dates:
+    """The range, unless it ends before it begins: that is said, and finds nothing for no one."""
+    if range_.first is not None and range_.last is not None and range_.first > range_.last:
+        raise InvalidQuery(f"{name}: {value} ends before it begins; exchange its ends")
+    return range_
 
 
 def _span(text: str) -> tuple[int | None, int | None]:

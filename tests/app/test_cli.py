@@ -157,6 +157,26 @@ def test_search_finds_and_highlights_and_counts(small: Run) -> None:
     assert "The [white] [whale] returns" in told
 
 
+@pytest.mark.parametrize(
+    ("dates", "found"),
+    [
+        (("--from", "-30d"), 0),
+        (("--from=-30d",), 0),
+        (("--to", "-30d"), 2),
+        (("--to=-1y", "--from", "1851"), 2),
+        (("--from", "18 October 1851", "--to", "Oct 1851"), 2),
+        (("--filter", "date=1851-10-18"), 2),
+        (("--filter", "date=-30d"), 0),
+    ],
+)
+def test_dates_may_be_written_in_words_or_counted_from_today(
+    small: Run, dates: tuple[str, ...], found: int
+) -> None:
+    result = small("search", "whale", *dates, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["total"] == found
+
+
 def test_a_query_may_begin_with_a_minus(small: Run) -> None:
     for text, left in (("-ship", ["article/1"]), ("-headline:ship", ["article/1"]), ("-hen", 2)):
         hits = json.loads(small("search", text, "--json").stdout)["hits"]
@@ -228,7 +248,20 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("export", "articles", "--at", "yesterday"),
+        ("export", "articles", "--at", "soon"),
+        ("search", "x", "--from", "1852", "--to", "1851"),
+        ("search", "x", "--from", "04/05/1851"),
+        ("growth", "--from", "2026-02", "--to", "2026-01"),
+        ("growth", "--from", "soon", "--to", "2026-01"),
+        (
+            "append",
+            "article/3",
+            "ArticlePublished",
+            "--data",
+            '{"headline": "x"}',
+            "--occurred-at",
+            "-1d",
+        ),
         ("import", "nowhere.jsonl"),
         ("search", "x", "--filter", "colour=red"),
         ("search", "x", "--from", "soon"),

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from event_log.dates import microseconds
 from search import comparison, lines
 from search.analysis import stems
 from search.elastic import layout
 from search.english import STEMMED_DIFFERENTLY
 from search.mapping import IndexMapping
-from search.query import microseconds
 
 ARTICLES = IndexMapping(
     title="headline",

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from event_log.dates import microseconds
 from replay import View
 from search import comparison, lines
 from search.analysis import stems
@@ -23,7 +24,7 @@ from search.embedded.engine import EmbeddedEngine
 from search.errors import DamagedIndex, NothingServes, UnknownName
 from search.mapping import IndexMapping
 from search.normalizing import normalized
-from search.query import Query, microseconds
+from search.query import Query
 
 Write = Callable[..., Path]
 Story = Callable[..., dict[str, Any]]

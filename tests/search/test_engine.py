@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -181,6 +181,26 @@ def test_a_range_of_dates_includes_its_last_day_and_reaches_to_1851(
     assert archive.ids(date_from="1851-09-19", date_to="2020-12-31") == ["article/2"]
     assert archive.ids(date_from="2021") == ["article/3"]
     assert archive.ids() == ["article/1", "article/2", "article/3", "article/4"]
+
+
+def test_a_date_is_a_filter_too_and_narrows_the_range(archive: Any, story: Story) -> None:
+    archive.holds(
+        story("article/1", at="1912-04-15"),
+        story("article/2", at="1912-04-15T23:59:59.999999"),
+        story("article/3", at="1912-04-16"),
+        story("article/4"),
+    )
+    for name in ("date", "published_at"):
+        for day in ("1912-04-15", "15 April 1912", date(1912, 4, 15)):
+            assert archive.ids(filters={name: [day]}) == ["article/1", "article/2"]
+        assert archive.ids(filters={name: "1912-04"}, date_from="1912-04-16") == ["article/3"]
+        assert archive.ids(filters={name: "1912-04"}, date_from="1913") == []
+        with pytest.raises(InvalidQuery, match="give one date; a range has its first"):
+            archive.ask(filters={name: ["1912", "1913"]})
+        with pytest.raises(InvalidQuery, match=f"{name}: '04/05/1912' has day and month in no"):
+            archive.ask(filters={name: ["04/05/1912"]})
+    with pytest.raises(UnknownName, match="no articles facet 'date'"):
+        archive.ask(facets=["date"])
 
 
 def test_sorting_by_date_breaks_ties_by_id_and_puts_the_undated_last(
