@@ -133,6 +133,14 @@ Producer = Annotated[
         " grows and whose events have no ids.",
     ),
 ]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The source's name, from which the ids of events without one are made; the file's name"
+        " by default.",
+    ),
+]
 
 
 def import_files(
@@ -140,12 +148,15 @@ def import_files(
     sample: Sample = False,
     on_error: OnErrorOption = OnError.stop,
     producer: Producer = None,
+    source: Source = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Import events from files of JSON Lines.
 
-    An event whose id the log already has is not added again.
+    An event whose id the log already has is not added again. An event without an id gets one that
+    is made from the source's name and the event's content: the same file, imported again, adds
+    nothing. Events of one file that say the same are all kept.
 
     Example: stet import newsroom/sample/*.jsonl --on-error reject
     """
@@ -153,11 +164,13 @@ def import_files(
         raise typer.BadParameter("give files, or --sample", param_hint="FILE...")
     if producer is not None and len(files or ()) != 1:
         raise typer.BadParameter("goes with one file at a time", param_hint="--producer")
+    if producer is not None and source is not None:
+        raise typer.BadParameter("goes without --producer", param_hint="--source")
     with errors_as_messages():
         archive = open_archive(home)
         results = {}
         for file in files or sample_files(archive):
-            results[file] = import_one(archive, file, on_error.value, producer)
+            results[file] = import_one(archive, file, on_error.value, producer, source)
             if not as_json:
                 print_imported(file, results[file])
     if as_json:
@@ -175,7 +188,11 @@ def sample_files(archive: Archive) -> list[str]:
 
 
 def import_one(
-    archive: Archive, file: str, on_error: Literal["stop", "reject"], producer: str | None = None
+    archive: Archive,
+    file: str,
+    on_error: Literal["stop", "reject"],
+    producer: str | None = None,
+    source: str | None = None,
 ) -> Imported:
     """Import one file with a progress bar; print on stderr how many lines were rejected."""
     from connectors import Lines, import_events
@@ -189,6 +206,7 @@ def import_one(
             on_error,
             lambda events, done, _: advance(done, f"{events:,} events"),
             producer,
+            source,
         )
     if result.rejected:
         show.note(
@@ -199,9 +217,13 @@ def import_one(
 
 
 def print_imported(file: str, result: Imported) -> None:
-    """Print how many events of a file were added, and how many the log already had."""
+    """Print how many events of a file were added, were known, and had no id of their own."""
     skipped = f", {result.skipped:,} lines imported before" if result.skipped else ""
-    typer.echo(f"{file}: {result.added:,} events added, {result.known:,} known already{skipped}")
+    made = f"; {result.derived:,} ids made from {result.source} and the content"
+    typer.echo(
+        f"{file}: {result.added:,} events added, {result.known:,} known already{skipped}"
+        + (made if result.derived else "")
+    )
 
 
 def generate(
