@@ -51,6 +51,9 @@ ExpectedVersion = Annotated[
 EventId = Annotated[
     str | None, typer.Option(help="The event's id; an id that the log already has adds nothing.")
 ]
+Force = Annotated[
+    bool, typer.Option("--force", help="Append a revision even if it changes nothing.")
+]
 OccurredAt = Annotated[
     str | None,
     typer.Option(metavar="DATE", help="When it happened, such as 1912-04-15T20:00Z."),
@@ -65,6 +68,7 @@ def append(
     expected_version: ExpectedVersion = None,
     event_id: EventId = None,
     occurred_at: OccurredAt = None,
+    force: Force = False,
     wait: Wait = False,
     timeout: Timeout = 30.0,
     search: Search = None,
@@ -73,8 +77,7 @@ def append(
 ) -> None:
     """Append one event, and print its receipt.
 
-    The event is validated against the current state: you cannot create what exists, or revise what
-    does not.
+    You cannot create what exists, or revise what does not; a revision that changes nothing is left.
 
     Example: stet append tag/whales TagDefined --data '{"name": "Whales", "kind": "subject"}'
     """
@@ -89,17 +92,23 @@ def append(
             event_id=event_id,
             occurred_at=occurred_at,
             actor=actor,
+            force=force,
         )
-    if not as_json:
-        typer.echo(_receipt_line(receipt, stream))
-    elif not wait:
-        typer.echo(show.json_line(asdict(receipt)))
+        line = _receipt_line(archive, receipt, stream, event_id)
+    if not (as_json and wait):
+        typer.echo(show.json_line(asdict(receipt)) if as_json else line)
     if wait:
         visibility.print_when_searchable(archive, receipt, timeout, as_json)
 
 
-def _receipt_line(receipt: Receipt, stream: str) -> str:
-    known = "" if receipt.added else " (the log already has this event id; nothing was added)"
+def _receipt_line(archive: Archive, receipt: Receipt, stream: str, event_id: str | None) -> str:
+    is_known = bool(not receipt.added and event_id and archive.log.known([event_id]))
+    if not receipt.added and not is_known:
+        return (
+            f"nothing was appended: {stream} is so already, at version {receipt.version} (sequence"
+            f" {receipt.last}); --force appends the event all the same"
+        )
+    known = " (the log already has this event id; nothing was added)" if is_known else ""
     return (
         f"sequence {receipt.first}"
         + (f" to {receipt.last}" if receipt.last != receipt.first else "")

@@ -155,12 +155,16 @@ class Archive:
         event_id: str | None = None,
         occurred_at: Any = None,
         actor: str | None = None,
+        force: bool = False,
     ) -> Receipt:
         """Append an editor's event, after validating it against its entity's current state.
 
-        With ``expected_version`` the event is refused if its stream is at another version, so that
-        no other editor's event comes between. If the log has the ``event_id`` already, nothing is
-        appended, and the receipt of the first append is returned.
+        With ``expected_version`` the event is refused if its stream is at another version. Without
+        one, an event of another editor that comes between is no conflict: this one is validated
+        again, and appended after it. If the log has the ``event_id`` already, nothing is appended,
+        and the receipt of the first append is returned. A revision that changes nothing is not
+        appended either, unless ``force`` is set: the receipt is that of the stream's last event,
+        and its ``added`` is 0.
 
         Raises ``Refused`` for an event that contradicts the current state (it revises what does
         not exist), ``WrongExpectedVersion``, and the errors of ``EventLog.append``. In each case
@@ -176,7 +180,7 @@ class Archive:
         from event_log import NewEvent
 
         event = NewEvent(stream, type, dict(data or {}), event_id, occurred_at, actor)
-        return append(self, event, expected_version)
+        return append(self, event, expected_version, force)
 
     def remember_domain(self) -> None:
         """Write the domain's name into the archive.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from event_log.appending import duplicates
 from event_log.appending.appender import Appender
 from event_log.appending.pending import Pending
 from event_log.category import Category, Registry
@@ -153,6 +154,16 @@ class EventLog:
         self._commits.schemas.register(self.registry)
         reached = _reached(producer, position)
         return self._appender.append(Pending(batch, expected_version or {}, reached, after))
+
+    def receipt(self, sequence: int) -> Receipt:
+        """Return the receipt of an event that is in the log, after making it durable.
+
+        Its ``added`` is 0. Raises ``InvalidPoint`` for a sequence that the log does not have.
+        """
+        head = self._commits.refresh()
+        if not 1 <= sequence <= head:
+            raise InvalidPoint(f"there is no sequence {sequence}; the log's head is {head}")
+        return duplicates.receipt_at(self._commits, sequence)
 
     def position_of(self, producer: str) -> int:
         """Return the last position that a producer has reached; 0 when it has appended nothing."""

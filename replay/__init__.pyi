@@ -52,6 +52,7 @@ from .kept.state import open_kept_state as open_kept_state
 from .kept.state import set_aside as set_aside
 from .lineage import completed as completed
 from .rules import Entity as Entity
+from .rules import changes_nothing as changes_nothing
 from .rules import check_edit as check_edit
 from .rules import read_entity as read_entity
 from .state import State as State
