@@ -83,7 +83,7 @@ def append(
     """
     fields = parse_data(data)
     with errors_as_messages():
-        archive = open_archive(home, search)
+        archive = open_archive(home, search, new=True)
         receipt = archive.append(
             stream,
             type_,
@@ -176,7 +176,7 @@ def import_files(
     if producer is not None and source is not None:
         raise typer.BadParameter("goes without --producer", param_hint="--source")
     with errors_as_messages():
-        archive = open_archive(home)
+        archive = open_archive(home, new=True)
         results = {}
         for file in files or sample_files(archive):
             results[file] = import_one(archive, file, on_error.value, producer, source)
@@ -208,7 +208,7 @@ def import_one(
 
     archive.remember_domain()
     size = Lines(file).size if file != "-" and Path(file).is_file() else None
-    with show.progress_bar(f"importing {Path(file).name}", size) as advance:
+    with show.progress_bar(f"importing {show.name(Path(file).name)}", size) as advance:
         result = import_events(
             archive.log,
             file,
@@ -219,8 +219,8 @@ def import_one(
         )
     if result.rejected:
         show.note(
-            f"error: {file}: {result.rejected:,} lines rejected; "
-            f"read the lines and the reasons in {result.rejected_file}"
+            f"error: {show.name(file)}: {result.rejected:,} lines rejected; "
+            f"read the lines and the reasons in {show.name(result.rejected_file)}"
         )
     return result
 
@@ -230,7 +230,7 @@ def print_imported(file: str, result: Imported) -> None:
     skipped = f", {result.skipped:,} lines imported before" if result.skipped else ""
     made = f"; {result.derived:,} ids made from {result.source} and the content"
     typer.echo(
-        f"{file}: {result.added:,} events added, {result.known:,} known already{skipped}"
+        f"{show.name(file)}: {result.added:,} events added, {result.known:,} known already{skipped}"
         + (made if result.derived else "")
     )
 

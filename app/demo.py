@@ -27,7 +27,7 @@ def main() -> None:
     """Run the demonstration in the archive of ``STET_HOME``, or ``./stet-home``."""
     with errors_as_messages():
         home = chosen_home()
-        archive = open_archive(home)
+        archive = open_archive(home, new=True)
         _import(archive)
         _rebuild(archive)
         _search(archive)

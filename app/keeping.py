@@ -149,12 +149,12 @@ def _verify_witnessed(log: EventLog, file: Path, as_json: bool) -> None:
     before = read_witness(file)
     verified, now = verify_with_witness(log, file)
     if as_json:
-        witness = {"file": str(file), "sequence": now.sequence, "digest": now.digest}
+        witness = {"file": show.name(file), "sequence": now.sequence, "digest": now.digest}
         typer.echo(show.json_line({**asdict(verified), "witness": witness}))
         return
     _print_verified(verified, log.sealed_through)
     saw = f"saw head {before.sequence:,} and" if before else "is new and"
-    typer.echo(f"the witness {file} {saw} now keeps head {now.sequence:,}")
+    typer.echo(f"the witness {show.name(file)} {saw} now keeps head {now.sequence:,}")
 
 
 def _verify_proof(file: str, digest: str | None, as_json: bool) -> None:
@@ -293,6 +293,6 @@ def _print_subscriptions(statuses: list[SubscriptionStatus]) -> None:
 def log_status_lines(home: object, status: Mapping[str, Any]) -> str:
     """The log's head, its digest, and how far it is sealed, as ``stet status`` prints them."""
     through, count = status["sealed_through"], _counted(status["open_commits"], "open commit")
-    return f"{home}: head {status['head']:,}, digest {status['digest']}\n" + (
+    return f"{show.name(home)}: head {status['head']:,}, digest {status['digest']}\n" + (
         f"sealed through {through:,}, then {count}" if through else f"{count}, none sealed"
     )

@@ -6,13 +6,14 @@ An option before the command overrides the environment for that command, as do t
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import completing
+from app import completing, show
 from event_log import settings
 
 if TYPE_CHECKING:
@@ -194,10 +195,11 @@ def use_options(context: typer.Context, **options: str | None) -> None:
     context.with_resource(settings.using(typed))
 
 
-def open_archive(home: str, search: str | None = None) -> Archive:
+def open_archive(home: str, search: str | None = None, *, new: bool = False) -> Archive:
     """The archive of a command, with the domain and the engine of its options and the settings.
 
-    An archive that does not exist yet is empty. Call it within ``errors_as_messages``.
+    Its folder must exist, unless the command may begin a ``new`` one. Call it within
+    ``errors_as_messages``.
     """
     from archive import Archive
     from search import configured_connection
@@ -206,7 +208,8 @@ def open_archive(home: str, search: str | None = None) -> Archive:
     if folder.exists() and not folder.is_dir():
         raise Failure(f"{home} is a file, not a folder; name a folder with --home")
     settings.open_home(home)
-    return Archive(home, None, configured_connection(search) or "embedded")
+    archive = Archive(home, None, configured_connection(search) or "embedded")
+    return archive if new else archive.existing()
 
 
 def checked_view(archive: Archive, view: str | None) -> str | None:
@@ -237,11 +240,20 @@ def errors_as_messages() -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, _expected()):
             raise
-        _fail(str(error))
+        _fail(_told(error))
+
+
+def _told(error: Exception) -> str:
+    """The message of an error; of one of the file system, the place and what to do."""
+    if not isinstance(error, OSError) or error.errno is None or error.filename is None:
+        return str(error)
+    from event_log import hint
+
+    return f"{os.fsdecode(error.filename)}: {hint(error)}"
 
 
 def _fail(message: str) -> None:
-    typer.secho(f"error: {message}", err=True, fg=typer.colors.RED)
+    typer.secho(f"error: {show.name(message)}", err=True, fg=typer.colors.RED)
     raise typer.Exit(1) from None
 
 

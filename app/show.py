@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -21,7 +22,18 @@ def json_line(value: Any) -> str:
     """A value as one line of JSON; instants are ISO 8601 in UTC."""
     import orjson
 
-    return orjson.dumps(value, default=_plain).decode()
+    try:
+        return orjson.dumps(value, default=_plain).decode()
+    except orjson.JSONEncodeError:  # a path with bytes that are not UTF-8
+        return orjson.dumps(_named(value), default=_plain).decode()
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_named(key): _named(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(each) for each in value]
+    return name(value) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:
@@ -48,6 +60,16 @@ def plain(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
 
 
+def name(path: object) -> str:
+    """A path, or a message with one, as text that any terminal can show.
+
+    >>> name("caf\\udce9\\x1b"), name("Zürich")
+    ('caf\\\\xe9\\\\x1b', 'Zürich')
+    """
+    text = os.fsencode(str(path)).decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
 def short(value: Any, width: int = 60) -> str:
     """A value on one line of at most ``width`` characters, without control characters."""
     text = " ".join(str(plain(value)).split())
@@ -68,7 +90,7 @@ def table(
     for heading in headings:
         drawn.add_column(heading, justify="right" if heading in right else "left")
     for line in lines:
-        drawn.add_row(*(Text(str(cell)) for cell in line))
+        drawn.add_row(*(Text(name(cell)) for cell in line))
     width = None if sys.stdout.isatty() else 160
     Console(width=width, highlight=False).print(drawn)
 

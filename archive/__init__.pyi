@@ -10,6 +10,7 @@ from .diff import FieldChange as FieldChange
 from .domains import domain_in_force as domain_in_force
 from .domains import find_domain as find_domain
 from .errors import ArchiveError as ArchiveError
+from .errors import NoArchive as NoArchive
 from .errors import UnknownDomain as UnknownDomain
 from .errors import WrongDomain as WrongDomain
 from .explain import Cause as Cause

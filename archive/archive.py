@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archive import domains
-from archive.place import is_url, local_folder, open_log
-from event_log import settings
+from archive.errors import NoArchive
+from archive.place import is_archive, is_url, local_folder, open_log
+from event_log import place_to_cache, settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,8 @@ class Archive:
     From then on this process reads its settings from the file in ``home``, unless ``STET_CONFIG``
     names another file.
 
-    Raises ``WrongDomain`` when the archive belongs to another domain.
+    Raises ``WrongDomain`` when the archive belongs to another domain. What reads, or works on what
+    was read, raises ``NoArchive`` where ``home`` does not exist, and makes nothing there.
 
     >>> import tempfile
     >>> archive = Archive(tempfile.mkdtemp())
@@ -69,7 +71,7 @@ class Archive:
         self.home = str(home)
         settings.open_home(self.home)
         self._domain, self._connection = domain, connection
-        self.folder = local_folder(home)
+        self.folder = local_folder(home).absolute()
         """The folder on this machine for all that is computed from the log."""
         if engine is not None:
             self.engine = engine
@@ -78,6 +80,20 @@ class Archive:
 
     def __repr__(self) -> str:
         return f"Archive({self.home!r})"
+
+    def existing(self) -> Archive:
+        """The archive itself; raises ``NoArchive`` when its folder does not exist.
+
+        >>> Archive("/no/such/archive").existing()
+        Traceback (most recent call last):
+        archive.errors.NoArchive: there is no archive at /no/such/archive: no such folder; ...
+        """
+        if not is_url(self.home) and not self.folder.is_dir():
+            raise NoArchive(
+                f"there is no archive at {self.home}: no such folder; give its folder with --home"
+                " or STET_HOME, or begin one there with: stet import"
+            )
+        return self
 
     @cached_property
     def domain(self) -> Domain:
@@ -116,9 +132,30 @@ class Archive:
         return self.folder / "views"
 
     @property
+    def scratch(self) -> Path:
+        """The folder for what reading computes: the archive's own, where this process may write.
+
+        Else it is below ``STET_CACHE``, or ``~/.cache/stet``. A folder that is no archive is never
+        written to by reading.
+        """
+        return place_to_cache(self.folder, is_archive(self.home))
+
+    @property
+    def scratch_builds(self) -> Path:
+        """The folder for the documents that reading computes."""
+        return self.scratch / "views"
+
+    @property
     def state_path(self) -> Path:
         """The file of the kept state."""
-        return self.builds / "state.duckdb"
+        from replay import STATE_FILE, place_of_state
+
+        return place_of_state(self.builds) / STATE_FILE
+
+    @property
+    def state_lock(self) -> Path:
+        """The file that is locked by who advances the kept state."""
+        return self.builds / "state.lock"
 
     def view(self, view: str | View) -> View:
         """The view of this name, the first one if it is empty; raises ``UnknownName``."""
@@ -199,7 +236,7 @@ class Archive:
         from archive.preview import preview
 
         check(self, event)
-        return preview(self, event, tell)
+        return preview(self.existing(), event, tell)
 
     # keeping documents and indexes true to the log
 
@@ -213,7 +250,7 @@ class Archive:
         """
         from archive.rebuild import run
 
-        return run(self, views, at, **options)
+        return run(self.existing(), views, at, **options)
 
     def catch_up(
         self, views: Sequence[str] | None = None, tell: Tell | None = None
@@ -225,7 +262,7 @@ class Archive:
         """
         from archive.catch_up import run
 
-        return run(self, views, tell)
+        return run(self.existing(), views, tell)
 
     def follow(
         self, views: Sequence[str] | None = None, tell: Tell | None = None
@@ -237,7 +274,7 @@ class Archive:
         """
         from archive.follow import Follow
 
-        return Follow.open(self, views, tell)
+        return Follow.open(self.existing(), views, tell)
 
     def wait(self, sequence: int, timeout: float = 30.0) -> dict[str, float]:
         """Wait until each view's live index has reached a sequence; returns the seconds by view.
@@ -246,25 +283,26 @@ class Archive:
         """
         from archive.wait import wait
 
-        return wait(self, sequence, timeout)
+        return wait(self.existing(), sequence, timeout)
 
     def needs_rebuild(self) -> dict[str, str]:
         """The views that cannot be caught up, and why."""
         from archive.standing import needs_rebuild
 
-        return needs_rebuild(self.engine, self.views, self.engine.serving())
+        engine = self.existing().engine
+        return needs_rebuild(engine, self.views, engine.serving())
 
     def compare(self, views: Sequence[str] | None = None) -> Iterator[Compared]:
         """Compare each live index with its view, computed anew, document by document."""
         from archive.compare import compare
 
-        return compare(self, views)
+        return compare(self.existing(), views)
 
     def clear(self) -> Cleared:
         """Delete generations and builds that are not live and not kept for roll-back."""
         from archive.clear import clear
 
-        return clear(self)
+        return clear(self.existing())
 
     def growth(self, first: str, last: str) -> list[Counted]:
         """Count the documents of each view at the end of each month, such as ``2026-01``.
@@ -273,27 +311,28 @@ class Archive:
         """
         from archive.growth import count_month, months
 
-        return [count_month(self, month) for month in months(first, last)]
+        archive = self.existing()
+        return [count_month(archive, month) for month in months(first, last)]
 
     def status(self) -> Status:
         """The log's head, and for each view its checkpoint, its lag, and its live generation."""
         from archive.status import status
 
-        return status(self)
+        return status(self.existing())
 
     def generations(self) -> list[Generation]:
         """All finished generations, oldest first."""
-        return self.engine.generations()
+        return self.existing().engine.generations()
 
     def promote(self, generation: int) -> Sequence[str]:
         """Make a generation live, in all its views at the same moment, if it passed its check."""
         from search import promote
 
-        return promote(self.engine, generation)
+        return promote(self.existing().engine, generation)
 
     def roll_back(self, to: int | None = None) -> Mapping[str, Generation]:
         """Make the generation before the last promotion live again, or the earlier one ``to``."""
-        return self.engine.roll_back(to)
+        return self.existing().engine.roll_back(to)
 
     # reading
 
@@ -314,6 +353,7 @@ class Archive:
         """
         from search import Query
 
+        self.existing()
         if isinstance(query, str):
             query = Query(query, view, **options)
         if at is None:
@@ -331,7 +371,7 @@ class Archive:
         """
         from archive.export import read
 
-        return read(self, view, at)
+        return read(self.existing(), view, at)
 
     def export(
         self, view: str | View, at: Point = None, keys: Sequence[str] | None = None
@@ -339,7 +379,7 @@ class Archive:
         """Yield a view's documents as JSON Lines, sorted by id; only the ids ``keys`` if given."""
         from archive.export import export
 
-        return export(self, view, at, keys)
+        return export(self.existing(), view, at, keys)
 
     def history(self, stream: str) -> list[dict[str, Any]]:
         """List what each event of an entity changed, from what to what, oldest first.
@@ -352,7 +392,7 @@ class Archive:
         """
         from archive.export import history
 
-        return history(self, stream)
+        return history(self.existing(), stream)
 
     def explain(
         self,
@@ -368,10 +408,10 @@ class Archive:
         """
         from archive.explain import explain
 
-        return explain(self, document, view, at, most, tell)
+        return explain(self.existing(), document, view, at, most, tell)
 
     def diff(self, document: str, view: str | View, old: Point, new: Point = None) -> Difference:
         """List how a document changed between two points of the log."""
         from archive.diff import difference
 
-        return difference(self, document, view, old, new)
+        return difference(self.existing(), document, view, old, new)

@@ -87,7 +87,7 @@ class CatchUp:
         ``tell`` is called with what takes long, and with why a kept state was set aside.
         """
         catch_up = cls(archive, archive.chosen_views(views), tell or silent)
-        with lock_kept_state(archive.state_path):
+        with lock_kept_state(archive.state_lock):
             try:
                 yield catch_up
             finally:

@@ -81,7 +81,7 @@ def _documents(archive: Archive, live: Generation, builds: dict[int, Build]) -> 
     if kept:
         return kept
     if live.sequence not in builds:
-        builds[live.sequence] = begin_build(archive.log, archive.builds, at=live.sequence)
+        builds[live.sequence] = begin_build(archive.log, archive.scratch_builds, at=live.sequence)
     build = builds[live.sequence]
     build.write(view)
     return build.path(live.view)

@@ -13,3 +13,7 @@ class UnknownDomain(ArchiveError):
 
 class WrongDomain(ArchiveError):
     """An archive was opened with another domain than the one it belongs to."""
+
+
+class NoArchive(ArchiveError):
+    """There is no folder where an archive is to be read; reading never makes one."""

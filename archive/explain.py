@@ -102,7 +102,8 @@ def explain(
 def _state(archive: Archive, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
     if folded_entities(archive.builds, snapshot) is None:
         tell(f"no build of sequence {snapshot.sequence:,} is kept: folding the log up to there")
-    with state_folder(archive.builds, snapshot) as folder, State(snapshot, folder) as state:
+    builds, scratch = archive.builds, archive.scratch_builds
+    with state_folder(builds, snapshot, scratch) as folder, State(snapshot, folder) as state:
         yield state
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow.parquet as pq
 
-from event_log import Point, Snapshot
+from event_log import Point, Snapshot, plain_path
 from replay import HISTORY, NoDocument, State, View, kept_documents, scratch_folder, write_documents
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def read(archive: Archive, view: str | View, at: Point = None) -> pd.DataFrame:
     They come from a kept build of exactly that sequence, or else are computed from the log.
     """
     with file(archive, view, at) as path:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        frame: pd.DataFrame = pq.read_table(plain_path(path)).to_pandas()
         return frame
 
 
@@ -41,7 +41,7 @@ def export(
     ``1851-09-18T05:00:00Z``. Characters that some programs take for the end of a line are escaped.
     """
     wanted = None if keys is None else set(keys)
-    with file(archive, view, at, keys) as path, pq.ParquetFile(path) as parquet:
+    with file(archive, view, at, keys) as path, pq.ParquetFile(plain_path(path)) as parquet:
         for batch in parquet.iter_batches(BATCH_DOCUMENTS):
             for document in batch.to_pylist():
                 if wanted is None or document["id"] in wanted:
@@ -79,7 +79,7 @@ def file(
     if kept:
         yield kept
         return
-    with scratch_folder(archive.builds) as directory:
+    with scratch_folder(archive.scratch_builds) as directory:
         yield _computed(of_view, snapshot, directory, keys)
 
 

@@ -98,7 +98,7 @@ def count_month(archive: Archive, month: str) -> Counted:
     seconds = 0.0 if same else round(time.perf_counter() - started, 3)
     versions = _code_versions(archive)
     counted = Counted(month, snapshot.sequence, snapshot.digest, documents, versions, seconds)
-    folder = archive.folder / FOLDER
+    folder = archive.scratch / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"{month}.json", asdict(counted))
     return counted
@@ -108,7 +108,7 @@ def counted_months(archive: Archive) -> list[Counted]:
     """The counts that still hold, by month: of this log, and by the current code."""
     log, versions = archive.log, _code_versions(archive)
     head = log.head
-    kept = [_read(path) for path in sorted((archive.folder / FOLDER).glob("????-??.json"))]
+    kept = [_read(path) for path in sorted((archive.scratch / FOLDER).glob("????-??.json"))]
     return [
         counted
         for counted in kept
@@ -129,7 +129,7 @@ def _read(path: Path) -> Counted | None:
 
 
 def _documents(archive: Archive, sequence: int) -> dict[str, int]:
-    with begin_build(archive.log, archive.builds, at=sequence) as build:
+    with begin_build(archive.log, archive.scratch_builds, at=sequence) as build:
         return {name: build.write(view).documents for name, view in archive.views.items()}
 
 

@@ -6,8 +6,9 @@
     past/articles-250-9f8a01c2d4e65b70/used      its modification time is the last use
     past/articles-250-9f8a01c2d4e65b70/index/    an embedded engine, whichever engine is live
 
-The last part of the name is a hash of the log up to there and of the code: another log, or a view
-that has changed, never uses the index of before.
+``past`` is in the archive's folder, or in the user's cache folder where the archive may only be
+read. The last part of the name is a hash of the log up to there and of the code: another log, or a
+view that has changed, never uses the index of before.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def opened(
     archive: Archive, view: str, sequence: int, tell: Tell | None = None
 ) -> Iterator[EmbeddedEngine]:
     """Open the index of a view as of a sequence, inside of ``with``; build it if needed."""
-    root = archive.folder / "past"
+    root = archive.scratch / "past"
     limit = _limit()
     folder = root / _name(archive, view, sequence)
     tell = tell or silent

@@ -22,7 +22,9 @@ from replay import (
     keep_no_digests,
     lock_kept_state,
     make_kept_state,
+    may_write,
     open_kept_state,
+    place_of_state,
     reading_state,
     scratch_folder,
 )
@@ -86,15 +88,18 @@ def _state(archive: Archive, tell: Tell) -> Iterator[Kept]:
         path, log, references = archive.state_path, archive.log, archive.domain.references
         kept = None
         try:
-            stack.enter_context(lock_kept_state(path))
-            kept = open_kept_state(path, log, references, tell)
+            if may_write(archive.builds):
+                stack.enter_context(lock_kept_state(archive.state_lock))
+                kept = open_kept_state(path, log, references, tell)
         except StateHeld as error:
             tell(f"{error}; the log is folded instead")
         if kept is None:
-            builds = archive.builds
-            folder = stack.enter_context(scratch_folder(builds))
+            scratch = place_of_state(archive.scratch_builds)
+            folder = stack.enter_context(scratch_folder(scratch))
             tell(f"folding {log.head:,} events")
-            kept = make_kept_state(folder / STATE_FILE, log.at(), references, builds=builds)
+            kept = make_kept_state(
+                folder / STATE_FILE, log.at(), references, builds=archive.scratch_builds
+            )
             for name in archive.views:
                 keep_no_digests(kept, name)
         stack.callback(kept.close)

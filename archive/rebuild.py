@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from archive.gap import Gap
 from archive.progress import Tell, silent
-from event_log import Lock
+from event_log import Lock, plain_path
 from replay import begin_build, write_json
 from search import (
     TOLERATED,
@@ -167,7 +167,7 @@ class Rebuild:
         rejected = self.engine.rejected(view, self.generation)
         path, digests = self.path(view), self.engine.digests(view, self.generation)
         differences = compare_index(path, digests, rejected)
-        note_check(self._directory, view, differences, pq.read_metadata(path).num_rows)
+        note_check(self._directory, view, differences, pq.read_metadata(plain_path(path)).num_rows)
         return differences
 
     def promote(self) -> None:

@@ -21,7 +21,6 @@ from event_log.files.layout import Commits
 from event_log.following.status import FOLDER, SubscriptionStatus, subscriptions
 from event_log.following.subscription import Subscription
 from event_log.following.watch import Watch, wait_for, watch
-from event_log.index.event_index import EventIndex
 from event_log.index.lookup import Lookup
 from event_log.proving import verify as verification
 from event_log.proving.proof import Proof, prove
@@ -52,7 +51,7 @@ class EventLog:
         self._validator = Validator(self.registry)
         self._store = open_store(location) if isinstance(location, str | Path) else location
         self._commits = Commits(self._store)
-        self._lookup = Lookup(self._commits, EventIndex(self._store.local / "cache/index.sqlite"))
+        self._lookup = Lookup(self._commits)
         self._appender = Appender(self._commits, self._lookup, self.registry)
 
     @property

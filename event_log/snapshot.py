@@ -75,7 +75,7 @@ class Snapshot:
                 versions[file.name] = {file.category: (file.schema_version,)}
         paths = [self.commits.locate(name) for name in names]
         if upcasts:
-            copies = UpcastCopies(self.commits.store.local / "cache", self.registry)
+            copies = UpcastCopies(self.commits.store.caches, self.registry)
             paths = [
                 copies.path(path, versions[name]) for path, name in zip(paths, names, strict=True)
             ]

@@ -53,10 +53,11 @@ FRESH = FreshnessPolicy.time_window(
 )
 def log(archive: ArchiveResource) -> ObserveResult:
     """Observe the log: its data version is its head."""
-    events = archive.archive().log
+    with errors_as_failures():
+        events = archive.archive().log
+        head, digest = events.head, events.digest
     return ObserveResult(
-        data_version=DataVersion(str(events.head)),
-        metadata={"head": events.head, "digest": events.digest},
+        data_version=DataVersion(str(head)), metadata={"head": head, "digest": digest}
     )
 
 
@@ -163,8 +164,10 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
     ) -> AssetCheckResult:
         from replay import unresolved_references
 
-        rebuild = archive.rebuild(context.run.run_id)
-        unresolved = unresolved_references(rebuild.build.state, rebuild.archive.domain.references)
+        with errors_as_failures():
+            rebuild = archive.rebuild(context.run.run_id)
+            references = rebuild.archive.domain.references
+            unresolved = unresolved_references(rebuild.build.state, references)
         return AssetCheckResult(
             passed=not unresolved,
             severity=AssetCheckSeverity.WARN,

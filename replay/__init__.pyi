@@ -4,7 +4,10 @@ from .builds.build import begin_build as begin_build
 from .builds.durable import Lock as Lock
 from .builds.durable import LockHeld as LockHeld
 from .builds.durable import StoreError as StoreError
+from .builds.durable import as_told as as_told
 from .builds.durable import durable_rename as durable_rename
+from .builds.durable import may_write as may_write
+from .builds.durable import plain_path as plain_path
 from .builds.durable import write_json as write_json
 from .builds.folder import clear_builds as clear_builds
 from .builds.folder import folded_entities as folded_entities
@@ -39,6 +42,7 @@ from .kept.advance import OpenStep as OpenStep
 from .kept.digests import differing_documents as differing_documents
 from .kept.digests import keep_digests as keep_digests
 from .kept.digests import keep_no_digests as keep_no_digests
+from .kept.place import place_of_state as place_of_state
 from .kept.plans import prepare as prepare
 from .kept.remake import Changed as Changed
 from .kept.remake import ViewFigures as ViewFigures

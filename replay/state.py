@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from event_log import Snapshot, log_schema, machine
+from event_log import Snapshot, log_schema, machine, plain_path
 from replay.builds import parquet
 from replay.compiled import once
 from replay.entities import Entities
@@ -67,7 +67,7 @@ class State(Entities):
         self.backend = ibis.duckdb.connect(
             threads=threads or machine.threads(),
             memory_limit=self.memory_limit,
-            temp_directory=str(self._spill),
+            temp_directory=plain_path(self._spill),
             preserve_insertion_order=False,
         )
         self.backend.raw_sql("SET TimeZone = 'UTC'")
@@ -116,7 +116,7 @@ class State(Entities):
             of = self.registry[category]
             sql = self.sql(("fold", category), lambda: fold(self.events(category), of))
             parquet.write(self.backend, sql, path)
-        return self.backend.read_parquet(path, table_name=f"entities_{category}")
+        return self.backend.read_parquet(plain_path(path), table_name=f"entities_{category}")
 
     def _merged(self) -> list[str]:
         """The large files, and merged small ones: a feed leaves thousands of files in an hour."""
@@ -135,9 +135,9 @@ class State(Entities):
         """The events of files; an empty file with every column fixes the types."""
         typed = self._spill / "types.parquet"
         if not typed.exists():
-            pq.write_table(log_schema(self.registry).empty_table(), typed)
+            pq.write_table(log_schema(self.registry).empty_table(), plain_path(typed))
         return self.backend.read_parquet(
-            [str(typed), *files],
+            [plain_path(file, partitioned=True) for file in [str(typed), *files]],
             table_name="log",
             union_by_name=True,
             hive_partitioning=False,  # sealed files have the partition's category as a column
@@ -163,7 +163,7 @@ class State(Entities):
     def count(self, category: str) -> int:
         """The number of entities of a category, removed ones included."""
         self._table(category)
-        return int(pq.read_metadata(self.path(category)).num_rows)
+        return int(pq.read_metadata(plain_path(self.path(category))).num_rows)
 
     def path(self, category: str) -> Path:
         """The file of a category's entities."""
@@ -182,7 +182,7 @@ class State(Entities):
 
         With a ``name`` it replaces the table of that name.
         """
-        path = self._spill / f"keys-{uuid.uuid4().hex}.parquet"
+        path = plain_path(self._spill / f"keys-{uuid.uuid4().hex}.parquet")
         pq.write_table(pa.table({"id": pa.array(list(ids), pa.string())}), path)
         return self.backend.read_parquet(path, table_name=name)
 

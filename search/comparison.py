@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from replay import plain_path
 from search import lines
 
 EXAMPLES = 1_000
@@ -116,6 +117,6 @@ def sorted_by_id(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 def digests(documents: Path) -> Iterator[tuple[str, str]]:
     """The id and digest of each document of a view's Parquet file, in the file's order."""
-    document = lines.document_sql(pq.read_schema(documents))
+    document = lines.document_sql(pq.read_schema(plain_path(documents)))
     for piece in lines.in_pieces(documents, f"SELECT id, sha256({document}) FROM documents"):
         yield from ((key, digest) for key, digest in piece)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from replay import durable_rename
+from replay import durable_rename, plain_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,7 +104,7 @@ class DeadLetters:
         path = self.root / f"{view}-{generation:06d}-{uuid.uuid4().hex}.parquet"
         unfinished = path.with_name(f".{path.name}")
         table = pa.Table.from_pylist([asdict(letter) for letter in letters], schema=_schema())
-        pq.write_table(table, unfinished)
+        pq.write_table(table, plain_path(unfinished))
         durable_rename(unfinished, path)
 
     def _paths(self, view: str | None, generation: int | None) -> list[Path]:
@@ -129,7 +129,7 @@ class DeadLetters:
         letters = [
             Letter(**fields)
             for path in self._paths(view, generation)
-            for fields in pq.read_table(path).to_pylist()
+            for fields in pq.read_table(plain_path(path)).to_pylist()
         ]
         return sorted(letters, key=lambda letter: (letter.at, letter.key))
 
@@ -140,7 +140,7 @@ class DeadLetters:
         return {
             key
             for path in self._paths(view, generation)
-            for key in pq.read_table(path, columns=["key"]).column("key").to_pylist()
+            for key in pq.read_table(plain_path(path), columns=["key"]).column("key").to_pylist()
         }
 
     def forget(self, view: str, generation: int, keys: Iterable[str] | None = None) -> None:

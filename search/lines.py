@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb.func import PythonUDFType
 
-from replay import prepare
+from replay import plain_path, prepare
 from search.normalizing import UNUSUAL, normalized
 
 BYTES_AT_ONCE = 4_000_000
@@ -33,7 +33,7 @@ KEPT = 16
 
 def open_documents(path: Path) -> pq.ParquetFile:
     """Open the Parquet file of a view's documents; its footer is read once."""
-    return pq.ParquetFile(path, pre_buffer=False)
+    return pq.ParquetFile(plain_path(path), pre_buffer=False)
 
 
 def in_pieces(

@@ -22,6 +22,7 @@ from event_log.errors import DamagedLog, EventLogError
 from event_log.files import commit
 from event_log.schemas.upcast import needs_upcast, upcast
 from event_log.storage.disk import fsync
+from event_log.storage.plain_path import plain_path
 
 BATCH_EVENTS = 16_384
 UNUSED_SECONDS = 2 * 86_400.0
@@ -52,7 +53,7 @@ def upcast_file(source: Path, target: Path, registry: Registry) -> None:
     written = file.schema_arrow.remove_metadata()
     none = pa.RecordBatch.from_arrays([pa.nulls(0, f.type) for f in written], schema=written)
     schema = upcast(none, registry).schema
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(plain_path(target), schema, compression="zstd") as writer:
         for group in range(file.num_row_groups):
             batches = file.iter_batches(BATCH_EVENTS, row_groups=[group], use_threads=False)
             try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -50,10 +50,14 @@ Names: TypeAlias = Collection[str] | pa.Array | pa.ChunkedArray
 class Lookup:
     """Looks up event ids, streams and producers of a log."""
 
-    def __init__(self, commits: Commits, index: EventIndex) -> None:
+    def __init__(self, commits: Commits) -> None:
         self._commits = commits
-        self._index = index
         self._warned = False
+
+    @cached_property
+    def _index(self) -> EventIndex:
+        """The index; its place is chosen when the log has events: then its folder exists."""
+        return EventIndex(self._commits.store.caches / "index.sqlite")
 
     def find(
         self,
@@ -72,6 +76,8 @@ class Lookup:
         ids, names = _column(event_ids), _column(streams)
         stream = sequences_of if sequences_of and possible([sequences_of]) else None
         producer_name = producer if producer and possible([producer]) else None
+        if not self._commits.last and not self._commits.refresh():
+            return Found((0, ""), {}, {}, [])  # reading an empty log makes no index
         mended = False
         while True:
             try:

@@ -18,8 +18,10 @@ from typing import Any
 import tantivy
 from tantivy import Order
 
+from replay import plain_path
 from search.analysis import analyzers, stems
 from search.clauses import Parsed
+from search.embedded import read_only
 from search.embedded.queries import Queries
 from search.mapping import IndexMapping
 from search.query import Limits
@@ -33,6 +35,12 @@ MOST_TIES = 2_000
 IDS_AT_ONCE = 20_000
 
 
+def _opened(path: Path) -> tantivy.Index:
+    index = tantivy.Index.open(plain_path(path))
+    index.config_reader("manual")  # else a thread looks for commits twice a second
+    return index
+
+
 @dataclass(frozen=True)
 class Page:
     """One page of hits, each its score and stored JSON, and the total number of hits."""
@@ -44,7 +52,8 @@ class Page:
 class EmbeddedIndex:
     """The index of one view in a directory."""
 
-    def __init__(self, index: tantivy.Index, mapping: IndexMapping) -> None:
+    def __init__(self, path: Path, index: tantivy.Index, mapping: IndexMapping) -> None:
+        self.path = path
         for name, analyzer in zip(("exact", "stems"), analyzers(), strict=True):
             index.register_tokenizer(name, analyzer)
         self._index = index
@@ -55,14 +64,15 @@ class EmbeddedIndex:
     @classmethod
     def create(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
         """A new index in an empty directory."""
-        return cls(tantivy.Index(_schema(mapping), str(path), reuse=False), mapping)
+        return cls(path, tantivy.Index(_schema(mapping), plain_path(path), reuse=False), mapping)
 
     @classmethod
     def open(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
         """The index in a directory; ``ValueError`` or ``OSError`` when it cannot be read."""
-        index = tantivy.Index.open(str(path))
-        index.config_reader("manual")  # else a thread looks for commits twice a second
-        return cls(index, mapping)
+        if not read_only.may_lock(path):
+            with read_only.linked(path) as links:
+                return cls(path, _opened(links), mapping)
+        return cls(path, _opened(path), mapping)
 
     def writer(self, heap: int, threads: int) -> tantivy.IndexWriter:
         """Tantivy's writer with ``heap`` bytes of memory; see ``search.embedded.writer``."""
