@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archive import domains
-from archive.errors import NoArchive
-from archive.place import is_archive, is_url, local_folder, open_log
-from event_log import place_to_cache, settings
+from archive.place import is_url, open_log
+from archive.places import Places
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 HOME = "stet-home"
 
 
-class Archive:
+class Archive(Places):
     """A log, the documents computed from it, their indexes, and the kept state.
 
     ``home`` is a folder, which the first append creates, or ``s3://bucket/prefix`` (``gs://``,
@@ -68,11 +67,8 @@ class Archive:
         *,
         engine: Engine | None = None,
     ) -> None:
-        self.home = str(home)
-        settings.open_home(self.home)
+        super().__init__(home)
         self._domain, self._connection = domain, connection
-        self.folder = local_folder(home).absolute()
-        """The folder on this machine for all that is computed from the log."""
         if engine is not None:
             self.engine = engine
         if not is_url(home):
@@ -80,20 +76,6 @@ class Archive:
 
     def __repr__(self) -> str:
         return f"Archive({self.home!r})"
-
-    def existing(self) -> Archive:
-        """The archive itself; raises ``NoArchive`` when its folder does not exist.
-
-        >>> Archive("/no/such/archive").existing()
-        Traceback (most recent call last):
-        archive.errors.NoArchive: there is no archive at /no/such/archive: no such folder; ...
-        """
-        if not is_url(self.home) and not self.folder.is_dir():
-            raise NoArchive(
-                f"there is no archive at {self.home}: no such folder; give its folder with --home"
-                " or STET_HOME, or begin one there with: stet import"
-            )
-        return self
 
     @cached_property
     def domain(self) -> Domain:
@@ -125,37 +107,6 @@ class Archive:
         from search import DeadLetters
 
         return DeadLetters(self.folder)
-
-    @property
-    def builds(self) -> Path:
-        """The folder of the builds (documents as Parquet files) and of the kept state."""
-        return self.folder / "views"
-
-    @property
-    def scratch(self) -> Path:
-        """The folder for what reading computes: the archive's own, where this process may write.
-
-        Else it is below ``STET_CACHE``, or ``~/.cache/stet``. A folder that is no archive is never
-        written to by reading.
-        """
-        return place_to_cache(self.folder, is_archive(self.home))
-
-    @property
-    def scratch_builds(self) -> Path:
-        """The folder for the documents that reading computes."""
-        return self.scratch / "views"
-
-    @property
-    def state_path(self) -> Path:
-        """The file of the kept state."""
-        from replay import STATE_FILE, place_of_state
-
-        return place_of_state(self.builds) / STATE_FILE
-
-    @property
-    def state_lock(self) -> Path:
-        """The file that is locked by who advances the kept state."""
-        return self.builds / "state.lock"
 
     def view(self, view: str | View) -> View:
         """The view of this name, the first one if it is empty; raises ``UnknownName``."""

@@ -183,7 +183,8 @@ def test_a_query_may_begin_with_a_minus(small: Run) -> None:
         assert (len(hits) if isinstance(left, int) else [hit["id"] for hit in hits]) == left
 
 
-def test_search_before_a_rebuild_says_what_to_do(run: Run) -> None:
+def test_search_before_a_rebuild_says_what_to_do(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
     result = run("search", "whale")
     assert result.exit_code == 1
     assert "stet rebuild" in result.stderr
@@ -241,7 +242,8 @@ def test_verify_names_what_does_not_fit(small: Run, tmp_path: Path) -> None:
         ("nonsense",),
     ],
 )
-def test_wrong_usage_exits_with_2(run: Run, arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_exits_with_2(run: Run, arguments: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
     assert run(*arguments).exit_code == 2
 
 
@@ -296,7 +298,8 @@ def test_a_home_that_is_a_file_is_told(run: Run, tmp_path: Path) -> None:
     assert "is a file" in result.stderr
 
 
-def test_an_empty_archive_can_be_looked_at(run: Run) -> None:
+def test_an_empty_archive_can_be_looked_at(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
     assert run("status").exit_code == 0
     assert run("log").stdout == ""
     assert run("export", "articles").stdout == ""

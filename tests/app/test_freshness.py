@@ -155,6 +155,7 @@ def test_catch_up_says_so_when_there_was_so_much_that_a_rebuild_is_as_quick(home
 
 
 def test_catch_up_before_a_rebuild_is_a_line_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
     for command in ("catch-up", "follow"):
         code, printed, told = Home(tmp_path / "home").run(command)
         assert (code, printed) == (1, "")
