@@ -85,7 +85,14 @@ def _indexed(archive: Archive, explanation: Explanation) -> dict[str, Any]:
     live = archive.engine.serving().get(explanation.view)
     if live is None:
         return indexed | {"generation": None}
-    query = Query("", explanation.view, {"id": [explanation.document]}, size=1, highlight=False)
+    query = Query(
+        "",
+        explanation.view,
+        {"id": [explanation.document]},
+        size=1,
+        highlight=False,
+        embargoed=True,
+    )
     return indexed | {
         "generation": live.generation,
         "generation_code_version": live.code_version,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +24,8 @@ from app.options import (
 )
 
 if TYPE_CHECKING:
-    from search import Answer
+    from archive import Archive
+    from search import Answer, Query
 
 
 class Sort(StrEnum):
@@ -64,7 +66,11 @@ def _filters(values: list[str] | None) -> list[str]:
 
 
 Text = Annotated[
-    str, typer.Argument(help='Words, "a phrase", -without, OR, prefix*, headline:word.')
+    str,
+    typer.Argument(
+        help='Words, "a phrase", -without, OR, prefix*, headline:word. Everything without a text.',
+        show_default=False,
+    ),
 ]
 Filters = Annotated[
     list[str] | None,
@@ -94,10 +100,14 @@ Facets = Annotated[
     list[str] | None,
     typer.Option("--facet", metavar="FIELD", help="Count the hits by the values of this field."),
 ]
+Embargoed = Annotated[
+    bool,
+    typer.Option("--embargoed", help="Also show what is dated in the future."),
+]
 
 
 def search(
-    text: Text,
+    text: Text = "",
     view: ViewName = "",
     filters: Filters = None,
     date_from: From = None,
@@ -107,34 +117,73 @@ def search(
     page: Annotated[int, typer.Option(min=1, help="Which page of hits, from 1.")] = 1,
     size: Annotated[int, typer.Option(min=1, max=1000, help="Hits on a page.")] = 10,
     at: At = None,
+    embargoed: Embargoed = False,
     at_cluster: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Search a view; print the hits with the words that matched.
 
-    With --at, it prints what the search would have found then: stet search titanic --at 250
+    What is dated in the future is under embargo, and not found until then. With --at, it prints
+    what the search would have found then: stet search titanic --at 250
 
     Example: stet search '"south pole" -scott' --filter section=Science --facet year
     """
     from search import Query
 
-    chosen: dict[str, list[str]] = {}
-    for item in filters or []:
-        name, _, value = item.partition("=")
-        chosen.setdefault(name, []).append(value)
     with errors_as_messages():
         archive = open_archive(home, at_cluster)
         checked_view(archive, view)
-        query = Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size)
+        query = Query(text, view, _chosen(filters), date_from, date_to, sort.value)
+        query = replace(query, facets=facets or (), page=page, size=size, embargoed=embargoed)
         answer = archive.search(query) if at is None else looking_back.answer(archive, query, at)
         as_of = None if at is None else looking_back.as_of(archive, view, answer)
     if as_json:
-        typer.echo(show.json_line(asdict(answer) | ({"as_of": as_of} if as_of else {})))
-        return
+        pages = {"page": page, "pages": pages_of(answer, size)}
+        more = {"as_of": as_of} if as_of else {}
+        typer.echo(show.json_line(asdict(answer) | pages | more))
+    _print_behind(answer)
+    if not as_json:
+        _print(archive, query, answer, as_of)
+
+
+def _chosen(filters: Sequence[str] | None) -> dict[str, list[str]]:
+    """The filters by field, each with its values."""
+    chosen: dict[str, list[str]] = {}
+    for item in filters or ():
+        name, _, value = item.partition("=")
+        chosen.setdefault(name, []).append(value)
+    return chosen
+
+
+def _print_behind(answer: Answer) -> None:
+    """Print how many events the live index does not have yet."""
+    if answer.behind:
+        events = "1 event" if answer.behind == 1 else f"{answer.behind:,} events"
+        show.note(f"the live index is {events} behind the log; run: stet catch-up")
+
+
+def _print(archive: Archive, query: Query, answer: Answer, as_of: dict[str, Any] | None) -> None:
     if as_of:
         looking_back.print_as_of(as_of)
-    print_answer(answer, page, size)
+    print_answer(answer, query.page, query.size)
+    if not answer.total:
+        _print_advice(archive, query)
+
+
+def _print_advice(archive: Archive, query: Query) -> None:
+    """Print how a query that found nothing was understood, and what to try."""
+    from search import advice, understood
+
+    fields = archive.view(query.view).text
+    show.note(f"understood: {understood(query, fields)}")
+    for each in advice(query, fields):
+        show.note(each)
+
+
+def pages_of(answer: Answer, size: int) -> int:
+    """How many pages an answer has: at least one."""
+    return max(1, -(-answer.total // size))
 
 
 def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
@@ -142,7 +191,11 @@ def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
     if answer.note:
         show.note(answer.note)
     which = "" if answer.matching == "all" else " with any of the words"
-    typer.echo(f"{answer.total:,} found{which}")
+    pages = pages_of(answer, size)
+    where = f", page {page:,} of {pages:,}" if pages > 1 or page > 1 else ""
+    typer.echo(f"{answer.total:,} found{which}{where}")
+    if answer.suggestion:
+        show.note(f"did you mean: {answer.suggestion}")
     for place, hit in enumerate(answer.hits, (page - 1) * size + 1):
         day = f"  {hit.date[:10]}" if hit.date else ""
         typer.echo(f"{place:>3}. {show.marked(hit.title)}  ({hit.id}){day}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -301,6 +302,7 @@ class Archive(Places):
         ``options`` are those of ``search.Query``: ``filters``, ``date_from``, ``date_to``,
         ``sort``, ``facets``, ``page``, ``size``. With ``at`` the answer is as of a sequence or an
         instant. The first such search builds an index, and calls ``tell`` with its progress.
+        ``Answer.behind`` says how many events the log has that the answer does not know yet.
         """
         from search import Query
 
@@ -308,7 +310,10 @@ class Archive(Places):
         if isinstance(query, str):
             query = Query(query, view, **options)
         if at is None:
-            return self.engine.search(query)
+            from archive.lag import behind
+
+            answer = self.engine.search(query)
+            return replace(answer, behind=behind(self, answer.sequence))
         from archive.look_back import search
 
         return search(self, query, at, tell)

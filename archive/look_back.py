@@ -18,13 +18,15 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive import export
 from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
-from event_log import Lock, LockHeld, settings
+from event_log import Lock, LockHeld, dates, settings
 from search import (
     DamagedIndex,
     EmbeddedEngine,
@@ -32,12 +34,11 @@ from search import (
     NotIndexed,
     Query,
     SearchError,
+    clock,
     compare_index,
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from archive.archive import Archive
     from event_log import Point
     from search import Answer
@@ -57,7 +58,7 @@ def search(
     The live index answers if it is at this very sequence. If not, an embedded index of its own
     does. When there is none yet, it is built first: ``tell`` is called with its progress, and other
     processes that need the same index wait for it. ``Answer.sequence`` is the sequence used. Raises
-    ``NotIndexed`` when the index cannot be written.
+    ``NotIndexed`` when the index cannot be written. What was under embargo at that point is hidden.
 
     >>> import tempfile
     >>> from archive import Archive
@@ -66,6 +67,8 @@ def search(
     """
     view = archive.view(query.view).name
     sequence = archive.log.at(at).sequence
+    if query.now is None:
+        query = replace(query, now=_instant(archive, at, sequence))
     answer = _live_answer(archive, query, sequence)
     if answer is None:
         with opened(archive, view, sequence, tell) as past:
@@ -83,6 +86,21 @@ def _live_answer(archive: Archive, query: Query, sequence: int) -> Answer | None
         return None
     answer = engine.search(query)
     return answer if answer.sequence == sequence else None  # it may have been caught up meanwhile
+
+
+def _instant(archive: Archive, at: Point, sequence: int) -> datetime:
+    """The instant by which an embargo is judged: that of the point, and never later than now.
+
+    What was under embargo then is hidden, as it was then. The instant of a sequence is when it was
+    recorded.
+    """
+    if at is None:
+        return clock()
+    if isinstance(at, int) or (isinstance(at, str) and at.isdecimal()):
+        return min(recorded_at(archive, sequence) or clock(), clock())
+    last = Query(date_to=at).dates()[1]
+    then = None if last is None else dates.EPOCH + timedelta(microseconds=last)
+    return min(then or clock(), clock())
 
 
 def recorded_at(archive: Archive, sequence: int) -> datetime | None:
@@ -108,7 +126,7 @@ def opened(
                 _build(archive, folder, view, sequence, tell)
         (folder / "used").touch()
         clear(root, limit)
-        yield EmbeddedEngine(folder, archive.views)
+        yield EmbeddedEngine(folder, archive.views, lambda query: archive.engine.search(query))
     finally:
         lock.release()
 

@@ -21,6 +21,7 @@ from .errors import WrongPosition as WrongPosition
 from .event import Event as Event
 from .event import NewEvent as NewEvent
 from .event import Receipt as Receipt
+from .files.newest import last_sequence as last_sequence
 from .files.reading import log_schema as log_schema
 from .files.sealing import SEAL_GRACE_SECONDS as SEAL_GRACE_SECONDS
 from .files.sealing import Sealed as Sealed

@@ -45,6 +45,12 @@ class View:
     the entities that documents begin from, as a table with one column ``id``: ``explain`` shows
     them.
 
+    What is dated in the future is under embargo: a search does not show it until then, unless it
+    is asked to. ``embargo`` says whether ``date`` hides a document; a person's last article, for
+    instance, does not hide the person. ``embargoed`` has the paths of instants that hide a part of
+    a document: an item of a list (``latest.published_at``), or the instant itself. ``of_entity`` is
+    the filter that has a document's entity, if the document is hidden as long as its entity is.
+
     If documents are long, ``documents_a_gigabyte`` is how many of them are made at a time, for each
     gigabyte of memory that DuckDB may use.
 
@@ -63,3 +69,6 @@ class View:
     per: str | None = None
     roots: Callable[[Entities, ir.Table], ir.Table] | None = None
     documents_a_gigabyte: int | None = None
+    embargo: bool = True
+    embargoed: tuple[str, ...] = ()
+    of_entity: str | None = None

@@ -5,6 +5,7 @@ from .connection import configured_connection as configured_connection
 from .connection import open_engine as open_engine
 from .dead_letters import DeadLetters as DeadLetters
 from .dead_letters import Letter as Letter
+from .embargo import clock as clock
 from .embedded.engine import EmbeddedEngine as EmbeddedEngine
 from .engine import Answer as Answer
 from .engine import Change as Change
@@ -40,3 +41,5 @@ from .promotion import passed_check as passed_check
 from .promotion import promote as promote
 from .promotion import require_check as require_check
 from .query import Query as Query
+from .understanding import advice as advice
+from .understanding import understood as understood

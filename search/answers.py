@@ -10,11 +10,13 @@ from typing import Any, Protocol
 from search import spelling
 from search.analysis import stems
 from search.clauses import MOST_WORDS_THAT_ALL_MATCH, Parsed
+from search.embargo import Embargo
 from search.engine import Answer, Generation, Hit
 from search.errors import InvalidQuery, UnknownName
 from search.filters import Resolving
 from search.highlight import Highlighter
 from search.mapping import IndexMapping, values
+from search.markup import without_markup
 from search.query import Limits, Query, span
 from search.syntax import parse, plain
 
@@ -58,7 +60,7 @@ class Searched(Protocol):
         """
 
 
-def answer(query: Query, index: Searched) -> Answer:
+def answer(query: Query, index: Searched, embargo: Embargo) -> Answer:
     """Answer a query from one index.
 
     Up to four words must all match. If no document has them all, any may match. A text of more
@@ -66,7 +68,7 @@ def answer(query: Query, index: Searched) -> Answer:
     """
     mapping = index.mapping
     resolving = Resolving(index, mapping)
-    within = resolving.limits(limits(query, mapping))
+    within = resolving.limits(limits(query, mapping, embargo))
     parsed = parse(
         query.text, mapping.text, mapping.filter_names, mapping.title_text, bool(mapping.date)
     )
@@ -85,7 +87,10 @@ def answer(query: Query, index: Searched) -> Answer:
     highlighter = Highlighter(parsed.clauses if query.highlight else (), stems)
     return Answer(
         total=found.total,
-        hits=[hit(score, document, mapping, highlighter) for score, document in found.hits],
+        hits=[
+            hit(score, embargo.shown(document), mapping, highlighter)
+            for score, document in found.hits
+        ],
         facets=found.facets,
         matching="all" if every else "any",
         note="; ".join(filter(None, (parsed.note, *resolving.notes))) or None,
@@ -95,8 +100,8 @@ def answer(query: Query, index: Searched) -> Answer:
     )
 
 
-def limits(query: Query, mapping: IndexMapping) -> Limits:
-    """The filters and the range of dates of a query.
+def limits(query: Query, mapping: IndexMapping, embargo: Embargo) -> Limits:
+    """The filters and the range of dates of a query, and what is hidden from it.
 
     A filter by the documents' date (``date``, or the name of its field) is a range: the day, the
     month or the year that it names. Raises ``UnknownName`` for a filter or facet that the mapping
@@ -118,7 +123,10 @@ def limits(query: Query, mapping: IndexMapping) -> Limits:
     chosen = _listed(query.filters)
     for name in dated & {*chosen}:
         first, last = _narrowed(first, last, name, chosen.pop(name))
-    return Limits(chosen, first, last, _listed(query.excluded))
+    after = embargo.now if embargo.documents and mapping.date else None
+    return Limits(
+        chosen, first, last, _listed(query.excluded), hidden_after=after, hidden=embargo.entities
+    )
 
 
 def _listed(filters: Mapping[str, Sequence[str] | str]) -> dict[str, Sequence[str]]:
@@ -149,9 +157,10 @@ def hit(
 ) -> Hit:
     """The hit of a document, with matches marked in its title and in its other texts.
 
-    A document without a title, or with a blank one, shows its id.
+    A document without a title, or with a blank one, shows its id. Markup in the texts is not shown.
     """
-    titles = (title for title in values(document, mapping.title) if title.strip())
+    shown = map(without_markup, values(document, mapping.title))
+    titles = (title for title in shown if title.strip())
     title = next(titles, document["id"])
     title_text = mapping.title_text or ""
     fragments = {
@@ -167,4 +176,4 @@ def hit(
 
 def _texts(document: object, paths: Sequence[str]) -> Iterator[str]:
     for path in paths:
-        yield from values(document, path)
+        yield from map(without_markup, values(document, path))

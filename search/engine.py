@@ -84,6 +84,8 @@ class Answer:
     generation: int = 0
     sequence: int = 0
     """The sequence of the log that the answer is as of."""
+    behind: int = 0
+    """How many events the log has that the live index does not have yet, if that is known."""
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,10 @@ class Query:
     """Whether hits have fragments with their matches marked."""
     excluded: Mapping[str, Sequence[str] | str] = field(default_factory=dict)
     """By filter, the values that no hit has."""
+    embargoed: bool = False
+    """Whether what is dated in the future is found and shown too, as the desk needs it."""
+    now: datetime | None = None
+    """The instant by which that and relative dates are judged; by default the clock's."""
     _dates: tuple[int | None, int | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -74,7 +78,7 @@ class Query:
         return self._dates
 
     def _range(self) -> tuple[int | None, int | None]:
-        now = datetime.now(UTC)
+        now = self.now or datetime.now(UTC)
         first = None if self.date_from is None else span("date_from", self.date_from, now).first
         last = None if self.date_to is None else span("date_to", self.date_to, now).last
         if first is not None and last is not None and first > last:
@@ -89,13 +93,16 @@ class Query:
 class Limits:
     """The filters and the range of dates that hits must match beside the text.
 
-    ``first`` and ``last`` are microseconds since 1970, both included.
+    ``first`` and ``last`` are microseconds since 1970, both included. Documents of a date after
+    ``hidden_after`` are no hits, nor are those that have one of the values in ``hidden``.
     """
 
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     first: int | None = None
     last: int | None = None
     excluded: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    hidden_after: int | None = None
+    hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def span(name: str, day: dates.Moment, now: datetime | None = None) -> dates.Span:

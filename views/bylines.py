@@ -89,4 +89,6 @@ VIEW = View(
     },
     date="last_published_at",
     per="byline",
+    embargo=False,
+    embargoed=("first_published_at", "last_published_at", "latest.published_at"),
 )

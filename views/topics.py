@@ -69,4 +69,5 @@ VIEW = View(
         "related_id": "related.id",
     },
     per="tag",
+    embargoed=("latest.published_at",),
 )

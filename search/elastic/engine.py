@@ -18,6 +18,7 @@ from search.elastic.generations import ClusterGenerations
 from search.elastic.index import Index
 from search.elastic.load import Rejects
 from search.elastic.patience import Patience
+from search.embargo import Embargo
 from search.engine import Answer, Change, Generation, LoadProgress
 from search.errors import NothingServes, NotIndexed
 from search.generations import Generations, new_generation, now
@@ -232,12 +233,13 @@ class ElasticsearchEngine:
         from search.elastic import query as elastic_query
 
         query = query.of(self._views)
+        embargo = Embargo.of(query, self._views, self.search)
         for attempt in (1, 2):
             index = self._indexes.live(query.view)
             if index is None:
                 raise NothingServes(f"nothing to search in {query.view} yet; run: stet rebuild")
             try:
-                return answers.answer(query, elastic_query.Searched(index, self._cluster))
+                return answers.answer(query, elastic_query.Searched(index, self._cluster), embargo)
             except Refusal as refusal:
                 # Two rebuilds since the alias was read may have deleted this index.
                 if refusal.status != 404 or attempt == 2:

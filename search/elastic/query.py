@@ -41,6 +41,8 @@ MOST_VALUES = 10_000_000
 """More values than any facet has, so that all are counted."""
 WINDOW = 10_000
 """Hits that one search can return or skip (``index.max_result_window``)."""
+MOST_TERMS = 65_536
+"""Values that one clause can have (``index.max_terms_count``)."""
 TITLE_WEIGHT = 2
 SCALE = 2.2
 """What tantivy's scores are in relation to Lucene's: it multiplies BM25 by k1 + 1, Lucene does not.
@@ -243,6 +245,7 @@ def bool_query(
         "must_not": [
             *(_clause(clause, mapping) for clause in parsed.excluded),
             *(_filter(name, values, mapping) for name, values in limits.excluded.items()),
+            *_hidden(limits, mapping),
         ],
     }
     if parsed.loose and not every:
@@ -265,6 +268,15 @@ def _dates(first: int | None, last: int | None) -> Json:
     bounds = {"gte": first, "lte": last}
     given = {end: instant for end, instant in bounds.items() if instant is not None}
     return {"range": {f"{BESIDE}.date": given}}
+
+
+def _hidden(limits: Limits, mapping: IndexMapping) -> Iterator[Json]:
+    """The documents that are no hits, whatever the query says."""
+    if limits.hidden_after is not None:
+        yield {"range": {f"{BESIDE}.date": {"gt": limits.hidden_after}}}
+    for name, values in limits.hidden.items():
+        for begin in range(0, len(values), MOST_TERMS):
+            yield {"terms": {keyword(mapping, name): list(values[begin : begin + MOST_TERMS])}}
 
 
 def _any_of(clauses: Sequence[Clause], mapping: IndexMapping) -> Json:

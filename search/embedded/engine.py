@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import orjson
 
 from search import answers, spelling
 from search.clauses import Parsed
+from search.embargo import Embargo
 from search.embedded import segments
 from search.embedded.index import EmbeddedIndex
 from search.embedded.readers import OpenGeneration, Readers, damaged
@@ -33,7 +34,13 @@ Key = tuple[str, int]
 class EmbeddedEngine:
     """The engine that needs no server; its indexes are in ``home/index``."""
 
-    def __init__(self, home: Path | str, views: Mapping[str, View]) -> None:
+    def __init__(
+        self,
+        home: Path | str,
+        views: Mapping[str, View],
+        beside: Callable[[Query], Answer] | None = None,
+    ) -> None:
+        """``beside`` searches the views that this engine does not have, for what is embargoed."""
         self.folder = Path(home) / "index"
         self.identity = "embedded"
         self._generations = Generations(self.folder)
@@ -41,6 +48,7 @@ class EmbeddedEngine:
         self._readers = Readers(self._generations, self._views)
         self._loading: dict[Key, tuple[Generation, IndexMapping, Writer]] = {}
         self._steps: Steps | None = None
+        self._beside = beside or self.search
 
     def mapping(self, view: str) -> str:
         """The value that ``Generation.mapping`` has for a generation built now."""
@@ -166,7 +174,8 @@ class EmbeddedEngine:
         """Answer a query from the live generation of its view."""
         query = query.of(self._views)
         open_generation = self._readers.live(query.view)
-        return answers.answer(query, _Searched(open_generation))
+        embargo = Embargo.of(query, self._views, self._beside)
+        return answers.answer(query, _Searched(open_generation), embargo)
 
 
 class _Searched:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import tantivy
-from tantivy import Order
+from tantivy import FieldType, Order
 
 from replay import plain_path
 from search.analysis import analyzers, stems
@@ -60,6 +60,10 @@ class EmbeddedIndex:
         self._schema = index.schema
         self._mapping = mapping
         self._searcher = index.searcher()
+        self._last_date: int | None = None
+        """The date of the last document, once it was looked up."""
+        self._none_after: int | None = None
+        """An instant after which no document is dated, once that was looked up."""
 
     @classmethod
     def create(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
@@ -83,6 +87,7 @@ class EmbeddedIndex:
         reloaded = copy(self)
         reloaded._index.reload()
         reloaded._searcher = reloaded._index.searcher()
+        reloaded._last_date = reloaded._none_after = None
         return reloaded
 
     def documents(self) -> Iterator[tuple[str, bytes]]:
@@ -154,7 +159,29 @@ class EmbeddedIndex:
     def _stored(self, address: tantivy.DocAddress) -> bytes:
         return _bytes(self._searcher.doc(address))
 
+    def _is_any_later(self, instant: int) -> bool:
+        """Whether a document is later than an instant; what is known is not looked up again.
+
+        A segment knows its last date: where none is later, this costs nothing.
+        """
+        last, none_after = self._last_date, self._none_after
+        if last is not None:
+            return instant < last
+        if none_after is not None and none_after <= instant:
+            return False
+        later = tantivy.Query.range_query(
+            self._schema, "date", FieldType.Integer, instant + 1, None
+        )
+        found = self._searcher.search(later, limit=1, count=False, order_by_field="date").hits
+        if found:
+            self._last_date = int(found[0][0])
+        else:
+            self._none_after = instant
+        return bool(found)
+
     def _query(self, parsed: Parsed, every: bool, limits: Limits, scored: bool) -> tantivy.Query:
+        if limits.hidden_after is not None and not self._is_any_later(limits.hidden_after):
+            limits = replace(limits, hidden_after=None)
         return Queries(self._schema, self._searcher, self._mapping).whole(
             parsed, every, limits, scored
         )

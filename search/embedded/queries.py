@@ -51,7 +51,10 @@ class Queries:
             parts += [(Occur.Should, extra) for extra in self._extras(parsed)]
         parts += [(Occur.Must, self._unscored(limit)) for limit in self._limits(limits)]
         parts += [(Occur.MustNot, self._clause(clause)) for clause in parsed.excluded]
-        parts += [(Occur.MustNot, self._filter(*each)) for each in limits.excluded.items()]
+        hidden = [*limits.excluded.items(), *limits.hidden.items()]
+        parts += [(Occur.MustNot, self._filter(*each)) for each in hidden]
+        if limits.hidden_after is not None:
+            parts.append((Occur.MustNot, self._dates(limits.hidden_after + 1, None)))
         if parsed.everything:
             parts.append((Occur.Must, self._unscored(tantivy.Query.all_query())))
         elif not parsed.groups:

@@ -150,7 +150,7 @@ def test_search_finds_and_highlights_and_counts(small: Run) -> None:
     answer = json.loads(small("search", "whale", "--facet", "section", "--json").stdout)
     assert (answer["total"], answer["matching"]) == (2, "all")
     titles = {hit["id"]: hit["title"] for hit in answer["hits"]}
-    assert titles["article/2"] == "A &lt;b&gt;ship&lt;/b&gt; &amp; its <mark>whale</mark>"
+    assert titles["article/2"] == "A ship &amp; its <mark>whale</mark>"
     assert answer["facets"]["section"] == [["Sea", 1]]
     told = small("search", "white whale", "--filter", "section=Sea").stdout
     assert "1 found" in told
