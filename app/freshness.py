@@ -14,6 +14,7 @@ import typer
 from app import show
 from app.options import (
     DEFAULT_HOME,
+    Failure,
     Home,
     Json,
     Search,
@@ -42,17 +43,16 @@ def catch_up(
 
     Example: stet catch-up articles bylines
     """
-    with (
-        errors_as_messages(),
-        alerting("catch-up"),
-        show.progress_bar("catching up", None) as advance,
-    ):
+    with errors_as_messages(), alerting("catch-up"):
         archive = open_archive(home, search)
-        result = archive.catch_up(checked_views(archive, views), lambda line: advance(0, line))
-    if as_json:
-        typer.echo(show.json_line(asdict(result)))
-    else:
-        _print_result(result)
+        with show.progress_bar("catching up", None) as advance:
+            result = archive.catch_up(checked_views(archive, views), lambda line: advance(0, line))
+        if as_json:
+            typer.echo(show.json_line(asdict(result)))
+        else:
+            _print_result(result)
+        if result.broken:
+            raise Failure(_mistakes(result.broken))
 
 
 @contextlib.contextmanager
@@ -86,6 +86,12 @@ def warn_of_rebuilds(needs_rebuild: dict[str, str]) -> None:
     """Print on stderr which views cannot catch up, why, and the command that rebuilds them."""
     for view, why in needs_rebuild.items():
         show.note(f"{view} {why}; run: stet rebuild {view}")
+
+
+def _mistakes(broken: dict[str, str]) -> str:
+    """The message about views that have a mistake, and were left as they were."""
+    reasons = "; ".join(broken.values())
+    return f"{reasons}; not caught up: {', '.join(broken)}; correct it, and run: stet catch-up"
 
 
 def _line(view: ViewFigures) -> tuple[str, ...]:
@@ -145,16 +151,18 @@ def preview(
     Example: stet preview byline/1 BylineRevised --data '{"name": "Ana Ruiz"}'
     """
     from app.content import parse_data
-    from event_log import NewEvent
+    from event_log import NewEvent, counted
 
     event = NewEvent(stream, type_, parse_data(data))
     with errors_as_messages():
         affected = open_archive(home).preview(event, show.note)
+        for view, why in affected.left_out.items():
+            show.note(f"{view} is left out: {why}")
     seconds = affected.seconds + sum(affected.documents.values()) / DOCUMENTS_A_SECOND
     if as_json:
         typer.echo(show.json_line({**asdict(affected), "seconds": round(seconds, 3)}))
         return
-    counts = ", ".join(f"{count:,} {view}" for view, count in affected.documents.items())
-    typer.echo(
-        f"{type_} of {stream} would rewrite {counts or 'no document'}; about {seconds:.1f} s"
-    )
+    each = ", ".join(f"{count:,} of {view}" for view, count in affected.documents.items())
+    documents = counted(sum(affected.documents.values()), "document")
+    rewritten = f"{documents} ({each})" if each else "no document"
+    typer.echo(f"{type_} of {stream} would rewrite {rewritten}; about {seconds:.1f} s")

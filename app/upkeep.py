@@ -27,6 +27,8 @@ def compare(
 
     Example: stet compare articles
     """
+    from archive import IF_AGAIN
+
     different = []
     with errors_as_messages():
         for compared in open_archive(home, search).compare(views):
@@ -35,7 +37,9 @@ def compare(
                 different.append(compared.view)
         if different:
             names = ", ".join(different)
-            raise Failure(f"live index differs from its view: {names}; run: stet rebuild")
+            raise Failure(
+                f"live index differs from its view: {names}; run: stet rebuild; {IF_AGAIN}"
+            )
 
 
 def clear(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:

@@ -4,6 +4,7 @@ from .archive import Archive as Archive
 from .catch_up import CatchUp as CatchUp
 from .catch_up import CatchUpResult as CatchUpResult
 from .clear import Cleared as Cleared
+from .compare import IF_AGAIN as IF_AGAIN
 from .compare import Compared as Compared
 from .diff import Difference as Difference
 from .diff import FieldChange as FieldChange

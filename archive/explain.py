@@ -13,7 +13,19 @@ import ibis
 
 from archive.progress import Tell, silent
 from event_log import log_schema
-from replay import EVENT, NoDocument, State, View, folded_entities, label, referring, state_folder
+from replay import (
+    EVENT,
+    NoDocument,
+    State,
+    View,
+    errors_of,
+    folded_entities,
+    label,
+    lineage_of,
+    referring,
+    roots_of,
+    state_folder,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -112,8 +124,9 @@ def _entities(state: State, view: View, document: str) -> list[str]:
     event = OF_AN_EVENT.fullmatch(document)
     if view.per == EVENT:
         return [event["stream"]] if event else []
-    pairs = view.lineage(state, None)
-    entities = pairs.filter(pairs.id == document).select("entity").distinct().to_pyarrow()
+    pairs = lineage_of(view, state)
+    with errors_of(view, "lineage"):
+        entities = pairs.filter(pairs.id == document).select("entity").distinct().to_pyarrow()
     return [entity for entity in entities.column("entity").to_pylist() if entity is not None]
 
 
@@ -154,7 +167,9 @@ def _how(
         if direct or not how[entity]:
             how[entity] = phrase
     if view.roots is not None:
-        roots = view.roots(state, state.keys([document])).to_pyarrow().column("id").to_pylist()
+        beginning = roots_of(view, state, state.keys([document]))
+        with errors_of(view, "roots"):
+            roots = beginning.to_pyarrow().column("id").to_pylist()
         how |= {entity: "the document begins from it" for entity in roots if entity in how}
     return how | ({document: "itself"} if document in how else {})
 

@@ -11,7 +11,15 @@ import orjson
 import pyarrow.parquet as pq
 
 from event_log import Point, Snapshot, plain_path
-from replay import HISTORY, NoDocument, State, View, kept_documents, scratch_folder, write_documents
+from replay import (
+    HISTORY,
+    NoDocument,
+    State,
+    View,
+    kept_documents,
+    scratch_folder,
+    write_documents,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
     from archive.archive import Archive
 
 BATCH_DOCUMENTS = 1_000
+OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_APPEND_NEWLINE
 LINE_ENDS = {c.encode(): f"\\u{ord(c):04x}".encode() for c in "\x85\u2028\u2029"}
 
 
@@ -62,7 +71,7 @@ def history(archive: Archive, stream: str) -> list[dict[str, Any]]:
 
 
 def _line(document: dict[str, Any]) -> bytes:
-    line = orjson.dumps(document, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
+    line = orjson.dumps(document, option=OPTIONS)
     for character, escaped in LINE_ENDS.items():
         line = line.replace(character, escaped)
     return line

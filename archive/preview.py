@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,12 @@ from event_log import suppose_events
 from replay import (
     STATE_FILE,
     Advance,
+    BrokenView,
     DamagedState,
     Kept,
     StateHeld,
+    ViewFigures,
+    check_views,
     keep_no_digests,
     lock_kept_state,
     make_kept_state,
@@ -30,6 +33,8 @@ from replay import (
 )
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from archive.archive import Archive
     from event_log import NewEvent
 
@@ -41,9 +46,11 @@ class Preview:
     sequence: int
     """The sequence of the log that the counts are as of."""
     documents: dict[str, int]
-    """By view, how many documents would be written or deleted; a view without any is left out."""
+    """By view, how many documents would be written or deleted, where there are any."""
     seconds: float
     """How long it took to make these documents again."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """The views that could not be counted, and why."""
 
 
 def preview(archive: Archive, event: NewEvent, tell: Tell | None = None) -> Preview:
@@ -53,20 +60,45 @@ def preview(archive: Archive, event: NewEvent, tell: Tell | None = None) -> Prev
     the log is folded, which takes longer: ``tell`` is called. Raises ``InvalidEvent`` as
     ``EventLog.append`` does.
     """
-    domain = archive.domain
     events = suppose_events(archive.log, [event])
     with _damage_explained(), _state(archive, tell or silent) as state:
-        views = [name for name in domain.views if state.has_digests(name)]
-        advance = Advance(state, domain.views, domain.references, digest)
-        with advance.supposing(events, views) as step, tempfile.TemporaryDirectory() as folder:
-            remade = list(step.remake(views, Path(folder)))
-            started = time.perf_counter()  # a second time: queries are compiled by now
-            list(step.remake(views, Path(folder)))
-        seconds = time.perf_counter() - started
-        figures = [changed.figures for changed in remade]
-        counts = {view.view: view.written + view.deleted for view in figures}
-        documents = {name: count for name, count in counts.items() if count}
-        return Preview(state.sequence, documents, seconds)
+        views = [name for name in archive.views if state.has_digests(name)]
+        left_out = {
+            name: _why_left_out(archive, name) for name in archive.views if name not in views
+        }
+        while True:
+            try:
+                figures, seconds = _figures(archive, state, events, views)
+            except BrokenView as error:
+                left_out[error.view] = str(error)
+                views.remove(error.view)
+                continue
+            counts = {view.view: view.written + view.deleted for view in figures}
+            documents = {name: count for name, count in counts.items() if count}
+            return Preview(state.sequence, documents, seconds, left_out)
+
+
+def _figures(
+    archive: Archive, state: Kept, events: pa.Table, views: Sequence[str]
+) -> tuple[list[ViewFigures], float]:
+    """The figures of the step that these events would be, and the seconds of a warm one."""
+    domain = archive.domain
+    advance = Advance(state, domain.views, domain.references, digest)
+    with advance.supposing(events, views) as step, tempfile.TemporaryDirectory() as folder:
+        remade = list(step.remake(views, Path(folder)))
+        started = time.perf_counter()  # a second time: queries are compiled by now
+        list(step.remake(views, Path(folder)))
+    return [changed.figures for changed in remade], time.perf_counter() - started
+
+
+def _why_left_out(archive: Archive, name: str) -> str:
+    """Why a view's documents are not in the kept state: it has a mistake, or needs a rebuild."""
+    try:
+        check_views(archive.log, [archive.views[name]])
+    except BrokenView as error:
+        return str(error)
+    why = archive.needs_rebuild().get(name)
+    return f"{why}; run: stet rebuild {name}" if why else "catch it up first; run: stet catch-up"
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from archive.gap import Gap
 from archive.progress import Tell, silent
 from event_log import Lock, plain_path
-from replay import begin_build, write_json
+from replay import begin_build, check_views, write_json
 from search import (
     TOLERATED,
     Differences,
@@ -104,8 +104,12 @@ class Rebuild:
         build_id: str | None = None,
         tolerated: float = TOLERATED,
     ) -> Rebuild:
-        """Begin a rebuild, or continue the one that was begun with this ``build_id``."""
+        """Begin a rebuild, or continue the one that was begun with this ``build_id``.
+
+        Raises ``BrokenView``, before anything is written, when a view has a mistake.
+        """
         chosen = tuple(archive.chosen_views(views))
+        check_views(archive.log, archive.chosen_views(views).values())
         build = begin_build(archive.log, archive.builds, at=at, build_id=build_id)
         engine = archive.engine
         generation, lock = _generation(engine, build, chosen)

@@ -10,6 +10,7 @@ from .category import EventType as EventType
 from .category import Registry as Registry
 from .checking.batch import Batch as Batch
 from .checking.one_event import Validator as Validator
+from .counting import counted as counted
 from .errors import DamagedLog as DamagedLog
 from .errors import EventLogError as EventLogError
 from .errors import IncompatibleSchema as IncompatibleSchema

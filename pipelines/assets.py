@@ -166,8 +166,8 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
 
         with errors_as_failures():
             rebuild = archive.rebuild(context.run.run_id)
-            references = rebuild.archive.domain.references
-            unresolved = unresolved_references(rebuild.build.state, references)
+            state, references = rebuild.build.state, rebuild.archive.domain.references
+            unresolved = unresolved_references(state, references)
         return AssetCheckResult(
             passed=not unresolved,
             severity=AssetCheckSeverity.WARN,

@@ -38,7 +38,7 @@ class Progress:
     behind: dict[str, str] = field(default_factory=dict)
     """The views that need a rebuild, and why."""
     broken: dict[str, str] = field(default_factory=dict)
-    """Those of these views whose expressions cannot be computed, and why."""
+    """The views that have a mistake, and which."""
 
 
 @op(
@@ -92,6 +92,8 @@ def _show(context: OpExecutionContext, archive: ArchiveResource, done: Progress)
     run["views"] = metadata.table(["view", *COUNTED], lines)
     if done.behind:
         run["need a rebuild"] = metadata.table(["view", "why"], list(done.behind.items()))
+    if done.broken:
+        run["have a mistake"] = metadata.table(["view", "why"], list(done.broken.items()))
     context.add_output_metadata(run)
 
 
@@ -123,7 +125,7 @@ def _view_figures(archive: ArchiveResource, done: Progress) -> dict[str, dict[st
         return {}
     figures: dict[str, dict[str, Any]] = {}
     for view, now in archive.archive().engine.serving().items():
-        if not archive.wants(view) or view in done.behind:
+        if not archive.wants(view) or view in done.behind or view in done.broken:
             continue
         parts = [part for step in done.steps for part in step.views if part.view == view]
         seconds = sum(part.seconds for part in parts)

@@ -96,6 +96,8 @@ def _compare(
     context: AssetCheckExecutionContext, archive: Archive, selected: Set[str]
 ) -> Iterator[AssetCheckResult]:
     """Compare all selected live indexes with their views; fail at the end if any differs."""
+    from archive import IF_AGAIN
+
     different = []
     with errors_as_failures():
         live = archive.engine.serving()
@@ -124,7 +126,7 @@ def _compare(
             description="no index is live, so there is nothing to compare",
         )
     if different:
-        raise Failure(description="; ".join(different), allow_retries=False)
+        raise Failure(description="; ".join([*different, IF_AGAIN]), allow_retries=False)
 
 
 def verify_job(equal_view: AssetChecksDefinition) -> UnresolvedAssetJobDefinition:

@@ -55,6 +55,8 @@ from .kept.state import lock_kept_state as lock_kept_state
 from .kept.state import open_kept_state as open_kept_state
 from .kept.state import set_aside as set_aside
 from .lineage import completed as completed
+from .lineage import lineage_of as lineage_of
+from .lineage import roots_of as roots_of
 from .rules import Entity as Entity
 from .rules import changes_nothing as changes_nothing
 from .rules import check_edit as check_edit
@@ -63,3 +65,5 @@ from .state import State as State
 from .view import DAY as DAY
 from .view import EVENT as EVENT
 from .view import View as View
+from .view_check import check_views as check_views
+from .view_errors import errors_of as errors_of

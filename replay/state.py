@@ -113,7 +113,7 @@ class State(Entities):
         """The entities of a category, folded once, and then read from their file."""
         path = self.path(category)
         if not path.exists():
-            of = self.registry[category]
+            of = self.category(category)
             sql = self.sql(("fold", category), lambda: fold(self.events(category), of))
             parquet.write(self.backend, sql, path)
         return self.backend.read_parquet(plain_path(path), table_name=f"entities_{category}")
@@ -150,9 +150,10 @@ class State(Entities):
         """
         self._read_tables.add(EVENTS)
         log = self._table(EVENTS)
-        events = log.filter(log.category == category)
+        of = self.category(category)
+        events = log.filter(log.category == of.name)
         envelope = [name for name in log_schema(self.registry).names if name not in self.registry]
-        names = [field.name for field in self.registry[category].struct]
+        names = [field.name for field in of.struct]
         return events.select(*envelope, **{name: events[category][name] for name in names})
 
     def entities(self, category: str) -> ir.Table:

@@ -184,7 +184,7 @@ def document_sql(schema: pa.Schema, normal: Collection[str] = ()) -> str:
 def _readable(
     value: str, kind: pa.DataType, path: str, normal: Collection[str], depth: int = 0
 ) -> str:
-    """The SQL of a value with its instants as text, and the texts at some paths in normal form."""
+    """The SQL of a value as documents show it: instants as text, some texts in normal form."""
     if pa.types.is_struct(kind):
         fields = {field.name: field.type for field in kind}
         if not any(_changes(each, f"{path}.{name}", normal) for name, each in fields.items()):
@@ -207,16 +207,21 @@ def _readable(
             f" || CASE WHEN microsecond({value}) % 1000000 = 0 THEN 'Z'"
             f" ELSE strftime({value}, '.%fZ') END END"
         )
-    return f"normalized({value}::VARCHAR)" if path in normal else value
+    if path in normal:
+        return f"normalized({value}::VARCHAR)"
+    if pa.types.is_floating(kind):
+        return f"CASE WHEN isfinite({value}) THEN {value} END"  # JSON has no other numbers
+    return value
 
 
 def _changes(kind: pa.DataType, path: str, normal: Collection[str]) -> bool:
-    """Whether a value of this type has an instant in it, or a text at one of the paths."""
+    """Whether a value of this type is shown in another way than DuckDB's JSON shows it."""
     if pa.types.is_struct(kind):
         return any(_changes(field.type, f"{path}.{field.name}", normal) for field in kind)
     if _is_list(kind):
         return _changes(kind.value_type, path, normal)
-    return path in normal or bool(pa.types.is_timestamp(kind))
+    is_other = pa.types.is_timestamp(kind) or pa.types.is_floating(kind)
+    return path in normal or bool(is_other)
 
 
 def _is_list(kind: pa.DataType) -> bool:

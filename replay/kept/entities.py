@@ -59,11 +59,11 @@ class Whole(Entities):
 
     def text(self, category: str, field: str) -> ir.Table:
         """The current values of a long text field."""
-        return self.backend.table(text_table(category, field))
+        return self.backend.table(text_table(self.category(category).name, field))
 
     def events(self, category: str) -> ir.Table:
         """The events of this step, after those that stand for the entity before it."""
-        return self.backend.table(f"events_{category}")
+        return self.backend.table(f"events_{self.category(category).name}")
 
     def naming(self, category: str, field: str, keys: ir.Table | None) -> ir.Table:
         """The entities that refer to one of the keys; for a list field, by the kept references."""
@@ -83,7 +83,7 @@ class Whole(Entities):
 
     def _hashed(self, category: str) -> ir.Table:
         """All entities of a category, with the hash of each id."""
-        return self.backend.table(entity_table(category))
+        return self.backend.table(entity_table(self.category(category).name))
 
     def _of(
         self,
@@ -138,7 +138,7 @@ class WholeHappened(Whole):
 
     def events(self, category: str) -> ir.Table:
         """The events of this step."""
-        return self.backend.table(f"new_{category}")
+        return self.backend.table(f"new_{self.category(category).name}")
 
 
 class Happened(WholeHappened):
@@ -147,7 +147,7 @@ class Happened(WholeHappened):
     name = "happened"
 
     def _hashed(self, category: str) -> ir.Table:
-        return self.backend.table(f"near_{entity_table(category)}")
+        return self.backend.table(f"near_{entity_table(self.category(category).name)}")
 
     def fill(self, near: str) -> None:
         """Copy the entities whose hashes are in the table ``near``."""
