@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from search.analysis import words
+from search.analysis import stems, words
 from search.clauses import Clause, Phrase, Word
 from search.english import IRREGULAR, STOP_WORDS
 from search.normalizing import is_unspaced
@@ -70,10 +70,11 @@ def is_initials(text: str) -> bool:
 def irregular(word: str) -> tuple[str, ...]:
     """The other irregular forms of an English word.
 
-    >>> irregular("women"), irregular("whale")
-    (('woman',), ())
+    >>> irregular("women"), irregular("sinking"), irregular("whale")
+    (('woman',), ('sank', 'sunk'), ())
     """
-    return tuple(form for form in _families().get(word, ()) if form != word)
+    (stem,) = stems(word) or ("",)
+    return tuple(form for form in _families().get(stem, ()) if stems(form) != (stem,))
 
 
 @lru_cache(maxsize=1)
@@ -81,8 +82,8 @@ def _families() -> dict[str, tuple[str, ...]]:
     families: dict[str, tuple[str, ...]] = {}
     for line in IRREGULAR.split(";"):
         family = tuple(line.split())
-        for form in family:
-            families[form] = (*families.get(form, ()), *family)
+        for stem in {stem for form in family for stem in stems(form)}:
+            families[stem] = (*families.get(stem, ()), *family)
     return families
 
 

@@ -39,7 +39,7 @@ Those after them are ignored, whether ``OR`` stands between them or not.
 """
 MOST_PATTERNS = 10
 """Words with ``*`` or ``?`` inside: each is compared with every word of the index."""
-LONG = 8
+LONG = 6
 """A text with more words than this beside its operators was pasted: it requires no phrase."""
 DEEPEST = 20
 """Parentheses in parentheses; those further inside are read as spaces."""
