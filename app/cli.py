@@ -19,6 +19,7 @@ from app import (
     rebuilding,
     searching,
     serving,
+    suggesting,
     upkeep,
 )
 
@@ -83,6 +84,8 @@ for name, command in (
     ("promote", serving.promote),
     ("roll-back", serving.roll_back),
     ("export", searching.export),
+    ("suggest", suggesting.suggest),
+    ("similar", suggesting.similar),
     ("status", serving.status),
     ("seal", keeping.seal),
     ("verify", keeping.verify),

@@ -78,7 +78,8 @@ Filters = Annotated[
         "--filter",
         metavar="field=value",
         callback=_filters,
-        help="Only documents whose field has exactly this value; date=1912-04 is that month.",
+        help="Only documents whose field has this value; section!=World: only those without it;"
+        " date=1912-04: of that month.",
     ),
 ]
 From = Annotated[
@@ -134,7 +135,8 @@ def search(
     with errors_as_messages():
         archive = open_archive(home, at_cluster)
         checked_view(archive, view)
-        query = Query(text, view, _chosen(filters), date_from, date_to, sort.value)
+        query = Query(text, view, _chosen(filters, ""), date_from, date_to, sort.value)
+        query = replace(query, excluded=_chosen(filters, "!"))
         query = replace(query, facets=facets or (), page=page, size=size, embargoed=embargoed)
         answer = archive.search(query) if at is None else looking_back.answer(archive, query, at)
         as_of = None if at is None else looking_back.as_of(archive, view, answer)
@@ -147,12 +149,13 @@ def search(
         _print(archive, query, answer, as_of)
 
 
-def _chosen(filters: Sequence[str] | None) -> dict[str, list[str]]:
-    """The filters by field, each with its values."""
+def _chosen(filters: Sequence[str] | None, sign: str) -> dict[str, list[str]]:
+    """The filters by field, each with its values; with the sign ``!`` those that exclude."""
     chosen: dict[str, list[str]] = {}
     for item in filters or ():
         name, _, value = item.partition("=")
-        chosen.setdefault(name, []).append(value)
+        if name[-1:] == sign or (not sign and name[-1:] != "!"):
+            chosen.setdefault(name.removesuffix("!"), []).append(value)
     return chosen
 
 
@@ -175,9 +178,9 @@ def _print_advice(archive: Archive, query: Query) -> None:
     """Print how a query that found nothing was understood, and what to try."""
     from search import advice, understood
 
-    fields = archive.view(query.view).text
-    show.note(f"understood: {understood(query, fields)}")
-    for each in advice(query, fields):
+    view = archive.view(query.view)
+    show.note(f"understood: {understood(query, view.text, view.filters)}")
+    for each in advice(query, view.text, view.filters):
         show.note(each)
 
 

@@ -31,6 +31,8 @@ from .rebuild import Indexed as Indexed
 from .rebuild import Rebuild as Rebuild
 from .rebuild import RebuildResult as RebuildResult
 from .rebuild import Rebuilt as Rebuilt
+from .similar import NoSuchDocument as NoSuchDocument
+from .similar import Suggestion as Suggestion
 from .status import Status as Status
 from .status import ViewStatus as ViewStatus
 from .step import Step as Step

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from archive.preview import Preview
     from archive.progress import Tell
     from archive.rebuild import RebuildResult
+    from archive.similar import Suggestion
     from archive.status import Status
     from event_log import EventLog, NewEvent, Point, Receipt
     from replay import Domain, View
@@ -317,6 +318,22 @@ class Archive(Places):
         from archive.look_back import search
 
         return search(self, query, at, tell)
+
+    def similar(self, document: str, view: str | None = None, size: int = 10) -> Answer:
+        """The documents of a view that are most like one of them, best first.
+
+        Raises ``NoSuchDocument`` when the live index does not have it.
+        """
+        from archive.similar import similar
+
+        name = view or self.domain.view_of(document) or self.first_view
+        return similar(self.existing(), document, name, size)
+
+    def suggest(self, text: str, view: str | None = None, size: int = 10) -> list[Suggestion]:
+        """Names and headlines with these words, of which the last may be a beginning."""
+        from archive.similar import suggest
+
+        return suggest(self.existing(), text, view, size)
 
     def read(self, view: str | View, at: Point = None) -> pd.DataFrame:
         """Read the documents of a view as of a sequence, an instant, or now, sorted by id.

@@ -1,3 +1,4 @@
+from .analysis import significant_words as significant_words
 from .comparison import Differences as Differences
 from .comparison import compare_index as compare_index
 from .connection import Connection as Connection

@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
-from search.english import STOP_WORDS
+from search.english import GENERAL_WORDS, STOP_WORDS
 from search.normalizing import is_unspaced, normalized
 
 
@@ -74,6 +74,17 @@ def pairs(text: str) -> tuple[str, ...]:
         else:
             found += run
     return tuple(found)
+
+
+def significant_words(text: str) -> list[str]:
+    """The words that a text is about: no stop words, no general words, no single letters.
+
+    >>> significant_words("The whales would not come")
+    ['whales']
+    """
+    return [
+        word for word in pairs(text) if len(word) > 1 and word not in STOP_WORDS | GENERAL_WORDS
+    ]
 
 
 def pattern_of(text: str, any_letters: str, one_letter: str) -> str:
