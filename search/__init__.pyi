@@ -1,4 +1,5 @@
 from .analysis import significant_words as significant_words
+from .analysis import words as words
 from .comparison import Differences as Differences
 from .comparison import compare_index as compare_index
 from .connection import Connection as Connection
@@ -35,6 +36,7 @@ from .evaluation import run_queries as run_queries
 from .evaluation import trec_run as trec_run
 from .generations import Generations as Generations
 from .lines import document_sql as document_sql
+from .mapping import values as values
 from .promotion import TOLERATED as TOLERATED
 from .promotion import check_path as check_path
 from .promotion import note_check as note_check

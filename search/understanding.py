@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from event_log import dates
@@ -16,6 +17,7 @@ from search.clauses import (
     Parsed,
     Phrase,
     Prefix,
+    Word,
     leaves,
 )
 from search.query import Query
@@ -45,9 +47,8 @@ def advice(query: Query, fields: Collection[str], filters: Collection[str] = ())
         tries.append("without the range of dates")
     if parsed.excluded:
         tries.append("without what is excluded")
-    texts = [
-        text for clause in parsed.clauses for leaf in leaves(clause) for text in leaf.text.split()
-    ]
+    said = (replace(c, forms=()) if isinstance(c, Word) else c for c in parsed.clauses)
+    texts = [text for clause in said for leaf in leaves(clause) for text in leaf.text.split()]
     if texts and not parsed.everything:
         start = max(texts, key=len)
         short = start[: max(3, len(start) - 2)]
