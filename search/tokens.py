@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from search.analysis import words
 from search.clauses import Clause, Dates, Filter, Pattern, Phrase, Prefix, Word
 from search.errors import InvalidQuery
-from search.query import Query
+from search.query import span
 
 MOST_APART = 50
 """Words that may stand between those of a phrase with ``~``, at most."""
@@ -242,7 +242,7 @@ def _dates(name: str, value: str) -> Dates:
 
 
 def _the_right_way_round(range_: Dates, name: str, value: str) -> Dates:
-    """The range, unless it ends before it begins: that is said, and finds nothing for no one."""
+    """The range; raises ``InvalidQuery`` if it ends before it begins."""
     if range_.first is not None and range_.last is not None and range_.first > range_.last:
         raise InvalidQuery(f"{name}: {value} ends before it begins; exchange its ends")
     return range_
@@ -252,9 +252,7 @@ def _span(text: str) -> tuple[int | None, int | None]:
     text = text.strip()
     if text in ("", "*"):
         return None, None
-    first, _ = Query(date_from=text).dates()
-    _, last = Query(date_to=text).dates()
-    return first, last
+    return span("date", text)
 
 
 def _word(text: str, field: str | None) -> Clause:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.clauses import Group, Phrase, Prefix, Word
+from search.clauses import Dates, Group, Phrase, Prefix, Word
+from search.query import Query
 from search.syntax import LONG, MOST_PARTS, parse
 
 FIELDS = ("headline", "body", "byline")
@@ -141,3 +142,27 @@ def test_a_parsed_text_has_the_clauses_that_were_written_once_each(parts: list[s
 
 def test_what_is_no_character_does_not_stop_a_search() -> None:
     assert parse("moon\ud800").clauses[0].text.encode() == b"moon?"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("date:1914..1912", "1914..1912 ends before it begins; exchange its ends"),
+        ("date:[1914 TO 1912]", "ends before it begins"),
+        ("date:04/05/1912", "(1912-04-05 or 1912-05-04)"),
+        ("since:soon", "'soon' is no date"),
+    ],
+)
+def test_a_date_in_the_text_that_cannot_be_meant_is_said(text: str, reason: str) -> None:
+    parsed = parse(text, {"headline": ("headline",)}, [], "headline", dated=True)
+    assert reason in (parsed.note or "")
+
+
+@pytest.mark.parametrize(
+    "day", ["1912-04-15", '"15 April 1912"', '"April 15, 1912"', "1912-W16-1", "-30d", "yesterday"]
+)
+def test_a_date_in_the_text_means_what_it_means_everywhere(day: str) -> None:
+    parsed = parse(f"date:{day}", {"headline": ("headline",)}, [], "headline", dated=True)
+    first, last = Query(date_from=day.strip('"'), date_to=day.strip('"')).dates()
+    assert parsed.note is None
+    assert parsed.groups[0].clauses == (Dates(first, last),)
