@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from archive import export
 from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
-from event_log import Lock, LockHeld, dates, settings
+from event_log import Lock, LockHeld, advice, as_told, dates, settings
 from search import (
     DamagedIndex,
     EmbeddedEngine,
@@ -183,8 +183,8 @@ def _build(archive: Archive, folder: Path, view: str, sequence: int, tell: Tell)
         _fill(archive, engine, view, sequence, tell)
     except (OSError, ValueError) as error:
         raise NotIndexed(
-            f"cannot index {view} as of {sequence}: {' '.join(str(error).split())}."
-            " Make room and repeat; the live index is as it was"
+            f"cannot index {view} as of {sequence}: {as_told(' '.join(str(error).split()))}."
+            f" {advice(error)}; the live index is as it was"
         ) from error
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from archive.gap import Gap
 from archive.progress import Tell, silent
-from event_log import Lock, plain_path
+from event_log import Lock, advice, as_told, plain_path
 from replay import begin_build, check_views, write_json
 from search import (
     TOLERATED,
@@ -147,6 +147,7 @@ class Rebuild:
         piece. Raises ``NotIndexed`` when the engine cannot write, as on a full disk.
         """
         self._still_there()
+        self._computed(view)
         started = time.perf_counter()
         check_path(self._directory, view).unlink(missing_ok=True)
         try:
@@ -155,8 +156,8 @@ class Rebuild:
             index = self.engine.refresh(view, self.generation, merge)
         except (OSError, ValueError) as error:
             raise NotIndexed(
-                f"cannot index {view}: {' '.join(str(error).split())}. "
-                "Make room and repeat; the live indexes are as they were"
+                f"cannot index {view}: {as_told(' '.join(str(error).split()))}. "
+                f"{advice(error)}; the live indexes are as they were"
             ) from error
         rejected = len(self.engine.rejected(view, self.generation))
         seconds = time.perf_counter() - started
@@ -168,6 +169,7 @@ class Rebuild:
         Dead letters are no difference; ``promote`` refuses a generation with too many of them.
         """
         self._still_there()
+        self._computed(view)
         rejected = self.engine.rejected(view, self.generation)
         path, digests = self.path(view), self.engine.digests(view, self.generation)
         differences = compare_index(path, digests, rejected)
@@ -203,6 +205,13 @@ class Rebuild:
         """Close the build and release the generation; what was written stays."""
         self.build.close()
         self._lock.release()
+
+    def _computed(self, view: str) -> None:
+        if not self.path(view).exists():
+            raise NotIndexed(
+                f"{view} is not computed: there is no {self.path(view)}; compute the view first,"
+                " or run the whole rebuild again"
+            )
 
     def _still_there(self) -> None:
         if not (self._directory / "rebuild.json").exists():

@@ -55,6 +55,8 @@ from .storage.opening import local_folder as local_folder
 from .storage.opening import open_store as open_store
 from .storage.plain_path import as_told as as_told
 from .storage.plain_path import plain_path as plain_path
+from .storage.refusals import advice as advice
+from .storage.refusals import is_refusal as is_refusal
 from .storage.store import Store as Store
 from .storage.store import StoreError as StoreError
 from .storage.store import hint as hint

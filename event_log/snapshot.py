@@ -81,6 +81,19 @@ class Snapshot:
             ]
         return [str(path) for path in paths]
 
+    def check_files(self) -> None:
+        """Read the files that hold these events; raises ``DamagedLog`` at the first changed one.
+
+        An engine that reads Parquet itself does not say which file is damaged, or that one is.
+        """
+        self.commits.again(self._check_files)
+
+    def _check_files(self) -> None:
+        for segment in self.commits.segments(0, self.sequence):
+            files = segment.group.files if segment.group else ()
+            for name in [file.name for file in files] or [commit.name_of(segment.first)]:
+                commit.check(self.commits.locate(name))
+
     def scan(
         self,
         columns: Sequence[str] | None = None,

@@ -82,12 +82,12 @@ def view_asset(name: str) -> AssetsDefinition:
         with errors_as_failures():
             rebuild = archive.rebuild(context.run.run_id)
             written = rebuild.write(name)
-        shown: dict[str, Any] = metadata.figures(
-            rebuild.sequence, written.documents, written.seconds, written.bytes
-        )
-        shown["sample"] = metadata.sample(rebuild.path(name))
-        if date := rebuild.archive.views[name].date:
-            shown[f"{name} a year"] = plots.documents_per_year(name, rebuild.path(name), date)
+            shown: dict[str, Any] = metadata.figures(
+                rebuild.sequence, written.documents, written.seconds, written.bytes
+            )
+            shown["sample"] = metadata.sample(rebuild.path(name))
+            if date := rebuild.archive.views[name].date:
+                shown[f"{name} a year"] = plots.documents_per_year(name, rebuild.path(name), date)
         yield MaterializeResult(metadata=shown, data_version=DataVersion(str(rebuild.sequence)))
 
     return documents
@@ -167,7 +167,8 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
         with errors_as_failures():
             rebuild = archive.rebuild(context.run.run_id)
             state, references = rebuild.build.state, rebuild.archive.domain.references
-            unresolved = unresolved_references(state, references)
+            with state.log_errors():
+                unresolved = unresolved_references(state, references)
         return AssetCheckResult(
             passed=not unresolved,
             severity=AssetCheckSeverity.WARN,

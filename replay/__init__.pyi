@@ -4,8 +4,10 @@ from .builds.build import begin_build as begin_build
 from .builds.durable import Lock as Lock
 from .builds.durable import LockHeld as LockHeld
 from .builds.durable import StoreError as StoreError
+from .builds.durable import advice as advice
 from .builds.durable import as_told as as_told
 from .builds.durable import durable_rename as durable_rename
+from .builds.durable import is_refusal as is_refusal
 from .builds.durable import may_write as may_write
 from .builds.durable import plain_path as plain_path
 from .builds.durable import write_json as write_json

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import uuid
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -24,6 +26,8 @@ MOST_FILES = 500
 """More files are merged first: DuckDB holds more than 100 kB in memory for each file it reads."""
 LARGE = 1_000_000
 """A file of so many bytes is not merged."""
+OF_THE_QUERY = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+"""DuckDB's errors that no file's content causes."""
 EVENTS = "all events"
 """The name of the view of all events in the snapshot, which no category can have."""
 
@@ -187,6 +191,20 @@ class State(Entities):
         pq.write_table(pa.table({"id": pa.array(list(ids), pa.string())}), path)
         return self.backend.read_parquet(path, table_name=name)
 
+    @contextmanager
+    def log_errors(self) -> Iterator[None]:
+        """Raises ``DamagedLog`` for an error of DuckDB, if a file of the log is damaged.
+
+        DuckDB says the same of a damaged file as of much else. So the files decide: they are read
+        again, and only if all are as they were written the error is what it says.
+        """
+        try:
+            yield
+        except Exception as error:
+            if _may_be_damage(error):
+                self.snapshot.check_files()
+            raise
+
     def close(self) -> None:
         """Close DuckDB, and delete temporary files."""
         self.backend.disconnect()
@@ -195,5 +213,18 @@ class State(Entities):
     def __enter__(self) -> State:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            if _may_be_damage(error):
+                self.snapshot.check_files()
+        finally:
+            self.close()
+
+
+def _may_be_damage(error: BaseException | None) -> bool:
+    """Whether an error is DuckDB's, or follows from one of DuckDB's, and not about the query."""
+    while error is not None:
+        if isinstance(error, duckdb.Error):
+            return not isinstance(error, OF_THE_QUERY)
+        error = error.__cause__
+    return False

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from event_log import dates
 from search.errors import InvalidQuery, UnknownName
+from search.query_form import check_form
 
 SORTS = ("relevance", "newest", "oldest")
 
@@ -48,6 +49,7 @@ class Query:
     _dates: tuple[int | None, int | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        check_form(self)
         if self.sort not in SORTS:
             raise InvalidQuery(f"cannot sort by {self.sort!r}; sort by one of: {', '.join(SORTS)}")
         if self.page < 1 or self.size < 0:

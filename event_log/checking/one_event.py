@@ -40,11 +40,18 @@ def text(value: Any) -> str:
     return value
 
 
+TOO_LARGE = "does not fit into 64 bits: give a number from -2^63 to 2^63 - 1"
+
+
 def _integer(value: Any) -> int:
+    if isinstance(value, float):
+        if not abs(value) < 2**63:  # JSON's reader gives whole numbers so from 2^64 on
+            raise ValueError(f"{value} {TOO_LARGE}")
+        raise ValueError(f"must be a whole number, not {value}")
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"must be a whole number, not {kind_of(value)}")
     if not -(2**63) <= value < 2**63:
-        raise ValueError("does not fit into 64 bits")
+        raise ValueError(f"{value} {TOO_LARGE}")
     return value
 
 

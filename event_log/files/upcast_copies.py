@@ -59,9 +59,7 @@ def upcast_file(source: Path, target: Path, registry: Registry) -> None:
             try:
                 as_written = list(batches)
             except commit.UNREADABLE as error:
-                raise DamagedLog(
-                    f"{source} cannot be read ({error}); restore it from a backup"
-                ) from None
+                raise commit.unreadable(source, error) from None
             events = pa.Table.from_batches(
                 [upcast(batch, registry) for batch in as_written], schema
             )

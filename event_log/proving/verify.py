@@ -24,6 +24,7 @@ from event_log.files.layout import Commits, Segment
 from event_log.files.log_digest import flat, frontier_at
 from event_log.files.manifest import Group, SealedFile
 from event_log.files.selection import Selection
+from event_log.storage.refusals import is_refusal
 from event_log.storage.store import Fresh
 
 AHEAD = 2
@@ -108,6 +109,8 @@ class _Verifying:
                 frontier = frontier.append(flat(batch.column("digest")))
                 expected += len(batch)
         except commit.UNREADABLE as error:
+            if is_refusal(error):
+                raise commit.unreadable(path, error) from None
             raise misfit(expected, f"{path} cannot be read ({error})") from None
         if expected != metadata.last + 1:
             raise misfit(expected, f"{path} does not hold the events that it says it does")
@@ -182,6 +185,8 @@ class _Verifying:
             for _ in self._checked(reading.whole(path)):
                 pass
         except commit.UNREADABLE as error:
+            if is_refusal(error):
+                raise commit.unreadable(path, error) from None
             raise misfit(first, f"{path} cannot be read ({error})") from None
         raise misfit(first, f"{path} is not as it was written")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from event_log.category import Registry
 from event_log.errors import DamagedLog, IncompatibleSchema
 from event_log.schemas.evolution import Registered, checked
-from event_log.storage.store import Store
+from event_log.storage.refusals import advice, is_refusal
+from event_log.storage.store import Store, StoreError
 
 FOLDER = "schemas"
 SUFFIX = ".json"
@@ -84,6 +85,8 @@ class Schemas:
             try:
                 self._read[file_name] = _registered(path, file_name)
             except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+                if is_refusal(error):
+                    raise StoreError(f"cannot read {path}: {advice(error)}") from error
                 raise DamagedLog(
                     f"{path} is no schema that was registered ({error}); restore it from a backup"
                 ) from None

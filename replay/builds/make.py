@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from event_log import machine
+from event_log import machine, plain_path
 from replay.builds import parquet
 from replay.declaration import SEQUENCE, check_documents
 from replay.errors import BrokenView
@@ -38,7 +38,7 @@ def write_documents(view: View, state: State, path: Path, keys: ir.Table | None 
     """
     with errors_of(view):
         written = _write(view, state, path, keys)
-        check_documents(view, pq.read_schema(path))
+        check_documents(view, pq.read_schema(plain_path(path)))
         _check_lines(view, path)
     return written
 
@@ -56,7 +56,7 @@ def _write(view: View, state: State, path: Path, keys: ir.Table | None) -> int:
 def _check_lines(view: View, path: Path) -> None:
     """Check that each document has an id of its own, and lineage; the file is sorted by id."""
     last = None
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(plain_path(path)) as file:
         for batch in file.iter_batches(columns=["id", SEQUENCE]):
             ids, sequences = batch.column("id"), batch.column(SEQUENCE)
             if ids.null_count:

@@ -11,11 +11,12 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from replay import advice, as_told, is_refusal
 from search.embedded import read_only
 from search.embedded.checkpoints import Advanced, Checkpoint, Key, Mark
 from search.embedded.index import EmbeddedIndex
 from search.engine import Generation
-from search.errors import DamagedIndex, NothingServes, UnknownName
+from search.errors import DamagedIndex, NothingServes, SearchError, UnknownName
 from search.generations import Generations
 from search.mapping import IndexMapping
 
@@ -115,9 +116,14 @@ class Readers:
             )
 
 
-def damaged(metadata: Generation, error: Exception) -> DamagedIndex:
-    """The error for an index whose files cannot be read."""
-    cause = " ".join(str(error).split())
+def damaged(metadata: Generation, error: Exception) -> SearchError:
+    """The error for an index whose files cannot be read: damaged, unless the system refused."""
+    cause = as_told(" ".join(str(error).split()))
+    if is_refusal(error):
+        return SearchError(
+            f"cannot read the index of {metadata.view}, generation {metadata.generation}:"
+            f" {cause}. {advice(error)}"
+        )
     return DamagedIndex(
         f"the index of {metadata.view}, generation {metadata.generation}, is damaged ({cause});"
         " run: stet rebuild"

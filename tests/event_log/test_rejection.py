@@ -51,9 +51,11 @@ BAD_FIELDS = {
     ("prose", "has half of a surrogate pair, which is no character"): "a\udfff",
     ("count", "must be a whole number, not a string"): "5",
     ("count", "must be a whole number, not true or false"): True,
-    ("count", "must be a whole number, not a number"): 5.0,
-    ("count", "does not fit into 64 bits"): 2**63,
-    ("numbers", "must be a list of whole numbers: an item does not fit into 64 bits"): [2**64],
+    ("count", "must be a whole number, not 5.0"): 5.0,
+    ("count", f"{2**63} does not fit into 64 bits: give a number from -2^63 to 2^63 - 1"): 2**63,
+    ("numbers", f"must be a list of whole numbers: an item {2**64} does not fit into 64 bits"): [
+        2**64
+    ],
     ("ratio", "must be a number, not a string"): "1.5",
     ("ratio", "must be a number, not true or false"): False,
     ("ratio", "is too large for a floating-point number"): 10**400,
@@ -68,9 +70,7 @@ BAD_FIELDS = {
     ("names", "must be a list of strings, not a string"): "byline/ana",
     ("names", "must be a list of strings, not an object"): {"a": 1},
     ("names", "must be a list of strings: an item must be a string, not null"): ["a", None],
-    ("numbers", "must be a list of whole numbers: an item must be a whole number, not a number"): [
-        1.5
-    ],
+    ("numbers", "must be a list of whole numbers: an item must be a whole number, not 1.5"): [1.5],
     ("unknown", "is no field of 'thing' (text, prose, count"): "x",
     ("cleared", "must be a list of strings, not a string"): "text",
     ("cleared", "'colour' is no field to clear"): ["colour"],
