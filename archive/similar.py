@@ -98,8 +98,8 @@ def _views(archive: Archive, view: str | None) -> Iterator[str]:
 
 def _titles(archive: Archive, view: str, beginning: tuple[str, ...], size: int) -> list[Hit]:
     *before, last = beginning
-    definition = archive.view(view)
-    field = "title" if (definition.title,) in map(tuple, definition.text.values()) else ""
+    texts = archive.view(view).text
+    field = next((n for n, paths in texts.items() if [*paths] == [archive.view(view).title]), "")
     said = [f"{field}:{word}" if field else word for word in [*before, f"{last}*"]]
     try:
         return archive.engine.search(
