@@ -86,6 +86,7 @@ for name, command in (
     ("export", searching.export),
     ("suggest", suggesting.suggest),
     ("similar", suggesting.similar),
+    ("on-this-day", suggesting.on_this_day),
     ("status", serving.status),
     ("seal", keeping.seal),
     ("verify", keeping.verify),

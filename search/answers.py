@@ -100,7 +100,7 @@ def answer(query: Query, index: Searched, embargo: Embargo) -> Answer:
     )
 
 
-def limits(query: Query, mapping: IndexMapping, embargo: Embargo) -> Limits:
+def limits(query: Query, mapping: IndexMapping, embargo: Embargo | None = None) -> Limits:
     """The filters and the range of dates of a query, and what is hidden from it.
 
     A filter by the documents' date (``date``, or the name of its field) is a range: the day, the
@@ -123,9 +123,18 @@ def limits(query: Query, mapping: IndexMapping, embargo: Embargo) -> Limits:
     chosen = _listed(query.filters)
     for name in dated & {*chosen}:
         first, last = _narrowed(first, last, name, chosen.pop(name))
+    embargo = embargo or Embargo()
     after = embargo.now if embargo.documents and mapping.date else None
+    if query.month_day is not None and (mapping.date is None or mapping.layout == 1):
+        raise InvalidQuery(f"{query.view} cannot be searched by month and day; run: stet rebuild")
     return Limits(
-        chosen, first, last, _listed(query.excluded), hidden_after=after, hidden=embargo.entities
+        chosen,
+        first,
+        last,
+        _listed(query.excluded),
+        month_day=query.month_day,
+        hidden_after=after,
+        hidden=embargo.entities,
     )
 
 

@@ -146,7 +146,8 @@ class Generations:
         path = self._metadata_path(view, generation)
         try:
             content = json.loads(path.read_text())
-            return Generation(**content["about"]), IndexMapping(**content["mapping"])
+            about = Generation(**content["about"])
+            return about, IndexMapping.read(content["mapping"], about.mapping)
         except FileNotFoundError:
             raise DamagedIndex(
                 f"generation {generation} of {view} is gone or unfinished; run: stet rebuild"

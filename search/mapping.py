@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from replay import View
 
 YEAR = "year"
+MONTH_DAY = "month_day"
+"""The field with the month and the day of a date, such as ``04-15``."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,13 @@ class IndexMapping:
     date: str | None
     bulk: Sequence[str] = field(kw_only=True)
     """The texts that have no score of their own."""
+    layout: int = field(default=0, kw_only=True, compare=False)
+    """The version of the engine's layout that an index was built with; 0 is the current one."""
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any], version: str) -> IndexMapping:
+        """The mapping of a built index, of its JSON and of ``Generation.mapping``."""
+        return cls(**content, layout=int(version.partition(":")[0]))
 
     @classmethod
     def of(cls, view: View) -> IndexMapping:
@@ -37,7 +46,7 @@ class IndexMapping:
 
     def as_json(self) -> dict[str, Any]:
         """The mapping as a JSON object."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "layout"}
 
     @property
     def digest(self) -> str:

@@ -42,6 +42,8 @@ class Query:
     """Whether hits have fragments with their matches marked."""
     excluded: Mapping[str, Sequence[str] | str] = field(default_factory=dict)
     """By filter, the values that no hit has."""
+    month_day: str | None = None
+    """Only documents of this month and day in any year, such as ``04-15``."""
     embargoed: bool = False
     """Whether what is dated in the future is found and shown too, as the desk needs it."""
     now: datetime | None = None
@@ -54,6 +56,8 @@ class Query:
             raise InvalidQuery(f"cannot sort by {self.sort!r}; sort by one of: {', '.join(SORTS)}")
         if self.page < 1 or self.size < 0:
             raise InvalidQuery("pages count from 1, and a page cannot have less than 0 hits")
+        if self.month_day is not None and not _is_month_day(self.month_day):
+            raise InvalidQuery(f"month_day: {self.month_day!r} is no month and day, such as 04-15")
         object.__setattr__(self, "_dates", self._range())  # once: today may end meanwhile
 
     def of(self, views: Collection[str]) -> Query:
@@ -103,6 +107,7 @@ class Limits:
     first: int | None = None
     last: int | None = None
     excluded: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    month_day: str | None = None
     hidden_after: int | None = None
     hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -117,3 +122,11 @@ def span(name: str, day: dates.Moment, now: datetime | None = None) -> dates.Spa
         return dates.date_span(day, now or datetime.now(UTC))
     except dates.InvalidDate as error:
         raise InvalidQuery(f"{name}: {error}") from None
+
+
+def _is_month_day(text: str) -> bool:
+    try:
+        datetime.strptime(f"1912-{text}", "%Y-%m-%d")
+    except ValueError:
+        return False
+    return len(text) == len("04-15")

@@ -16,6 +16,7 @@ The object ``stet`` has what Stet adds to the document's fields:
 - ``stet.digest``: the SHA-256 of the document's JSON;
 - ``stet.date``: microseconds since 1970, because Elasticsearch's dates have milliseconds;
 - ``stet.year``: the year of that date, a filter;
+- ``stet.month_day``: the month and the day of that date;
 - ``stet.tie``: a number hashed from the id, which orders documents of the same score.
 
 The analysis is the embedded engine's: words are letters and digits, in lower case, without
@@ -34,7 +35,7 @@ import pyarrow as pa
 
 from search.english import STEMMED_DIFFERENTLY, STOP_WORDS
 from search.lines import document_sql, is_unusual_sql, items, scalar
-from search.mapping import YEAR, IndexMapping
+from search.mapping import MONTH_DAY, YEAR, IndexMapping
 
 VERSION = 2
 """Raise with every change of the fields or of the analysis."""
@@ -104,6 +105,8 @@ def _texts(mapping: IndexMapping) -> set[str]:
 
 def _beside_filters(mapping: IndexMapping) -> dict[str, str]:
     """The filters whose values are words of a text as well, which is in normal form."""
+    if mapping.layout == 1:
+        return {}
     texts = _texts(mapping)
     return {name: path for name, path in mapping.filters.items() if path in texts and path != "id"}
 
@@ -170,7 +173,10 @@ def _dates(mapping: IndexMapping, schema: pa.Schema) -> dict[str, str]:
     value, kind = scalar(schema, mapping.date)
     moment = value if pa.types.is_timestamp(kind) else f"{value}::TIMESTAMP"
     instant = f"epoch_us({moment})"
-    dates = {"date": f"{instant}::VARCHAR"}
+    dates = {
+        "date": f"{instant}::VARCHAR",
+        MONTH_DAY: f"strftime(make_timestamp({instant}), '\"%m-%d\"')",
+    }
     if YEAR not in mapping.filters:
         dates[YEAR] = f"strftime(make_timestamp({instant}), '\"%Y\"')"
     return dates
@@ -182,7 +188,7 @@ def _beside(mapping: IndexMapping) -> dict[str, Any]:
     fields |= {"tie": NUMBER, "original": KEPT}
     fields |= {f"filter_{name}": {"type": "keyword"} for name in _beside_filters(mapping)}
     if mapping.date:
-        fields["date"] = NUMBER
+        fields |= {"date": NUMBER, MONTH_DAY: {"type": "keyword"}}
         if YEAR not in mapping.filters:
             fields[YEAR] = {"type": "keyword"}
     return {"properties": fields}

@@ -31,7 +31,7 @@ from search.elastic.index import Index
 from search.elastic.layout import BESIDE, document_of, exact, keyword, stems
 from search.errors import SearchError
 from search.forms import is_initials
-from search.mapping import FIELD_WEIGHT, IndexMapping
+from search.mapping import FIELD_WEIGHT, MONTH_DAY, IndexMapping
 from search.normalizing import is_unspaced, normalized
 from search.query import Limits, Query
 from search.syntax import parse
@@ -258,6 +258,8 @@ def _limits(limits: Limits, mapping: IndexMapping) -> Iterator[Json]:
         yield _filter(name, values, mapping)
     if limits.first is not None or limits.last is not None:
         yield _dates(limits.first, limits.last)
+    if limits.month_day is not None:
+        yield {"term": {f"{BESIDE}.{MONTH_DAY}": limits.month_day}}
 
 
 def _filter(name: str, values: Sequence[str], mapping: IndexMapping) -> Json:

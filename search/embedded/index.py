@@ -23,7 +23,7 @@ from search.analysis import analyzers, stems
 from search.clauses import Parsed
 from search.embedded import read_only
 from search.embedded.queries import Queries
-from search.mapping import IndexMapping
+from search.mapping import MONTH_DAY, IndexMapping
 from search.query import Limits
 
 FACET_VALUES = 100
@@ -229,6 +229,7 @@ def _schema(mapping: IndexMapping) -> tantivy.Schema:
         )
     if mapping.date:
         builder.add_integer_field("date", fast=True)
+        builder.add_text_field(MONTH_DAY, tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field("tie", fast=True)
     builder.add_bytes_field("document", stored=True)
     return builder.build()

@@ -7,6 +7,7 @@
 - ``filter_<name>``: whole values, for filters and facets;
 - ``date``: microseconds since 1970; ``newest`` and ``oldest``: the date and then the id as one
   sortable text, so that documents of one instant have an order, and those without a date are last;
+- ``month_day``: the month and the day of the date;
 - ``tie``: a number hashed from the id, which orders documents of the same score.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from search.lines import document_sql, items, normalized_sql, quoted, scalar
-from search.mapping import YEAR, IndexMapping
+from search.mapping import MONTH_DAY, YEAR, IndexMapping
 
 VERSION = 2
 """Raise with every change of the fields or of the analysis."""
@@ -69,6 +70,7 @@ def _dates(mapping: IndexMapping, schema: pa.Schema) -> dict[str, str]:
     )
     dates = {
         "date": _list(f"{instant}::VARCHAR"),
+        MONTH_DAY: _list(f"strftime(make_timestamp({instant}), '\"%m-%d\"')"),
         "newest": _ordered(f"{MIDDLE} - {instant}"),
         "oldest": _ordered(f"{MIDDLE} + {instant}"),
     }

@@ -23,7 +23,7 @@ from search.clauses import (
     Word,
 )
 from search.forms import is_initials
-from search.mapping import FIELD_WEIGHT, IndexMapping
+from search.mapping import FIELD_WEIGHT, MONTH_DAY, IndexMapping
 from search.normalizing import is_unspaced
 from search.query import Limits
 
@@ -79,6 +79,8 @@ class Queries:
             yield self._filter(name, values)
         if limits.first is not None or limits.last is not None:
             yield self._dates(limits.first, limits.last)
+        if limits.month_day is not None:
+            yield tantivy.Query.term_query(self._schema, MONTH_DAY, limits.month_day, "basic")
 
     def _filter(self, name: str, values: Sequence[str]) -> tantivy.Query:
         keyword = self._mapping.keyword(name)

@@ -37,7 +37,8 @@ def flat(document: Any) -> list[str]:
 
 
 def test_a_mapping_is_read_from_json_as_it_was_written() -> None:
-    read = IndexMapping(**json.loads(json.dumps(ARTICLES.as_json())))
+    read = IndexMapping.read(json.loads(json.dumps(ARTICLES.as_json())), "1:abc")
+    assert read.layout == 1
     assert read == ARTICLES
     assert read.digest == ARTICLES.digest
 

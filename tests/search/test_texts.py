@@ -14,6 +14,7 @@ from hypothesis import given as given_examples
 from hypothesis import strategies as st
 
 from search.analysis import words
+from search.errors import InvalidQuery
 
 Story = Callable[..., dict[str, Any]]
 NFD = "NFD"
@@ -244,6 +245,22 @@ def test_what_readers_of_other_searches_write_works(
 )
 def test_what_is_read_otherwise_is_said(library: Any, query: str, note: str) -> None:
     assert note in (library.ask(query).note or "")
+
+
+def test_documents_are_found_by_month_and_day_in_any_year(archive: Any, story: Story) -> None:
+    archive.holds(
+        story("article/1", at="1912-04-15"),
+        story("article/2", at="2012-04-15T23:59:59"),
+        story("article/3", at="1912-05-15"),
+        story("article/4", at="0001-01-01"),
+        story("article/5", at="9998-12-31T23:59:59.999999"),
+        story("article/6"),
+    )
+    assert archive.ids(month_day="04-15", sort="newest") == ["article/2", "article/1"]
+    assert archive.ids(month_day="01-01") == ["article/4"]
+    assert archive.ids(month_day="12-31", embargoed=True) == ["article/5"]
+    with pytest.raises(InvalidQuery, match="'4-31' is no month and day, such as 04-15"):
+        archive.ask(month_day="4-31")
 
 
 def test_a_filter_means_a_value_in_any_case_and_says_what_it_took(library: Any) -> None:
