@@ -100,8 +100,9 @@ def verify(
 ) -> None:
     """Recompute and check the log's digests.
 
-    It names the first sequence that does not match. `stet verify` checks the log itself. `stet
-    compare` checks the search indexes against the log. Neither changes anything.
+    It names the first sequence that does not match. `stet verify` checks the log itself: events,
+    manifests, schemas and checkpoints. `stet compare` checks the search indexes against the log.
+    Neither changes anything, but for a damaged cache of the log, which is deleted and made anew.
 
     Example: stet verify --witness /mnt/elsewhere/witness.json
     """

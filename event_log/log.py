@@ -18,7 +18,12 @@ from event_log.errors import InvalidEvent, InvalidPoint
 from event_log.event import Event, NewEvent, Receipt
 from event_log.files import commit, log_digest, reading, sealing
 from event_log.files.layout import Commits
-from event_log.following.status import FOLDER, SubscriptionStatus, subscriptions
+from event_log.following.status import (
+    FOLDER,
+    SubscriptionStatus,
+    check_checkpoints,
+    subscriptions,
+)
 from event_log.following.subscription import Subscription
 from event_log.following.watch import Watch, wait_for, watch
 from event_log.index.lookup import Lookup
@@ -289,9 +294,16 @@ class EventLog:
         With ``after`` and ``until``, only the commits and sealed groups of that range are read; the
         digest before them is taken as correct. Raises ``InvalidPoint`` for a range that the log
         does not have.
+
+        A whole verification also raises ``InvalidCheckpoint`` for a subscription's checkpoint that
+        is damaged, and deletes an index that does not say what the log says: it is made anew.
         """
         self._commits.refresh()
-        return verification.verify(self._commits, after, until)
+        verified = verification.verify(self._commits, after, until)
+        if not after and until is None:
+            self._lookup.check()
+            check_checkpoints(self, self.path / FOLDER)
+        return verified
 
 
 def _reached(producer: str | None, position: int | None) -> tuple[str, int] | None:
