@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,8 +25,16 @@ from app.options import (
 )
 
 if TYPE_CHECKING:
-    from archive import Archive
+    from archive import Archive, Exported
     from search import Answer, Query
+
+
+class Format(StrEnum):
+    """The format of an export."""
+
+    parquet = "parquet"
+    jsonl = "jsonl"
+    csv = "csv"
 
 
 class Sort(StrEnum):
@@ -42,20 +51,46 @@ def export(
     ],
     at: At = None,
     key: Annotated[str | None, typer.Option(help="Only the document with this id.")] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="JSON Lines by default, or as FILE ends.")
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|FOLDER",
+            help="Write to this file, or to VIEW.FORMAT in this folder, instead of printing.",
+        ),
+    ] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Print a view's documents as JSON Lines.
+    """Print a view's documents, or write them to a file.
 
-    They are computed from the log as of its head, or --at, and sorted by id.
+    They are computed from the log as of its head, or --at, and sorted by id. A file appears whole,
+    in place of the one before. Run it again, and it has the current documents.
 
-    Example: stet export articles --key article/titanic-1912
+    Example: stet export articles --format parquet --to articles.parquet
     """
+    if to is None and format_ is Format.parquet:
+        raise typer.BadParameter("parquet needs a file: give --to", param_hint="--format")
     with errors_as_messages():
         archive = open_archive(home)
         checked_view(archive, view)
-        for line in archive.export(view, at, None if key is None else [key]):
+        keys = None if key is None else [key]
+        if to is not None:
+            _print_exported(archive.export_file(view, to, format_ or "", at, keys))
+            return
+        for line in archive.export(view, at, keys, format_ or Format.jsonl):
             sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
+
+
+def _print_exported(exported: Exported) -> None:
+    size = f"{exported.bytes / 1e6:,.1f} MB" if exported.bytes >= 1e5 else f"{exported.bytes:,} B"
+    had = "" if exported.written else ", which it had already"
+    typer.echo(
+        f"{show.name(exported.path)}: {exported.documents:,} documents as of sequence"
+        f" {exported.sequence:,}{had} ({size})"
+    )
 
 
 def _filters(values: list[str] | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -54,6 +55,13 @@ def clear(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fals
     typer.echo(show.json_line(asdict(cleared)) if as_json else str(cleared))
 
 
+class By(StrEnum):
+    """What decides the month of a document."""
+
+    date = "date"
+    recorded = "recorded"
+
+
 def growth(
     first: Annotated[
         str,
@@ -62,19 +70,22 @@ def growth(
     last: Annotated[
         str, typer.Option("--to", metavar="MONTH", help="The last month; it must have ended.")
     ],
+    by: Annotated[By, typer.Option(help="What decides the month of a document.")] = By.date,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Count the documents of each view by month.
+    """Count the documents of each view up to the end of each month.
 
-    Counted is the end of each month; live indexes are not changed. An event belongs to the month in
-    which it was recorded. A month is counted once; its counts are kept.
+    A document belongs to the month of its own date: an article to that in which it was published,
+    an event to that in which it happened. Views without dates are not counted so. With --by
+    recorded, counted is what the views were at each month's end, by when events were recorded: in
+    an archive that was imported, that is the month of the import. Live indexes are not changed.
 
-    Example: stet growth --from 2026-01 --to 2026-10
+    Example: stet growth --from 1912-01 --to 1912-12
     """
     with errors_as_messages():
         archive = open_archive(home)
-        months = archive.growth(first, last)
+        months = archive.growth(first, last, by)
     if as_json:
         for counted in months:
             typer.echo(show.json_line(asdict(counted)))
@@ -84,8 +95,12 @@ def growth(
         (
             counted.month,
             show.number(counted.sequence),
-            *(show.number(counted.documents[name]) for name in archive.views),
+            *(_number(counted.documents[name]) for name in archive.views),
         )
         for counted in months
     ]
     show.table(headings, lines, right=headings[1:])
+
+
+def _number(count: int | None) -> str:
+    return "–" if count is None else show.number(count)

@@ -12,10 +12,12 @@ from .domains import domain_in_force as domain_in_force
 from .domains import find_domain as find_domain
 from .errors import ArchiveError as ArchiveError
 from .errors import NoArchive as NoArchive
+from .errors import NotExported as NotExported
 from .errors import UnknownDomain as UnknownDomain
 from .errors import WrongDomain as WrongDomain
 from .explain import Cause as Cause
 from .explain import Explanation as Explanation
+from .export_file import Exported as Exported
 from .follow import SUBSCRIPTION as SUBSCRIPTION
 from .follow import Follow as Follow
 from .growth import Counted as Counted

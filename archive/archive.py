@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from archive.compare import Compared
     from archive.diff import Difference
     from archive.explain import Explanation
+    from archive.export_file import Exported
     from archive.follow import Follow
     from archive.growth import Counted
     from archive.preview import Preview
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from archive.status import Status
     from event_log import EventLog, NewEvent, Point, Receipt
     from replay import Domain, View
-    from search import Answer, Connection, DeadLetters, Engine, Generation, Query
+    from search import Answer, Connection, Engine, Generation, Query
 
 HOME = "stet-home"
 
@@ -102,13 +103,6 @@ class Archive(Places):
         given = self._connection
         cluster = given if isinstance(given, Connection) else configured_connection(given)
         return open_engine(self.folder.absolute(), self.views, cluster)
-
-    @property
-    def dead_letters(self) -> DeadLetters:
-        """The documents that an engine refused to index, with its reasons."""
-        from search import DeadLetters
-
-        return DeadLetters(self.folder)
 
     def view(self, view: str | View) -> View:
         """The view of this name, the first one if it is empty; raises ``UnknownName``."""
@@ -257,15 +251,15 @@ class Archive(Places):
 
         return clear(self.existing())
 
-    def growth(self, first: str, last: str) -> list[Counted]:
-        """Count the documents of each view at the end of each month, such as ``2026-01``.
+    def growth(self, first: str, last: str, by: str = "date") -> list[Counted]:
+        """Count the documents of each view up to the end of each month, such as ``2026-01``.
 
-        Raises ``InvalidMonth``.
+        ``by="recorded"`` counts them as they were then. Raises ``InvalidMonth``.
         """
         from archive.growth import count_month, months
 
         archive = self.existing()
-        return [count_month(archive, month) for month in months(first, last)]
+        return [count_month(archive, month, by) for month in months(first, last)]
 
     def status(self) -> Status:
         """The log's head, and for each view its checkpoint, its lag, and its live generation."""
@@ -347,12 +341,45 @@ class Archive(Places):
         return read(self.existing(), view, at)
 
     def export(
-        self, view: str | View, at: Point = None, keys: Sequence[str] | None = None
+        self,
+        view: str | View,
+        at: Point = None,
+        keys: Sequence[str] | None = None,
+        format: str = "jsonl",
     ) -> Iterator[bytes]:
-        """Yield a view's documents as JSON Lines, sorted by id; only the ids ``keys`` if given."""
-        from archive.export import export
+        """Yield a view's documents, sorted by id; only the ids ``keys`` if given.
 
-        return export(self.existing(), view, at, keys)
+        They are JSON Lines, a line each, or with ``format="csv"`` CSV with headings, in pieces.
+        """
+        from archive.export_file import lines
+
+        return lines(self.existing(), view, format, at, keys)
+
+    def export_file(
+        self,
+        view: str | View,
+        to: Path | str,
+        format: str = "",
+        at: Point = None,
+        keys: Sequence[str] | None = None,
+    ) -> Exported:
+        """Write a view's documents to a file, or to ``VIEW.FORMAT`` in a folder; returns which.
+
+        ``format`` is ``parquet``, ``jsonl`` or ``csv``; by default that of the file's ending, else
+        ``parquet``. The file appears whole, in place of the one before. It has the documents as of
+        the log's head, so that a program reads current documents at a stable path. A Parquet file
+        that has them already is left as it is. Raises ``NotExported``.
+
+        >>> import tempfile
+        >>> archive, folder = Archive(tempfile.mkdtemp()), tempfile.mkdtemp()
+        >>> archive.export_file("articles", folder).written
+        True
+        >>> archive.export_file("articles", folder).written
+        False
+        """
+        from archive.export_file import export_file
+
+        return export_file(self.existing(), view, to, format, at, keys)
 
     def history(self, stream: str) -> list[dict[str, Any]]:
         """List what each event of an entity changed, from what to what, oldest first.

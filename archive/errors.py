@@ -17,3 +17,7 @@ class WrongDomain(ArchiveError):
 
 class NoArchive(ArchiveError):
     """There is no folder where an archive is to be read; reading never makes one."""
+
+
+class NotExported(ArchiveError):
+    """The documents of a view cannot be written to a file; the file is as it was."""

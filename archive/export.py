@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from archive.archive import Archive
 
 BATCH_DOCUMENTS = 1_000
-OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_APPEND_NEWLINE
+OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+ENDED = orjson.OPT_APPEND_NEWLINE
 LINE_ENDS = {c.encode(): f"\\u{ord(c):04x}".encode() for c in "\x85\u2028\u2029"}
 
 
@@ -49,12 +50,22 @@ def export(
     Instants are ISO 8601 in UTC, with microseconds only where there are any:
     ``1851-09-18T05:00:00Z``. Characters that some programs take for the end of a line are escaped.
     """
-    wanted = None if keys is None else set(keys)
-    with file(archive, view, at, keys) as path, pq.ParquetFile(plain_path(path)) as parquet:
+    with file(archive, view, at, keys) as path:
+        yield from lines_of(path, None if keys is None else set(keys))
+
+
+def lines_of(path: Path, keys: set[str] | None) -> Iterator[bytes]:
+    """The documents of a Parquet file as JSON, a line each; only those of ``keys`` if given."""
+    with pq.ParquetFile(plain_path(path)) as parquet:
         for batch in parquet.iter_batches(BATCH_DOCUMENTS):
             for document in batch.to_pylist():
-                if wanted is None or document["id"] in wanted:
-                    yield _line(document)
+                if keys is None or document["id"] in keys:
+                    yield _escaped(orjson.dumps(document, option=OPTIONS | ENDED))
+
+
+def as_json(value: Any) -> bytes:
+    """A part of a document as JSON, as in an export."""
+    return _escaped(orjson.dumps(value, option=OPTIONS))
 
 
 def history(archive: Archive, stream: str) -> list[dict[str, Any]]:
@@ -70,8 +81,7 @@ def history(archive: Archive, stream: str) -> list[dict[str, Any]]:
     return sorted(documents, key=lambda document: document["version"])
 
 
-def _line(document: dict[str, Any]) -> bytes:
-    line = orjson.dumps(document, option=OPTIONS)
+def _escaped(line: bytes) -> bytes:
     for character, escaped in LINE_ENDS.items():
         line = line.replace(character, escaped)
     return line

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from archive.errors import NoArchive
 from archive.place import is_archive, is_url, local_folder
 from event_log import place_to_cache, settings
+
+if TYPE_CHECKING:
+    from search import DeadLetters
 
 
 class Places:
@@ -67,3 +70,10 @@ class Places:
     def state_lock(self) -> Path:
         """The file that is locked by who advances the kept state."""
         return self.builds / "state.lock"
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The documents that an engine refused to index, with its reasons."""
+        from search import DeadLetters
+
+        return DeadLetters(self.folder)
