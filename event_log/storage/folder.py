@@ -41,7 +41,7 @@ class LocalStore:
     def caches(self) -> Path:
         """The folder ``cache``; another where this process may not write there."""
         own = self.root / "cache"
-        there = may_write(own) if own.exists() else may_write(self.root)
+        there = may_write(own if own.is_dir() else self.root)
         return own if there else user_cache(os.path.realpath(self.root))
 
     def path(self, name: str) -> Path:
