@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ from app import (
     suggesting,
     upkeep,
 )
+from app.terminal import exit_code
 
 cli = typer.Typer(
     name="stet",
@@ -110,5 +112,5 @@ cli.add_typer(dead_letters.dead_letters)
 
 
 def main() -> None:
-    """Run the command line."""
-    cli()
+    """Run the command line; the process ends with its exit code."""
+    sys.exit(exit_code(cli))

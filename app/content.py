@@ -95,8 +95,10 @@ def append(
             force=force,
         )
         line = _receipt_line(archive, receipt, stream, event_id)
-    if not (as_json and wait):
-        typer.echo(show.json_line(asdict(receipt)) if as_json else line)
+    if not as_json:
+        show.line(line)
+    elif not wait:
+        show.json(asdict(receipt))
     if wait:
         visibility.print_when_searchable(archive, receipt, timeout, as_json)
 
@@ -183,7 +185,7 @@ def import_files(
             if not as_json:
                 print_imported(file, results[file])
     if as_json:
-        typer.echo(show.json_line({file: asdict(result) for file, result in results.items()}))
+        show.json({file: asdict(result) for file, result in results.items()})
     if any(result.rejected for result in results.values()):
         raise typer.Exit(1)
 
@@ -229,7 +231,7 @@ def print_imported(file: str, result: Imported) -> None:
     """Print how many events of a file were added, were known, and had no id of their own."""
     skipped = f", {result.skipped:,} lines imported before" if result.skipped else ""
     made = f"; {result.derived:,} ids made from {result.source} and the content"
-    typer.echo(
+    show.line(
         f"{show.name(file)}: {result.added:,} events added, {result.known:,} known already{skipped}"
         + (made if result.derived else "")
     )
@@ -283,7 +285,10 @@ def log_events(
         log = open_archive(home).log
         read = functools.partial(_following, log) if follow else log.read
         for event in read(after, stream, type=type_, limit=limit):
-            typer.echo(show.json_line(show.event_object(event)) if as_json else _event_line(event))
+            if as_json:
+                show.json(show.event_object(event))
+            else:
+                show.line(_event_line(event))
 
 
 def _following(
@@ -328,16 +333,16 @@ def history(
         documents = open_archive(home).history(stream)
     for document in documents:
         if as_json:
-            typer.echo(show.json_line(document))
+            show.json(document)
         else:
             _print_change(document)
 
 
 def _print_change(document: dict[str, Any]) -> None:
     when = document["occurred_at"] or document["recorded_at"]
-    typer.secho(f"{when}  {document['summary']}", bold=True)
+    show.heading(f"{when}  {document['summary']}")
     who = f" by {document['actor']}" if document["actor"] else ""
-    typer.echo(
+    show.line(
         f"    version {document['version']}, sequence {document['sequence']}, "
         f"{document['type']}{who}"
     )
@@ -347,6 +352,6 @@ def _print_change(document: dict[str, Any]) -> None:
             for side in ("old", "new")
         )
         if old == new:
-            typer.echo(f"    {change['field']}: changed after the first {SHOWN} characters")
+            show.line(f"    {change['field']}: changed after the first {SHOWN} characters")
         else:
-            typer.echo(f"    {change['field']}: {old} → {new}")
+            show.line(f"    {change['field']}: {old} → {new}")

@@ -40,7 +40,7 @@ def list_letters(view: ViewOrAll = None, home: Home = DEFAULT_HOME, as_json: Jso
         letters = archive.dead_letters.letters(checked_view(archive, view))
     if as_json:
         for letter in letters:
-            typer.echo(show.json_line(dataclasses.asdict(letter)))
+            show.json(dataclasses.asdict(letter))
         return
     lines = [
         (x.view, x.generation, show.short(x.key, 40), f"{x.sequence:,}", show.short(x.reason, 80))
@@ -48,7 +48,7 @@ def list_letters(view: ViewOrAll = None, home: Home = DEFAULT_HOME, as_json: Jso
     ]
     if lines:
         show.table(("view", "generation", "document", "sequence", "reason"), lines)
-    typer.echo(f"{len(letters):,} dead letters")
+    show.line(f"{len(letters):,} dead letters")
 
 
 @dead_letters.command("show")
@@ -65,7 +65,9 @@ def show_letter(key: Key, home: Home = DEFAULT_HOME) -> None:
             raise Failure(f"{key} is no dead letter; to list them, run: stet dead-letters list")
     for letter in letters:
         where = f"{letter.view}, generation {letter.generation}, sequence {letter.sequence:,}"
-        typer.echo(f"{where}, {show.plain(letter.at)}\n{letter.reason}\n{letter.document}")
+        show.line(f"{where}, {show.plain(letter.at)}")
+        show.line(letter.reason)
+        show.json_text(f"{letter.document}\n")
 
 
 @dead_letters.command("replay")
@@ -86,7 +88,7 @@ def replay_letters(
     """
     with errors_as_messages():
         letters, indexed = _replay(home, search, view, keys)
-    typer.echo(f"{indexed:,} of {letters:,} dead letters indexed")
+    show.line(f"{indexed:,} of {letters:,} dead letters indexed")
     if indexed < letters:
         raise typer.Exit(1)
 

@@ -37,7 +37,8 @@ def main() -> None:
 
 
 def _heading(text: str) -> None:
-    typer.secho(f"\n{text}", fg=typer.colors.CYAN, bold=True)
+    show.line("")
+    show.heading(text)
 
 
 def _import(archive: Archive) -> None:
@@ -45,7 +46,7 @@ def _import(archive: Archive) -> None:
     for file in sample_files(archive):
         print_imported(Path(file).name, import_one(archive, file, "stop"))
     log = archive.log
-    typer.echo(f"{log.head:,} events in the log, digest {log.digest[:16]}…")
+    show.line(f"{log.head:,} events in the log, digest {log.digest[:16]}…")
 
 
 def _rebuild(archive: Archive) -> None:
@@ -94,14 +95,15 @@ def _quoted(text: str) -> str:
 def _next(home: str) -> None:
     where = "" if home == DEFAULT_HOME else f" --home {home}"
     _heading("What to type next (. .venv/bin/activate first)")
-    typer.echo(
-        f"stet status{where}\n"
-        f"stet search 'headline:moon' --sort oldest{where}\n"
+    for command in (
+        f"stet status{where}",
+        f"stet search 'headline:moon' --sort oldest{where}",
         f'stet append tag/whales TagDefined --data \'{{"name": "Whales"}}\'{where}'
-        f" && stet rebuild{where}\n"
-        f"stet export articles --at 100{where} | head -n 3\n"
-        "make dagster      # the same job in the Dagster UI, with its metadata and checks"
-    )
+        f" && stet rebuild{where}",
+        f"stet export articles --at 100{where} | head -n 3",
+        "make dagster      # the same job in the Dagster UI, with its metadata and checks",
+    ):
+        show.line(command)
 
 
 if __name__ == "__main__":

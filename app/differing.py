@@ -67,7 +67,7 @@ def diff(
         recorded = [looking_back.recorded_text(archive, sequence) for sequence in points]
     if as_json:
         instants = {"old_recorded_at": recorded[0], "new_recorded_at": recorded[1]}
-        typer.echo(show.json_line({**asdict(difference), **instants}))
+        show.json({**asdict(difference), **instants})
     else:
         _print(difference, recorded)
 
@@ -79,16 +79,16 @@ def _print(difference: Difference, recorded: list[str | None]) -> None:
         for sequence, when in zip((old, new), recorded, strict=True)
     ]
     where = f"{difference.document} in {difference.view}"
-    typer.secho(f"{where}, sequence {' → '.join(points)}", bold=True)
+    show.heading(f"{where}, sequence {' → '.join(points)}")
     if not difference.existed:
-        typer.echo(f"did not exist as of sequence {old:,}; now it has:")
+        show.line(f"did not exist as of sequence {old:,}; now it has:")
     elif not difference.exists:
-        typer.echo(f"no longer exists as of sequence {new:,}; it had:")
+        show.line(f"no longer exists as of sequence {new:,}; it had:")
     elif not difference.changes:
-        typer.echo("no change")
+        show.line("no change")
     for change in difference.changes:
         for line in _lines(change):
-            typer.echo(line)
+            show.line(line)
 
 
 def _lines(change: FieldChange) -> Iterator[str]:

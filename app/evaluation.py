@@ -108,14 +108,14 @@ def _print_measured(measured: Measured, as_json: bool) -> None:
     if not measured.found and measured.relevant:
         show.note("no relevant document was found; check that the judgements name ids of this view")
     if as_json:
-        typer.echo(show.json_line(asdict(measured)))
+        show.json(asdict(measured))
         return
     show.table(
         ("measure", "mean"),
         [(name, f"{value:.4f}") for name, value in measured.measures.items()],
         right=("mean",),
     )
-    typer.echo(
+    show.line(
         f"{len(measured.by_query):,} queries; {measured.found:,} of {measured.relevant:,} relevant "
         "documents found"
     )

@@ -62,7 +62,7 @@ def explain(
             {name: show.plain(value) for name, value in asdict(cause).items()}
             for cause in explanation.latest
         ]
-        typer.echo(show.json_line({**asdict(explanation), "latest": latest, **indexed}))
+        show.json({**asdict(explanation), "latest": latest, **indexed})
     else:
         _print(explanation, indexed)
 
@@ -108,16 +108,16 @@ def _version(explanation: Explanation, indexed: dict[str, Any]) -> str:
 
 def _print(explanation: Explanation, indexed: dict[str, Any]) -> None:
     where = f"{explanation.document} in {explanation.view}"
-    typer.secho(f"{where}, as of sequence {explanation.sequence:,}", bold=True)
+    show.heading(f"{where}, as of sequence {explanation.sequence:,}")
     if indexed["generation"] is None:
-        typer.echo(f"no generation is live yet; code version {explanation.code_version}")
+        show.line(f"no generation is live yet; code version {explanation.code_version}")
     else:
-        typer.echo(
+        show.line(
             f"live generation {indexed['generation']}"
             + (" has it" if indexed["searchable"] else " does not have it: it is hidden")
             + f"; code version {_version(explanation, indexed)}, built {indexed['built_at']}"
         )
-    typer.echo(
+    show.line(
         f"last written by sequence {indexed['last_written']:,}, recorded {indexed['recorded_at']}"
     )
     _print_causes(explanation)
@@ -128,12 +128,12 @@ def _print_causes(explanation: Explanation) -> None:
     entities = "1 entity" if explanation.entities == 1 else f"{explanation.entities:,} entities"
     left_out = explanation.events - len(explanation.latest)
     shown = f"; the latest {len(explanation.latest)}, --all prints all" if left_out else ""
-    typer.echo(f"made from {entities}, by {events}{shown}:")
+    show.line(f"made from {entities}, by {events}{shown}:")
     for cause in explanation.latest:
         when = show.plain(cause.occurred_at or cause.recorded_at)
         who = f" by {show.short(cause.actor)}" if cause.actor else ""
         how = f"  ({show.short(cause.how, 100)})" if cause.how else ""
-        typer.echo(
+        show.line(
             f"{cause.sequence:>8}  {when:<20}  {cause.type} {cause.stream} v{cause.version}"
             f"{who}{how}"
         )

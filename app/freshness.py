@@ -48,7 +48,7 @@ def catch_up(
         with show.progress_bar("catching up", None) as advance:
             result = archive.catch_up(checked_views(archive, views), lambda line: advance(0, line))
         if as_json:
-            typer.echo(show.json_line(asdict(result)))
+            show.json(asdict(result))
         else:
             _print_result(result)
         if result.broken:
@@ -73,7 +73,7 @@ HEADINGS = ("view", "touched", "computed", "written", "unchanged", "deleted", "s
 def _print_result(result: CatchUpResult) -> None:
     if result.views:
         show.table(HEADINGS, [_line(view) for view in result.views], right=HEADINGS[1:])
-    typer.echo(
+    show.line(
         f"{result.events:,} events folded; live as of sequence {result.through:,} "
         f"({result.seconds:.1f} s)"
     )
@@ -117,7 +117,10 @@ def follow(
             if following.needs_rebuild != warned:
                 warned = dict(following.needs_rebuild)
                 warn_of_rebuilds(warned)
-            typer.echo(show.json_line(asdict(step)) if as_json else _step_line(step))
+            if as_json:
+                show.json(asdict(step))
+            else:
+                show.line(_step_line(step))
 
 
 @contextlib.contextmanager
@@ -160,9 +163,9 @@ def preview(
             show.note(f"{view} is left out: {why}")
     seconds = affected.seconds + sum(affected.documents.values()) / DOCUMENTS_A_SECOND
     if as_json:
-        typer.echo(show.json_line({**asdict(affected), "seconds": round(seconds, 3)}))
+        show.json({**asdict(affected), "seconds": round(seconds, 3)})
         return
     each = ", ".join(f"{count:,} of {view}" for view, count in affected.documents.items())
     documents = counted(sum(affected.documents.values()), "document")
     rewritten = f"{documents} ({each})" if each else "no document"
-    typer.echo(f"{type_} of {stream} would rewrite {rewritten}; about {seconds:.1f} s")
+    show.line(f"{type_} of {stream} would rewrite {rewritten}; about {seconds:.1f} s")

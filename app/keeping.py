@@ -39,7 +39,7 @@ def seal(
     with errors_as_messages():
         sealed = open_archive(home).log.seal(grace)
     if as_json:
-        typer.echo(show.json_line(asdict(sealed)))
+        show.json(asdict(sealed))
         return
     result = "no commit was open"
     if sealed.events:
@@ -47,7 +47,7 @@ def seal(
         merged = f" (with them {sealed.merged:,} sealed before)" if sealed.merged else ""
         result = f"sealed {events}{merged} into {_counted(sealed.files, 'file')}"
     removed = _counted(sealed.removed, "file")
-    typer.echo(f"{result}; sealed through sequence {sealed.through:,}; removed {removed}")
+    show.line(f"{result}; sealed through sequence {sealed.through:,}; removed {removed}")
 
 
 def _counted(number: int, noun: str) -> str:
@@ -124,7 +124,7 @@ def verify(
             log = open_archive(home).log
             verified = log.verify((first or 1) - 1, last)
             if as_json:
-                typer.echo(show.json_line(asdict(verified)))
+                show.json(asdict(verified))
             else:
                 _print_verified(verified, log.sealed_through)
 
@@ -138,7 +138,7 @@ def _print_verified(verified: Verified, sealed_through: int) -> None:
     first = verified.first
     which = f", sequences {first:,} to {verified.last:,}" if verified.events else ""
     skipped = f" (events before {first:,} were not checked)" if first > 1 else ""
-    typer.echo(
+    show.line(
         f"the log holds: {_counted(verified.events, 'event')} in {files}{which}{skipped}, "
         f"digest {verified.digest}"
     )
@@ -151,11 +151,11 @@ def _verify_witnessed(log: EventLog, file: Path, as_json: bool) -> None:
     verified, now = verify_with_witness(log, file)
     if as_json:
         witness = {"file": show.name(file), "sequence": now.sequence, "digest": now.digest}
-        typer.echo(show.json_line({**asdict(verified), "witness": witness}))
+        show.json({**asdict(verified), "witness": witness})
         return
     _print_verified(verified, log.sealed_through)
     saw = f"saw head {before.sequence:,} and" if before else "is new and"
-    typer.echo(f"the witness {show.name(file)} {saw} now keeps head {now.sequence:,}")
+    show.line(f"the witness {show.name(file)} {saw} now keeps head {now.sequence:,}")
 
 
 def _verify_proof(file: str, digest: str | None, as_json: bool) -> None:
@@ -164,28 +164,29 @@ def _verify_proof(file: str, digest: str | None, as_json: bool) -> None:
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        raise Failure(f"cannot read the proof {file}: {error.strerror}") from None
+        raise Failure(f"cannot read the proof {file}: {error.strerror or error}") from None
     shown = Proof.from_json(content)
     check_proof(shown, digest)
     if as_json:
         head = {"sequence": shown.size, "digest": shown.root.hex(), "given": digest is not None}
-        typer.echo(show.json_line({"event": shown.event, "head": head}))
+        show.json({"event": shown.event, "head": head})
     else:
         _print_proof(shown, given=digest is not None)
 
 
 def _print_proof(proof: Proof, given: bool) -> None:
-    typer.echo(f"the proof holds: {_event_line(proof.event)}")
-    typer.echo(f"head {proof.size:,}, digest {proof.root.hex()}")
+    show.line(f"the proof holds: {_event_line(proof.event)}")
+    show.line(f"head {proof.size:,}, digest {proof.root.hex()}")
     shows = f"that this event is number {proof.sequence:,} of a log whose head has this digest"
-    typer.echo(
-        f"shown: {shows}, the one that you gave\n"
-        "not shown: who wrote the event, and whether it is true"
-        if given
-        else f"shown: {shows}\n"
-        "not shown: that it is your log; give a digest that you know from elsewhere (a receipt, a "
-        "witness, stet verify) with --digest"
-    )
+    if given:
+        show.line(f"shown: {shows}, the one that you gave")
+        show.line("not shown: who wrote the event, and whether it is true")
+    else:
+        show.line(f"shown: {shows}")
+        show.line(
+            "not shown: that it is your log; give a digest that you know from elsewhere (a receipt,"
+            " a witness, stet verify) with --digest"
+        )
 
 
 def _event_line(event: Mapping[str, Any]) -> str:
@@ -209,7 +210,7 @@ def prove(
     Example: stet prove 12 > proof.json && stet verify --proof proof.json
     """
     with errors_as_messages():
-        typer.echo(open_archive(home).log.prove(sequence, at).to_json(), nl=False)
+        show.json_text(open_archive(home).log.prove(sequence, at).to_json())
 
 
 def subscriptions(
@@ -243,9 +244,9 @@ def subscriptions(
         statuses = [status for status in log.subscriptions() if reset in (None, status.name)]
         result = {"head": log.head, "subscriptions": [_subscription(each) for each in statuses]}
     if as_json:
-        typer.echo(show.json_line(result))
+        show.json(result)
     elif not statuses:
-        typer.echo("this log has no subscriptions yet; EventLog.subscribe makes one")
+        show.line("this log has no subscriptions yet; EventLog.subscribe makes one")
     else:
         _print_subscriptions(statuses)
 
@@ -291,9 +292,8 @@ def _print_subscriptions(statuses: list[SubscriptionStatus]) -> None:
             show.note(f"{status.name}: {status.problem}")
 
 
-def log_status_lines(home: object, status: Mapping[str, Any]) -> str:
-    """The log's head, its digest, and how far it is sealed, as ``stet status`` prints them."""
+def print_log_status(home: object, status: Mapping[str, Any]) -> None:
+    """Print the log's head, its digest, and how far it is sealed."""
     through, count = status["sealed_through"], _counted(status["open_commits"], "open commit")
-    return f"{show.name(home)}: head {status['head']:,}, digest {status['digest']}\n" + (
-        f"sealed through {through:,}, then {count}" if through else f"{count}, none sealed"
-    )
+    show.line(f"{show.name(home)}: head {status['head']:,}, digest {status['digest']}")
+    show.line(f"sealed through {through:,}, then {count}" if through else f"{count}, none sealed")

@@ -48,7 +48,7 @@ def chosen_home() -> str:
         and not Path(DEFAULT_HOME).exists()
         and Path(FORMER_HOME, "log").is_dir()
     ):
-        typer.echo(
+        show.line(
             f"the default home is now ./{DEFAULT_HOME}: the archive in ./{FORMER_HOME} is not used."
             f" To go on with it, add --home {FORMER_HOME} or set STET_HOME={FORMER_HOME}",
             err=True,
@@ -175,7 +175,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"stet {version('stet-archive')}")
+        show.line(f"stet {version('stet-archive')}")
         raise typer.Exit
 
 
@@ -231,8 +231,6 @@ def errors_as_messages() -> Iterator[None]:
     """Turn an expected error of a room into one line on stderr and exit code 1."""
     try:
         yield
-    except BrokenPipeError:
-        raise typer.Exit(1) from None
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except KeyboardInterrupt:
@@ -253,7 +251,7 @@ def _told(error: Exception) -> str:
 
 
 def _fail(message: str) -> None:
-    typer.secho(f"error: {show.name(message)}", err=True, fg=typer.colors.RED)
+    show.error(message)
     raise typer.Exit(1) from None
 
 

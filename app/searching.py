@@ -79,7 +79,11 @@ def export(
         if to is not None:
             _print_exported(archive.export_file(view, to, format_ or "", at, keys))
             return
-        for line in archive.export(view, at, keys, format_ or Format.jsonl):
+        lines = archive.export(view, at, keys, format_ or Format.jsonl)
+        if (format_ or Format.jsonl) == Format.jsonl:
+            show.json_lines(lines)
+            return
+        for line in lines:
             sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
 
@@ -87,7 +91,7 @@ def export(
 def _print_exported(exported: Exported) -> None:
     size = f"{exported.bytes / 1e6:,.1f} MB" if exported.bytes >= 1e5 else f"{exported.bytes:,} B"
     had = "" if exported.written else ", which it had already"
-    typer.echo(
+    show.line(
         f"{show.name(exported.path)}: {exported.documents:,} documents as of sequence"
         f" {exported.sequence:,}{had} ({size})"
     )
@@ -178,7 +182,7 @@ def search(
     if as_json:
         pages = {"page": page, "pages": pages_of(answer, size)}
         more = {"as_of": as_of} if as_of else {}
-        typer.echo(show.json_line(asdict(answer) | pages | more))
+        show.json(asdict(answer) | pages | more)
     _print_behind(answer)
     if not as_json:
         _print(archive, query, answer, as_of)
@@ -231,14 +235,14 @@ def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
     which = "" if answer.matching == "all" else " with any of the words"
     pages = pages_of(answer, size)
     where = f", page {page:,} of {pages:,}" if pages > 1 or page > 1 else ""
-    typer.echo(f"{answer.total:,} found{which}{where}")
+    show.line(f"{answer.total:,} found{which}{where}")
     if answer.suggestion:
         show.note(f"did you mean: {answer.suggestion}")
     for place, hit in enumerate(answer.hits, (page - 1) * size + 1):
         day = f"  {hit.date[:10]}" if hit.date else ""
-        typer.echo(f"{place:>3}. {show.marked(hit.title)}  ({hit.id}){day}")
+        show.hit_line(f"{place:>3}. ", hit.title, f"  ({hit.id}){day}")
         for name, fragment in hit.fragments.items():
-            typer.echo(f"     {name}: {show.marked(fragment)}")
+            show.hit_line(f"     {name}: ", fragment)
     for name, counts in answer.facets.items():
         values = ", ".join(f"{show.short(value)} {count:,}" for value, count in counts[:12])
-        typer.echo(f"{name}: {values}")
+        show.line(f"{name}: {values}")

@@ -45,10 +45,10 @@ def suggest(
         archive = open_archive(home, search)
         suggestions = archive.suggest(text, checked_view(archive, view), size)
     if as_json:
-        typer.echo(show.json_line([asdict(each) for each in suggestions]))
+        show.json([asdict(each) for each in suggestions])
         return
     for each in suggestions:
-        typer.echo(f"{show.name(each.title)}  ({show.name(each.id)})  {each.view}")
+        show.line(f"{each.title}  ({each.id})  {each.view}")
     if not suggestions:
         show.note("no name and no headline has these words")
 
@@ -69,7 +69,7 @@ def similar(
         archive = open_archive(home, search)
         answer = archive.similar(document, view_of(archive, document, view), size)
     if as_json:
-        typer.echo(show.json_line(asdict(answer)))
+        show.json(asdict(answer))
         return
     print_answer(answer, size=size)
 
@@ -97,7 +97,7 @@ def on_this_day(
         query = Query("", view, sort="newest", month_day=month_day(day), page=page, size=size)
         answer = archive.search(query)
     if as_json:
-        typer.echo(show.json_line(asdict(answer)))
+        show.json(asdict(answer))
         return
     print_answer(answer, page, size)
 

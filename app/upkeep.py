@@ -33,7 +33,10 @@ def compare(
     different = []
     with errors_as_messages():
         for compared in open_archive(home, search).compare(views):
-            typer.echo(show.json_line(asdict(compared)) if as_json else str(compared))
+            if as_json:
+                show.json(asdict(compared))
+            else:
+                show.line(str(compared))
             if compared.differences:
                 different.append(compared.view)
         if different:
@@ -52,7 +55,10 @@ def clear(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fals
     """
     with errors_as_messages():
         cleared = open_archive(home, search).clear()
-    typer.echo(show.json_line(asdict(cleared)) if as_json else str(cleared))
+    if as_json:
+        show.json(asdict(cleared))
+    else:
+        show.line(str(cleared))
 
 
 class By(StrEnum):
@@ -88,7 +94,7 @@ def growth(
         months = archive.growth(first, last, by)
     if as_json:
         for counted in months:
-            typer.echo(show.json_line(asdict(counted)))
+            show.json(asdict(counted))
         return
     headings = ("month", "sequence", *archive.views)
     lines = [

@@ -105,7 +105,9 @@ class Schemas:
                 self._read[file_name] = _registered(self._store.path(name), file_name)
             except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
                 if is_refusal(error):
-                    raise StoreError(f"cannot read {path}: {advice(error)}") from error
+                    raise StoreError(
+                        f"cannot read {self._store.where(name)}: {advice(error)}"
+                    ) from error
                 raise DamagedLog(
                     f"{self._store.where(name)} is no schema that was registered ({error}); "
                     "restore it from a backup"
