@@ -71,6 +71,7 @@ def test_without_results_it_says_what_was_understood_and_what_to_try(home: str):
     found = run("search", "titanc", "--view", "topics", "--filter", "kind=ship", "--home", home)
     assert found.stdout == "0 found\n"
     assert found.stderr.splitlines() == [
+        "no kind is 'ship'",
         "understood: titanc; kind is ship",
         "try without the filter kind",
         "try fewer or other words, or the beginning of one: tita*",
