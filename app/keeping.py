@@ -103,6 +103,7 @@ def verify(
     It names the first sequence that does not match. `stet verify` checks the log itself: events,
     manifests, schemas and checkpoints. `stet compare` checks the search indexes against the log.
     Neither changes anything, but for a damaged cache of the log, which is deleted and made anew.
+    It warns when the last event was recorded ahead of this machine's clock.
 
     Example: stet verify --witness /mnt/elsewhere/witness.json
     """
@@ -123,8 +124,9 @@ def verify(
         else:
             log = open_archive(home).log
             verified = log.verify((first or 1) - 1, last)
+            ahead = warn_of_clock(log.seconds_ahead)
             if as_json:
-                show.json(asdict(verified))
+                show.json({**asdict(verified), "seconds_ahead": ahead})
             else:
                 _print_verified(verified, log.sealed_through)
 
@@ -149,9 +151,10 @@ def _verify_witnessed(log: EventLog, file: Path, as_json: bool) -> None:
 
     before = read_witness(file)
     verified, now = verify_with_witness(log, file)
+    ahead = warn_of_clock(log.seconds_ahead)
     if as_json:
         witness = {"file": show.name(file), "sequence": now.sequence, "digest": now.digest}
-        show.json({**asdict(verified), "witness": witness})
+        show.json({**asdict(verified), "seconds_ahead": ahead, "witness": witness})
         return
     _print_verified(verified, log.sealed_through)
     saw = f"saw head {before.sequence:,} and" if before else "is new and"
@@ -290,6 +293,15 @@ def _print_subscriptions(statuses: list[SubscriptionStatus]) -> None:
     for status in statuses:
         if status.problem:
             show.note(f"{status.name}: {status.problem}")
+
+
+def warn_of_clock(seconds: float) -> float:
+    """Print on stderr that the last event is so far ahead of the clock; returns the seconds."""
+    from event_log import clock_warning
+
+    if told := clock_warning(seconds):
+        show.note(told)
+    return seconds
 
 
 def print_log_status(home: object, status: Mapping[str, Any]) -> None:

@@ -80,10 +80,13 @@ def roll_back(
 def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Print the log's head, and each view's lag and generation.
 
+    It warns when the last event was recorded ahead of this machine's clock.
+
     Example: stet status --json
     """
     with errors_as_messages():
         result = dataclasses.asdict(open_archive(home, search).status())
+    keeping.warn_of_clock(result["seconds_ahead"])
     if as_json:
         show.json(result)
         return

@@ -10,6 +10,7 @@ from .category import EventType as EventType
 from .category import Registry as Registry
 from .checking.batch import Batch as Batch
 from .checking.one_event import Validator as Validator
+from .clock import clock_warning as clock_warning
 from .counting import counted as counted
 from .errors import DamagedLog as DamagedLog
 from .errors import EventLogError as EventLogError
@@ -17,6 +18,7 @@ from .errors import IncompatibleSchema as IncompatibleSchema
 from .errors import InvalidCategory as InvalidCategory
 from .errors import InvalidEvent as InvalidEvent
 from .errors import InvalidPoint as InvalidPoint
+from .errors import WrongClock as WrongClock
 from .errors import WrongExpectedVersion as WrongExpectedVersion
 from .errors import WrongPosition as WrongPosition
 from .event import Event as Event

@@ -14,6 +14,7 @@ from event_log.category import Category, Registry
 from event_log.checking.batch import Batch
 from event_log.checking.one_event import Validator
 from event_log.checking.one_event import name as checked_name
+from event_log.clock import seconds_ahead
 from event_log.errors import InvalidEvent, InvalidPoint
 from event_log.event import Event, NewEvent, Receipt
 from event_log.files import commit, log_digest, reading, sealing
@@ -74,6 +75,12 @@ class EventLog:
         """The log's digest at the head, hexadecimal. It covers every event."""
         return log_digest.digest_at(self._commits, self._commits.refresh()).hex()
 
+    @property
+    def seconds_ahead(self) -> float:
+        """The seconds by which the last event was recorded ahead of this machine's clock; or 0."""
+        self._commits.refresh()
+        return seconds_ahead(self._commits.recorded_to)
+
     # appending
 
     def append(
@@ -88,9 +95,10 @@ class EventLog:
         Threads that append at the same time share commits, and do not affect each other's results.
 
         Raises ``InvalidEvent`` for an event that is not valid, ``WrongExpectedVersion`` for a
-        conflict, ``StoreError`` when the disk refuses; in each case nothing was appended. An event
-        whose id is already in the log is not added again; the receipt has its sequence. If the log
-        has a different event with that id, the append raises ``InvalidEvent``.
+        conflict, ``StoreError`` when the disk refuses, ``WrongClock`` when the last event is ahead
+        of the clock by more than ``STET_CLOCK_AHEAD`` seconds; in each case nothing was appended.
+        An event whose id is already in the log is not added again; the receipt has its sequence. If
+        the log has a different event with that id, the append raises ``InvalidEvent``.
         """
         batch = self.batch()
         for position, event in enumerate(events):

@@ -9,6 +9,7 @@ from dagster import (
     AssetCheckExecutionContext,
     AssetCheckResult,
     AssetChecksDefinition,
+    AssetCheckSeverity,
     AssetCheckSpec,
     AssetSelection,
     DefaultScheduleStatus,
@@ -34,32 +35,41 @@ EQUAL_VIEW = "live_index_equals_view"
     name=DIGESTS,
     specs=[
         AssetCheckSpec(
-            DIGESTS, asset=log.key, description="Each event and each commit matches its digest."
+            DIGESTS,
+            asset=log.key,
+            description="Each event and each commit matches its digest; no clock was ahead.",
         )
     ],
 )
 def digests_hold(archive: ArchiveResource) -> Iterator[AssetCheckResult]:
-    """Recompute all digests of the log; the run fails at the first sequence that does not match."""
-    from event_log import DamagedLog
+    """Recompute all digests of the log; the run fails at the first sequence that does not match.
+
+    It warns when the last event was recorded ahead of this machine's clock.
+    """
+    from event_log import DamagedLog, InvalidCheckpoint, clock_warning
 
     try:
         with errors_as_failures():
-            verified = archive.archive().log.verify()
+            of_archive = archive.archive().log
+            verified = of_archive.verify()
+            told = clock_warning(of_archive.seconds_ahead)
     except Failure as failure:
-        if isinstance(failure.__cause__, DamagedLog):
+        if isinstance(failure.__cause__, DamagedLog | InvalidCheckpoint):
+            first = getattr(failure.__cause__, "sequence", 0)
             yield AssetCheckResult(
                 asset_key=log.key,
                 check_name=DIGESTS,
                 passed=False,
                 description=failure.description,
-                metadata={"first sequence that does not match": failure.__cause__.sequence},
+                metadata={"first sequence that does not match": first} if first else {},
             )
         raise
     yield AssetCheckResult(
         asset_key=log.key,
         check_name=DIGESTS,
-        passed=True,
-        description=f"{verified.events:,} events match their digests",
+        passed=told is None,
+        severity=AssetCheckSeverity.WARN if told else AssetCheckSeverity.ERROR,
+        description=told or f"{verified.events:,} events match their digests",
         metadata={
             "events": verified.events,
             "parts": verified.commits,

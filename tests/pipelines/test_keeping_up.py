@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import (
+    AssetCheckSeverity,
     AssetKey,
     DagsterInstance,
     DagsterRunStatus,
@@ -213,6 +215,22 @@ def test_verify_passes_and_fails_with_one_line(log: EventLog, engine: Engine) ->
     assert not bad.success
     told = [e.step_failure_data.user_failure_data for e in bad.all_events if e.is_step_failure]
     assert any("sequence 1: " in str(one and one.description) for one in told)
+    assert engine.serving()
+
+
+def test_verify_warns_of_a_clock_that_was_ahead_and_passes(
+    log: EventLog, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns
+    with monkeypatch.context() as patch:
+        patch.setattr("event_log.clock.time.time_ns", lambda: now() + 3 * 10**17)
+        publish(log, "4")
+    Archive(log.path.parent, DOMAIN).catch_up()
+    result = execute("verify")
+    assert result.success
+    (warned,) = [one for one in result.get_asset_check_evaluations() if not one.passed]
+    assert (warned.check_name, warned.severity) == ("digests_hold", AssetCheckSeverity.WARN)
+    assert "3472 days" in str(warned.description)
     assert engine.serving()
 
 
