@@ -1,5 +1,4 @@
 from .alert import send_alert as send_alert
-from .archive import HOME as HOME
 from .archive import Archive as Archive
 from .catch_up import CatchUp as CatchUp
 from .catch_up import CatchUpResult as CatchUpResult
@@ -28,6 +27,7 @@ from .lag import Lag as Lag
 from .lag import measure_lag as measure_lag
 from .lag import recorded_between as recorded_between
 from .look_back import recorded_at as recorded_at
+from .opened import HOME as HOME
 from .preview import Preview as Preview
 from .rebuild import Indexed as Indexed
 from .rebuild import Rebuild as Rebuild

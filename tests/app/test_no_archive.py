@@ -31,6 +31,8 @@ COMMANDS = {
     "growth": ["growth", "--from", "2026-01", "--to", "2026-02"],
     "subscriptions": ["subscriptions"],
     "dead-letters": ["dead-letters", "list"],
+    "similar": ["similar", ARTICLE],
+    "suggest": ["suggest", "wha"],
     "preview": ["preview", ARTICLE, "ArticlePublished", "--data", '{"headline": "Whale"}'],
     "rebuild": ["rebuild"],
     "catch-up": ["catch-up"],

@@ -45,6 +45,8 @@ READING = {
     "subscriptions": ("subscriptions",),
     "settings": ("settings",),
     "dead letters": ("dead-letters", "list"),
+    "similar": ("similar", ARTICLE),
+    "suggest": ("suggest", "wha"),
     "preview": ("preview", ARTICLE, "ArticleRevised", "--data", HEADLINE),
 }
 PROGRAM = """
