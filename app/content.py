@@ -81,13 +81,12 @@ def append(
 
     Example: stet append tag/whales TagDefined --data '{"name": "Whales", "kind": "subject"}'
     """
-    fields = parse_data(data)
     with errors_as_messages():
         archive = open_archive(home, search, new=True)
         receipt = archive.append(
             stream,
             type_,
-            fields,
+            parse_data(data),
             expected_version=expected_version,
             event_id=event_id,
             occurred_at=occurred_at,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
@@ -78,14 +77,8 @@ def export(
         keys = None if key is None else [key]
         if to is not None:
             _print_exported(archive.export_file(view, to, format_ or "", at, keys))
-            return
-        lines = archive.export(view, at, keys, format_ or Format.jsonl)
-        if (format_ or Format.jsonl) == Format.jsonl:
-            show.json_lines(lines)
-            return
-        for line in lines:
-            sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+        else:
+            show.file_lines(archive.export(view, at, keys, format_ or Format.jsonl), format_)
 
 
 def _print_exported(exported: Exported) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,11 +33,18 @@ def json_line(value: Any) -> str:
 
     try:
         text = orjson.dumps(value, default=_plain).decode()
-    except TypeError:  # half of a surrogate pair, which a command may have been given
-        import json as standard
-
-        return standard.dumps(value, default=_plain, separators=(",", ":"))
+    except orjson.JSONEncodeError:  # a path with bytes that are not UTF-8
+        text = orjson.dumps(_named(value), default=_plain).decode()
     return _safe_json(text)
+
+
+def _named(value: Any) -> Any:
+    """A value with such paths as ``name`` shows them: JSON has no bytes."""
+    if isinstance(value, dict):
+        return {_named(key): _named(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(each) for each in value]
+    return name(value) if isinstance(value, str) else value
 
 
 def _safe_json(text: str) -> str:
@@ -52,24 +58,34 @@ def _in_json(found: re.Match[str]) -> str:
 
 def json(value: Any) -> None:
     """Print a value as one line of JSON."""
-    json_text(f"{json_line(value)}\n")
+    _print_json(f"{json_line(value)}\n")
 
 
 def json_text(text: str) -> None:
-    """Print JSON, exactly; in ASCII where the stream is not in UTF-8."""
-    text = _safe_json(text)
+    """Print JSON, exactly."""
+    _print_json(_safe_json(text))
+
+
+def _print_json(text: str) -> None:
+    """Print safe JSON; in ASCII where the stream is not in UTF-8."""
     if not terminal.is_utf8(sys.stdout):
         text = re.sub(r"[^\x00-\x7f]", _in_json, text)
-    typer.echo(text, nl=False)
+    terminal.write_styled(sys.stdout, text)
+    sys.stdout.flush()
 
 
-def json_lines(lines: Iterable[bytes]) -> None:
-    """Print lines of JSON in UTF-8, exactly and without delay."""
+def file_lines(lines: Iterable[bytes], form: str | None = None) -> None:
+    """Print the lines of a file in UTF-8, exactly; a form without escapes is escaped on a terminal.
+
+    ``form`` is ``jsonl`` or ``csv``, by default the first.
+    """
+    is_json = form in (None, "jsonl")
     for each in lines:
-        safe = (
-            each if each.isascii() and b"\x7f" not in each else _safe_json(each.decode()).encode()
-        )
-        sys.stdout.buffer.write(safe)
+        if is_json and not (each.isascii() and b"\x7f" not in each):
+            each = _safe_json(each.decode()).encode()
+        elif not is_json and sys.stdout.isatty():
+            each = terminal.visible(each.decode()).encode()
+        sys.stdout.buffer.write(each)
     sys.stdout.buffer.flush()
 
 
@@ -126,8 +142,7 @@ def name(path: object) -> str:
     >>> name("caf\\udce9\\x1b"), name("Zürich")
     ('caf\\\\xe9\\\\x1b', 'Zürich')
     """
-    text = os.fsencode(str(path)).decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    return terminal.visible(str(path))
 
 
 def short(value: Any, width: int = 60) -> str:

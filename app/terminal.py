@@ -45,7 +45,9 @@ def visible(text: str) -> str:
     >>> visible("a\x1b[2J\u202eb")
     'a\\x1b[2J\\u202eb'
     """
-    return text if text.isprintable() else UNSAFE.sub(_escape, text)
+    if text.isprintable() or (text[-1] == "\n" and text[:-1].isprintable()):
+        return text
+    return UNSAFE.sub(_escape, text)
 
 
 def on_one_line(text: str) -> str:
@@ -59,6 +61,8 @@ def on_one_line(text: str) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a path that is not UTF-8, as Python keeps it
+        code -= 0xDC00
     return {13: "\\r"}.get(code) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
 

@@ -70,7 +70,8 @@ def commands(home: Path) -> dict[str, list[list[str]]]:
         "generations": [["generations"], ["generations", "--json"]],
         "promote": [["promote", "999"]],
         "roll-back": [["roll-back", "--to", "999"]],
-        "export": [["export", "articles"], ["export", EVIL]],
+        "export": [["export", "articles"], ["export", EVIL],
+                   ["export", "articles", "--to", f"{home}/{NAME}.csv"]],
         "status": [["status"], ["status", "--json"]],
         "seal": [["seal"]],
         "verify": [["verify"], ["verify", "--proof", EVIL], ["verify", "--proof", "-"]],
@@ -86,6 +87,9 @@ def commands(home: Path) -> dict[str, list[list[str]]]:
                    ["search", "", "--filter", f"source={EVIL}"], ["search", "--from", EVIL],
                    ["search", "nothing", "--filter", f"{EVIL}=x"],
                    ["search", "zz", "--facet", EVIL]],
+        "suggest": [["suggest", "ev"], ["suggest", EVIL, "--json"]],
+        "similar": [["similar", ARTICLE], ["similar", EVIL]],
+        "on-this-day": [["on-this-day", "04-15"], ["on-this-day", EVIL]],
         "dead-letters": [["dead-letters", "list"], ["dead-letters", "show", EVIL],
                          ["dead-letters", "replay"]],
         "": [[EVIL], ["--help"], ["--version"], ["--domain", EVIL, "status"],
@@ -232,10 +236,11 @@ def test_a_terminal_gets_colours_unless_somebody_said_no(
 def test_a_real_terminal_gets_this_programs_colours_and_no_others(
     home: Path, environment: dict[str, str], coloured: bool
 ):
-    for words in (f"history {ARTICLE}", "search evil", "status", f"history {ARTICLE}x"):
+    csv = "export articles --format csv"
+    for words in (f"history {ARTICLE}", "search evil", "status", f"history {ARTICLE}x", csv):
         printed = in_terminal(home, words, 120, **environment)
         left = re.sub("\x1b\\[[0-9;]*m", "", printed)
-        assert (left != printed) == coloured, (words, printed)
+        assert (left != printed) == (coloured and words != csv), (words, printed)
         assert not CONTROL.search(left.replace("\r\n", "\n")), (words, printed)
 
 
