@@ -123,6 +123,10 @@ def limits(query: Query, mapping: IndexMapping, embargo: Embargo | None = None) 
     chosen = _listed(query.filters)
     for name in dated & {*chosen}:
         first, last = _narrowed(first, last, name, chosen.pop(name))
+    for name, said in chosen.items():
+        for value in said:
+            if not isinstance(value, str):
+                raise InvalidQuery(f"filter {name}: {value!r} is no text; write {str(value)!r}")
     embargo = embargo or Embargo()
     after = embargo.now if embargo.documents and mapping.date else None
     if query.month_day is not None and (mapping.date is None or mapping.layout == 1):

@@ -10,7 +10,20 @@ from __future__ import annotations
 import re
 from html import unescape
 
-TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9-]{0,30}(?:\s[^<>]{0,2000})?/?>|<![A-Za-z][^<>]{0,200}>")
+ELEMENTS = (
+    "a abbr address area article aside audio b base bdi bdo big blockquote body br button canvas"
+    " caption center cite code col colgroup data dd del details dfn dialog dir div dl dt em embed"
+    " fieldset figcaption figure font footer form frame h1 h2 h3 h4 h5 h6 head header hgroup hr"
+    " html i iframe img input ins kbd label legend li link main map mark menu meta meter nav"
+    " noscript object ol optgroup option output p param picture pre progress q rp rt ruby s samp"
+    " script section select slot small source span strike strong style sub summary sup svg table"
+    " tbody td template textarea tfoot th thead time title tr track tt u ul var video wbr"
+)
+"""HTML's elements. ``War & <peace>`` has none of them."""
+TAG = re.compile(
+    rf"</?(?:{'|'.join(ELEMENTS.split())})(?:\s[^<>]{{0,2000}})?/?>|<![A-Za-z][^<>]{{0,200}}>",
+    re.IGNORECASE,
+)
 BLOCK = re.compile(
     r"</?(?:p|div|br|li|ul|ol|h[1-6]|tr|td|th|table|blockquote|section|article|hr)\b",
     re.IGNORECASE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from search.errors import InvalidQuery
@@ -21,7 +22,8 @@ def check_form(query: Query) -> None:
         for name, values in filters.items():
             _text(f"the name of a {kind}", name)
             for value in _several(f"{kind} {name}", values):
-                _text(f"{kind} {name}", value)
+                if not isinstance(value, date):  # of the documents' date, which is checked later
+                    _text(f"{kind} {name}", value)
     for name in _several("facets", query.facets):
         _text("a facet", name)
     for what, number in (("page", query.page), ("size", query.size)):
@@ -31,7 +33,7 @@ def check_form(query: Query) -> None:
 
 def _several(what: str, values: Any) -> Sequence[Any]:
     """The values of a filter: one text is one value."""
-    if isinstance(values, str) or values is None:
+    if isinstance(values, str | date) or values is None:
         return [values] if values else []
     if isinstance(values, Mapping | bytes) or not hasattr(values, "__iter__"):
         raise InvalidQuery(f"{what}: {_told(values)} is no text and no list of texts")

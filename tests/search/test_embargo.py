@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive import Archive as NewsArchive
+from event_log.dates import microseconds
 from newsroom import DOMAIN
 from search import Engine, Query, embargo
 from search.embargo import Embargo
-from search.query import microseconds
 
 NOW = datetime(1912, 4, 16, 12, tzinfo=UTC)
 SHIP = "zeppelin"
