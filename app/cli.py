@@ -23,10 +23,12 @@ from app import (
     suggesting,
     upkeep,
 )
+from app.commands import Command, Commands, Query
 from app.terminal import exit_code
 
 cli = typer.Typer(
     name="stet",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -95,16 +97,17 @@ for name, command in (
     ("prove", keeping.prove),
     ("subscriptions", keeping.subscriptions),
     ("compare", upkeep.compare),
+    ("references", upkeep.references),
     ("clear", upkeep.clear),
     ("growth", upkeep.growth),
     ("evaluate", evaluation.evaluate),
     ("settings", configuring.show_settings),
 ):
-    cli.command(name)(command)
+    cli.command(name, cls=Command)(command)
 
-# A query may begin with a minus: `stet search -war` excludes documents with the word.
 cli.command(
     "search",
+    cls=Query,
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )(searching.search)
 

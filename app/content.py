@@ -20,11 +20,13 @@ from app.options import (
     Home,
     Json,
     Search,
+    Stream,
     Type,
     errors_as_messages,
     open_archive,
 )
 from app.visibility import Timeout, Wait
+from event_log import counted
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -61,7 +63,7 @@ OccurredAt = Annotated[
 
 
 def append(
-    stream: Annotated[str, typer.Argument(help="The entity's stream, such as article/1.")],
+    stream: Stream,
     type_: Type,
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     actor: Actor = None,
@@ -214,13 +216,13 @@ def import_one(
             archive.log,
             file,
             on_error,
-            lambda events, done, _: advance(done, f"{events:,} events"),
+            lambda events, done, _: advance(done, counted(events, "event")),
             producer,
             source,
         )
     if result.rejected:
         show.note(
-            f"error: {show.name(file)}: {result.rejected:,} lines rejected; "
+            f"error: {show.name(file)}: {counted(result.rejected, 'line')} rejected; "
             f"read the lines and the reasons in {show.name(result.rejected_file)}"
         )
     return result
@@ -228,11 +230,12 @@ def import_one(
 
 def print_imported(file: str, result: Imported) -> None:
     """Print how many events of a file were added, were known, and had no id of their own."""
-    skipped = f", {result.skipped:,} lines imported before" if result.skipped else ""
-    made = f"; {result.derived:,} ids made from {result.source} and the content"
+    lines = counted(result.skipped, "line")
+    skipped = f", {lines} imported before" if result.skipped else ""
+    made = f"; {counted(result.derived, 'id')} made from {result.source} and the content"
     show.line(
-        f"{show.name(file)}: {result.added:,} events added, {result.known:,} known already{skipped}"
-        + (made if result.derived else "")
+        f"{show.name(file)}: {counted(result.added, 'event')} added, {result.known:,} known"
+        f" already{skipped}{made if result.derived else ''}"
     )
 
 
@@ -315,7 +318,7 @@ def _event_line(event: Event) -> str:
 
 
 def history(
-    stream: Annotated[str, typer.Argument(help="The entity's stream, such as article/1.")],
+    stream: Stream,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -332,14 +335,14 @@ def history(
         documents = open_archive(home).history(stream)
     for document in documents:
         if as_json:
-            show.json(document)
+            show.json({name: show.plain(v) for name, v in document.items()})
         else:
             _print_change(document)
 
 
 def _print_change(document: dict[str, Any]) -> None:
     when = document["occurred_at"] or document["recorded_at"]
-    show.heading(f"{when}  {document['summary']}")
+    show.heading(f"{show.plain(when)}  {document['summary']}")
     who = f" by {document['actor']}" if document["actor"] else ""
     show.line(
         f"    version {document['version']}, sequence {document['sequence']}, "

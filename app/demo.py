@@ -11,6 +11,7 @@ from app import show
 from app.content import history, import_one, print_imported, sample_files
 from app.options import DEFAULT_HOME, Failure, chosen_home, errors_as_messages, open_archive
 from app.searching import print_answer
+from event_log import counted
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -46,7 +47,7 @@ def _import(archive: Archive) -> None:
     for file in sample_files(archive):
         print_imported(Path(file).name, import_one(archive, file, "stop"))
     log = archive.log
-    show.line(f"{log.head:,} events in the log, digest {log.digest[:16]}…")
+    show.line(f"{counted(log.head, 'event')} in the log, digest {log.digest[:16]}…")
 
 
 def _rebuild(archive: Archive) -> None:

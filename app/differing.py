@@ -62,7 +62,7 @@ def diff(
         view = view_of(archive, document, view)
         if archive.log.at(from_).sequence > archive.log.at(to).sequence:
             raise Failure(f"--from {from_} is after --to {to or 'the head'}; exchange them")
-        difference = archive.diff(document, view, from_, to)
+        difference = archive.diff(document, view, old=from_, new=to)
         points = (difference.old_sequence, difference.new_sequence)
         recorded = [looking_back.recorded_text(archive, sequence) for sequence in points]
     if as_json:

@@ -20,6 +20,7 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
+from event_log import counted
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -116,6 +117,6 @@ def _print_measured(measured: Measured, as_json: bool) -> None:
         right=("mean",),
     )
     show.line(
-        f"{len(measured.by_query):,} queries; {measured.found:,} of {measured.relevant:,} relevant "
-        "documents found"
+        f"{counted(len(measured.by_query), 'query')}; {measured.found:,} of"
+        f" {counted(measured.relevant, 'relevant document')} found"
     )

@@ -18,6 +18,7 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
+from event_log import counted
 
 if TYPE_CHECKING:
     from archive import Archive, Explanation
@@ -27,8 +28,9 @@ MOST = 20
 Document = Annotated[
     str,
     typer.Argument(
+        metavar="DOCUMENT",
         help="The document's id: an entity (article/1), a day (1912-04-16), or an event"
-        " (article/1@3)."
+        " (article/1@3).",
     ),
 ]
 
@@ -106,16 +108,21 @@ def _version(explanation: Explanation, indexed: dict[str, Any]) -> str:
     return str(built) if built == now else f"{built} (the code is at {now} now)"
 
 
+def _why_not(explanation: Explanation) -> str:
+    """Why a document is not in the index: its entity was removed, or never created."""
+    return "it is hidden" if explanation.existed else "it was never created, others only name it"
+
+
 def _print(explanation: Explanation, indexed: dict[str, Any]) -> None:
     where = f"{explanation.document} in {explanation.view}"
     show.heading(f"{where}, as of sequence {explanation.sequence:,}")
     if indexed["generation"] is None:
         show.line(f"no generation is live yet; code version {explanation.code_version}")
     else:
+        has = "has it" if indexed["searchable"] else f"does not have it: {_why_not(explanation)}"
         show.line(
-            f"live generation {indexed['generation']}"
-            + (" has it" if indexed["searchable"] else " does not have it: it is hidden")
-            + f"; code version {_version(explanation, indexed)}, built {indexed['built_at']}"
+            f"live generation {indexed['generation']} {has}; code version"
+            f" {_version(explanation, indexed)}, built {indexed['built_at']}"
         )
     show.line(
         f"last written by sequence {indexed['last_written']:,}, recorded {indexed['recorded_at']}"
@@ -124,8 +131,8 @@ def _print(explanation: Explanation, indexed: dict[str, Any]) -> None:
 
 
 def _print_causes(explanation: Explanation) -> None:
-    events = "1 event" if explanation.events == 1 else f"{explanation.events:,} events"
-    entities = "1 entity" if explanation.entities == 1 else f"{explanation.entities:,} entities"
+    events = counted(explanation.events, "event")
+    entities = counted(explanation.entities, "entity")
     left_out = explanation.events - len(explanation.latest)
     shown = f"; the latest {len(explanation.latest)}, --all prints all" if left_out else ""
     show.line(f"made from {entities}, by {events}{shown}:")

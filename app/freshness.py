@@ -18,12 +18,14 @@ from app.options import (
     Home,
     Json,
     Search,
+    Stream,
     Type,
     Views,
     checked_views,
     errors_as_messages,
     open_archive,
 )
+from event_log import counted
 
 if TYPE_CHECKING:
     from archive import CatchUpResult, Follow, Step
@@ -74,7 +76,7 @@ def _print_result(result: CatchUpResult) -> None:
     if result.views:
         show.table(HEADINGS, [_line(view) for view in result.views], right=HEADINGS[1:])
     show.line(
-        f"{result.events:,} events folded; live as of sequence {result.through:,} "
+        f"{counted(result.events, 'event')} folded; live as of sequence {result.through:,} "
         f"({result.seconds:.1f} s)"
     )
     if result.rebuild_is_quicker:
@@ -136,12 +138,12 @@ def _step_line(step: Step) -> str:
         for view in step.views
         if view.written + view.deleted
     )
-    events = "1 event" if step.events == 1 else f"{step.events:,} events"
+    events = counted(step.events, "event")
     return f"{step.through:>8}  {events}: {written or 'nothing changed'}  ({step.seconds:.2f} s)"
 
 
 def preview(
-    stream: Annotated[str, typer.Argument(help="The entity's stream, such as byline/ana-ruiz.")],
+    stream: Stream,
     type_: Type,
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     home: Home = DEFAULT_HOME,
@@ -154,11 +156,10 @@ def preview(
     Example: stet preview byline/1 BylineRevised --data '{"name": "Ana Ruiz"}'
     """
     from app.content import parse_data
-    from event_log import NewEvent, counted
 
-    event = NewEvent(stream, type_, parse_data(data))
+    fields = parse_data(data)
     with errors_as_messages():
-        affected = open_archive(home).preview(event, show.note)
+        affected = open_archive(home).preview(stream, type_, fields, tell=show.note)
         for view, why in affected.left_out.items():
             show.note(f"{view} is left out: {why}")
     seconds = affected.seconds + sum(affected.documents.values()) / DOCUMENTS_A_SECOND

@@ -13,6 +13,7 @@ import typer
 
 from app import show
 from app.options import DEFAULT_HOME, At, Failure, Home, Json, errors_as_messages, open_archive
+from event_log import counted
 
 if TYPE_CHECKING:
     from event_log import EventLog, Proof, SubscriptionStatus, Verified
@@ -43,15 +44,11 @@ def seal(
         return
     result = "no commit was open"
     if sealed.events:
-        events = f"{_counted(sealed.events, 'event')} of {_counted(sealed.commits, 'commit')}"
+        events = f"{counted(sealed.events, 'event')} of {counted(sealed.commits, 'commit')}"
         merged = f" (with them {sealed.merged:,} sealed before)" if sealed.merged else ""
-        result = f"sealed {events}{merged} into {_counted(sealed.files, 'file')}"
-    removed = _counted(sealed.removed, "file")
+        result = f"sealed {events}{merged} into {counted(sealed.files, 'file')}"
+    removed = counted(sealed.removed, "file")
     show.line(f"{result}; sealed through sequence {sealed.through:,}; removed {removed}")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _digest(value: str | None) -> str | None:
@@ -133,15 +130,15 @@ def verify(
 
 def _print_verified(verified: Verified, sealed_through: int) -> None:
     files = (
-        _counted(verified.commits, "commit")
+        counted(verified.commits, "commit")
         if sealed_through < verified.first
-        else f"{_counted(verified.commits, 'part')} (sealed groups, commits)"
+        else f"{counted(verified.commits, 'part')} (sealed groups, commits)"
     )
     first = verified.first
     which = f", sequences {first:,} to {verified.last:,}" if verified.events else ""
     skipped = f" (events before {first:,} were not checked)" if first > 1 else ""
     show.line(
-        f"the log holds: {_counted(verified.events, 'event')} in {files}{which}{skipped}, "
+        f"the log holds: {counted(verified.events, 'event')} in {files}{which}{skipped}, "
         f"digest {verified.digest}"
     )
 
@@ -202,7 +199,9 @@ def _event_line(event: Mapping[str, Any]) -> str:
 
 
 def prove(
-    sequence: Annotated[int, typer.Argument(min=1, help="The event's sequence.")],
+    sequence: Annotated[
+        int, typer.Argument(metavar="SEQUENCE", min=1, help="The event's sequence.")
+    ],
     at: At = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -225,7 +224,8 @@ def subscriptions(
         str | None,
         typer.Option(
             metavar="start|now|SEQUENCE",
-            help="With --reset: the first event that it gets afterwards; the start by default.",
+            help="With --reset: where it goes on: at the first event (start, the default), at the"
+            " next one that is appended (now), or at a sequence.",
         ),
     ] = None,
     home: Home = DEFAULT_HOME,
@@ -306,6 +306,6 @@ def warn_of_clock(seconds: float) -> float:
 
 def print_log_status(home: object, status: Mapping[str, Any]) -> None:
     """Print the log's head, its digest, and how far it is sealed."""
-    through, count = status["sealed_through"], _counted(status["open_commits"], "open commit")
+    through, count = status["sealed_through"], counted(status["open_commits"], "open commit")
     show.line(f"{show.name(home)}: head {status['head']:,}, digest {status['digest']}")
     show.line(f"sealed through {through:,}, then {count}" if through else f"{count}, none sealed")

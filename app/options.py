@@ -118,6 +118,9 @@ ViewOfDocument = Annotated[
         help="The document's view; by default the one that its id names.",
     ),
 ]
+Stream = Annotated[
+    str, typer.Argument(metavar="STREAM", help="The entity's stream, such as article/1.")
+]
 Type = Annotated[
     str,
     typer.Argument(
@@ -215,7 +218,8 @@ def open_archive(home: str, search: str | None = None, *, new: bool = False) -> 
 def checked_view(archive: Archive, view: str | None) -> str | None:
     """The view, if the domain has it; raises a usage error if not."""
     if view and view not in archive.views:
-        raise typer.BadParameter(f"no view {view!r}; there is {', '.join(archive.views)}")
+        names = ", ".join(archive.views)
+        raise typer.BadParameter(f"there is no view {view!r}; there are: {names}")
     return view
 
 

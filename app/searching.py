@@ -46,7 +46,10 @@ class Sort(StrEnum):
 
 def export(
     view: Annotated[
-        str, typer.Argument(autocompletion=completing.views, help="The view, such as articles.")
+        str,
+        typer.Argument(
+            metavar="VIEW", autocompletion=completing.views, help="The view, such as articles."
+        ),
     ],
     at: At = None,
     key: Annotated[str | None, typer.Option(help="Only the document with this id.")] = None,
@@ -100,6 +103,7 @@ def _filters(values: list[str] | None) -> list[str]:
 Text = Annotated[
     str,
     typer.Argument(
+        metavar="TEXT",
         help='Words, "a phrase", -without, OR, prefix*, headline:word. Everything without a text.',
         show_default=False,
     ),

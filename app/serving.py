@@ -43,7 +43,10 @@ def generations(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json 
 
 def promote(
     generation: Annotated[
-        int, typer.Argument(help="The number of a generation; stet generations lists them.")
+        int,
+        typer.Argument(
+            metavar="GENERATION", help="The number of a generation; stet generations lists them."
+        ),
     ],
     search: Search = None,
     home: Home = DEFAULT_HOME,

@@ -30,7 +30,9 @@ Size = Annotated[int, typer.Option(min=1, max=100, help="How many documents, at 
 
 
 def suggest(
-    text: Annotated[str, typer.Argument(help="The beginning of a name or a headline.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="The beginning of a name or a headline.")
+    ],
     view: ViewOrAll = None,
     size: Size = 10,
     search: Search = None,

@@ -1,4 +1,4 @@
-"""The commands that maintain what is made from the log: compare, clear, growth."""
+"""The commands that maintain what is made from the log: compare, references, clear, growth."""
 
 from __future__ import annotations
 
@@ -9,22 +9,32 @@ from typing import Annotated
 import typer
 
 from app import show
-from app.options import DEFAULT_HOME, Failure, Home, Json, Search, errors_as_messages, open_archive
+from app.options import (
+    DEFAULT_HOME,
+    At,
+    Failure,
+    Home,
+    Json,
+    Search,
+    Views,
+    checked_views,
+    errors_as_messages,
+    open_archive,
+)
+from event_log import counted
 
 
 def compare(
-    views: Annotated[
-        list[str] | None, typer.Argument(help="The views to compare; all live views by default.")
-    ] = None,
+    views: Views = None,
     search: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Check that live indexes equal their views.
 
-    The views are computed anew from the log, and compared document by document. `stet compare`
-    checks the search indexes. `stet verify` checks the log's digests. `stet diff` prints how one
-    document changed between two points of the log.
+    The views are computed anew from the log, and compared document by document; without a name,
+    all that have a live index. `stet compare` checks the search indexes. `stet verify` checks the
+    log's digests. `stet diff` prints how one document changed between two points of the log.
 
     Example: stet compare articles
     """
@@ -32,7 +42,8 @@ def compare(
 
     different = []
     with errors_as_messages():
-        for compared in open_archive(home, search).compare(views):
+        archive = open_archive(home, search)
+        for compared in archive.compare(checked_views(archive, views)):
             if as_json:
                 show.json(asdict(compared))
             else:
@@ -46,10 +57,30 @@ def compare(
             )
 
 
+def references(at: At = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """List references that name no entity.
+
+    An import may bring such references. They resolve by themselves when the entity arrives; one
+    that never does names an entity that nobody brings, or one of the wrong category.
+
+    Example: stet references --json
+    """
+    with errors_as_messages():
+        unresolved = open_archive(home).unresolved_references(at, show.note)
+    if as_json:
+        for each in unresolved:
+            show.json(asdict(each))
+        return
+    if unresolved:
+        lines = [(e.category, e.field, show.short(e.id), f"{e.count:,}") for e in unresolved]
+        show.table(("category", "field", "names", "entities"), lines, right=("entities",))
+    show.line(counted(len(unresolved), "unresolved reference"))
+
+
 def clear(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Delete old generations and builds.
 
-    Kept are the live generations, those that can be rolled back to, and the last three builds.
+    It keeps the live generations, those that can be rolled back to, and the last three builds.
 
     Example: stet clear
     """
@@ -84,8 +115,9 @@ def growth(
 
     A document belongs to the month of its own date: an article to that in which it was published,
     an event to that in which it happened. Views without dates are not counted so. With --by
-    recorded, counted is what the views were at each month's end, by when events were recorded: in
-    an archive that was imported, that is the month of the import. Live indexes are not changed.
+    recorded the views are counted as they were at each month's end. What then counts is when events
+    were recorded: in an archive that was imported, the month of the import. Live indexes are not
+    changed.
 
     Example: stet growth --from 1912-01 --to 1912-12
     """
@@ -93,17 +125,17 @@ def growth(
         archive = open_archive(home)
         months = archive.growth(first, last, by)
     if as_json:
-        for counted in months:
-            show.json(asdict(counted))
+        for month in months:
+            show.json(asdict(month))
         return
     headings = ("month", "sequence", *archive.views)
     lines = [
         (
-            counted.month,
-            show.number(counted.sequence),
-            *(_number(counted.documents[name]) for name in archive.views),
+            month.month,
+            show.number(month.sequence),
+            *(_number(month.documents[name]) for name in archive.views),
         )
-        for counted in months
+        for month in months
     ]
     show.table(headings, lines, right=headings[1:])
 

@@ -13,6 +13,7 @@ from .errors import ArchiveError as ArchiveError
 from .errors import NoArchive as NoArchive
 from .errors import NotExported as NotExported
 from .errors import UnknownDomain as UnknownDomain
+from .errors import UnknownView as UnknownView
 from .errors import WrongDomain as WrongDomain
 from .explain import Cause as Cause
 from .explain import Explanation as Explanation

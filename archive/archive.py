@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archive import domains
-from archive.opened import Opened
+from archive.editable import Editable
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     import pandas as pd
 
     from archive.catch_up import CatchUpResult
@@ -22,17 +23,16 @@ if TYPE_CHECKING:
     from archive.export_file import Exported
     from archive.follow import Follow
     from archive.growth import Counted
-    from archive.preview import Preview
     from archive.progress import Tell
     from archive.rebuild import RebuildResult
     from archive.similar import Suggestion
     from archive.status import Status
-    from event_log import NewEvent, Point, Receipt
-    from replay import View
-    from search import Answer, Generation, Query
+    from event_log import Point
+    from replay import Unresolved, View
+    from search import Answer, Generation, LoadProgress, Query
 
 
-class Archive(Opened):
+class Archive(Editable):
     """A log, the documents computed from it, their indexes, and the kept state.
 
     ``home`` is a folder, which the first append creates, or ``s3://bucket/prefix`` (``gs://``,
@@ -46,6 +46,9 @@ class Archive(Opened):
     Raises ``WrongDomain`` when the archive belongs to another domain. What reads, or works on what
     was read, raises ``NoArchive`` where ``home`` does not exist, and makes nothing there.
 
+    An error that names a command, such as ``stet rebuild`` or ``stet catch-up``, means the method
+    of that name as well: ``rebuild()``, ``catch_up()``. A list of names may be one name.
+
     >>> import tempfile
     >>> archive = Archive(tempfile.mkdtemp())
     >>> archive.append("tag/whales", "TagDefined", {"name": "Whales"}).version
@@ -58,77 +61,34 @@ class Archive(Opened):
     ['Whales']
     """
 
-    # editing
-
-    def append(
-        self,
-        stream: str,
-        type: str,
-        data: Mapping[str, Any] | None = None,
-        *,
-        expected_version: int | None = None,
-        event_id: str | None = None,
-        occurred_at: Any = None,
-        actor: str | None = None,
-        force: bool = False,
-    ) -> Receipt:
-        """Append an editor's event, after validating it against its entity's current state.
-
-        With ``expected_version`` the event is refused if its stream is at another version. Without
-        one, an event of another editor that comes between is no conflict: this one is validated
-        again, and appended after it. If the log has the ``event_id`` already, nothing is appended,
-        and the receipt of the first append is returned. A revision that changes nothing is not
-        appended either, unless ``force`` is set: the receipt is that of the stream's last event,
-        and its ``added`` is 0.
-
-        Raises ``Refused`` for an event that contradicts the current state (it revises what does
-        not exist), ``WrongExpectedVersion``, and the errors of ``EventLog.append``. In each case
-        nothing was appended.
-
-        >>> import tempfile
-        >>> archive = Archive(tempfile.mkdtemp())
-        >>> archive.append("tag/sea", "TagRevised", {"name": "Sea"})
-        Traceback (most recent call last):
-        replay.errors.Refused: tag/sea does not exist; TagDefined comes first
-        """
-        from archive.edit import append
-        from event_log import NewEvent
-
-        event = NewEvent(stream, type, dict(data or {}), event_id, occurred_at, actor)
-        return append(self, event, expected_version, force)
-
-    def remember_domain(self) -> None:
-        """Write the domain's name into the archive.
-
-        ``append`` calls it. A program that writes to ``log`` directly, as an import does, calls it
-        before. Raises ``WrongDomain`` when the archive belongs to another domain.
-        """
-        domains.remember(self.home, self.domain)
-
-    def preview(self, event: NewEvent, tell: Tell | None = None) -> Preview:
-        """Count the documents of each view that an event would change; nothing is appended.
-
-        ``tell`` is called with a line when that takes long. Raises the errors of ``append``.
-        """
-        from archive.edit import check
-        from archive.preview import preview
-
-        check(self, event)
-        return preview(self.existing(), event, tell)
-
     # keeping documents and indexes true to the log
 
     def rebuild(
-        self, views: Sequence[str] | None = None, at: Point = None, **options: Any
+        self,
+        views: Sequence[str] | None = None,
+        at: Point = None,
+        *,
+        progress: Tell | None = None,
+        loading: LoadProgress | None = None,
+        tolerated: float | None = None,
+        merge: bool = False,
     ) -> RebuildResult:
         """Compute views from the log, index them beside the live ones, compare, and promote.
 
-        ``at`` is a sequence or an instant, by default the log's head. ``options`` are those of
-        ``archive.rebuild.run``: ``progress``, ``loading``, ``tolerated`` and ``merge``.
+        ``at`` is a sequence or an instant, by default the log's head. ``progress`` is called with a
+        line at each step, ``loading`` every few seconds with the progress of an index.
+        ``tolerated`` is the share of a view's documents that the engine may refuse, by default a
+        thousandth. ``merge`` merges each index into one segment.
+
+        Raises ``BrokenView`` when a view has a mistake, ``NotIndexed`` when an engine cannot write,
+        ``NotPromoted`` when an index differs from its view or too much was refused. The live
+        indexes are then as they were.
         """
         from archive.rebuild import run
+        from search import TOLERATED
 
-        return run(self.existing(), views, at, **options)
+        share = TOLERATED if tolerated is None else tolerated
+        return run(self.existing(), views, at, progress, loading, share, merge)
 
     def catch_up(
         self, views: Sequence[str] | None = None, tell: Tell | None = None
@@ -176,6 +136,24 @@ class Archive(Opened):
 
         return compare(self.existing(), views)
 
+    def unresolved_references(self, at: Point = None, tell: Tell | None = None) -> list[Unresolved]:
+        """List the references that name no entity of their category, the most frequent first.
+
+        An editor's event cannot have one, an import can: it may bring an article before its byline.
+
+        >>> import tempfile
+        >>> from event_log import NewEvent
+        >>> archive = Archive(tempfile.mkdtemp())
+        >>> article = {"headline": "Whales", "published_at": "1851-10-18"}
+        >>> article["byline_ids"] = ["byline/1"]
+        >>> _ = archive.log.append([NewEvent("article/1", "ArticlePublished", article)])
+        >>> [each.id for each in archive.unresolved_references()]
+        ['byline/1']
+        """
+        from archive.references import unresolved
+
+        return unresolved(self, at, tell)
+
     def clear(self) -> Cleared:
         """Delete generations and builds that are not live and not kept for roll-back."""
         from archive.clear import clear
@@ -219,30 +197,38 @@ class Archive(Opened):
         query: str | Query,
         view: str = "",
         *,
+        filters: Mapping[str, Sequence[str] | str] | None = None,
+        excluded: Mapping[str, Sequence[str] | str] | None = None,
+        date_from: str | date | None = None,
+        date_to: str | date | None = None,
+        sort: str = "relevance",
+        facets: Sequence[str] = (),
+        page: int = 1,
+        size: int = 10,
+        embargoed: bool = False,
+        now: datetime | None = None,
         at: Point = None,
         tell: Tell | None = None,
-        **options: Any,
     ) -> Answer:
         """Search a view, the domain's first unless one is named.
 
-        ``options`` are those of ``search.Query``: ``filters``, ``date_from``, ``date_to``,
-        ``sort``, ``facets``, ``page``, ``size``. With ``at`` the answer is as of a sequence or an
-        instant. The first such search builds an index, and calls ``tell`` with its progress.
-        ``Answer.behind`` says how many events the log has that the answer does not know yet.
+        A hit has one of the values of each filter, and none of those ``excluded``. Both ends of the
+        range of dates are included: days, months, years or instants. ``sort`` is ``relevance``,
+        ``newest`` or ``oldest``. With ``embargoed`` what is dated after ``now`` is found as well. A
+        ``Query``, which has more options, is searched as it is; those given here do not count.
+
+        With ``at`` the answer is as of a sequence or an instant. The first such search builds an
+        index, and calls ``tell`` with its progress. ``Answer.behind`` says how many events the log
+        has that the answer does not know yet.
         """
+        from archive.look_back import answer
         from search import Query
 
         self.existing()
         if isinstance(query, str):
-            query = Query(query, view, **options)
-        if at is None:
-            from archive.lag import behind
-
-            answer = self.engine.search(query)
-            return replace(answer, behind=behind(self, answer.sequence))
-        from archive.look_back import search
-
-        return search(self, query, at, tell)
+            query = Query(query, view, filters or {}, date_from, date_to, sort, facets, page, size)
+            query = replace(query, excluded=excluded or {}, embargoed=embargoed, now=now)
+        return answer(self, query, at, tell)
 
     def similar(self, document: str, view: str | None = None, size: int = 10) -> Answer:
         """The documents of a view that are most like one of them, best first.
@@ -262,6 +248,10 @@ class Archive(Opened):
 
     def read(self, view: str | View, at: Point = None) -> pd.DataFrame:
         """Read the documents of a view as of a sequence, an instant, or now, sorted by id.
+
+        Instants are ``Timestamp`` in UTC, structs are dictionaries, arrays are numpy arrays (of
+        dictionaries, for structs). What is null is ``NaN`` in a column of strings or numbers,
+        which makes whole numbers floats, ``NaT`` among instants, and ``None`` elsewhere.
 
         >>> import tempfile
         >>> len(Archive(tempfile.mkdtemp()).read("articles"))
@@ -315,6 +305,9 @@ class Archive(Opened):
     def history(self, stream: str) -> list[dict[str, Any]]:
         """List what each event of an entity changed, from what to what, oldest first.
 
+        ``recorded_at`` and ``occurred_at`` are ``datetime`` in UTC, the latter ``None`` where the
+        event has none. Old and new values are text.
+
         >>> import tempfile
         >>> archive = Archive(tempfile.mkdtemp())
         >>> _ = archive.append("tag/sea", "TagDefined", {"name": "Sea"}, actor="ana")
@@ -328,21 +321,37 @@ class Archive(Opened):
     def explain(
         self,
         document: str,
-        view: str | View,
+        view: str | View | None = None,
         at: Point = None,
         most: int | None = 20,
         tell: Tell | None = None,
     ) -> Explanation:
         """List the events that a document was made from, and why its entities are part of it.
 
-        ``most`` limits the list to the latest events. Raises ``NoDocument``.
+        The view is by default the one that the form of the document's id names. ``most`` limits the
+        list to the latest events. Raises ``NoDocument``, and ``UnknownView`` when the id names
+        none.
         """
         from archive.explain import explain
 
-        return explain(self.existing(), document, view, at, most, tell)
+        of_view = self.view_of(document, view)
+        return explain(self.existing(), document, of_view, at, most, tell)
 
-    def diff(self, document: str, view: str | View, old: Point, new: Point = None) -> Difference:
-        """List how a document changed between two points of the log."""
+    def diff(
+        self, document: str, view: str | View | None = None, *, old: Point, new: Point = None
+    ) -> Difference:
+        """List how a document changed between two points of the log; ``new`` is the head.
+
+        The view is by default the one that the form of the document's id names. Raises
+        ``NoDocument``, and ``UnknownView`` when the id names none.
+
+        >>> import tempfile
+        >>> archive = Archive(tempfile.mkdtemp())
+        >>> _ = archive.append("tag/sea", "TagDefined", {"name": "Sea"})
+        >>> _ = archive.append("tag/sea", "TagRevised", {"name": "Ocean"})
+        >>> [change.new for change in archive.diff("tag/sea", old=1).changes]
+        ['Ocean']
+        """
         from archive.diff import difference
 
-        return difference(self.existing(), document, view, old, new)
+        return difference(self.existing(), document, self.view_of(document, view), old, new)

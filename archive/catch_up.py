@@ -16,6 +16,7 @@ from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
 from archive.step import Step, Stepper
 from archive.take_up import followed_views, take_up
+from event_log import counted
 from replay import (
     BrokenView,
     DamagedState,
@@ -250,7 +251,7 @@ def run(
         while step := catch_up.step(until):
             steps.append(step)
             if progress:
-                progress(f"{step.through:,} of {until:,} events")
+                progress(f"{step.through:,} of {counted(until, 'event')}")
         reasons, broken = catch_up.needs_rebuild, catch_up.broken
     return CatchUpResult(
         after=steps[0].after if steps else until,

@@ -8,12 +8,12 @@ from event_log import WrongExpectedVersion
 from replay import changes_nothing, check_edit, read_entity
 
 if TYPE_CHECKING:
-    from archive.archive import Archive
+    from archive.editable import Editable
     from event_log import NewEvent, Receipt
 
 
 def append(
-    archive: Archive, event: NewEvent, expected_version: int | None = None, force: bool = False
+    archive: Editable, event: NewEvent, expected_version: int | None = None, force: bool = False
 ) -> Receipt:
     """Append an editor's event, unless it contradicts the current state of its entity.
 
@@ -46,7 +46,7 @@ def append(
                 raise
 
 
-def check(archive: Archive, event: NewEvent) -> None:
+def check(archive: Editable, event: NewEvent) -> None:
     """Validate an editor's event without appending it; raises the errors of ``append``."""
     archive.log.batch().add(event)
     check_edit(archive.domain, archive.log, read_entity(archive.log, event.stream), event)

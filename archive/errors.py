@@ -11,6 +11,10 @@ class UnknownDomain(ArchiveError):
     """There is no domain of that name, or the name is of something else."""
 
 
+class UnknownView(ArchiveError, LookupError):
+    """A document's id does not tell the view that it belongs to."""
+
+
 class WrongDomain(ArchiveError):
     """An archive was opened with another domain than the one it belongs to."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -69,6 +70,8 @@ class Explanation:
     """How many events these entities have, up to the sequence."""
     latest: tuple[Cause, ...]
     """The latest of these events, oldest first."""
+    existed: bool = True
+    """Whether the document's entity has events of its own; false if others only name it."""
 
 
 def explain(
@@ -94,7 +97,7 @@ def explain(
     """
     of_view = archive.view(view)
     snapshot = archive.log.at(at)
-    with _state(archive, snapshot, tell or silent) as state:
+    with folded_state(archive, snapshot, tell or silent) as state:
         entities = _entities(state, of_view, document)
         events = _events(state, entities, document, of_view)
         if not events.num_rows:
@@ -107,11 +110,15 @@ def explain(
     causes = tuple(Cause(**event, how=how[event["stream"]]) for event in latest.to_pylist())
     version = of_view.code_version
     counts = len(entities), events.num_rows
-    return Explanation(document, of_view.name, version, snapshot.sequence, *counts, causes)
+    existed = of_view.per not in archive.log.registry or any(
+        event.sequence <= snapshot.sequence for event in islice(archive.log.stream(document), 1)
+    )
+    return Explanation(document, of_view.name, version, snapshot.sequence, *counts, causes, existed)
 
 
 @contextmanager
-def _state(archive: Archive, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
+def folded_state(archive: Archive, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
+    """The entities of a snapshot: those of a kept build, else the log is folded."""
     if folded_entities(archive.builds, snapshot) is None:
         tell(f"no build of sequence {snapshot.sequence:,} is kept: folding the log up to there")
     builds, scratch = archive.builds, archive.scratch_builds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,8 @@ def export(
     Instants are ISO 8601 in UTC, with microseconds only where there are any:
     ``1851-09-18T05:00:00Z``. Characters that some programs take for the end of a line are escaped.
     """
+    if isinstance(keys, str):
+        keys = (keys,)
     with file(archive, view, at, keys) as path:
         yield from lines_of(path, None if keys is None else set(keys))
 
@@ -78,6 +81,9 @@ def history(archive: Archive, stream: str) -> list[dict[str, Any]]:
         raise NoDocument(f"{stream} has no events; `stet log` shows what there is")
     keys = [f"{stream}@{number}" for number in range(1, version + 1)]
     documents = [orjson.loads(line) for line in export(archive, HISTORY, keys=keys)]
+    for document in documents:
+        for name in ("recorded_at", "occurred_at"):
+            document[name] = document[name] and datetime.fromisoformat(document[name])
     return sorted(documents, key=lambda document: document["version"])
 
 

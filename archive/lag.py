@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive.place import is_url
+from event_log import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,8 +27,7 @@ class Lag:
     def __str__(self) -> str:
         if not self.events:
             return "at the head"
-        counted = f"{self.events:,} event{'' if self.events == 1 else 's'}"
-        return f"{counted} behind, the oldest for {self.seconds:,.0f} s"
+        return f"{counted(self.events, 'event')} behind, the oldest for {self.seconds:,.0f} s"
 
 
 def measure_lag(log: EventLog, checkpoint: int) -> Lag:

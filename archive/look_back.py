@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive import export
+from archive.lag import behind
 from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
 from event_log import Lock, LockHeld, advice, as_told, dates, settings
@@ -45,6 +46,14 @@ if TYPE_CHECKING:
 
 UNUSED_SECONDS = 7 * 24 * 3600
 """How long after its last use an index of the past is deleted."""
+
+
+def answer(archive: Archive, query: Query, at: Point, tell: Tell | None = None) -> Answer:
+    """Answer a query as of a point, or from the live index, which may be behind the log."""
+    if at is not None:
+        return search(archive, query, at, tell)
+    found = archive.engine.search(query)
+    return replace(found, behind=behind(archive, found.sequence))
 
 
 def search(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive import domains
+from archive.errors import UnknownView
 from archive.place import is_url, open_log
 from archive.places import Places
 
@@ -79,10 +80,26 @@ class Opened(Places):
         """The views of these names, or all views, in the domain's order.
 
         Raises ``UnknownName`` for a name that no view has.
+
+        >>> import tempfile
+        >>> list(Opened(tempfile.mkdtemp()).chosen_views("articles"))
+        ['articles']
         """
         from search import UnknownName
 
+        names = (names,) if isinstance(names, str) else names
         for name in names or ():
             if name not in self.views:
                 raise UnknownName("view", name, self.views)
         return {name: self.views[name] for name in self.views if not names or name in names}
+
+    def view_of(self, document: str, view: str | View | None = None) -> View:
+        """The view that is given, else the one that the form of a document's id names.
+
+        Raises ``UnknownView`` when the id names none.
+        """
+        named = view or self.domain.view_of(document)
+        if named is None:
+            names = ", ".join(self.views)
+            raise UnknownView(f"the id {document!r} does not tell the view; name one of: {names}")
+        return self.view(named)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive.progress import Tell, silent
+from archive.standing import needs_rebuild
 from archive.step import digest
-from event_log import suppose_events
+from event_log import counted, suppose_events
 from replay import (
     STATE_FILE,
     Advance,
@@ -35,7 +36,7 @@ from replay import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from archive.archive import Archive
+    from archive.editable import Editable
     from event_log import NewEvent
 
 
@@ -53,7 +54,7 @@ class Preview:
     """The views that could not be counted, and why."""
 
 
-def preview(archive: Archive, event: NewEvent, tell: Tell | None = None) -> Preview:
+def preview(archive: Editable, event: NewEvent, tell: Tell | None = None) -> Preview:
     """Make the documents that an event would change, count them, and discard them.
 
     They are made from the kept state. While another process has it locked, or when there is none,
@@ -79,7 +80,7 @@ def preview(archive: Archive, event: NewEvent, tell: Tell | None = None) -> Prev
 
 
 def _figures(
-    archive: Archive, state: Kept, events: pa.Table, views: Sequence[str]
+    archive: Editable, state: Kept, events: pa.Table, views: Sequence[str]
 ) -> tuple[list[ViewFigures], float]:
     """The figures of the step that these events would be, and the seconds of a warm one."""
     domain = archive.domain
@@ -91,13 +92,13 @@ def _figures(
     return [changed.figures for changed in remade], time.perf_counter() - started
 
 
-def _why_left_out(archive: Archive, name: str) -> str:
+def _why_left_out(archive: Editable, name: str) -> str:
     """Why a view's documents are not in the kept state: it has a mistake, or needs a rebuild."""
     try:
         check_views(archive.log, [archive.views[name]])
     except BrokenView as error:
         return str(error)
-    why = archive.needs_rebuild().get(name)
+    why = needs_rebuild(archive.engine, archive.views, archive.engine.serving()).get(name)
     return f"{why}; run: stet rebuild {name}" if why else "catch it up first; run: stet catch-up"
 
 
@@ -114,7 +115,7 @@ def _damage_explained() -> Iterator[None]:
 
 
 @contextmanager
-def _state(archive: Archive, tell: Tell) -> Iterator[Kept]:
+def _state(archive: Editable, tell: Tell) -> Iterator[Kept]:
     """The kept state, or a temporary one that is made from the log."""
     with ExitStack() as stack:
         path, log, references = archive.state_path, archive.log, archive.domain.references
@@ -128,7 +129,7 @@ def _state(archive: Archive, tell: Tell) -> Iterator[Kept]:
         if kept is None:
             scratch = place_of_state(archive.scratch_builds)
             folder = stack.enter_context(scratch_folder(scratch))
-            tell(f"folding {log.head:,} events")
+            tell(f"folding {counted(log.head, 'event')}")
             kept = make_kept_state(
                 folder / STATE_FILE, log.at(), references, builds=archive.scratch_builds
             )

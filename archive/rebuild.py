@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from archive.gap import Gap
 from archive.progress import Tell, silent
-from event_log import Lock, advice, as_told, plain_path
+from event_log import Lock, advice, as_told, counted, plain_path
 from replay import begin_build, check_views, write_json
 from search import (
     TOLERATED,
@@ -252,7 +252,7 @@ def _rebuild(
 ) -> Rebuilt:
     progress(f"{view}: computing")
     written = rebuild.write(view)
-    progress(f"{view}: indexing {written.documents:,} documents")
+    progress(f"{view}: indexing {counted(written.documents, 'document')}")
     indexed = rebuild.index(view, loading, merge)
     progress(f"{view}: checking")
     started = time.perf_counter()

@@ -228,11 +228,7 @@ class _Import:
         return here | {stream for stream, version in versions.items() if version}
 
     def _check_exists(self, event: NewEvent) -> None:
-        category = self._validator.category(event)
-        begins = " or ".join(category.types_to_use(Effect.CREATES))
-        raise InvalidEvent(
-            "type", f"{event.stream} has not begun; {event.type} needs {begins} before it"
-        )
+        raise InvalidEvent("type", self._validator.category(event).not_begun(event.stream))
 
     def _bad(self, number: int, line: bytes, field: str | None, reason: str) -> None:
         if not self._reject:

@@ -17,6 +17,7 @@ from dagster import (
     op,
 )
 
+from event_log import counted
 from pipelines import metadata, plots
 from pipelines.assets import INDEX_GROUP
 from pipelines.failing import errors_as_failures
@@ -68,8 +69,8 @@ def _catch_up(context: OpExecutionContext, archive: ArchiveResource, done: Progr
             done.steps.append(step)
             done.reached.append((datetime.now(UTC), step.through))
             context.log.info(
-                f"{step.after:,} → {step.through:,}: {step.events:,} events, {step.written:,}"
-                f" documents written or deleted in {step.seconds:.2f} s"
+                f"{step.after:,} → {step.through:,}: {counted(step.events, 'event')},"
+                f" {counted(step.written, 'document')} written or deleted in {step.seconds:.2f} s"
             )
         done.behind, done.broken = running.needs_rebuild, running.broken
         for view, why in done.behind.items():

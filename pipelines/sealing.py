@@ -18,7 +18,7 @@ from dagster import (
     schedule,
 )
 
-from event_log import SEAL_GRACE_SECONDS
+from event_log import SEAL_GRACE_SECONDS, counted
 from pipelines.failing import errors_as_failures, expected_errors
 from pipelines.resources import ArchiveResource, whole
 
@@ -72,7 +72,8 @@ def hourly_seal(
         count, most = archive.archive().log.open_commits, sealing.most_open()
     except expected_errors() as error:
         return SkipReason(f"cannot look, will try again: {error}")
+    open_now = f"{counted(count, 'commit')} {'is' if count == 1 else 'are'} open"
     if count <= most:
-        return SkipReason(f"{count} commits are open; sealing waits for more than {most}")
-    context.log.info(f"{count} commits are open")
+        return SkipReason(f"{open_now}; sealing waits for more than {most}")
+    context.log.info(open_now)
     return RunRequest()

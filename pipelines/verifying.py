@@ -22,6 +22,7 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from archive import Archive
+from event_log import counted
 from pipelines.assets import INDEX_GROUP, log
 from pipelines.failing import errors_as_failures, one_line
 from pipelines.resources import ArchiveResource
@@ -69,7 +70,7 @@ def digests_hold(archive: ArchiveResource) -> Iterator[AssetCheckResult]:
         check_name=DIGESTS,
         passed=told is None,
         severity=AssetCheckSeverity.WARN if told else AssetCheckSeverity.ERROR,
-        description=told or f"{verified.events:,} events match their digests",
+        description=told or f"{counted(verified.events, 'event')} checked: all digests match",
         metadata={
             "events": verified.events,
             "parts": verified.commits,

@@ -191,6 +191,9 @@ class Views(Mapping[str, View]):
     def __len__(self) -> int:
         return len(self._views)
 
+    def __repr__(self) -> str:
+        return f"Views({', '.join(self._views)})"
+
 
 def _loaded(part: Any) -> Any:
     """A part of a domain, imported if it is given as ``"module:NAME"``."""

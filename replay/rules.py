@@ -94,12 +94,11 @@ def changes_nothing(log: EventLog, current: Entity, event: NewEvent) -> bool:
 
 def _check_life(current: Entity, effect: Effect, category: Category) -> None:
     stream, version = current.stream, current.version
-    creating = " or ".join(category.types_to_use(Effect.CREATES))
     if effect is Effect.CREATES:
         if current.live:
             raise Refused(f"{stream} exists already, at version {version}; revise it")
     elif version == 0:
-        raise Refused(f"{stream} does not exist; {creating} comes first")
+        raise Refused(category.not_begun(stream))
     elif effect is Effect.REINSTATES and current.live:
         raise Refused(f"{stream} was not removed; there is nothing to reinstate")
     elif effect in (Effect.REVISES, Effect.REMOVES) and not current.live:

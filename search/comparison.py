@@ -38,9 +38,10 @@ class Differences:
     def __str__(self) -> str:
         kinds = {"missing": self.missing, "extra": self.extra, "different": self.different}
         parts = [f"{kind}: {', '.join(ids[:3])}" for kind, ids in kinds.items() if ids]
-        return (
-            f"{self.count:,} documents differ ({'; '.join(parts)})" if parts else "no differences"
-        )
+        if not parts:
+            return "no differences"
+        differ = "1 document differs" if self.count == 1 else f"{self.count:,} documents differ"
+        return f"{differ} ({'; '.join(parts)})"
 
     def add(self, kind: list[str], document: str) -> None:
         """Count a document, and keep its id while fewer than ``EXAMPLES`` of its kind are kept."""

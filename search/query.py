@@ -51,6 +51,8 @@ class Query:
     _dates: tuple[int | None, int | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.facets, str):
+            object.__setattr__(self, "facets", (self.facets,))
         check_form(self)
         if self.sort not in SORTS:
             raise InvalidQuery(f"cannot sort by {self.sort!r}; sort by one of: {', '.join(SORTS)}")

@@ -1,7 +1,7 @@
 """Validation of one event against its category, and conversion of its values for Arrow.
 
 The rules are the log's: known names, right types, required fields, valid dates. What an editor may
-do lives in the newsroom.
+not do besides is in ``replay.rules``.
 """
 
 from __future__ import annotations

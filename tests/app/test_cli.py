@@ -100,7 +100,7 @@ def test_import_counts_and_rejects_with_exit_code_1(run: Run, tmp_path: Path) ->
     rejected = run("import", str(source), "--on-error", "reject", "--json")
     assert rejected.exit_code == 1
     assert json.loads(rejected.stdout)[str(source)]["added"] == 1
-    assert "1 lines rejected" in rejected.stderr
+    assert "1 line rejected" in rejected.stderr
 
 
 def test_import_reads_what_generate_writes(run: Run) -> None:
@@ -316,7 +316,7 @@ def test_an_import_with_a_producer_goes_on_where_it_was_without_ids(
     assert run(*arguments).stdout == f"{source}: 2 events added, 0 known already\n"
     source.write_text(line * 3)
     told = run(*arguments).stdout
-    assert told == f"{source}: 1 events added, 0 known already, 2 lines imported before\n"
+    assert told == f"{source}: 1 event added, 0 known already, 2 lines imported before\n"
     other = tmp_path / "other.jsonl"
     other.write_text(line)
     assert "has 1 lines, but producer" in run("import", str(other), *arguments[2:]).stderr

@@ -133,7 +133,7 @@ def test_catch_up_says_what_it_did_to_a_person_and_to_a_program(home: Home) -> N
         "view", "touched", "computed", "written", "unchanged", "deleted", "seconds"
     ]  # fmt: skip
     assert ["articles", "4", "4", "4", "0", "0"] in [line.split()[:6] for line in lines]
-    assert "1 events folded; live as of sequence 8" in lines[-1]
+    assert "1 event folded; live as of sequence 8" in lines[-1]
     home.rename("C")
     said = home.json("catch-up")
     assert (said["after"], said["through"], said["events"]) == (8, 9, 1)

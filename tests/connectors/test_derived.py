@@ -173,7 +173,7 @@ def test_the_command_says_how_many_ids_were_made_and_from_what(tmp_path: Path) -
     def stet(*arguments: str) -> str:
         return CliRunner().invoke(cli, [*arguments, "--home", str(tmp_path / "home")]).output
 
-    made = "1 ids made from a.jsonl and the content\n"
+    made = "1 id made from a.jsonl and the content\n"
     assert stet("import", file) == f"{file}: 2 events added, 0 known already; {made}"
     assert stet("import", file) == f"{file}: 0 events added, 2 known already; {made}"
     named = json.loads(stet("import", file, "--source", "cms", "--json"))[file]

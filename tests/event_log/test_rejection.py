@@ -214,7 +214,7 @@ def test_an_append_of_nothing_is_refused(log) -> None:
 def test_a_stream_begins_with_a_creating_event(log, domain) -> None:
     error = refused(log, domain.changed("thing/9"))
     assert error.field == "type"
-    assert error.reason == "thing/9 has not begun; ThingChanged needs ThingMade before it"
+    assert error.reason == "thing/9 does not exist; ThingMade comes first"
     assert refused(log, NewEvent("thing/9", "ThingShown")).field == "type"
 
 
