@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from app.cli import cli
 from archive import Archive, NoArchive
-from event_log import NewEvent
 
 ARTICLE = "article/1"
 COMMANDS = {
@@ -50,14 +49,14 @@ CALLS: dict[str, Callable[[Archive], object]] = {
     "export": lambda archive: list(archive.export("articles")),
     "history": lambda archive: archive.history(ARTICLE),
     "explain": lambda archive: archive.explain(ARTICLE, "articles"),
-    "diff": lambda archive: archive.diff(ARTICLE, "articles", 0),
+    "diff": lambda archive: archive.diff(ARTICLE, "articles", old=0),
     "status": lambda archive: archive.status(),
     "generations": lambda archive: archive.generations(),
     "compare": lambda archive: list(archive.compare()),
     "needs_rebuild": lambda archive: archive.needs_rebuild(),
     "growth": lambda archive: archive.growth("2026-01", "2026-02"),
     "wait": lambda archive: archive.wait(0, 0),
-    "preview": lambda archive: archive.preview(NewEvent("tag/a", "TagDefined", {"name": "A"})),
+    "preview": lambda archive: archive.preview("tag/a", "TagDefined", {"name": "A"}),
     "catch_up": lambda archive: archive.catch_up(),
     "rebuild": lambda archive: archive.rebuild(),
     "clear": lambda archive: archive.clear(),

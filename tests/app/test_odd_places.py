@@ -118,11 +118,11 @@ def test_a_file_of_any_name_is_imported_and_its_bad_lines_lie_beside_it(
     result = CliRunner().invoke(cli, [*arguments, *(["--json"] if as_json else [])])
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit), result.exception
-    assert "1 lines rejected" in result.stderr
+    assert "1 line rejected" in result.stderr
     if as_json:
         assert [of["added"] for of in json.loads(result.stdout).values()] == [1]
     else:
-        assert "1 events added" in result.stdout
+        assert "1 event added" in result.stdout
     assert Path(f"{source}.rejected.jsonl").is_file()
 
 
