@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from search.analysis import pairs
+from search.analysis import pairs, words
+from search.english import STOP_WORDS
 from search.normalizing import is_unspaced
 
+_APOSTROPHE = re.compile("['’‘`´]")
 MOST_WORDS_THAT_ALL_MATCH = 4
 """With more words than this, requiring all of them finds nothing on judged collections."""
 
@@ -123,6 +126,8 @@ class Parsed:
     note: str | None = None
     optional: tuple[Clause, ...] = ()
     """Clauses that only order hits: the quotations of a long text."""
+    said: tuple[str, ...] = ()
+    """The words that need not all match, as often as the text says them and in its order."""
 
     @property
     def loose(self) -> tuple[Group, ...]:
@@ -136,13 +141,21 @@ class Parsed:
 
     @property
     def loose_words(self) -> tuple[Clause, ...]:
-        """The words of which any may match, also those inside a run without spaces."""
-        return tuple(
-            part
-            for group in self.loose
-            for clause in group.clauses
-            for part in (parts_of(clause) if isinstance(clause, Word) else (clause,))
-        )
+        """The words of which any may match, also those inside a compound or an unspaced run.
+
+        A word that comes several times in them is there once, and knows how often.
+        """
+        found: dict[tuple[str, ...], Clause] = {}
+        for group in self.loose:
+            for clause in group.clauses:
+                for part in parts_of(clause) if isinstance(clause, Word) else (clause,):
+                    key = words(part.text) if isinstance(part, Word) else (repr(part),)
+                    known = found.get(key)
+                    if isinstance(known, Word) and isinstance(part, Word):
+                        forms = tuple(dict.fromkeys((*known.forms, *part.forms)))
+                        part = replace(known, forms=forms, times=known.times + part.times)
+                    found[key] = part
+        return tuple(found.values())
 
     @property
     def clauses(self) -> tuple[Clause, ...]:
@@ -161,15 +174,23 @@ class Parsed:
 
 
 def parts_of(word: Word) -> tuple[Word, ...]:
-    """The word; a run of a language without spaces as pairs of its letters.
+    """The word; those of a compound; a run of a language without spaces as pairs of its letters.
+
+    What is written with a single letter or an apostrophe is no compound: ``X-ray``, ``O'Hara``.
 
     >>> [part.text for part in parts_of(Word("北京奥"))]
     ['北京', '京奥']
+    >>> [part.text for part in parts_of(Word("audio-visual"))], len(parts_of(Word("X-ray")))
+    (['audio', 'visual'], 1)
     """
     parts = pairs(word.text)
-    if len(parts) < 2 or not is_unspaced(parts[0]):
+    if len(parts) > 1 and is_unspaced(parts[0]):
+        return tuple(Word(part, word.field) for part in parts)
+    if len(parts) < 2 or min(map(len, parts)) < 2 or _APOSTROPHE.search(word.text):
         return (word,)
-    return tuple(Word(part, word.field) for part in parts)
+    said = [part for part in parts if part not in STOP_WORDS] or parts
+    first = replace(word, text=said[0])
+    return first, *(Word(part, word.field, times=word.times) for part in said[1:])
 
 
 def scores(clause: Clause) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from search.analysis import only_stop_words, words
 from search.clauses import (
@@ -76,7 +77,7 @@ def parse(
 def plain(text: str, note: str | None = None) -> Parsed:
     """The text as plain words, without operators."""
     groups = tuple(Group((Word(word),)) for word in words(text))
-    return _with_forms(Parsed(_significant(_counted(groups)), note=note))
+    return _with_forms(_searched(groups, note=note))
 
 
 def _first(groups: tuple[Group, ...]) -> tuple[Group, ...]:
@@ -127,7 +128,7 @@ def _parsed(text: str, known: Fields) -> Parsed:
     if not groups and not excluded:
         notes.append("there is no word in it to search for")
     note = "; ".join(dict.fromkeys(notes)) or None
-    return Parsed(_significant(_counted(groups)), excluded, everything, note)
+    return _searched(groups, excluded, everything, note)
 
 
 def _words_alone(found: list[Token]) -> int:
@@ -161,7 +162,29 @@ def _long(found: list[Token], notes: list[str]) -> Parsed:
     if softened:
         notes.append("a long text: what its quotes and signs mark helps, and is not required")
     note = "; ".join(dict.fromkeys(notes)) or None
-    return Parsed(_significant(_counted(groups)), note=note, optional=tuple(optional))
+    return _searched(groups, note=note, optional=tuple(optional))
+
+
+def _searched(
+    groups: Iterable[Group],
+    excluded: tuple[Clause, ...] = (),
+    everything: bool = False,
+    note: str | None = None,
+    optional: tuple[Clause, ...] = (),
+) -> Parsed:
+    """The parsed text of these groups, each once and without stop words."""
+    groups = tuple(groups)
+    said = [
+        words(clause.text)
+        for g in groups
+        if g.loose
+        for clause in g.clauses[:1]
+        if isinstance(clause, Word)
+    ]
+    significant = _significant(_counted(groups))
+    return Parsed(
+        significant, excluded, everything, note, optional, tuple(chain(*said))[:MOST_PARTS]
+    )
 
 
 def _counted(groups: Iterable[Group]) -> tuple[Group, ...]:

@@ -101,7 +101,7 @@ def tokens(text: str, known: Fields, note: Callable[[str], None]) -> Iterator[To
 class _Lexer:
     """Reads tokens. A field before a parenthesis holds for all that is in it.
 
-    In a text that is all in capitals ``AND``, ``OR`` and ``NOT`` are words as others are.
+    In a text that is all in capitals ``AND``, ``OR``, ``NOT`` and ``NEAR`` are words as others are.
     """
 
     def __init__(self, known: Fields, note: Callable[[str], None], operators: bool) -> None:
@@ -139,7 +139,7 @@ class _Lexer:
             if word in _OPERATORS and (self._operators or not word.isalpha()):
                 yield Token(_OPERATORS[word])
                 return
-            if near := _NEAR.fullmatch(word):
+            if self._operators and (near := _NEAR.fullmatch(word)):
                 yield Token("near", apart=min(MOST_APART, int(near[1] or NEAR)))
                 return
         field = item["field"] or ""

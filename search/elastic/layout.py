@@ -198,8 +198,7 @@ def _text(path: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"exact": {"type": "text", "analyzer": "exact"}}
     if path == "id":
         fields["keyword"] = {"type": "keyword"}
-    # Phrases are searched in the exact words: stems need no positions.
-    return {"type": "text", "analyzer": "stems", "index_options": "freqs", "fields": fields}
+    return {"type": "text", "analyzer": "stems", "fields": fields}
 
 
 def _properties(

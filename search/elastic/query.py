@@ -44,11 +44,6 @@ WINDOW = 10_000
 MOST_TERMS = 65_536
 """Values that one clause can have (``index.max_terms_count``)."""
 TITLE_WEIGHT = 2
-SCALE = 2.2
-"""What tantivy's scores are in relation to Lucene's: it multiplies BM25 by k1 + 1, Lucene does not.
-
-Constant scores, of prefixes for instance, are divided by it.
-"""
 MOST_BUCKETS = 10_000
 SIMILAR = {"max_edits": 2, "prefix_length": 0, "size": 20, "min_word_length": 4}
 
@@ -284,9 +279,7 @@ def _hidden(limits: Limits, mapping: IndexMapping) -> Iterator[Json]:
 def _any_of(clauses: Sequence[Clause], mapping: IndexMapping) -> Json:
     queries = []
     for clause in clauses:
-        weight = weights.of(clause)
-        query = _clause(clause, mapping)
-        queries.append(query if weight == 1 else {"bool": {"must": [query], "boost": weight}})
+        queries.append(_weighed(_clause(clause, mapping), weights.of(clause)))
     return {"bool": {"must": [_either(queries)], "boost": mapping.whole_weight}}
 
 
@@ -305,10 +298,18 @@ def _extras(parsed: Parsed, mapping: IndexMapping) -> Iterator[Json]:
             match = {"query": " ".join(said), "boost": FIELD_WEIGHT * weight}
             yield {"match": {stems(path): match}}
     for first, second in weights.neighbours(parsed):
-        near = _as_written(_paths(mapping, mapping.text), f"{first} {second}", weights.APART)
-        constant = {"filter": near, "boost": weights.NEIGHBOURS / SCALE}
-        yield {"constant_score": constant}
+        near = _near(first, second, mapping)
+        yield {"constant_score": {"filter": near, "boost": weights.NEIGHBOURS}}
     yield from (_clause(clause, mapping) for clause in parsed.optional)
+
+
+def _near(first: str, second: str, mapping: IndexMapping) -> Json:
+    """Two words near each other in any of their forms."""
+    paths = _paths(mapping, mapping.text)
+    phrase = {"query": f"{first} {second}", "slop": weights.APART}
+    # The stems of an index of the first layout have no positions.
+    name = exact if mapping.layout == 1 else stems
+    return _either([{"match_phrase": {name(path): phrase}} for path in paths])
 
 
 def _clause(clause: Clause, mapping: IndexMapping) -> Json:
@@ -330,7 +331,7 @@ def _clause(clause: Clause, mapping: IndexMapping) -> Json:
         case Phrase(text, _, apart):
             return _as_written(_paths_of(clause, mapping), text, apart)
         case Pattern(text):
-            like = {"value": pattern_of(text, "*", "?"), "boost": 1 / SCALE}
+            like = {"value": pattern_of(text, "*", "?")}
             paths = _paths_of(clause, mapping)
             return _either([{"wildcard": {exact(path): like}} for path in paths])
         case Prefix(text):
@@ -340,14 +341,14 @@ def _clause(clause: Clause, mapping: IndexMapping) -> Json:
 def _prefix(paths: Iterable[str], text: str) -> Json:
     """The words of a prefix, of which only the last is a beginning."""
     *before, start = words(text)
-    beginning = {"query": start, "operator": "and", "boost": 1 / SCALE}
+    beginning = {"query": start, "operator": "and"}
     last = _either([{"match_bool_prefix": {exact(path): beginning}} for path in paths])
     return _every([*(_as_written(paths, word) for word in before), last])
 
 
 def _word(word: Word, mapping: IndexMapping) -> Json:
     """A word, or the best of its forms."""
-    forms = [_clause(form, mapping) for form in word.forms]
+    forms = [_weighed(_clause(form, mapping), weights.of_form(word, form)) for form in word.forms]
     if not (forms and is_initials(word.text)):
         forms.insert(0, _as_said(word, mapping))
     return forms[0] if len(forms) == 1 else {"dis_max": {"queries": forms}}
@@ -390,6 +391,10 @@ def _as_written(paths: Iterable[str], text: str, apart: int = 0) -> Json:
 
 def _paths(mapping: IndexMapping, names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(path for name in names for path in mapping.text[name]))
+
+
+def _weighed(query: Json, weight: float) -> Json:
+    return query if weight == 1 else {"bool": {"must": [query], "boost": weight}}
 
 
 def _either(queries: list[Json]) -> Json:

@@ -217,7 +217,7 @@ def _bytes(document: tantivy.Document) -> bytes:
 
 def _schema(mapping: IndexMapping) -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    builder.add_text_field("all", tokenizer_name="stems", index_option="freq")
+    builder.add_text_field("all", tokenizer_name="stems", index_option="position")
     for name in mapping.scored:
         builder.add_text_field(f"text_{name}", tokenizer_name="stems", index_option="freq")
     for name in mapping.text:

@@ -66,8 +66,7 @@ class Queries:
         queries = []
         for clause in clauses:
             weight = whole * weights.of(clause) if scored else 1
-            query = self._clause(clause)
-            queries.append(query if weight == 1 else tantivy.Query.boost_query(query, weight))
+            queries.append(_weighed(self._clause(clause), weight))
         return _either(queries)
 
     @staticmethod
@@ -126,7 +125,11 @@ class Queries:
 
     def _word(self, word: Word) -> tantivy.Query:
         """A word, or the best of its forms."""
-        forms = [self._clause(form) for form in word.forms if self._may_match(form)]
+        forms = [
+            _weighed(self._clause(form), weights.of_form(word, form))
+            for form in word.forms
+            if self._may_match(form)
+        ]
         if not (forms and is_initials(word.text)):
             forms.insert(0, self._as_said(word))
         return forms[0] if len(forms) == 1 else tantivy.Query.disjunction_max_query(forms)
@@ -179,6 +182,14 @@ class Queries:
             return _every([self._term(f"exact_{name}", word) for word in parts])
         return tantivy.Query.phrase_query(self._schema, f"exact_{name}", list(parts), apart)
 
+    def _near(self, first: str, second: str) -> tantivy.Query:
+        """Two words near each other in any of their forms."""
+        if self._mapping.layout == 1:  # its stems have no positions
+            names = self._mapping.text
+            return _either([self._phrase(n, (first, second), weights.APART) for n in names])
+        both = [*stems(first), *stems(second)]
+        return tantivy.Query.phrase_query(self._schema, "all", list(both), weights.APART)
+
     def _term(self, field: str, word: str) -> tantivy.Query:
         return tantivy.Query.term_query(self._schema, field, word, "freq")
 
@@ -196,11 +207,13 @@ class Queries:
                         query = self._term(f"text_{name}", stem)
                         yield tantivy.Query.boost_query(query, weight)
         for first, second in weights.neighbours(parsed):
-            near = [
-                self._phrase(name, (first, second), weights.APART) for name in self._mapping.text
-            ]
-            yield tantivy.Query.const_score_query(_either(near), weights.NEIGHBOURS)
+            near = self._near(first, second)
+            yield tantivy.Query.const_score_query(near, weights.NEIGHBOURS)
         yield from (self._clause(clause) for clause in parsed.optional)
+
+
+def _weighed(query: tantivy.Query, weight: float) -> tantivy.Query:
+    return query if weight == 1 else tantivy.Query.boost_query(query, weight)
 
 
 def _either(queries: list[tantivy.Query]) -> tantivy.Query:

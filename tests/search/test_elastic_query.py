@@ -163,7 +163,7 @@ def test_only_a_scored_query_has_clauses_that_only_score_and_bulk_texts_have_non
     parsed = parse("sea ice")
     assert "should" not in bool_query(parsed, True, Limits(), ARTICLES, scored=False)["bool"]
     *extras, near = bool_query(parsed, True, Limits(), ARTICLES, scored=True)["bool"]["should"]
-    phrase = {"match_phrase": {"headline.exact": {"query": "sea ice", "slop": weights.APART}}}
+    phrase = {"match_phrase": {"headline": {"query": "sea ice", "slop": weights.APART}}}
     assert phrase in near["constant_score"]["filter"]["bool"]["should"]
     assert [next(iter(extra["match"])) for extra in extras] == ["headline", "bylines.name"]
     assert extras[0]["match"]["headline"] == {"query": "sea ice", "boost": FIELD_WEIGHT}

@@ -200,7 +200,7 @@ def test_a_date_is_a_filter_too_and_narrows_the_range(archive: Any, story: Story
             archive.ask(filters={name: ["1912", "1913"]})
         with pytest.raises(InvalidQuery, match=f"{name}: '04/05/1912' has day and month in no"):
             archive.ask(filters={name: ["04/05/1912"]})
-    with pytest.raises(UnknownName, match="no articles facet 'date'"):
+    with pytest.raises(UnknownName, match="articles has no facet 'date'"):
         archive.ask(facets=["date"])
 
 
@@ -285,9 +285,9 @@ def test_a_page_beyond_the_end_is_empty(newsroom: Any) -> None:
 
 
 def test_what_does_not_exist_is_told_with_what_does(newsroom: Any) -> None:
-    with pytest.raises(UnknownName, match="no articles filter 'nope'; there are: id, section"):
+    with pytest.raises(UnknownName, match="articles has no filter 'nope'; it has: id, section"):
         newsroom.ask(filters={"nope": ["1"]})
-    with pytest.raises(UnknownName, match="no articles facet 'nope'"):
+    with pytest.raises(UnknownName, match="articles has no facet 'nope'"):
         newsroom.ask(facets=["nope"])
     with pytest.raises(UnknownName, match="no view 'nope'; there are: articles, bylines"):
         newsroom.ask(view="nope")
