@@ -148,6 +148,10 @@ class _Output(io.RawIOBase):
             return len(content)
         try:
             return self._written(content)
+        except KeyboardInterrupt:
+            # It may be written already; what the buffer still has would come a second time.
+            self._is_lost = True
+            raise
         except OSError as error:
             self._is_lost = True
             if self._number == 2:

@@ -23,7 +23,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archive import export
 from archive.lag import behind
 from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
@@ -36,7 +35,6 @@ from search import (
     Query,
     SearchError,
     clock,
-    compare_index,
 )
 
 if TYPE_CHECKING:
@@ -198,6 +196,9 @@ def _build(archive: Archive, folder: Path, view: str, sequence: int, tell: Tell)
 
 
 def _fill(archive: Archive, engine: EmbeddedEngine, view: str, sequence: int, tell: Tell) -> None:
+    from archive import export
+    from search import compare_index
+
     tell(f"{view} as of {sequence:,}: computing")
     with export.file(archive, view, sequence) as path:
         engine.create(view, 1, sequence)

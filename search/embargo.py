@@ -18,6 +18,7 @@ from search.query import Query
 if TYPE_CHECKING:
     from replay import View
     from search.engine import Answer
+    from search.mapping import IndexMapping
 
 AT_ONCE = 1_000
 
@@ -42,16 +43,22 @@ class Embargo:
 
     @classmethod
     def of(
-        cls, query: Query, views: Mapping[str, View], search: Callable[[Query], Answer]
+        cls,
+        query: Query,
+        mapping: IndexMapping,
+        views: Mapping[str, View],
+        search: Callable[[Query], Answer],
     ) -> Embargo:
-        """The embargo for a query of one of the views; ``search`` finds the hidden entities."""
+        """The embargo for a query of an index; ``search`` finds the hidden entities in ``views``.
+
+        The mapping says what is needed of a view: most searches load no view's code.
+        """
         if query.embargoed:
             return cls()
-        view, now = views[query.view], query.now or clock()
-        entities = {}
-        if view.of_entity and (hidden := _entities(views, now, search)):
-            entities[view.of_entity] = hidden
-        return cls(dates.microseconds(now), view.embargo, view.embargoed, entities)
+        now, entities = query.now or clock(), {}
+        if mapping.of_entity and (hidden := _entities(views, now, search)):
+            entities[mapping.of_entity] = hidden
+        return cls(dates.microseconds(now), mapping.embargo, mapping.embargoed, entities)
 
     def shown(self, document: dict[str, Any]) -> dict[str, Any]:
         """The document without its hidden parts.

@@ -30,19 +30,35 @@ class IndexMapping:
     date: str | None
     bulk: Sequence[str] = field(kw_only=True)
     """The texts that have no score of their own."""
+    embargo: bool = field(default=True, kw_only=True)
+    """Whether a document of a later date is hidden until then."""
+    embargoed: Sequence[str] = field(default_factory=list, kw_only=True)
+    """The paths of the instants by which parts of a document are hidden."""
+    of_entity: str | None = field(default=None, kw_only=True)
+    """The filter that names the entity whose embargo holds for a document too."""
     layout: int = field(default=0, kw_only=True, compare=False)
     """The version of the engine's layout that an index was built with; 0 is the current one."""
 
     @classmethod
     def read(cls, content: Mapping[str, Any], version: str) -> IndexMapping:
         """The mapping of a built index, of its JSON and of ``Generation.mapping``."""
-        return cls(**content, layout=int(version.partition(":")[0]))
+        layout = version.partition(":")[0]
+        return cls(**content, layout=int(layout) if layout.isdecimal() else 0)
 
     @classmethod
     def of(cls, view: View) -> IndexMapping:
         """The mapping that a view's code declares now."""
         text = {name: list(paths) for name, paths in view.text.items()}
-        return cls(view.title, text, dict(view.filters), view.date, bulk=list(view.bulk))
+        return cls(
+            view.title,
+            text,
+            dict(view.filters),
+            view.date,
+            bulk=list(view.bulk),
+            embargo=view.embargo,
+            embargoed=list(view.embargoed),
+            of_entity=view.of_entity,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The mapping as a JSON object."""

@@ -233,11 +233,11 @@ class ElasticsearchEngine:
         from search.elastic import query as elastic_query
 
         query = query.of(self._views)
-        embargo = Embargo.of(query, self._views, self.search)
         for attempt in (1, 2):
             index = self._indexes.live(query.view)
             if index is None:
                 raise NothingServes(f"nothing to search in {query.view} yet; run: stet rebuild")
+            embargo = Embargo.of(query, index.mapping, self._views, self.search)
             try:
                 return answers.answer(query, elastic_query.Searched(index, self._cluster), embargo)
             except Refusal as refusal:

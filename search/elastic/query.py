@@ -86,7 +86,7 @@ class Searched:
     def find(self, query: Query, parsed: Parsed, every: bool, limits: Limits) -> answers.Found:
         """The page of the documents that match: ``every`` word of the text, or any of them."""
         response = _response(query, parsed, every, limits, self.mapping, self._searcher)
-        scored = _scored(query, parsed)
+        scored = query.sort == "relevance" and parsed.scored
         return answers.Found(
             response["hits"]["total"]["value"],
             [
@@ -145,10 +145,6 @@ class Searched:
         return bool(self._searcher.search(body)["hits"]["total"]["value"])
 
 
-def _scored(query: Query, parsed: Parsed) -> bool:
-    return query.sort == "relevance" and parsed.scored
-
-
 def _response(
     query: Query,
     parsed: Parsed,
@@ -158,7 +154,7 @@ def _response(
     searcher: _Searcher,
 ) -> Json:
     """Elasticsearch's response with exact facets, and the hits of the page, however late it is."""
-    scored = _scored(query, parsed)
+    scored = query.sort == "relevance" and parsed.scored
     body = {
         "query": bool_query(parsed, every, limits, mapping, scored),
         "sort": _sort(query, mapping, scored),
@@ -277,9 +273,7 @@ def _hidden(limits: Limits, mapping: IndexMapping) -> Iterator[Json]:
 
 
 def _any_of(clauses: Sequence[Clause], mapping: IndexMapping) -> Json:
-    queries = []
-    for clause in clauses:
-        queries.append(_weighed(_clause(clause, mapping), weights.of(clause)))
+    queries = [_weighed(_clause(clause, mapping), weights.of(clause)) for clause in clauses]
     return {"bool": {"must": [_either(queries)], "boost": mapping.whole_weight}}
 
 
@@ -326,14 +320,13 @@ def _clause(clause: Clause, mapping: IndexMapping) -> Json:
         case Either(clauses):
             return _either([_clause(each, mapping) for each in clauses])
         case Not(inner):
-            everything = {"match_all": {"boost": 0}}
-            return {"bool": {"must": [everything], "must_not": [_clause(inner, mapping)]}}
+            excluded = [_clause(inner, mapping)]
+            return {"bool": {"must": [{"match_all": {"boost": 0}}], "must_not": excluded}}
         case Phrase(text, _, apart):
             return _as_written(_paths_of(clause, mapping), text, apart)
         case Pattern(text):
             like = {"value": pattern_of(text, "*", "?")}
-            paths = _paths_of(clause, mapping)
-            return _either([{"wildcard": {exact(path): like}} for path in paths])
+            return _either([{"wildcard": {exact(p): like}} for p in _paths_of(clause, mapping)])
         case Prefix(text):
             return _prefix(_paths_of(clause, mapping), text)
 

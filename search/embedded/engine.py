@@ -174,7 +174,7 @@ class EmbeddedEngine:
         """Answer a query from the live generation of its view."""
         query = query.of(self._views)
         open_generation = self._readers.live(query.view)
-        embargo = Embargo.of(query, self._views, self._beside)
+        embargo = Embargo.of(query, open_generation.mapping, self._views, self._beside)
         return answers.answer(query, _Searched(open_generation), embargo)
 
 

@@ -87,6 +87,7 @@ def commands(home: Path) -> dict[str, list[list[str]]]:
                    ["search", "", "--filter", f"source={EVIL}"], ["search", "--from", EVIL],
                    ["search", "nothing", "--filter", f"{EVIL}=x"],
                    ["search", "zz", "--facet", EVIL]],
+        "references": [["references"], ["references", "--json"]],
         "suggest": [["suggest", "ev"], ["suggest", EVIL, "--json"]],
         "similar": [["similar", ARTICLE], ["similar", EVIL]],
         "on-this-day": [["on-this-day", "04-15"], ["on-this-day", EVIL]],

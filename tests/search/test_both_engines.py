@@ -277,7 +277,7 @@ def test_facets_are_exact_over_several_shards_too(
     names = [f"Writer {n}" for n in range(700)]
     documents = [story(f"article/{n}", bylines=chance.sample(names, k=3)) for n in range(3_000)]
     path = write(tmp_path / "articles.parquet", documents)
-    views = {"articles": replace(DOMAIN.views["articles"], text={"headline": ("headline",)}, bulk=(),
+    views = {"articles": replace(DOMAIN.views["articles"], text={"headline": "headline"}, bulk=(),
                                  filters={"id": "id", "byline": "bylines.name"})}  # fmt: skip
     engine = ElasticsearchEngine(tmp_path, used, views)
     try:
