@@ -34,7 +34,7 @@ def sea(engine_of: EngineOf, tmp_path: Path) -> Iterator[Archive]:
             archive.append(f"article/{number}", "ArticlePublished", data)
         archive.append("byline/whalen", "BylineRegistered", {"name": "Grover Whalen"})
         archive.append("tag/soup", "TagDefined", {"name": "Soups & stews"})
-        archive.rebuild()
+        archive.rebuild(["articles", "bylines", "topics"])
         yield archive
 
 
@@ -56,24 +56,24 @@ def test_a_document_that_is_not_indexed_has_none_and_it_is_said(sea: Archive) ->
         sea.similar("article/9")
 
 
-@pytest.mark.parametrize(
-    ("text", "ids"),
-    [
-        ("whal", ["article/0", "article/1", "byline/whalen"]),
-        ("grover wh", ["byline/whalen"]),
-        ("the last w", ["article/1"]),
-        ("sou", ["article/2", "article/3", "tag/soup"]),
-        ("soup", ["tag/soup", "article/2", "article/3"]),
-        ("\u5317\u4eac", ["article/4"]),
-        ("zzz", []),
-        ("", []),
-        ("(", []),
-    ],
-)
+SUGGESTED = [
+    ("whal", ["article/0", "article/1", "byline/whalen"]),
+    ("grover wh", ["byline/whalen"]),
+    ("the last w", ["article/1"]),
+    ("sou", ["article/2", "article/3", "tag/soup"]),
+    ("soup", ["tag/soup", "article/2", "article/3"]),
+    ("\u5317\u4eac", ["article/4"]),
+    ("zzz", []),
+    ("", []),
+    ("(", []),
+]
+
+
 def test_names_and_headlines_are_suggested_by_their_words_the_last_of_which_may_be_begun(
-    sea: Archive, text: str, ids: list[str]
+    sea: Archive,
 ) -> None:
-    assert sorted(each.id for each in sea.suggest(text)) == sorted(ids)
+    suggested = [(text, sorted(each.id for each in sea.suggest(text))) for text, _ in SUGGESTED]
+    assert suggested == [(text, sorted(ids)) for text, ids in SUGGESTED]
 
 
 def test_titles_that_begin_with_the_text_come_first_and_are_plain_text(sea: Archive) -> None:

@@ -119,41 +119,44 @@ def test_a_phrase_without_spaces_is_exact(archive: Any, story: Story) -> None:
     assert archive.ids("\u4eac\u5317") == ["article/1"]
 
 
-@pytest.mark.parametrize(
-    ("text", "query"),
-    [
-        ("The women of the town", "woman"),
-        ("A woman of the town", "women"),
-        ("A child lost", "children"),
-        ("Two feet of snow", "foot"),
-        ("The ship sank", "sinks"),
-        ("Mice in the house", "mouse"),
-        ("New criteria", "criterion"),
-        ("An e-mail arrives", "email"),
-        ("An email arrives", "e-mail"),
-        ("Beto O'Rourke speaks", "ORourke"),
-        ("Beto O\u2019Rourke speaks", "orourke"),
-        ("Beto ORourke speaks", "O'Rourke"),
-        ("On health care", "healthcare"),
-        ("On healthcare", "health care"),
-        ("On health-care", "healthcare"),
-        ("A base ball game", "baseball"),
-        ("J.F.K. in Dallas", "JFK"),
-        ("J. F. K. in Dallas", "jfk"),
-        ("JFK in Dallas", "J.F.K."),
-        ("They don't know", "dont"),
-        ("They dont know", "don't"),
-        ("The U-boat war", "uboat"),
-        ("To co-operate", "cooperate"),
-        ("To cooperate", "co-operate"),
-    ],
-)
-def test_other_ways_to_write_a_word_are_found(
-    archive: Any, story: Story, text: str, query: str
-) -> None:
-    archive.holds(story("article/1", text), story("article/2", "Nothing of the kind"))
-    answer = archive.ask(query)
-    assert ([hit.id for hit in answer.hits], answer.matching) == (["article/1"], "all")
+OTHER_WAYS = [
+    ("The women of the town", "woman"),
+    ("A woman of the town", "women"),
+    ("A child lost", "children"),
+    ("Two feet of snow", "foot"),
+    ("The ship sank", "sinks"),
+    ("Mice in the house", "mouse"),
+    ("New criteria", "criterion"),
+    ("An e-mail arrives", "email"),
+    ("An email arrives", "e-mail"),
+    ("Beto O'Rourke speaks", "ORourke"),
+    ("Beto O\u2019Rourke speaks", "orourke"),
+    ("Beto ORourke speaks", "O'Rourke"),
+    ("On health care", "healthcare"),
+    ("On healthcare", "health care"),
+    ("On health-care", "healthcare"),
+    ("A base ball game", "baseball"),
+    ("J.F.K. in Dallas", "JFK"),
+    ("J. F. K. in Dallas", "jfk"),
+    ("JFK in Dallas", "J.F.K."),
+    ("They don't know", "dont"),
+    ("They dont know", "don't"),
+    ("The U-boat war", "uboat"),
+    ("To co-operate", "cooperate"),
+    ("To cooperate", "co-operate"),
+]
+
+
+def test_other_ways_to_write_a_word_are_found(archive: Any, story: Story) -> None:
+    nothing = story("article/none", "Nothing of the kind")
+    archive.holds(nothing, *(story(f"article/{n}", text) for n, (text, _) in enumerate(OTHER_WAYS)))
+    missed = []
+    for n, (text, query) in enumerate(OTHER_WAYS):
+        answer = archive.ask(query, size=100)
+        ids = {hit.id for hit in answer.hits}
+        if f"article/{n}" not in ids or "article/none" in ids or answer.matching != "all":
+            missed.append((text, query, ids))
+    assert missed == []
 
 
 @pytest.fixture
@@ -169,82 +172,83 @@ def library(archive: Any, story: Story) -> Any:
     return archive
 
 
-@pytest.mark.parametrize(
-    ("query", "numbers"),
-    [
-        ("NOT tax", [3, 4]),
-        ("-tax", [3, 4]),
-        ("!tax", [3, 4]),
-        ("whales NOT income", [1]),
-        ("tax AND income", [2]),
-        ("tax && income", [2]),
-        ("+tax +income", [2]),
-        ("tax OR station", [1, 2, 3]),
-        ("tax | station", [1, 2, 3]),
-        ("tax || station", [1, 2, 3]),
-        ("(tax OR station) -income", [1, 3]),
-        ("tax OR station -income", [1, 3]),
-        ("-(tax OR station)", [4]),
-        ("(whales tax) OR (pole far)", [1, 2, 4]),
-        ("tax OR NOT pole", [1, 2]),
-        ("title:income", [2]),
-        ("intitle:whales", [1]),
-        ("ti:station", [3]),
-        ("headline:(whales OR income)", [1, 2]),
-        ("section:science", [1, 3]),
-        ("section:SCIENCE tax", [1]),
-        ("-section:Science", [2, 4]),
-        ('section:"Science"', [1, 3]),
-        ("section:(Science OR World)", [1, 2, 3]),
-        ("section:sci*", [1, 3]),
-        ("section:Arts OR income", [2, 4]),
-        ("date:1912", [1, 4]),
-        ("date:1912-04", [1]),
-        ("date:1912..1913", [1, 2, 4]),
-        ("date:[1913 TO 1914]", [2, 3]),
-        ("date:[1913 TO *]", [2, 3]),
-        ("date:{1912 TO 1914}", [2]),
-        ("before:1913", [1, 4]),
-        ("after:1912", [2, 3]),
-        ("date:>=1914", [3]),
-        ("year:1912", [1, 4]),
-        ("year:1912..1913", [1, 2, 4]),
-        ("*ation", [3]),
-        ("wh*es", [1, 2]),
-        ("t?x", [1, 2]),
-        ('"south pole"', [3]),
-        ('"pole south"~5', [3, 4]),
-        ('"geographic pole"~3', [3]),
-        ('"geographic * pole"', [3]),
-        ("geographic NEAR pole", [3]),
-        ("geographic NEAR/1 pole", [3]),
-        ("geographic AROUND(2) pole", [3]),
-        ("((tax", [1, 2]),
-        ("tax)", [1, 2]),
-        ("(tax)", [1, 2]),
-    ],
-)
-def test_what_readers_of_other_searches_write_works(
-    library: Any, query: str, numbers: list[int]
-) -> None:
-    answer = library.ask(query)
-    assert sorted(hit.id for hit in answer.hits) == [f"article/{n}" for n in numbers]
+READ_AS = [
+    ("NOT tax", [3, 4]),
+    ("-tax", [3, 4]),
+    ("!tax", [3, 4]),
+    ("whales NOT income", [1]),
+    ("tax AND income", [2]),
+    ("tax && income", [2]),
+    ("+tax +income", [2]),
+    ("tax OR station", [1, 2, 3]),
+    ("tax | station", [1, 2, 3]),
+    ("tax || station", [1, 2, 3]),
+    ("(tax OR station) -income", [1, 3]),
+    ("tax OR station -income", [1, 3]),
+    ("-(tax OR station)", [4]),
+    ("(whales tax) OR (pole far)", [1, 2, 4]),
+    ("tax OR NOT pole", [1, 2]),
+    ("title:income", [2]),
+    ("intitle:whales", [1]),
+    ("ti:station", [3]),
+    ("headline:(whales OR income)", [1, 2]),
+    ("section:science", [1, 3]),
+    ("section:SCIENCE tax", [1]),
+    ("-section:Science", [2, 4]),
+    ('section:"Science"', [1, 3]),
+    ("section:(Science OR World)", [1, 2, 3]),
+    ("section:sci*", [1, 3]),
+    ("section:Arts OR income", [2, 4]),
+    ("date:1912", [1, 4]),
+    ("date:1912-04", [1]),
+    ("date:1912..1913", [1, 2, 4]),
+    ("date:[1913 TO 1914]", [2, 3]),
+    ("date:[1913 TO *]", [2, 3]),
+    ("date:{1912 TO 1914}", [2]),
+    ("before:1913", [1, 4]),
+    ("after:1912", [2, 3]),
+    ("date:>=1914", [3]),
+    ("year:1912", [1, 4]),
+    ("year:1912..1913", [1, 2, 4]),
+    ("*ation", [3]),
+    ("wh*es", [1, 2]),
+    ("t?x", [1, 2]),
+    ('"south pole"', [3]),
+    ('"pole south"~5', [3, 4]),
+    ('"geographic pole"~3', [3]),
+    ('"geographic * pole"', [3]),
+    ("geographic NEAR pole", [3]),
+    ("geographic NEAR/1 pole", [3]),
+    ("geographic AROUND(2) pole", [3]),
+    ("((tax", [1, 2]),
+    ("tax)", [1, 2]),
+    ("(tax)", [1, 2]),
+]
 
 
-@pytest.mark.parametrize(
-    ("query", "note"),
-    [
-        ("nosuch:tax", "there is no field 'nosuch', so it is read as a word"),
-        ("date:soon", "read as a word"),
-        ("section:house", "no section is 'house'"),
-        ("tax AND income OR pole", "OR binds closer than AND"),
-        ("tax~2", "`~` after a word is ignored"),
-        ("tax^3", "`^` is ignored"),
-        ("section:[a TO b]", "section has no ranges"),
-    ],
-)
-def test_what_is_read_otherwise_is_said(library: Any, query: str, note: str) -> None:
-    assert note in (library.ask(query).note or "")
+def test_what_readers_of_other_searches_write_works(library: Any) -> None:
+    wrong = []
+    for query, numbers in READ_AS:
+        ids = sorted(hit.id for hit in library.ask(query).hits)
+        if ids != [f"article/{n}" for n in numbers]:
+            wrong.append((query, ids))
+    assert wrong == []
+
+
+NOTES = [
+    ("nosuch:tax", "there is no field 'nosuch', so it is read as a word"),
+    ("date:soon", "read as a word"),
+    ("section:house", "no section is 'house'"),
+    ("tax AND income OR pole", "OR binds closer than AND"),
+    ("tax~2", "`~` after a word is ignored"),
+    ("tax^3", "`^` is ignored"),
+    ("section:[a TO b]", "section has no ranges"),
+]
+
+
+def test_what_is_read_otherwise_is_said(library: Any) -> None:
+    notes = {query: library.ask(query).note or "" for query, _ in NOTES}
+    assert [query for query, note in NOTES if note not in notes[query]] == []
 
 
 def test_documents_are_found_by_month_and_day_in_any_year(archive: Any, story: Story) -> None:
