@@ -224,7 +224,7 @@ def test_while_one_follows_the_others_get_their_answers(home: Home) -> None:
         preview = ("preview", "byline/ana", "BylineRevised", "--data", '{"name": "P"}')
         code, printed, told = home.run(*preview)
         assert code == 0, told
-        assert "4 articles" in printed
+        assert "4 of articles" in printed
         assert f"process {running.pid} on" in told
         for command in ("catch-up", "follow"):
             code, _, told = home.run(command)
@@ -344,7 +344,7 @@ def test_preview_says_how_much_an_event_would_rewrite_and_appends_nothing(home: 
     code, printed, told = home.run(*PREVIEW)
     assert code == 0, told
     assert printed.startswith("BylineRevised of byline/ana would rewrite ")
-    assert "4 articles" in printed
+    assert "4 of articles" in printed
     assert "1 bylines" in printed
     said = home.json(*PREVIEW)
     assert said["documents"]["articles"] == 4
