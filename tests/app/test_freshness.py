@@ -345,7 +345,7 @@ def test_preview_says_how_much_an_event_would_rewrite_and_appends_nothing(home: 
     assert code == 0, told
     assert printed.startswith("BylineRevised of byline/ana would rewrite ")
     assert "4 of articles" in printed
-    assert "1 bylines" in printed
+    assert "1 of bylines" in printed
     said = home.json(*PREVIEW)
     assert said["documents"]["articles"] == 4
     assert said["sequence"] == 7
