@@ -40,9 +40,13 @@ def check_documents(view: View, schema: pa.Schema) -> None:
         )
     for part, path in _declared(view):
         kind = _require(view, part, path, schema)
-        if part == "date" and not (kinds.is_date(kind) or kinds.is_timestamp(kind)):
+        if part == "date" and not _is_instant(kind):
             raise BrokenView(
                 view.name, part, f"{path} is {_named(kind)}; it must be one date or timestamp"
+            )
+        if part == "embargoed" and not _is_instant(_inside(kind)):
+            raise BrokenView(
+                view.name, part, f"{path} is {_named(kind)}; it must be a date or a timestamp"
             )
 
 
@@ -54,6 +58,11 @@ def _declared(view: View) -> Iterator[tuple[str, str]]:
     yield from ((f"filters[{name!r}]", path) for name, path in view.filters.items())
     if view.date is not None:
         yield "date", view.date
+    yield from (("embargoed", path) for path in view.embargoed)
+
+
+def _is_instant(kind: pa.DataType) -> bool:
+    return bool(kinds.is_date(kind) or kinds.is_timestamp(kind))
 
 
 def _require(view: View, part: str, path: str, schema: pa.Schema) -> pa.DataType:

@@ -79,7 +79,7 @@ class View:
     roots: Callable[[Entities, ir.Table], ir.Table] | None = None
     documents_a_gigabyte: int | None = None
     embargo: bool = True
-    embargoed: tuple[str, ...] = ()
+    embargoed: Sequence[str] = ()
     of_entity: str | None = None
 
     def __post_init__(self) -> None:
@@ -96,6 +96,7 @@ class View:
         texts = {name: _as_tuple(paths) for name, paths in self.text.items()}
         object.__setattr__(self, "text", texts)
         object.__setattr__(self, "bulk", _as_tuple(self.bulk))
+        object.__setattr__(self, "embargoed", _as_tuple(self.embargoed))
         self._check_names()
         self._check_paths()
 
@@ -110,15 +111,20 @@ class View:
             if name not in self.text:
                 self._refuse("bulk", f"there is no text {name!r}; there is {', '.join(self.text)}")
 
+        if self.of_entity is not None and self.of_entity not in self.filters:
+            there = ", ".join(self.filters) or "none"
+            self._refuse("of_entity", f"there is no filter {self.of_entity!r}; there is {there}")
+
     def _check_paths(self) -> None:
         paths = {
             "title": (self.title,),
             "date": () if self.date is None else (self.date,),
+            "embargoed": self.embargoed,
             **{f"text[{name!r}]": paths for name, paths in self.text.items()},
             **{f"filters[{name!r}]": (path,) for name, path in self.filters.items()},
         }
         for part, some in paths.items():
-            if not some and part != "date":
+            if not some and part not in ("date", "embargoed"):
                 self._refuse(part, "has no path; give one, such as author.name")
             for path in some:
                 if not isinstance(path, str) or not path:

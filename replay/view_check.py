@@ -47,7 +47,7 @@ def _parts(view: View) -> Iterator[Hashable]:
     """All that is checked of a view."""
     yield from (view.name, view.documents, view.lineage, view.roots)
     yield from (view.title, view.date, view.per)
-    yield from (tuple(view.text.items()), tuple(view.filters.items()))
+    yield from (tuple(view.text.items()), tuple(view.filters.items()), view.embargoed)
 
 
 def check_view(view: View, state: State) -> None:

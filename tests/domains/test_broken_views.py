@@ -158,6 +158,18 @@ MISTAKES = {
         ('per="appointment"', 'per="appointment", bulk=("body",)'),
         "bulk: there is no text 'body'; there is reason, patient",
     ),
+    "an embargoed path that is no field": (
+        ('per="appointment"', 'per="appointment", embargoed="patient.seen_at"'),
+        "embargoed: patient has no field 'seen_at'; there is id, name",
+    ),
+    "an embargoed path to a string": (
+        ('per="appointment"', 'per="appointment", embargoed=("patient.name",)'),
+        "embargoed: patient.name is string; it must be a date or a timestamp",
+    ),
+    "an entity by a filter that does not exist": (
+        ('per="appointment"', 'per="appointment", of_entity="stream"'),
+        "of_entity: there is no filter 'stream'; there is id, patient",
+    ),
     "a filter whose name no query can have": (
         ('"id": "id"', '"the id": "id"'),
         "filters: 'the id' cannot name one; use letters, digits and _",
