@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from app import show
-from app.commands import Command
 from app.options import (
     DEFAULT_HOME,
     Failure,
@@ -20,7 +19,6 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
-from event_log import counted
 
 dead_letters = typer.Typer(
     name="dead-letters",
@@ -28,12 +26,10 @@ dead_letters = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Key = Annotated[
-    str, typer.Argument(metavar="DOCUMENT", help="The document's id, such as article/titanic-1912.")
-]
+Key = Annotated[str, typer.Argument(help="The document's id, such as article/titanic-1912.")]
 
 
-@dead_letters.command("list", cls=Command)
+@dead_letters.command("list")
 def list_letters(view: ViewOrAll = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """List the dead letters, oldest first.
 
@@ -44,7 +40,7 @@ def list_letters(view: ViewOrAll = None, home: Home = DEFAULT_HOME, as_json: Jso
         letters = archive.dead_letters.letters(checked_view(archive, view))
     if as_json:
         for letter in letters:
-            show.json(dataclasses.asdict(letter))
+            typer.echo(show.json_line(dataclasses.asdict(letter)))
         return
     lines = [
         (x.view, x.generation, show.short(x.key, 40), f"{x.sequence:,}", show.short(x.reason, 80))
@@ -52,10 +48,10 @@ def list_letters(view: ViewOrAll = None, home: Home = DEFAULT_HOME, as_json: Jso
     ]
     if lines:
         show.table(("view", "generation", "document", "sequence", "reason"), lines)
-    show.line(counted(len(letters), "dead letter"))
+    typer.echo(f"{len(letters):,} dead letters")
 
 
-@dead_letters.command("show", cls=Command)
+@dead_letters.command("show")
 def show_letter(key: Key, home: Home = DEFAULT_HOME) -> None:
     """Print why a document was refused, and the document as it was sent.
 
@@ -69,12 +65,10 @@ def show_letter(key: Key, home: Home = DEFAULT_HOME) -> None:
             raise Failure(f"{key} is no dead letter; to list them, run: stet dead-letters list")
     for letter in letters:
         where = f"{letter.view}, generation {letter.generation}, sequence {letter.sequence:,}"
-        show.line(f"{where}, {show.plain(letter.at)}")
-        show.line(letter.reason)
-        show.json_text(f"{letter.document}\n")
+        typer.echo(f"{where}, {show.plain(letter.at)}\n{letter.reason}\n{letter.document}")
 
 
-@dead_letters.command("replay", cls=Command)
+@dead_letters.command("replay")
 def replay_letters(
     keys: Annotated[
         list[str] | None,
@@ -92,7 +86,7 @@ def replay_letters(
     """
     with errors_as_messages():
         letters, indexed = _replay(home, search, view, keys)
-    show.line(f"{indexed:,} of {counted(letters, 'dead letter')} indexed")
+    typer.echo(f"{indexed:,} of {letters:,} dead letters indexed")
     if indexed < letters:
         raise typer.Exit(1)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+import sys
+from dataclasses import asdict
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import completing, looking_back, show
+from app import completing, past, show
 from app.options import (
     DEFAULT_HOME,
     At,
@@ -24,16 +23,7 @@ from app.options import (
 )
 
 if TYPE_CHECKING:
-    from archive import Archive, Exported
-    from search import Answer, Query
-
-
-class Format(StrEnum):
-    """The format of an export."""
-
-    parquet = "parquet"
-    jsonl = "jsonl"
-    csv = "csv"
+    from search import Answer
 
 
 class Sort(StrEnum):
@@ -46,51 +36,24 @@ class Sort(StrEnum):
 
 def export(
     view: Annotated[
-        str,
-        typer.Argument(
-            metavar="VIEW", autocompletion=completing.views, help="The view, such as articles."
-        ),
+        str, typer.Argument(autocompletion=completing.views, help="The view, such as articles.")
     ],
     at: At = None,
     key: Annotated[str | None, typer.Option(help="Only the document with this id.")] = None,
-    format_: Annotated[
-        Format | None, typer.Option("--format", help="JSON Lines by default, or as FILE ends.")
-    ] = None,
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|FOLDER",
-            help="Write to this file, or to VIEW.FORMAT in this folder, instead of printing.",
-        ),
-    ] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Print a view's documents, or write them to a file.
+    """Print a view's documents as JSON Lines.
 
-    They are computed from the log as of its head, or --at, and sorted by id. A file appears whole,
-    in place of the one before. Run it again, and it has the current documents.
+    They are computed from the log as of its head, or --at, and sorted by id.
 
-    Example: stet export articles --format parquet --to articles.parquet
+    Example: stet export articles --key article/titanic-1912
     """
-    if to is None and format_ is Format.parquet:
-        raise typer.BadParameter("parquet needs a file: give --to", param_hint="--format")
     with errors_as_messages():
         archive = open_archive(home)
         checked_view(archive, view)
-        keys = None if key is None else [key]
-        if to is not None:
-            _print_exported(archive.export_file(view, to, format_ or "", at, keys))
-        else:
-            show.file_lines(archive.export(view, at, keys, format_ or Format.jsonl), format_)
-
-
-def _print_exported(exported: Exported) -> None:
-    size = f"{exported.bytes / 1e6:,.1f} MB" if exported.bytes >= 1e5 else f"{exported.bytes:,} B"
-    had = "" if exported.written else ", which it had already"
-    show.line(
-        f"{show.name(exported.path)}: {exported.documents:,} documents as of sequence"
-        f" {exported.sequence:,}{had} ({size})"
-    )
+        for line in archive.export(view, at, None if key is None else [key]):
+            sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
 
 
 def _filters(values: list[str] | None) -> list[str]:
@@ -101,12 +64,7 @@ def _filters(values: list[str] | None) -> list[str]:
 
 
 Text = Annotated[
-    str,
-    typer.Argument(
-        metavar="TEXT",
-        help='Words, "a phrase", -without, OR, prefix*, headline:word. Everything without a text.',
-        show_default=False,
-    ),
+    str, typer.Argument(help='Words, "a phrase", -without, OR, prefix*, headline:word.')
 ]
 Filters = Annotated[
     list[str] | None,
@@ -114,37 +72,23 @@ Filters = Annotated[
         "--filter",
         metavar="field=value",
         callback=_filters,
-        help="Only documents whose field has this value; section!=World: only those without it;"
-        " date=1912-04: of that month.",
+        help="Only documents whose field has exactly this value.",
     ),
 ]
 From = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        metavar="DATE",
-        help="Only documents of this date or later: 1912-04-15, 1912-04, 1912, '15 April 1912',"
-        " -30d, yesterday.",
-    ),
+    str | None, typer.Option("--from", metavar="DATE", help="Only documents of this day or later.")
 ]
 To = Annotated[
-    str | None,
-    typer.Option(
-        "--to", metavar="DATE", help="Only documents of this date or earlier, all of it included."
-    ),
+    str | None, typer.Option("--to", metavar="DATE", help="Only documents of this day or earlier.")
 ]
 Facets = Annotated[
     list[str] | None,
     typer.Option("--facet", metavar="FIELD", help="Count the hits by the values of this field."),
 ]
-Embargoed = Annotated[
-    bool,
-    typer.Option("--embargoed", help="Also show what is dated in the future."),
-]
 
 
 def search(
-    text: Text = "",
+    text: Text,
     view: ViewName = "",
     filters: Filters = None,
     date_from: From = None,
@@ -154,75 +98,34 @@ def search(
     page: Annotated[int, typer.Option(min=1, help="Which page of hits, from 1.")] = 1,
     size: Annotated[int, typer.Option(min=1, max=1000, help="Hits on a page.")] = 10,
     at: At = None,
-    embargoed: Embargoed = False,
     at_cluster: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Search a view; print the hits with the words that matched.
 
-    What is dated in the future is under embargo, and not found until then. With --at, it prints
-    what the search would have found then: stet search titanic --at 250
+    With --at, it prints what the search would have found then: stet search titanic --at 250
 
     Example: stet search '"south pole" -scott' --filter section=Science --facet year
     """
     from search import Query
 
+    chosen: dict[str, list[str]] = {}
+    for item in filters or []:
+        name, _, value = item.partition("=")
+        chosen.setdefault(name, []).append(value)
     with errors_as_messages():
         archive = open_archive(home, at_cluster)
         checked_view(archive, view)
-        query = Query(text, view, _chosen(filters, ""), date_from, date_to, sort.value)
-        query = replace(query, excluded=_chosen(filters, "!"))
-        query = replace(query, facets=facets or (), page=page, size=size, embargoed=embargoed)
-        answer = archive.search(query) if at is None else looking_back.answer(archive, query, at)
-        as_of = None if at is None else looking_back.as_of(archive, view, answer)
+        query = Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size)
+        answer = archive.search(query) if at is None else past.answer(archive, query, at)
+        as_of = None if at is None else past.as_of(archive, view, answer)
     if as_json:
-        pages = {"page": page, "pages": pages_of(answer, size)}
-        more = {"as_of": as_of} if as_of else {}
-        show.json(asdict(answer) | pages | more)
-    _print_behind(answer)
-    if not as_json:
-        _print(archive, query, answer, as_of)
-
-
-def _chosen(filters: Sequence[str] | None, sign: str) -> dict[str, list[str]]:
-    """The filters by field, each with its values; with the sign ``!`` those that exclude."""
-    chosen: dict[str, list[str]] = {}
-    for item in filters or ():
-        name, _, value = item.partition("=")
-        if name[-1:] == sign or (not sign and name[-1:] != "!"):
-            chosen.setdefault(name.removesuffix("!"), []).append(value)
-    return chosen
-
-
-def _print_behind(answer: Answer) -> None:
-    """Print how many events the live index does not have yet."""
-    if answer.behind:
-        events = "1 event" if answer.behind == 1 else f"{answer.behind:,} events"
-        show.note(f"the live index is {events} behind the log; run: stet catch-up")
-
-
-def _print(archive: Archive, query: Query, answer: Answer, as_of: dict[str, Any] | None) -> None:
+        typer.echo(show.json_line(asdict(answer) | ({"as_of": as_of} if as_of else {})))
+        return
     if as_of:
-        looking_back.print_as_of(as_of)
-    print_answer(answer, query.page, query.size)
-    if not answer.total:
-        _print_advice(archive, query)
-
-
-def _print_advice(archive: Archive, query: Query) -> None:
-    """Print how a query that found nothing was understood, and what to try."""
-    from search import advice, understood
-
-    view = archive.view(query.view)
-    show.note(f"understood: {understood(query, view.text, view.filters)}")
-    for each in advice(query, view.text, view.filters):
-        show.note(each)
-
-
-def pages_of(answer: Answer, size: int) -> int:
-    """How many pages an answer has: at least one."""
-    return max(1, -(-answer.total // size))
+        past.print_as_of(as_of)
+    print_answer(answer, page, size)
 
 
 def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
@@ -230,16 +133,12 @@ def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
     if answer.note:
         show.note(answer.note)
     which = "" if answer.matching == "all" else " with any of the words"
-    pages = pages_of(answer, size)
-    where = f", page {page:,} of {pages:,}" if pages > 1 or page > 1 else ""
-    show.line(f"{answer.total:,} found{which}{where}")
-    if answer.suggestion:
-        show.note(f"did you mean: {answer.suggestion}")
+    typer.echo(f"{answer.total:,} found{which}")
     for place, hit in enumerate(answer.hits, (page - 1) * size + 1):
         day = f"  {hit.date[:10]}" if hit.date else ""
-        show.hit_line(f"{place:>3}. ", hit.title, f"  ({hit.id}){day}")
+        typer.echo(f"{place:>3}. {show.marked(hit.title)}  ({hit.id}){day}")
         for name, fragment in hit.fragments.items():
-            show.hit_line(f"     {name}: ", fragment)
+            typer.echo(f"     {name}: {show.marked(fragment)}")
     for name, counts in answer.facets.items():
         values = ", ".join(f"{show.short(value)} {count:,}" for value, count in counts[:12])
-        show.line(f"{name}: {values}")
+        typer.echo(f"{name}: {values}")

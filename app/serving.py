@@ -23,7 +23,7 @@ def generations(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json 
     if as_json:
         for each in kept:
             is_live = live.get(each.view) == each
-            show.json({**dataclasses.asdict(each), "live": is_live})
+            typer.echo(show.json_line({**dataclasses.asdict(each), "live": is_live}))
         return
     headings = ("view", "generation", "sequence", "documents", "MB", "built at", "")
     lines = [
@@ -43,10 +43,7 @@ def generations(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json 
 
 def promote(
     generation: Annotated[
-        int,
-        typer.Argument(
-            metavar="GENERATION", help="The number of a generation; stet generations lists them."
-        ),
+        int, typer.Argument(help="The number of a generation; stet generations lists them.")
     ],
     search: Search = None,
     home: Home = DEFAULT_HOME,
@@ -59,7 +56,7 @@ def promote(
     """
     with errors_as_messages():
         views = open_archive(home, search).promote(generation)
-    show.line(f"generation {generation} is live in {', '.join(views)}")
+    typer.echo(f"generation {generation} is live in {', '.join(views)}")
 
 
 def roll_back(
@@ -77,23 +74,20 @@ def roll_back(
     with errors_as_messages():
         live = open_archive(home, search).roll_back(to)
     for view, now in live.items():
-        show.line(f"{view}: generation {now.generation} is live, as of sequence {now.sequence:,}")
+        typer.echo(f"{view}: generation {now.generation} is live, as of sequence {now.sequence:,}")
 
 
 def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Print the log's head, and each view's lag and generation.
 
-    It warns when the last event was recorded ahead of this machine's clock.
-
     Example: stet status --json
     """
     with errors_as_messages():
         result = dataclasses.asdict(open_archive(home, search).status())
-    keeping.warn_of_clock(result["seconds_ahead"])
     if as_json:
-        show.json(result)
+        typer.echo(show.json_line(result))
         return
-    keeping.print_log_status(home, result)
+    typer.echo(keeping.log_status_lines(home, result))
     headings = ("view", "checkpoint", "lag (events)", "lag (seconds)", "documents", "generation")
     show.table(
         headings,

@@ -36,8 +36,6 @@ class Status:
     digest: str
     sealed_through: int
     open_commits: int
-    seconds_ahead: float
-    """By how much the last event was recorded ahead of this machine's clock; or 0."""
     views: tuple[ViewStatus, ...]
 
 
@@ -67,5 +65,4 @@ def status(archive: Archive) -> Status:
                 needs_rebuild=reasons.get(name),
             )
         )
-    sealing = log.sealed_through, log.open_commits
-    return Status(log.head, log.digest, *sealing, log.seconds_ahead, tuple(views))
+    return Status(log.head, log.digest, log.sealed_through, log.open_commits, tuple(views))

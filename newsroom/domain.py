@@ -21,7 +21,6 @@ DOMAIN = Domain(
         "timeline": "views.timeline:VIEW",
         "history": "replay.history.view:HISTORY",
     },
-    parents={"section": "parent_id"},
     rules="newsroom.rules:check",
     sample=SAMPLE,
     queries=SAMPLE,

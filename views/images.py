@@ -78,5 +78,4 @@ VIEW = View(
     },
     date="taken_at",
     per="image",
-    embargoed=("articles.published_at",),
 )

@@ -118,5 +118,4 @@ VIEW = View(
         "byline_id": "bylines.id",
     },
     per="section",
-    embargoed=("latest.published_at",),
 )

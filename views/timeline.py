@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
 HEADLINES = 50
 """The most headlines of a day."""
-HEADLINE = {
-    "id": "article",
-    "headline": "headline",
-    "url": "url",
-    "published_at": "published_at",
-    "section": "section",
-}
+HEADLINE = {"id": "article", "headline": "headline", "url": "url", "section": "section"}
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
@@ -76,7 +70,7 @@ def roots(state: Entities, keys: ir.Table) -> ir.Table:
 
 VIEW = View(
     name="timeline",
-    code_version=2,
+    code_version=1,
     documents=documents,
     lineage=lineage,
     title="id",
@@ -84,6 +78,5 @@ VIEW = View(
     filters={"id": "id", "section": "sections.name", "section_id": "sections.id"},
     date="date",
     per=DAY,
-    embargoed=("headlines.published_at",),
     roots=roots,
 )

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from event_log.errors import DamagedLog
 from event_log.files import commit
 from event_log.files.manifest import SealedFile
 
@@ -90,7 +91,9 @@ class Selection:
                 inside = self._inside(batch.column("sequence"))
                 yield batch if inside is None else batch.filter(inside)
         except commit.UNREADABLE as error:
-            raise commit.unreadable(path, error) from None
+            raise DamagedLog(
+                f"{path} cannot be read ({error}); restore it from a backup", commit.begins(path)
+            ) from None
 
     def _inside(self, sequences: pa.Array) -> pa.BooleanArray | None:
         """Return which events are selected; None for all of them.

@@ -79,6 +79,4 @@ HISTORY = View(
     date="recorded_at",
     bulk=("old", "new"),
     per=EVENT,
-    embargo=False,
-    of_entity="stream",
 )

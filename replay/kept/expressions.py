@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from replay.compiled import once
-from replay.lineage import completed, lineage_of, newest
+from replay.duckdb_errors import one_line
+from replay.errors import BrokenView
+from replay.lineage import completed, newest
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -33,7 +38,7 @@ class Expressions:
 
         def touching() -> ir.Table:
             changed = where.backend.table("changed").select("entity")
-            pairs = lineage_of(self._views[name], where)
+            pairs = self._views[name].lineage(where, None)
             return pairs.semi_join(changed, "entity").distinct()
 
         return self._sql("lineage", name, where, touching)
@@ -66,3 +71,16 @@ def compiled_sql(kept: Kept, key: Hashable, expression: Callable[[], ir.Table]) 
     """
     sql: str = once(kept.registry, ("kept", key), lambda: kept.backend.compile(expression()))
     return sql
+
+
+@contextmanager
+def errors_of(view: str) -> Iterator[None]:
+    """Raises ``BrokenView`` for errors of a view's expressions, not of the file or the machine."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException,
+            duckdb.InternalException, duckdb.SerializationException,
+            duckdb.InterruptException, OSError):  # fmt: skip
+        raise
+    except Exception as error:
+        raise BrokenView(view, one_line(error)) from error

@@ -134,9 +134,7 @@ BAD = {
     "a required field cleared": (article(cleared=["headline"]), "data.cleared", "required"),
     "an unknown field cleared": (article(cleared=["colour"]), "data.cleared", "'colour'"),
     "a stream that never began": (
-        published(1, type="ArticleRevised", data={}),
-        "type",
-        "article/1 does not exist; ArticlePublished comes first",
+        published(1, type="ArticleRevised", data={}), "type", "article/1 has not begun",
     ),
     "a line over 16 MB": (b" " * (LONGEST_LINE + 1), None, "longer than 16 MB"),
 }  # fmt: skip
