@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -19,11 +20,15 @@ from app import (
     rebuilding,
     searching,
     serving,
+    suggesting,
     upkeep,
 )
+from app.commands import Command, Commands, Query
+from app.terminal import exit_code
 
 cli = typer.Typer(
     name="stet",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -83,22 +88,26 @@ for name, command in (
     ("promote", serving.promote),
     ("roll-back", serving.roll_back),
     ("export", searching.export),
+    ("suggest", suggesting.suggest),
+    ("similar", suggesting.similar),
+    ("on-this-day", suggesting.on_this_day),
     ("status", serving.status),
     ("seal", keeping.seal),
     ("verify", keeping.verify),
     ("prove", keeping.prove),
     ("subscriptions", keeping.subscriptions),
     ("compare", upkeep.compare),
+    ("references", upkeep.references),
     ("clear", upkeep.clear),
     ("growth", upkeep.growth),
     ("evaluate", evaluation.evaluate),
     ("settings", configuring.show_settings),
 ):
-    cli.command(name)(command)
+    cli.command(name, cls=Command)(command)
 
-# A query may begin with a minus: `stet search -war` excludes documents with the word.
 cli.command(
     "search",
+    cls=Query,
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )(searching.search)
 
@@ -106,5 +115,5 @@ cli.add_typer(dead_letters.dead_letters)
 
 
 def main() -> None:
-    """Run the command line."""
-    cli()
+    """Run the command line; the process ends with its exit code."""
+    sys.exit(exit_code(cli))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
-
 from app import show
 from app.options import DEFAULT_HOME, Home, Json, errors_as_messages
 from event_log import machine, settings
@@ -29,7 +27,7 @@ def show_settings(
         lines = [_line(value) for value in settings.in_force()]
     if as_json:
         for line in lines:
-            typer.echo(show.json_line(line))
+            show.json(line)
         return
     headings = ("setting", "value", "from", "meaning")
     cells = [

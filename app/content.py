@@ -20,11 +20,13 @@ from app.options import (
     Home,
     Json,
     Search,
+    Stream,
     Type,
     errors_as_messages,
     open_archive,
 )
 from app.visibility import Timeout, Wait
+from event_log import counted
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -51,16 +53,24 @@ ExpectedVersion = Annotated[
 EventId = Annotated[
     str | None, typer.Option(help="The event's id; an id that the log already has adds nothing.")
 ]
+Force = Annotated[
+    bool, typer.Option("--force", help="Append a revision even if it changes nothing.")
+]
+OccurredAt = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="When it happened, such as 1912-04-15T20:00Z."),
+]
 
 
 def append(
-    stream: Annotated[str, typer.Argument(help="The entity's stream, such as article/1.")],
+    stream: Stream,
     type_: Type,
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     actor: Actor = None,
     expected_version: ExpectedVersion = None,
     event_id: EventId = None,
-    occurred_at: Annotated[str | None, typer.Option(help="When it happened, ISO 8601.")] = None,
+    occurred_at: OccurredAt = None,
+    force: Force = False,
     wait: Wait = False,
     timeout: Timeout = 30.0,
     search: Search = None,
@@ -69,33 +79,39 @@ def append(
 ) -> None:
     """Append one event, and print its receipt.
 
-    The event is validated against the current state: you cannot create what exists, or revise what
-    does not.
+    You cannot create what exists, or revise what does not; a revision that changes nothing is left.
 
     Example: stet append tag/whales TagDefined --data '{"name": "Whales", "kind": "subject"}'
     """
-    fields = parse_data(data)
     with errors_as_messages():
-        archive = open_archive(home, search)
+        archive = open_archive(home, search, new=True)
         receipt = archive.append(
             stream,
             type_,
-            fields,
+            parse_data(data),
             expected_version=expected_version,
             event_id=event_id,
             occurred_at=occurred_at,
             actor=actor,
+            force=force,
         )
+        line = _receipt_line(archive, receipt, stream, event_id)
     if not as_json:
-        typer.echo(_receipt_line(receipt, stream))
+        show.line(line)
     elif not wait:
-        typer.echo(show.json_line(asdict(receipt)))
+        show.json(asdict(receipt))
     if wait:
         visibility.print_when_searchable(archive, receipt, timeout, as_json)
 
 
-def _receipt_line(receipt: Receipt, stream: str) -> str:
-    known = "" if receipt.added else " (the log already has this event id; nothing was added)"
+def _receipt_line(archive: Archive, receipt: Receipt, stream: str, event_id: str | None) -> str:
+    is_known = bool(not receipt.added and event_id and archive.log.known([event_id]))
+    if not receipt.added and not is_known:
+        return (
+            f"nothing was appended: {stream} is so already, at version {receipt.version} (sequence"
+            f" {receipt.last}); --force appends the event all the same"
+        )
+    known = " (the log already has this event id; nothing was added)" if is_known else ""
     return (
         f"sequence {receipt.first}"
         + (f" to {receipt.last}" if receipt.last != receipt.first else "")
@@ -129,6 +145,14 @@ Producer = Annotated[
         " grows and whose events have no ids.",
     ),
 ]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The source's name, from which the ids of events without one are made; the file's name"
+        " by default.",
+    ),
+]
 
 
 def import_files(
@@ -136,12 +160,15 @@ def import_files(
     sample: Sample = False,
     on_error: OnErrorOption = OnError.stop,
     producer: Producer = None,
+    source: Source = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Import events from files of JSON Lines.
 
-    An event whose id the log already has is not added again.
+    An event whose id the log already has is not added again. An event without an id gets one that
+    is made from the source's name and the event's content: the same file, imported again, adds
+    nothing. Events of one file that say the same are all kept.
 
     Example: stet import newsroom/sample/*.jsonl --on-error reject
     """
@@ -149,15 +176,17 @@ def import_files(
         raise typer.BadParameter("give files, or --sample", param_hint="FILE...")
     if producer is not None and len(files or ()) != 1:
         raise typer.BadParameter("goes with one file at a time", param_hint="--producer")
+    if producer is not None and source is not None:
+        raise typer.BadParameter("goes without --producer", param_hint="--source")
     with errors_as_messages():
-        archive = open_archive(home)
+        archive = open_archive(home, new=True)
         results = {}
         for file in files or sample_files(archive):
-            results[file] = import_one(archive, file, on_error.value, producer)
+            results[file] = import_one(archive, file, on_error.value, producer, source)
             if not as_json:
                 print_imported(file, results[file])
     if as_json:
-        typer.echo(show.json_line({file: asdict(result) for file, result in results.items()}))
+        show.json({file: asdict(result) for file, result in results.items()})
     if any(result.rejected for result in results.values()):
         raise typer.Exit(1)
 
@@ -171,33 +200,43 @@ def sample_files(archive: Archive) -> list[str]:
 
 
 def import_one(
-    archive: Archive, file: str, on_error: Literal["stop", "reject"], producer: str | None = None
+    archive: Archive,
+    file: str,
+    on_error: Literal["stop", "reject"],
+    producer: str | None = None,
+    source: str | None = None,
 ) -> Imported:
     """Import one file with a progress bar; print on stderr how many lines were rejected."""
     from connectors import Lines, import_events
 
     archive.remember_domain()
     size = Lines(file).size if file != "-" and Path(file).is_file() else None
-    with show.progress_bar(f"importing {Path(file).name}", size) as advance:
+    with show.progress_bar(f"importing {show.name(Path(file).name)}", size) as advance:
         result = import_events(
             archive.log,
             file,
             on_error,
-            lambda events, done, _: advance(done, f"{events:,} events"),
+            lambda events, done, _: advance(done, counted(events, "event")),
             producer,
+            source,
         )
     if result.rejected:
         show.note(
-            f"error: {file}: {result.rejected:,} lines rejected; "
-            f"read the lines and the reasons in {result.rejected_file}"
+            f"error: {show.name(file)}: {counted(result.rejected, 'line')} rejected; "
+            f"read the lines and the reasons in {show.name(result.rejected_file)}"
         )
     return result
 
 
 def print_imported(file: str, result: Imported) -> None:
-    """Print how many events of a file were added, and how many the log already had."""
-    skipped = f", {result.skipped:,} lines imported before" if result.skipped else ""
-    typer.echo(f"{file}: {result.added:,} events added, {result.known:,} known already{skipped}")
+    """Print how many events of a file were added, were known, and had no id of their own."""
+    lines = counted(result.skipped, "line")
+    skipped = f", {lines} imported before" if result.skipped else ""
+    made = f"; {counted(result.derived, 'id')} made from {result.source} and the content"
+    show.line(
+        f"{show.name(file)}: {counted(result.added, 'event')} added, {result.known:,} known"
+        f" already{skipped}{made if result.derived else ''}"
+    )
 
 
 def generate(
@@ -248,7 +287,10 @@ def log_events(
         log = open_archive(home).log
         read = functools.partial(_following, log) if follow else log.read
         for event in read(after, stream, type=type_, limit=limit):
-            typer.echo(show.json_line(show.event_object(event)) if as_json else _event_line(event))
+            if as_json:
+                show.json(show.event_object(event))
+            else:
+                show.line(_event_line(event))
 
 
 def _following(
@@ -276,7 +318,7 @@ def _event_line(event: Event) -> str:
 
 
 def history(
-    stream: Annotated[str, typer.Argument(help="The entity's stream, such as article/1.")],
+    stream: Stream,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -293,16 +335,16 @@ def history(
         documents = open_archive(home).history(stream)
     for document in documents:
         if as_json:
-            typer.echo(show.json_line(document))
+            show.json({name: show.plain(v) for name, v in document.items()})
         else:
             _print_change(document)
 
 
 def _print_change(document: dict[str, Any]) -> None:
     when = document["occurred_at"] or document["recorded_at"]
-    typer.secho(f"{when}  {document['summary']}", bold=True)
+    show.heading(f"{show.plain(when)}  {document['summary']}")
     who = f" by {document['actor']}" if document["actor"] else ""
-    typer.echo(
+    show.line(
         f"    version {document['version']}, sequence {document['sequence']}, "
         f"{document['type']}{who}"
     )
@@ -312,6 +354,6 @@ def _print_change(document: dict[str, Any]) -> None:
             for side in ("old", "new")
         )
         if old == new:
-            typer.echo(f"    {change['field']}: changed after the first {SHOWN} characters")
+            show.line(f"    {change['field']}: changed after the first {SHOWN} characters")
         else:
-            typer.echo(f"    {change['field']}: {old} → {new}")
+            show.line(f"    {change['field']}: {old} → {new}")

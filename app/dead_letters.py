@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app import show
+from app.commands import Command
 from app.options import (
     DEFAULT_HOME,
     Failure,
@@ -19,6 +20,7 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
+from event_log import counted
 
 dead_letters = typer.Typer(
     name="dead-letters",
@@ -26,10 +28,12 @@ dead_letters = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Key = Annotated[str, typer.Argument(help="The document's id, such as article/titanic-1912.")]
+Key = Annotated[
+    str, typer.Argument(metavar="DOCUMENT", help="The document's id, such as article/titanic-1912.")
+]
 
 
-@dead_letters.command("list")
+@dead_letters.command("list", cls=Command)
 def list_letters(view: ViewOrAll = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """List the dead letters, oldest first.
 
@@ -40,7 +44,7 @@ def list_letters(view: ViewOrAll = None, home: Home = DEFAULT_HOME, as_json: Jso
         letters = archive.dead_letters.letters(checked_view(archive, view))
     if as_json:
         for letter in letters:
-            typer.echo(show.json_line(dataclasses.asdict(letter)))
+            show.json(dataclasses.asdict(letter))
         return
     lines = [
         (x.view, x.generation, show.short(x.key, 40), f"{x.sequence:,}", show.short(x.reason, 80))
@@ -48,10 +52,10 @@ def list_letters(view: ViewOrAll = None, home: Home = DEFAULT_HOME, as_json: Jso
     ]
     if lines:
         show.table(("view", "generation", "document", "sequence", "reason"), lines)
-    typer.echo(f"{len(letters):,} dead letters")
+    show.line(counted(len(letters), "dead letter"))
 
 
-@dead_letters.command("show")
+@dead_letters.command("show", cls=Command)
 def show_letter(key: Key, home: Home = DEFAULT_HOME) -> None:
     """Print why a document was refused, and the document as it was sent.
 
@@ -65,10 +69,12 @@ def show_letter(key: Key, home: Home = DEFAULT_HOME) -> None:
             raise Failure(f"{key} is no dead letter; to list them, run: stet dead-letters list")
     for letter in letters:
         where = f"{letter.view}, generation {letter.generation}, sequence {letter.sequence:,}"
-        typer.echo(f"{where}, {show.plain(letter.at)}\n{letter.reason}\n{letter.document}")
+        show.line(f"{where}, {show.plain(letter.at)}")
+        show.line(letter.reason)
+        show.json_text(f"{letter.document}\n")
 
 
-@dead_letters.command("replay")
+@dead_letters.command("replay", cls=Command)
 def replay_letters(
     keys: Annotated[
         list[str] | None,
@@ -86,7 +92,7 @@ def replay_letters(
     """
     with errors_as_messages():
         letters, indexed = _replay(home, search, view, keys)
-    typer.echo(f"{indexed:,} of {letters:,} dead letters indexed")
+    show.line(f"{indexed:,} of {counted(letters, 'dead letter')} indexed")
     if indexed < letters:
         raise typer.Exit(1)
 

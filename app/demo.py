@@ -11,6 +11,7 @@ from app import show
 from app.content import history, import_one, print_imported, sample_files
 from app.options import DEFAULT_HOME, Failure, chosen_home, errors_as_messages, open_archive
 from app.searching import print_answer
+from event_log import counted
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -27,7 +28,7 @@ def main() -> None:
     """Run the demonstration in the archive of ``STET_HOME``, or ``./stet-home``."""
     with errors_as_messages():
         home = chosen_home()
-        archive = open_archive(home)
+        archive = open_archive(home, new=True)
         _import(archive)
         _rebuild(archive)
         _search(archive)
@@ -37,7 +38,8 @@ def main() -> None:
 
 
 def _heading(text: str) -> None:
-    typer.secho(f"\n{text}", fg=typer.colors.CYAN, bold=True)
+    show.line("")
+    show.heading(text)
 
 
 def _import(archive: Archive) -> None:
@@ -45,7 +47,7 @@ def _import(archive: Archive) -> None:
     for file in sample_files(archive):
         print_imported(Path(file).name, import_one(archive, file, "stop"))
     log = archive.log
-    typer.echo(f"{log.head:,} events in the log, digest {log.digest[:16]}…")
+    show.line(f"{counted(log.head, 'event')} in the log, digest {log.digest[:16]}…")
 
 
 def _rebuild(archive: Archive) -> None:
@@ -94,14 +96,15 @@ def _quoted(text: str) -> str:
 def _next(home: str) -> None:
     where = "" if home == DEFAULT_HOME else f" --home {home}"
     _heading("What to type next (. .venv/bin/activate first)")
-    typer.echo(
-        f"stet status{where}\n"
-        f"stet search 'headline:moon' --sort oldest{where}\n"
+    for command in (
+        f"stet status{where}",
+        f"stet search 'headline:moon' --sort oldest{where}",
         f'stet append tag/whales TagDefined --data \'{{"name": "Whales"}}\'{where}'
-        f" && stet rebuild{where}\n"
-        f"stet export articles --at 100{where} | head -n 3\n"
-        "make dagster      # the same job in the Dagster UI, with its metadata and checks"
-    )
+        f" && stet rebuild{where}",
+        f"stet export articles --at 100{where} | head -n 3",
+        "make dagster      # the same job in the Dagster UI, with its metadata and checks",
+    ):
+        show.line(command)
 
 
 if __name__ == "__main__":

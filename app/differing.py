@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import past, show
+from app import looking_back, show
 from app.explaining import Document, view_of
 from app.options import (
     DEFAULT_HOME,
     Failure,
     Home,
     Json,
-    ViewOrAll,
+    ViewOfDocument,
     errors_as_messages,
     open_archive,
 )
@@ -38,20 +38,21 @@ def diff(
     document: Document,
     from_: Annotated[
         str,
-        typer.Option("--from", metavar="SEQUENCE|TIME", help="The earlier point of the log."),
+        typer.Option("--from", metavar="SEQUENCE|DATE", help="The earlier point of the log."),
     ],
     to: Annotated[
         str | None,
-        typer.Option(metavar="SEQUENCE|TIME", help="The later point; the log's head by default."),
+        typer.Option(metavar="SEQUENCE|DATE", help="The later point; the log's head by default."),
     ] = None,
-    view: ViewOrAll = None,
+    view: ViewOfDocument = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Print how one document changed between two points in time.
 
-    A point is a sequence of the log, or an instant. `stet diff` includes what changed in other
-    entities that the document shows. `stet history` prints only the events of the entity itself.
+    A point is a sequence of the log, or a date: what had been recorded by its end. `stet diff`
+    includes what changed in other entities that the document shows. `stet history` prints only the
+    events of the entity itself.
     `stet compare` checks the live indexes against the views.
 
     Example: stet diff article/titanic-1912 --from 200 --to 270
@@ -61,12 +62,12 @@ def diff(
         view = view_of(archive, document, view)
         if archive.log.at(from_).sequence > archive.log.at(to).sequence:
             raise Failure(f"--from {from_} is after --to {to or 'the head'}; exchange them")
-        difference = archive.diff(document, view, from_, to)
+        difference = archive.diff(document, view, old=from_, new=to)
         points = (difference.old_sequence, difference.new_sequence)
-        recorded = [past.recorded_text(archive, sequence) for sequence in points]
+        recorded = [looking_back.recorded_text(archive, sequence) for sequence in points]
     if as_json:
         instants = {"old_recorded_at": recorded[0], "new_recorded_at": recorded[1]}
-        typer.echo(show.json_line({**asdict(difference), **instants}))
+        show.json({**asdict(difference), **instants})
     else:
         _print(difference, recorded)
 
@@ -78,16 +79,16 @@ def _print(difference: Difference, recorded: list[str | None]) -> None:
         for sequence, when in zip((old, new), recorded, strict=True)
     ]
     where = f"{difference.document} in {difference.view}"
-    typer.secho(f"{where}, sequence {' → '.join(points)}", bold=True)
+    show.heading(f"{where}, sequence {' → '.join(points)}")
     if not difference.existed:
-        typer.echo(f"did not exist as of sequence {old:,}; now it has:")
+        show.line(f"did not exist as of sequence {old:,}; now it has:")
     elif not difference.exists:
-        typer.echo(f"no longer exists as of sequence {new:,}; it had:")
+        show.line(f"no longer exists as of sequence {new:,}; it had:")
     elif not difference.changes:
-        typer.echo("no change")
+        show.line("no change")
     for change in difference.changes:
         for line in _lines(change):
-            typer.echo(line)
+            show.line(line)
 
 
 def _lines(change: FieldChange) -> Iterator[str]:

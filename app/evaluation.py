@@ -20,6 +20,7 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
+from event_log import counted
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -108,14 +109,14 @@ def _print_measured(measured: Measured, as_json: bool) -> None:
     if not measured.found and measured.relevant:
         show.note("no relevant document was found; check that the judgements name ids of this view")
     if as_json:
-        typer.echo(show.json_line(asdict(measured)))
+        show.json(asdict(measured))
         return
     show.table(
         ("measure", "mean"),
         [(name, f"{value:.4f}") for name, value in measured.measures.items()],
         right=("mean",),
     )
-    typer.echo(
-        f"{len(measured.by_query):,} queries; {measured.found:,} of {measured.relevant:,} relevant "
-        "documents found"
+    show.line(
+        f"{counted(len(measured.by_query), 'query')}; {measured.found:,} of"
+        f" {counted(measured.relevant, 'relevant document')} found"
     )

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import past, show
+from app import looking_back, show
 from app.options import (
     DEFAULT_HOME,
     Home,
     Json,
     Search,
-    ViewOrAll,
+    ViewOfDocument,
     checked_view,
     errors_as_messages,
     open_archive,
 )
+from event_log import counted
 
 if TYPE_CHECKING:
     from archive import Archive, Explanation
@@ -27,15 +28,16 @@ MOST = 20
 Document = Annotated[
     str,
     typer.Argument(
+        metavar="DOCUMENT",
         help="The document's id: an entity (article/1), a day (1912-04-16), or an event"
-        " (article/1@3)."
+        " (article/1@3).",
     ),
 ]
 
 
 def explain(
     document: Document,
-    view: ViewOrAll = None,
+    view: ViewOfDocument = None,
     all_: Annotated[
         bool, typer.Option("--all", help=f"Print all events, not only the latest {MOST}.")
     ] = False,
@@ -62,7 +64,7 @@ def explain(
             {name: show.plain(value) for name, value in asdict(cause).items()}
             for cause in explanation.latest
         ]
-        typer.echo(show.json_line({**asdict(explanation), "latest": latest, **indexed}))
+        show.json({**asdict(explanation), "latest": latest, **indexed})
     else:
         _print(explanation, indexed)
 
@@ -81,11 +83,18 @@ def _indexed(archive: Archive, explanation: Explanation) -> dict[str, Any]:
 
     last = explanation.latest[-1].sequence
     indexed: dict[str, Any] = {"last_written": last}
-    indexed["recorded_at"] = past.recorded_text(archive, last)
+    indexed["recorded_at"] = looking_back.recorded_text(archive, last)
     live = archive.engine.serving().get(explanation.view)
     if live is None:
         return indexed | {"generation": None}
-    query = Query("", explanation.view, {"id": [explanation.document]}, size=1, highlight=False)
+    query = Query(
+        "",
+        explanation.view,
+        {"id": [explanation.document]},
+        size=1,
+        highlight=False,
+        embargoed=True,
+    )
     return indexed | {
         "generation": live.generation,
         "generation_code_version": live.code_version,
@@ -99,34 +108,39 @@ def _version(explanation: Explanation, indexed: dict[str, Any]) -> str:
     return str(built) if built == now else f"{built} (the code is at {now} now)"
 
 
+def _why_not(explanation: Explanation) -> str:
+    """Why a document is not in the index: its entity was removed, or never created."""
+    return "it is hidden" if explanation.existed else "it was never created, others only name it"
+
+
 def _print(explanation: Explanation, indexed: dict[str, Any]) -> None:
     where = f"{explanation.document} in {explanation.view}"
-    typer.secho(f"{where}, as of sequence {explanation.sequence:,}", bold=True)
+    show.heading(f"{where}, as of sequence {explanation.sequence:,}")
     if indexed["generation"] is None:
-        typer.echo(f"no generation is live yet; code version {explanation.code_version}")
+        show.line(f"no generation is live yet; code version {explanation.code_version}")
     else:
-        typer.echo(
-            f"live generation {indexed['generation']}"
-            + (" has it" if indexed["searchable"] else " does not have it: it is hidden")
-            + f"; code version {_version(explanation, indexed)}, built {indexed['built_at']}"
+        has = "has it" if indexed["searchable"] else f"does not have it: {_why_not(explanation)}"
+        show.line(
+            f"live generation {indexed['generation']} {has}; code version"
+            f" {_version(explanation, indexed)}, built {indexed['built_at']}"
         )
-    typer.echo(
+    show.line(
         f"last written by sequence {indexed['last_written']:,}, recorded {indexed['recorded_at']}"
     )
     _print_causes(explanation)
 
 
 def _print_causes(explanation: Explanation) -> None:
-    events = "1 event" if explanation.events == 1 else f"{explanation.events:,} events"
-    entities = "1 entity" if explanation.entities == 1 else f"{explanation.entities:,} entities"
+    events = counted(explanation.events, "event")
+    entities = counted(explanation.entities, "entity")
     left_out = explanation.events - len(explanation.latest)
     shown = f"; the latest {len(explanation.latest)}, --all prints all" if left_out else ""
-    typer.echo(f"made from {entities}, by {events}{shown}:")
+    show.line(f"made from {entities}, by {events}{shown}:")
     for cause in explanation.latest:
         when = show.plain(cause.occurred_at or cause.recorded_at)
         who = f" by {show.short(cause.actor)}" if cause.actor else ""
         how = f"  ({show.short(cause.how, 100)})" if cause.how else ""
-        typer.echo(
+        show.line(
             f"{cause.sequence:>8}  {when:<20}  {cause.type} {cause.stream} v{cause.version}"
             f"{who}{how}"
         )

@@ -14,15 +14,18 @@ import typer
 from app import show
 from app.options import (
     DEFAULT_HOME,
+    Failure,
     Home,
     Json,
     Search,
+    Stream,
     Type,
     Views,
     checked_views,
     errors_as_messages,
     open_archive,
 )
+from event_log import counted
 
 if TYPE_CHECKING:
     from archive import CatchUpResult, Follow, Step
@@ -42,17 +45,16 @@ def catch_up(
 
     Example: stet catch-up articles bylines
     """
-    with (
-        errors_as_messages(),
-        alerting("catch-up"),
-        show.progress_bar("catching up", None) as advance,
-    ):
+    with errors_as_messages(), alerting("catch-up"):
         archive = open_archive(home, search)
-        result = archive.catch_up(checked_views(archive, views), lambda line: advance(0, line))
-    if as_json:
-        typer.echo(show.json_line(asdict(result)))
-    else:
-        _print_result(result)
+        with show.progress_bar("catching up", None) as advance:
+            result = archive.catch_up(checked_views(archive, views), lambda line: advance(0, line))
+        if as_json:
+            show.json(asdict(result))
+        else:
+            _print_result(result)
+        if result.broken:
+            raise Failure(_mistakes(result.broken))
 
 
 @contextlib.contextmanager
@@ -73,8 +75,8 @@ HEADINGS = ("view", "touched", "computed", "written", "unchanged", "deleted", "s
 def _print_result(result: CatchUpResult) -> None:
     if result.views:
         show.table(HEADINGS, [_line(view) for view in result.views], right=HEADINGS[1:])
-    typer.echo(
-        f"{result.events:,} events folded; live as of sequence {result.through:,} "
+    show.line(
+        f"{counted(result.events, 'event')} folded; live as of sequence {result.through:,} "
         f"({result.seconds:.1f} s)"
     )
     if result.rebuild_is_quicker:
@@ -86,6 +88,12 @@ def warn_of_rebuilds(needs_rebuild: dict[str, str]) -> None:
     """Print on stderr which views cannot catch up, why, and the command that rebuilds them."""
     for view, why in needs_rebuild.items():
         show.note(f"{view} {why}; run: stet rebuild {view}")
+
+
+def _mistakes(broken: dict[str, str]) -> str:
+    """The message about views that have a mistake, and were left as they were."""
+    reasons = "; ".join(broken.values())
+    return f"{reasons}; not caught up: {', '.join(broken)}; correct it, and run: stet catch-up"
 
 
 def _line(view: ViewFigures) -> tuple[str, ...]:
@@ -111,7 +119,10 @@ def follow(
             if following.needs_rebuild != warned:
                 warned = dict(following.needs_rebuild)
                 warn_of_rebuilds(warned)
-            typer.echo(show.json_line(asdict(step)) if as_json else _step_line(step))
+            if as_json:
+                show.json(asdict(step))
+            else:
+                show.line(_step_line(step))
 
 
 @contextlib.contextmanager
@@ -127,12 +138,12 @@ def _step_line(step: Step) -> str:
         for view in step.views
         if view.written + view.deleted
     )
-    events = "1 event" if step.events == 1 else f"{step.events:,} events"
+    events = counted(step.events, "event")
     return f"{step.through:>8}  {events}: {written or 'nothing changed'}  ({step.seconds:.2f} s)"
 
 
 def preview(
-    stream: Annotated[str, typer.Argument(help="The entity's stream, such as byline/ana-ruiz.")],
+    stream: Stream,
     type_: Type,
     data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
     home: Home = DEFAULT_HOME,
@@ -145,16 +156,17 @@ def preview(
     Example: stet preview byline/1 BylineRevised --data '{"name": "Ana Ruiz"}'
     """
     from app.content import parse_data
-    from event_log import NewEvent
 
-    event = NewEvent(stream, type_, parse_data(data))
+    fields = parse_data(data)
     with errors_as_messages():
-        affected = open_archive(home).preview(event, show.note)
+        affected = open_archive(home).preview(stream, type_, fields, tell=show.note)
+        for view, why in affected.left_out.items():
+            show.note(f"{view} is left out: {why}")
     seconds = affected.seconds + sum(affected.documents.values()) / DOCUMENTS_A_SECOND
     if as_json:
-        typer.echo(show.json_line({**asdict(affected), "seconds": round(seconds, 3)}))
+        show.json({**asdict(affected), "seconds": round(seconds, 3)})
         return
-    counts = ", ".join(f"{count:,} {view}" for view, count in affected.documents.items())
-    typer.echo(
-        f"{type_} of {stream} would rewrite {counts or 'no document'}; about {seconds:.1f} s"
-    )
+    each = ", ".join(f"{count:,} of {view}" for view, count in affected.documents.items())
+    documents = counted(sum(affected.documents.values()), "document")
+    rewritten = f"{documents} ({each})" if each else "no document"
+    show.line(f"{type_} of {stream} would rewrite {rewritten}; about {seconds:.1f} s")

@@ -13,6 +13,7 @@ import typer
 
 from app import show
 from app.options import DEFAULT_HOME, At, Failure, Home, Json, errors_as_messages, open_archive
+from event_log import counted
 
 if TYPE_CHECKING:
     from event_log import EventLog, Proof, SubscriptionStatus, Verified
@@ -39,19 +40,15 @@ def seal(
     with errors_as_messages():
         sealed = open_archive(home).log.seal(grace)
     if as_json:
-        typer.echo(show.json_line(asdict(sealed)))
+        show.json(asdict(sealed))
         return
     result = "no commit was open"
     if sealed.events:
-        events = f"{_counted(sealed.events, 'event')} of {_counted(sealed.commits, 'commit')}"
+        events = f"{counted(sealed.events, 'event')} of {counted(sealed.commits, 'commit')}"
         merged = f" (with them {sealed.merged:,} sealed before)" if sealed.merged else ""
-        result = f"sealed {events}{merged} into {_counted(sealed.files, 'file')}"
-    removed = _counted(sealed.removed, "file")
-    typer.echo(f"{result}; sealed through sequence {sealed.through:,}; removed {removed}")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+        result = f"sealed {events}{merged} into {counted(sealed.files, 'file')}"
+    removed = counted(sealed.removed, "file")
+    show.line(f"{result}; sealed through sequence {sealed.through:,}; removed {removed}")
 
 
 def _digest(value: str | None) -> str | None:
@@ -100,8 +97,10 @@ def verify(
 ) -> None:
     """Recompute and check the log's digests.
 
-    It names the first sequence that does not match. `stet verify` checks the log itself. `stet
-    compare` checks the search indexes against the log. Neither changes anything.
+    It names the first sequence that does not match. `stet verify` checks the log itself: events,
+    manifests, schemas and checkpoints. `stet compare` checks the search indexes against the log.
+    Neither changes anything, but for a damaged cache of the log, which is deleted and made anew.
+    It warns when the last event was recorded ahead of this machine's clock.
 
     Example: stet verify --witness /mnt/elsewhere/witness.json
     """
@@ -122,23 +121,24 @@ def verify(
         else:
             log = open_archive(home).log
             verified = log.verify((first or 1) - 1, last)
+            ahead = warn_of_clock(log.seconds_ahead)
             if as_json:
-                typer.echo(show.json_line(asdict(verified)))
+                show.json({**asdict(verified), "seconds_ahead": ahead})
             else:
                 _print_verified(verified, log.sealed_through)
 
 
 def _print_verified(verified: Verified, sealed_through: int) -> None:
     files = (
-        _counted(verified.commits, "commit")
+        counted(verified.commits, "commit")
         if sealed_through < verified.first
-        else f"{_counted(verified.commits, 'part')} (sealed groups, commits)"
+        else f"{counted(verified.commits, 'part')} (sealed groups, commits)"
     )
     first = verified.first
     which = f", sequences {first:,} to {verified.last:,}" if verified.events else ""
     skipped = f" (events before {first:,} were not checked)" if first > 1 else ""
-    typer.echo(
-        f"the log holds: {_counted(verified.events, 'event')} in {files}{which}{skipped}, "
+    show.line(
+        f"the log holds: {counted(verified.events, 'event')} in {files}{which}{skipped}, "
         f"digest {verified.digest}"
     )
 
@@ -148,13 +148,14 @@ def _verify_witnessed(log: EventLog, file: Path, as_json: bool) -> None:
 
     before = read_witness(file)
     verified, now = verify_with_witness(log, file)
+    ahead = warn_of_clock(log.seconds_ahead)
     if as_json:
-        witness = {"file": str(file), "sequence": now.sequence, "digest": now.digest}
-        typer.echo(show.json_line({**asdict(verified), "witness": witness}))
+        witness = {"file": show.name(file), "sequence": now.sequence, "digest": now.digest}
+        show.json({**asdict(verified), "seconds_ahead": ahead, "witness": witness})
         return
     _print_verified(verified, log.sealed_through)
     saw = f"saw head {before.sequence:,} and" if before else "is new and"
-    typer.echo(f"the witness {file} {saw} now keeps head {now.sequence:,}")
+    show.line(f"the witness {show.name(file)} {saw} now keeps head {now.sequence:,}")
 
 
 def _verify_proof(file: str, digest: str | None, as_json: bool) -> None:
@@ -163,28 +164,29 @@ def _verify_proof(file: str, digest: str | None, as_json: bool) -> None:
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        raise Failure(f"cannot read the proof {file}: {error.strerror}") from None
+        raise Failure(f"cannot read the proof {file}: {error.strerror or error}") from None
     shown = Proof.from_json(content)
     check_proof(shown, digest)
     if as_json:
         head = {"sequence": shown.size, "digest": shown.root.hex(), "given": digest is not None}
-        typer.echo(show.json_line({"event": shown.event, "head": head}))
+        show.json({"event": shown.event, "head": head})
     else:
         _print_proof(shown, given=digest is not None)
 
 
 def _print_proof(proof: Proof, given: bool) -> None:
-    typer.echo(f"the proof holds: {_event_line(proof.event)}")
-    typer.echo(f"head {proof.size:,}, digest {proof.root.hex()}")
+    show.line(f"the proof holds: {_event_line(proof.event)}")
+    show.line(f"head {proof.size:,}, digest {proof.root.hex()}")
     shows = f"that this event is number {proof.sequence:,} of a log whose head has this digest"
-    typer.echo(
-        f"shown: {shows}, the one that you gave\n"
-        "not shown: who wrote the event, and whether it is true"
-        if given
-        else f"shown: {shows}\n"
-        "not shown: that it is your log; give a digest that you know from elsewhere (a receipt, a "
-        "witness, stet verify) with --digest"
-    )
+    if given:
+        show.line(f"shown: {shows}, the one that you gave")
+        show.line("not shown: who wrote the event, and whether it is true")
+    else:
+        show.line(f"shown: {shows}")
+        show.line(
+            "not shown: that it is your log; give a digest that you know from elsewhere (a receipt,"
+            " a witness, stet verify) with --digest"
+        )
 
 
 def _event_line(event: Mapping[str, Any]) -> str:
@@ -197,7 +199,9 @@ def _event_line(event: Mapping[str, Any]) -> str:
 
 
 def prove(
-    sequence: Annotated[int, typer.Argument(min=1, help="The event's sequence.")],
+    sequence: Annotated[
+        int, typer.Argument(metavar="SEQUENCE", min=1, help="The event's sequence.")
+    ],
     at: At = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -208,7 +212,7 @@ def prove(
     Example: stet prove 12 > proof.json && stet verify --proof proof.json
     """
     with errors_as_messages():
-        typer.echo(open_archive(home).log.prove(sequence, at).to_json(), nl=False)
+        show.json_text(open_archive(home).log.prove(sequence, at).to_json())
 
 
 def subscriptions(
@@ -220,7 +224,8 @@ def subscriptions(
         str | None,
         typer.Option(
             metavar="start|now|SEQUENCE",
-            help="With --reset: the first event that it gets afterwards; the start by default.",
+            help="With --reset: where it goes on: at the first event (start, the default), at the"
+            " next one that is appended (now), or at a sequence.",
         ),
     ] = None,
     home: Home = DEFAULT_HOME,
@@ -242,9 +247,9 @@ def subscriptions(
         statuses = [status for status in log.subscriptions() if reset in (None, status.name)]
         result = {"head": log.head, "subscriptions": [_subscription(each) for each in statuses]}
     if as_json:
-        typer.echo(show.json_line(result))
+        show.json(result)
     elif not statuses:
-        typer.echo("this log has no subscriptions yet; EventLog.subscribe makes one")
+        show.line("this log has no subscriptions yet; EventLog.subscribe makes one")
     else:
         _print_subscriptions(statuses)
 
@@ -290,9 +295,17 @@ def _print_subscriptions(statuses: list[SubscriptionStatus]) -> None:
             show.note(f"{status.name}: {status.problem}")
 
 
-def log_status_lines(home: object, status: Mapping[str, Any]) -> str:
-    """The log's head, its digest, and how far it is sealed, as ``stet status`` prints them."""
-    through, count = status["sealed_through"], _counted(status["open_commits"], "open commit")
-    return f"{home}: head {status['head']:,}, digest {status['digest']}\n" + (
-        f"sealed through {through:,}, then {count}" if through else f"{count}, none sealed"
-    )
+def warn_of_clock(seconds: float) -> float:
+    """Print on stderr that the last event is so far ahead of the clock; returns the seconds."""
+    from event_log import clock_warning
+
+    if told := clock_warning(seconds):
+        show.note(told)
+    return seconds
+
+
+def print_log_status(home: object, status: Mapping[str, Any]) -> None:
+    """Print the log's head, its digest, and how far it is sealed."""
+    through, count = status["sealed_through"], counted(status["open_commits"], "open commit")
+    show.line(f"{show.name(home)}: head {status['head']:,}, digest {status['digest']}")
+    show.line(f"sealed through {through:,}, then {count}" if through else f"{count}, none sealed")

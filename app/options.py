@@ -6,13 +6,14 @@ An option before the command overrides the environment for that command, as do t
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app import completing
+from app import completing, show
 from event_log import settings
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def chosen_home() -> str:
         and not Path(DEFAULT_HOME).exists()
         and Path(FORMER_HOME, "log").is_dir()
     ):
-        typer.echo(
+        show.line(
             f"the default home is now ./{DEFAULT_HOME}: the archive in ./{FORMER_HOME} is not used."
             f" To go on with it, add --home {FORMER_HOME} or set STET_HOME={FORMER_HOME}",
             err=True,
@@ -69,8 +70,9 @@ At = Annotated[
     str | None,
     typer.Option(
         "--at",
-        metavar="SEQUENCE|TIME",
-        help="As of this sequence, or of what had been recorded at this instant.",
+        metavar="SEQUENCE|DATE",
+        help="As of this sequence, or of what had been recorded by the end of this day, month or"
+        " instant; yesterday and -30d count from today.",
     ),
 ]
 
@@ -106,6 +108,18 @@ ViewOrAll = Annotated[
         autocompletion=completing.views,
         help="Only this view.",
     ),
+]
+ViewOfDocument = Annotated[
+    str | None,
+    typer.Option(
+        "--view",
+        metavar="VIEW",
+        autocompletion=completing.views,
+        help="The document's view; by default the one that its id names.",
+    ),
+]
+Stream = Annotated[
+    str, typer.Argument(metavar="STREAM", help="The entity's stream, such as article/1.")
 ]
 Type = Annotated[
     str,
@@ -164,7 +178,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"stet {version('stet-archive')}")
+        show.line(f"stet {version('stet-archive')}")
         raise typer.Exit
 
 
@@ -184,10 +198,11 @@ def use_options(context: typer.Context, **options: str | None) -> None:
     context.with_resource(settings.using(typed))
 
 
-def open_archive(home: str, search: str | None = None) -> Archive:
+def open_archive(home: str, search: str | None = None, *, new: bool = False) -> Archive:
     """The archive of a command, with the domain and the engine of its options and the settings.
 
-    An archive that does not exist yet is empty. Call it within ``errors_as_messages``.
+    Its folder must exist, unless the command may begin a ``new`` one. Call it within
+    ``errors_as_messages``.
     """
     from archive import Archive
     from search import configured_connection
@@ -196,13 +211,15 @@ def open_archive(home: str, search: str | None = None) -> Archive:
     if folder.exists() and not folder.is_dir():
         raise Failure(f"{home} is a file, not a folder; name a folder with --home")
     settings.open_home(home)
-    return Archive(home, None, configured_connection(search) or "embedded")
+    archive = Archive(home, None, configured_connection(search) or "embedded")
+    return archive if new else archive.existing()
 
 
 def checked_view(archive: Archive, view: str | None) -> str | None:
     """The view, if the domain has it; raises a usage error if not."""
     if view and view not in archive.views:
-        raise typer.BadParameter(f"no view {view!r}; there is {', '.join(archive.views)}")
+        names = ", ".join(archive.views)
+        raise typer.BadParameter(f"there is no view {view!r}; there are: {names}")
     return view
 
 
@@ -218,8 +235,6 @@ def errors_as_messages() -> Iterator[None]:
     """Turn an expected error of a room into one line on stderr and exit code 1."""
     try:
         yield
-    except BrokenPipeError:
-        raise typer.Exit(1) from None
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except KeyboardInterrupt:
@@ -227,11 +242,20 @@ def errors_as_messages() -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, _expected()):
             raise
-        _fail(str(error))
+        _fail(_told(error))
+
+
+def _told(error: Exception) -> str:
+    """The message of an error; of one of the file system, the place and what to do."""
+    if not isinstance(error, OSError) or error.errno is None or error.filename is None:
+        return str(error)
+    from event_log import hint
+
+    return f"{os.fsdecode(error.filename)}: {hint(error)}"
 
 
 def _fail(message: str) -> None:
-    typer.secho(f"error: {message}", err=True, fg=typer.colors.RED)
+    show.error(message)
     raise typer.Exit(1) from None
 
 

@@ -75,7 +75,7 @@ def rebuild(
             merge=merge,
         )
     if as_json:
-        typer.echo(show.json_line(asdict(result)))
+        show.json(asdict(result))
     else:
         _print_result(result)
 
@@ -124,7 +124,7 @@ def _print_result(result: RebuildResult) -> None:
         for built in result.views
     ]
     show.table(HEADINGS, lines, right=HEADINGS[1:])
-    typer.echo(
+    show.line(
         f"generation {result.generation} is live, as of sequence {result.sequence:,} "
         f"({result.seconds:.1f} s)"
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import completing, past, show
+from app import completing, looking_back, show
 from app.options import (
     DEFAULT_HOME,
     At,
@@ -23,7 +24,16 @@ from app.options import (
 )
 
 if TYPE_CHECKING:
-    from search import Answer
+    from archive import Archive, Exported
+    from search import Answer, Query
+
+
+class Format(StrEnum):
+    """The format of an export."""
+
+    parquet = "parquet"
+    jsonl = "jsonl"
+    csv = "csv"
 
 
 class Sort(StrEnum):
@@ -36,24 +46,51 @@ class Sort(StrEnum):
 
 def export(
     view: Annotated[
-        str, typer.Argument(autocompletion=completing.views, help="The view, such as articles.")
+        str,
+        typer.Argument(
+            metavar="VIEW", autocompletion=completing.views, help="The view, such as articles."
+        ),
     ],
     at: At = None,
     key: Annotated[str | None, typer.Option(help="Only the document with this id.")] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="JSON Lines by default, or as FILE ends.")
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|FOLDER",
+            help="Write to this file, or to VIEW.FORMAT in this folder, instead of printing.",
+        ),
+    ] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Print a view's documents as JSON Lines.
+    """Print a view's documents, or write them to a file.
 
-    They are computed from the log as of its head, or --at, and sorted by id.
+    They are computed from the log as of its head, or --at, and sorted by id. A file appears whole,
+    in place of the one before. Run it again, and it has the current documents.
 
-    Example: stet export articles --key article/titanic-1912
+    Example: stet export articles --format parquet --to articles.parquet
     """
+    if to is None and format_ is Format.parquet:
+        raise typer.BadParameter("parquet needs a file: give --to", param_hint="--format")
     with errors_as_messages():
         archive = open_archive(home)
         checked_view(archive, view)
-        for line in archive.export(view, at, None if key is None else [key]):
-            sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+        keys = None if key is None else [key]
+        if to is not None:
+            _print_exported(archive.export_file(view, to, format_ or "", at, keys))
+        else:
+            show.file_lines(archive.export(view, at, keys, format_ or Format.jsonl), format_)
+
+
+def _print_exported(exported: Exported) -> None:
+    size = f"{exported.bytes / 1e6:,.1f} MB" if exported.bytes >= 1e5 else f"{exported.bytes:,} B"
+    had = "" if exported.written else ", which it had already"
+    show.line(
+        f"{show.name(exported.path)}: {exported.documents:,} documents as of sequence"
+        f" {exported.sequence:,}{had} ({size})"
+    )
 
 
 def _filters(values: list[str] | None) -> list[str]:
@@ -64,7 +101,12 @@ def _filters(values: list[str] | None) -> list[str]:
 
 
 Text = Annotated[
-    str, typer.Argument(help='Words, "a phrase", -without, OR, prefix*, headline:word.')
+    str,
+    typer.Argument(
+        metavar="TEXT",
+        help='Words, "a phrase", -without, OR, prefix*, headline:word. Everything without a text.',
+        show_default=False,
+    ),
 ]
 Filters = Annotated[
     list[str] | None,
@@ -72,23 +114,37 @@ Filters = Annotated[
         "--filter",
         metavar="field=value",
         callback=_filters,
-        help="Only documents whose field has exactly this value.",
+        help="Only documents whose field has this value; section!=World: only those without it;"
+        " date=1912-04: of that month.",
     ),
 ]
 From = Annotated[
-    str | None, typer.Option("--from", metavar="DATE", help="Only documents of this day or later.")
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DATE",
+        help="Only documents of this date or later: 1912-04-15, 1912-04, 1912, '15 April 1912',"
+        " -30d, yesterday.",
+    ),
 ]
 To = Annotated[
-    str | None, typer.Option("--to", metavar="DATE", help="Only documents of this day or earlier.")
+    str | None,
+    typer.Option(
+        "--to", metavar="DATE", help="Only documents of this date or earlier, all of it included."
+    ),
 ]
 Facets = Annotated[
     list[str] | None,
     typer.Option("--facet", metavar="FIELD", help="Count the hits by the values of this field."),
 ]
+Embargoed = Annotated[
+    bool,
+    typer.Option("--embargoed", help="Also show what is dated in the future."),
+]
 
 
 def search(
-    text: Text,
+    text: Text = "",
     view: ViewName = "",
     filters: Filters = None,
     date_from: From = None,
@@ -98,34 +154,75 @@ def search(
     page: Annotated[int, typer.Option(min=1, help="Which page of hits, from 1.")] = 1,
     size: Annotated[int, typer.Option(min=1, max=1000, help="Hits on a page.")] = 10,
     at: At = None,
+    embargoed: Embargoed = False,
     at_cluster: Search = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Search a view; print the hits with the words that matched.
 
-    With --at, it prints what the search would have found then: stet search titanic --at 250
+    What is dated in the future is under embargo, and not found until then. With --at, it prints
+    what the search would have found then: stet search titanic --at 250
 
     Example: stet search '"south pole" -scott' --filter section=Science --facet year
     """
     from search import Query
 
-    chosen: dict[str, list[str]] = {}
-    for item in filters or []:
-        name, _, value = item.partition("=")
-        chosen.setdefault(name, []).append(value)
     with errors_as_messages():
         archive = open_archive(home, at_cluster)
         checked_view(archive, view)
-        query = Query(text, view, chosen, date_from, date_to, sort.value, facets or (), page, size)
-        answer = archive.search(query) if at is None else past.answer(archive, query, at)
-        as_of = None if at is None else past.as_of(archive, view, answer)
+        query = Query(text, view, _chosen(filters, ""), date_from, date_to, sort.value)
+        query = replace(query, excluded=_chosen(filters, "!"))
+        query = replace(query, facets=facets or (), page=page, size=size, embargoed=embargoed)
+        answer = archive.search(query) if at is None else looking_back.answer(archive, query, at)
+        as_of = None if at is None else looking_back.as_of(archive, view, answer)
     if as_json:
-        typer.echo(show.json_line(asdict(answer) | ({"as_of": as_of} if as_of else {})))
-        return
+        pages = {"page": page, "pages": pages_of(answer, size)}
+        more = {"as_of": as_of} if as_of else {}
+        show.json(asdict(answer) | pages | more)
+    _print_behind(answer)
+    if not as_json:
+        _print(archive, query, answer, as_of)
+
+
+def _chosen(filters: Sequence[str] | None, sign: str) -> dict[str, list[str]]:
+    """The filters by field, each with its values; with the sign ``!`` those that exclude."""
+    chosen: dict[str, list[str]] = {}
+    for item in filters or ():
+        name, _, value = item.partition("=")
+        if name[-1:] == sign or (not sign and name[-1:] != "!"):
+            chosen.setdefault(name.removesuffix("!"), []).append(value)
+    return chosen
+
+
+def _print_behind(answer: Answer) -> None:
+    """Print how many events the live index does not have yet."""
+    if answer.behind:
+        events = "1 event" if answer.behind == 1 else f"{answer.behind:,} events"
+        show.note(f"the live index is {events} behind the log; run: stet catch-up")
+
+
+def _print(archive: Archive, query: Query, answer: Answer, as_of: dict[str, Any] | None) -> None:
     if as_of:
-        past.print_as_of(as_of)
-    print_answer(answer, page, size)
+        looking_back.print_as_of(as_of)
+    print_answer(answer, query.page, query.size)
+    if not answer.total:
+        _print_advice(archive, query)
+
+
+def _print_advice(archive: Archive, query: Query) -> None:
+    """Print how a query that found nothing was understood, and what to try."""
+    from search import advice, understood
+
+    view = archive.view(query.view)
+    show.note(f"understood: {understood(query, view.text, view.filters)}")
+    for each in advice(query, view.text, view.filters):
+        show.note(each)
+
+
+def pages_of(answer: Answer, size: int) -> int:
+    """How many pages an answer has: at least one."""
+    return max(1, -(-answer.total // size))
 
 
 def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
@@ -133,12 +230,16 @@ def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
     if answer.note:
         show.note(answer.note)
     which = "" if answer.matching == "all" else " with any of the words"
-    typer.echo(f"{answer.total:,} found{which}")
+    pages = pages_of(answer, size)
+    where = f", page {page:,} of {pages:,}" if pages > 1 or page > 1 else ""
+    show.line(f"{answer.total:,} found{which}{where}")
+    if answer.suggestion:
+        show.note(f"did you mean: {answer.suggestion}")
     for place, hit in enumerate(answer.hits, (page - 1) * size + 1):
         day = f"  {hit.date[:10]}" if hit.date else ""
-        typer.echo(f"{place:>3}. {show.marked(hit.title)}  ({hit.id}){day}")
+        show.hit_line(f"{place:>3}. ", hit.title, f"  ({hit.id}){day}")
         for name, fragment in hit.fragments.items():
-            typer.echo(f"     {name}: {show.marked(fragment)}")
+            show.hit_line(f"     {name}: ", fragment)
     for name, counts in answer.facets.items():
         values = ", ".join(f"{show.short(value)} {count:,}" for value, count in counts[:12])
-        typer.echo(f"{name}: {values}")
+        show.line(f"{name}: {values}")

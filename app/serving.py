@@ -23,7 +23,7 @@ def generations(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json 
     if as_json:
         for each in kept:
             is_live = live.get(each.view) == each
-            typer.echo(show.json_line({**dataclasses.asdict(each), "live": is_live}))
+            show.json({**dataclasses.asdict(each), "live": is_live})
         return
     headings = ("view", "generation", "sequence", "documents", "MB", "built at", "")
     lines = [
@@ -43,7 +43,10 @@ def generations(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json 
 
 def promote(
     generation: Annotated[
-        int, typer.Argument(help="The number of a generation; stet generations lists them.")
+        int,
+        typer.Argument(
+            metavar="GENERATION", help="The number of a generation; stet generations lists them."
+        ),
     ],
     search: Search = None,
     home: Home = DEFAULT_HOME,
@@ -56,7 +59,7 @@ def promote(
     """
     with errors_as_messages():
         views = open_archive(home, search).promote(generation)
-    typer.echo(f"generation {generation} is live in {', '.join(views)}")
+    show.line(f"generation {generation} is live in {', '.join(views)}")
 
 
 def roll_back(
@@ -74,20 +77,23 @@ def roll_back(
     with errors_as_messages():
         live = open_archive(home, search).roll_back(to)
     for view, now in live.items():
-        typer.echo(f"{view}: generation {now.generation} is live, as of sequence {now.sequence:,}")
+        show.line(f"{view}: generation {now.generation} is live, as of sequence {now.sequence:,}")
 
 
 def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Print the log's head, and each view's lag and generation.
 
+    It warns when the last event was recorded ahead of this machine's clock.
+
     Example: stet status --json
     """
     with errors_as_messages():
         result = dataclasses.asdict(open_archive(home, search).status())
+    keeping.warn_of_clock(result["seconds_ahead"])
     if as_json:
-        typer.echo(show.json_line(result))
+        show.json(result)
         return
-    typer.echo(keeping.log_status_lines(home, result))
+    keeping.print_log_status(home, result)
     headings = ("view", "checkpoint", "lag (events)", "lag (seconds)", "documents", "generation")
     show.table(
         headings,

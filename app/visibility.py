@@ -45,10 +45,10 @@ def print_when_searchable(
         problem = "not searchable yet: there is no live index to catch up; run stet rebuild"
     if as_json:
         views = {"searchable_after": seen, "not_yet": late, "needs_rebuild": needs_rebuild}
-        typer.echo(show.json_line({**asdict(receipt), **views}))
+        show.json({**asdict(receipt), **views})
     elif seen:
         times = ", ".join(f"{view} after {seconds:.2f} s" for view, seconds in seen.items())
-        typer.echo(f"searchable: {times}")
+        show.line(f"searchable: {times}")
     for view, why in needs_rebuild.items() if seen or late else ():
         show.note(f"{view} {why}; not waited for; run: stet rebuild {view}")
     if problem:

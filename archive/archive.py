@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archive import domains
-from archive.place import is_url, local_folder, open_log
-from event_log import settings
+from archive.editable import Editable
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     import pandas as pd
 
     from archive.catch_up import CatchUpResult
@@ -20,20 +20,19 @@ if TYPE_CHECKING:
     from archive.compare import Compared
     from archive.diff import Difference
     from archive.explain import Explanation
+    from archive.export_file import Exported
     from archive.follow import Follow
     from archive.growth import Counted
-    from archive.preview import Preview
     from archive.progress import Tell
     from archive.rebuild import RebuildResult
+    from archive.similar import Suggestion
     from archive.status import Status
-    from event_log import EventLog, NewEvent, Point, Receipt
-    from replay import Domain, View
-    from search import Answer, Connection, DeadLetters, Engine, Generation, Query
-
-HOME = "stet-home"
+    from event_log import Point
+    from replay import Unresolved, View
+    from search import Answer, Generation, LoadProgress, Query
 
 
-class Archive:
+class Archive(Editable):
     """A log, the documents computed from it, their indexes, and the kept state.
 
     ``home`` is a folder, which the first append creates, or ``s3://bucket/prefix`` (``gs://``,
@@ -44,7 +43,11 @@ class Archive:
     From then on this process reads its settings from the file in ``home``, unless ``STET_CONFIG``
     names another file.
 
-    Raises ``WrongDomain`` when the archive belongs to another domain.
+    Raises ``WrongDomain`` when the archive belongs to another domain. What reads, or works on what
+    was read, raises ``NoArchive`` where ``home`` does not exist, and makes nothing there.
+
+    An error that names a command, such as ``stet rebuild`` or ``stet catch-up``, means the method
+    of that name as well: ``rebuild()``, ``catch_up()``. A list of names may be one name.
 
     >>> import tempfile
     >>> archive = Archive(tempfile.mkdtemp())
@@ -58,158 +61,34 @@ class Archive:
     ['Whales']
     """
 
-    def __init__(
-        self,
-        home: Path | str = HOME,
-        domain: Domain | str | None = None,
-        connection: Connection | str | None = None,
-        *,
-        engine: Engine | None = None,
-    ) -> None:
-        self.home = str(home)
-        settings.open_home(self.home)
-        self._domain, self._connection = domain, connection
-        self.folder = local_folder(home)
-        """The folder on this machine for all that is computed from the log."""
-        if engine is not None:
-            self.engine = engine
-        if not is_url(home):
-            _ = self.domain  # a folder of another domain is refused at once
-
-    def __repr__(self) -> str:
-        return f"Archive({self.home!r})"
-
-    @cached_property
-    def domain(self) -> Domain:
-        """The domain that the archive was opened with."""
-        return domains.chosen(self._domain, self.home)
-
-    @property
-    def views(self) -> Mapping[str, View]:
-        """The domain's views, by name."""
-        return self.domain.views
-
-    @cached_property
-    def log(self) -> EventLog:
-        """The event log, with the domain's categories."""
-        return open_log(self.home, self.domain.categories)
-
-    @cached_property
-    def engine(self) -> Engine:
-        """The search engine."""
-        from search import Connection, configured_connection, open_engine
-
-        given = self._connection
-        cluster = given if isinstance(given, Connection) else configured_connection(given)
-        return open_engine(self.folder.absolute(), self.views, cluster)
-
-    @property
-    def dead_letters(self) -> DeadLetters:
-        """The documents that an engine refused to index, with its reasons."""
-        from search import DeadLetters
-
-        return DeadLetters(self.folder)
-
-    @property
-    def builds(self) -> Path:
-        """The folder of the builds (documents as Parquet files) and of the kept state."""
-        return self.folder / "views"
-
-    @property
-    def state_path(self) -> Path:
-        """The file of the kept state."""
-        return self.builds / "state.duckdb"
-
-    def view(self, view: str | View) -> View:
-        """The view of this name, the first one if it is empty; raises ``UnknownName``."""
-        if not isinstance(view, str):
-            return view
-        return next(iter(self.chosen_views([view or self.first_view]).values()))
-
-    @property
-    def first_view(self) -> str:
-        """The name of the domain's first view, which is searched by default."""
-        return next(iter(self.views))
-
-    def chosen_views(self, names: Sequence[str] | None = None) -> dict[str, View]:
-        """The views of these names, or all views, in the domain's order.
-
-        Raises ``UnknownName`` for a name that no view has.
-        """
-        from search import UnknownName
-
-        for name in names or ():
-            if name not in self.views:
-                raise UnknownName("view", name, self.views)
-        return {name: self.views[name] for name in self.views if not names or name in names}
-
-    # editing
-
-    def append(
-        self,
-        stream: str,
-        type: str,
-        data: Mapping[str, Any] | None = None,
-        *,
-        expected_version: int | None = None,
-        event_id: str | None = None,
-        occurred_at: Any = None,
-        actor: str | None = None,
-    ) -> Receipt:
-        """Append an editor's event, after validating it against its entity's current state.
-
-        With ``expected_version`` the event is refused if its stream is at another version, so that
-        no other editor's event comes between. If the log has the ``event_id`` already, nothing is
-        appended, and the receipt of the first append is returned.
-
-        Raises ``Refused`` for an event that contradicts the current state (it revises what does
-        not exist), ``WrongExpectedVersion``, and the errors of ``EventLog.append``. In each case
-        nothing was appended.
-
-        >>> import tempfile
-        >>> archive = Archive(tempfile.mkdtemp())
-        >>> archive.append("tag/sea", "TagRevised", {"name": "Sea"})
-        Traceback (most recent call last):
-        replay.errors.Refused: tag/sea does not exist; TagDefined comes first
-        """
-        from archive.edit import append
-        from event_log import NewEvent
-
-        event = NewEvent(stream, type, dict(data or {}), event_id, occurred_at, actor)
-        return append(self, event, expected_version)
-
-    def remember_domain(self) -> None:
-        """Write the domain's name into the archive.
-
-        ``append`` calls it. A program that writes to ``log`` directly, as an import does, calls it
-        before. Raises ``WrongDomain`` when the archive belongs to another domain.
-        """
-        domains.remember(self.home, self.domain)
-
-    def preview(self, event: NewEvent, tell: Tell | None = None) -> Preview:
-        """Count the documents of each view that an event would change; nothing is appended.
-
-        ``tell`` is called with a line when that takes long. Raises the errors of ``append``.
-        """
-        from archive.edit import check
-        from archive.preview import preview
-
-        check(self, event)
-        return preview(self, event, tell)
-
     # keeping documents and indexes true to the log
 
     def rebuild(
-        self, views: Sequence[str] | None = None, at: Point = None, **options: Any
+        self,
+        views: Sequence[str] | None = None,
+        at: Point = None,
+        *,
+        progress: Tell | None = None,
+        loading: LoadProgress | None = None,
+        tolerated: float | None = None,
+        merge: bool = False,
     ) -> RebuildResult:
         """Compute views from the log, index them beside the live ones, compare, and promote.
 
-        ``at`` is a sequence or an instant, by default the log's head. ``options`` are those of
-        ``archive.rebuild.run``: ``progress``, ``loading``, ``tolerated`` and ``merge``.
+        ``at`` is a sequence or an instant, by default the log's head. ``progress`` is called with a
+        line at each step, ``loading`` every few seconds with the progress of an index.
+        ``tolerated`` is the share of a view's documents that the engine may refuse, by default a
+        thousandth. ``merge`` merges each index into one segment.
+
+        Raises ``BrokenView`` when a view has a mistake, ``NotIndexed`` when an engine cannot write,
+        ``NotPromoted`` when an index differs from its view or too much was refused. The live
+        indexes are then as they were.
         """
         from archive.rebuild import run
+        from search import TOLERATED
 
-        return run(self, views, at, **options)
+        share = TOLERATED if tolerated is None else tolerated
+        return run(self.existing(), views, at, progress, loading, share, merge)
 
     def catch_up(
         self, views: Sequence[str] | None = None, tell: Tell | None = None
@@ -221,7 +100,7 @@ class Archive:
         """
         from archive.catch_up import run
 
-        return run(self, views, tell)
+        return run(self.existing(), views, tell)
 
     def follow(
         self, views: Sequence[str] | None = None, tell: Tell | None = None
@@ -233,7 +112,7 @@ class Archive:
         """
         from archive.follow import Follow
 
-        return Follow.open(self, views, tell)
+        return Follow.open(self.existing(), views, tell)
 
     def wait(self, sequence: int, timeout: float = 30.0) -> dict[str, float]:
         """Wait until each view's live index has reached a sequence; returns the seconds by view.
@@ -242,54 +121,74 @@ class Archive:
         """
         from archive.wait import wait
 
-        return wait(self, sequence, timeout)
+        return wait(self.existing(), sequence, timeout)
 
     def needs_rebuild(self) -> dict[str, str]:
         """The views that cannot be caught up, and why."""
         from archive.standing import needs_rebuild
 
-        return needs_rebuild(self.engine, self.views, self.engine.serving())
+        engine = self.existing().engine
+        return needs_rebuild(engine, self.views, engine.serving())
 
     def compare(self, views: Sequence[str] | None = None) -> Iterator[Compared]:
         """Compare each live index with its view, computed anew, document by document."""
         from archive.compare import compare
 
-        return compare(self, views)
+        return compare(self.existing(), views)
+
+    def unresolved_references(self, at: Point = None, tell: Tell | None = None) -> list[Unresolved]:
+        """List the references that name no entity of their category, the most frequent first.
+
+        An editor's event cannot have one, an import can: it may bring an article before its byline.
+
+        >>> import tempfile
+        >>> from event_log import NewEvent
+        >>> archive = Archive(tempfile.mkdtemp())
+        >>> article = {"headline": "Whales", "published_at": "1851-10-18"}
+        >>> article["byline_ids"] = ["byline/1"]
+        >>> _ = archive.log.append([NewEvent("article/1", "ArticlePublished", article)])
+        >>> [each.id for each in archive.unresolved_references()]
+        ['byline/1']
+        """
+        from archive.references import unresolved
+
+        return unresolved(self, at, tell)
 
     def clear(self) -> Cleared:
         """Delete generations and builds that are not live and not kept for roll-back."""
         from archive.clear import clear
 
-        return clear(self)
+        return clear(self.existing())
 
-    def growth(self, first: str, last: str) -> list[Counted]:
-        """Count the documents of each view at the end of each month, such as ``2026-01``.
+    def growth(self, first: str, last: str, by: str = "date") -> list[Counted]:
+        """Count the documents of each view up to the end of each month, such as ``2026-01``.
 
-        Raises ``InvalidMonth``.
+        ``by="recorded"`` counts them as they were then. Raises ``InvalidMonth``.
         """
         from archive.growth import count_month, months
 
-        return [count_month(self, month) for month in months(first, last)]
+        archive = self.existing()
+        return [count_month(archive, month, by) for month in months(first, last)]
 
     def status(self) -> Status:
         """The log's head, and for each view its checkpoint, its lag, and its live generation."""
         from archive.status import status
 
-        return status(self)
+        return status(self.existing())
 
     def generations(self) -> list[Generation]:
         """All finished generations, oldest first."""
-        return self.engine.generations()
+        return self.existing().engine.generations()
 
     def promote(self, generation: int) -> Sequence[str]:
         """Make a generation live, in all its views at the same moment, if it passed its check."""
         from search import promote
 
-        return promote(self.engine, generation)
+        return promote(self.existing().engine, generation)
 
     def roll_back(self, to: int | None = None) -> Mapping[str, Generation]:
         """Make the generation before the last promotion live again, or the earlier one ``to``."""
-        return self.engine.roll_back(to)
+        return self.existing().engine.roll_back(to)
 
     # reading
 
@@ -298,28 +197,61 @@ class Archive:
         query: str | Query,
         view: str = "",
         *,
+        filters: Mapping[str, Sequence[str] | str] | None = None,
+        excluded: Mapping[str, Sequence[str] | str] | None = None,
+        date_from: str | date | None = None,
+        date_to: str | date | None = None,
+        sort: str = "relevance",
+        facets: Sequence[str] = (),
+        page: int = 1,
+        size: int = 10,
+        embargoed: bool = False,
+        now: datetime | None = None,
         at: Point = None,
         tell: Tell | None = None,
-        **options: Any,
     ) -> Answer:
         """Search a view, the domain's first unless one is named.
 
-        ``options`` are those of ``search.Query``: ``filters``, ``date_from``, ``date_to``,
-        ``sort``, ``facets``, ``page``, ``size``. With ``at`` the answer is as of a sequence or an
-        instant. The first such search builds an index, and calls ``tell`` with its progress.
+        A hit has one of the values of each filter, and none of those ``excluded``. Both ends of the
+        range of dates are included: days, months, years or instants. ``sort`` is ``relevance``,
+        ``newest`` or ``oldest``. With ``embargoed`` what is dated after ``now`` is found as well. A
+        ``Query``, which has more options, is searched as it is; those given here do not count.
+
+        With ``at`` the answer is as of a sequence or an instant. The first such search builds an
+        index, and calls ``tell`` with its progress. ``Answer.behind`` says how many events the log
+        has that the answer does not know yet.
         """
+        from archive.look_back import answer
         from search import Query
 
+        self.existing()
         if isinstance(query, str):
-            query = Query(query, view, **options)
-        if at is None:
-            return self.engine.search(query)
-        from archive.look_back import search
+            query = Query(query, view, filters or {}, date_from, date_to, sort, facets, page, size)
+            query = replace(query, excluded=excluded or {}, embargoed=embargoed, now=now)
+        return answer(self, query, at, tell)
 
-        return search(self, query, at, tell)
+    def similar(self, document: str, view: str | None = None, size: int = 10) -> Answer:
+        """The documents of a view that are most like one of them, best first.
+
+        Raises ``NoSuchDocument`` when the live index does not have it.
+        """
+        from archive.similar import similar
+
+        name = view or self.domain.view_of(document) or self.first_view
+        return similar(self.existing(), document, name, size)
+
+    def suggest(self, text: str, view: str | None = None, size: int = 10) -> list[Suggestion]:
+        """Names and headlines with these words, of which the last may be a beginning."""
+        from archive.similar import suggest
+
+        return suggest(self.existing(), text, view, size)
 
     def read(self, view: str | View, at: Point = None) -> pd.DataFrame:
         """Read the documents of a view as of a sequence, an instant, or now, sorted by id.
+
+        Instants are ``Timestamp`` in UTC, structs are dictionaries, arrays are numpy arrays (of
+        dictionaries, for structs). What is null is ``NaN`` in a column of strings or numbers,
+        which makes whole numbers floats, ``NaT`` among instants, and ``None`` elsewhere.
 
         >>> import tempfile
         >>> len(Archive(tempfile.mkdtemp()).read("articles"))
@@ -327,18 +259,54 @@ class Archive:
         """
         from archive.export import read
 
-        return read(self, view, at)
+        return read(self.existing(), view, at)
 
     def export(
-        self, view: str | View, at: Point = None, keys: Sequence[str] | None = None
+        self,
+        view: str | View,
+        at: Point = None,
+        keys: Sequence[str] | None = None,
+        format: str = "jsonl",
     ) -> Iterator[bytes]:
-        """Yield a view's documents as JSON Lines, sorted by id; only the ids ``keys`` if given."""
-        from archive.export import export
+        """Yield a view's documents, sorted by id; only the ids ``keys`` if given.
 
-        return export(self, view, at, keys)
+        They are JSON Lines, a line each, or with ``format="csv"`` CSV with headings, in pieces.
+        """
+        from archive.export_file import lines
+
+        return lines(self.existing(), view, format, at, keys)
+
+    def export_file(
+        self,
+        view: str | View,
+        to: Path | str,
+        format: str = "",
+        at: Point = None,
+        keys: Sequence[str] | None = None,
+    ) -> Exported:
+        """Write a view's documents to a file, or to ``VIEW.FORMAT`` in a folder; returns which.
+
+        ``format`` is ``parquet``, ``jsonl`` or ``csv``; by default that of the file's ending, else
+        ``parquet``. The file appears whole, in place of the one before. It has the documents as of
+        the log's head, so that a program reads current documents at a stable path. A Parquet file
+        that has them already is left as it is. Raises ``NotExported``.
+
+        >>> import tempfile
+        >>> archive, folder = Archive(tempfile.mkdtemp()), tempfile.mkdtemp()
+        >>> archive.export_file("articles", folder).written
+        True
+        >>> archive.export_file("articles", folder).written
+        False
+        """
+        from archive.export_file import export_file
+
+        return export_file(self.existing(), view, to, format, at, keys)
 
     def history(self, stream: str) -> list[dict[str, Any]]:
         """List what each event of an entity changed, from what to what, oldest first.
+
+        ``recorded_at`` and ``occurred_at`` are ``datetime`` in UTC, the latter ``None`` where the
+        event has none. Old and new values are text.
 
         >>> import tempfile
         >>> archive = Archive(tempfile.mkdtemp())
@@ -348,26 +316,42 @@ class Archive:
         """
         from archive.export import history
 
-        return history(self, stream)
+        return history(self.existing(), stream)
 
     def explain(
         self,
         document: str,
-        view: str | View,
+        view: str | View | None = None,
         at: Point = None,
         most: int | None = 20,
         tell: Tell | None = None,
     ) -> Explanation:
         """List the events that a document was made from, and why its entities are part of it.
 
-        ``most`` limits the list to the latest events. Raises ``NoDocument``.
+        The view is by default the one that the form of the document's id names. ``most`` limits the
+        list to the latest events. Raises ``NoDocument``, and ``UnknownView`` when the id names
+        none.
         """
         from archive.explain import explain
 
-        return explain(self, document, view, at, most, tell)
+        of_view = self.view_of(document, view)
+        return explain(self.existing(), document, of_view, at, most, tell)
 
-    def diff(self, document: str, view: str | View, old: Point, new: Point = None) -> Difference:
-        """List how a document changed between two points of the log."""
+    def diff(
+        self, document: str, view: str | View | None = None, *, old: Point, new: Point = None
+    ) -> Difference:
+        """List how a document changed between two points of the log; ``new`` is the head.
+
+        The view is by default the one that the form of the document's id names. Raises
+        ``NoDocument``, and ``UnknownView`` when the id names none.
+
+        >>> import tempfile
+        >>> archive = Archive(tempfile.mkdtemp())
+        >>> _ = archive.append("tag/sea", "TagDefined", {"name": "Sea"})
+        >>> _ = archive.append("tag/sea", "TagRevised", {"name": "Ocean"})
+        >>> [change.new for change in archive.diff("tag/sea", old=1).changes]
+        ['Ocean']
+        """
         from archive.diff import difference
 
-        return difference(self, document, view, old, new)
+        return difference(self.existing(), document, self.view_of(document, view), old, new)

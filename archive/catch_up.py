@@ -16,6 +16,7 @@ from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
 from archive.step import Step, Stepper
 from archive.take_up import followed_views, take_up
+from event_log import counted
 from replay import (
     BrokenView,
     DamagedState,
@@ -53,7 +54,9 @@ class CatchUpResult:
     seconds: float
     views: tuple[ViewFigures, ...]
     needs_rebuild: dict[str, str] = field(default_factory=dict)
-    """The views that cannot be caught up, and why."""
+    """The views that cannot be caught up before a rebuild, and why."""
+    broken: dict[str, str] = field(default_factory=dict)
+    """The views that have a mistake, and which; no rebuild helps before it is corrected."""
 
     @property
     def rebuild_is_quicker(self) -> bool:
@@ -72,7 +75,7 @@ class CatchUp:
         self.broken: dict[str, str] = {}
         """The views whose expressions cannot be computed, and why."""
         self.needs_rebuild: dict[str, str] = {}
-        """The views that cannot be caught up, and why; as of the last step."""
+        """The views that cannot be caught up before a rebuild, and why; as of the last step."""
 
     @classmethod
     @contextmanager
@@ -87,7 +90,7 @@ class CatchUp:
         ``tell`` is called with what takes long, and with why a kept state was set aside.
         """
         catch_up = cls(archive, archive.chosen_views(views), tell or silent)
-        with lock_kept_state(archive.state_path):
+        with lock_kept_state(archive.state_lock):
             try:
                 yield catch_up
             finally:
@@ -158,13 +161,25 @@ class CatchUp:
     def _followable(self) -> dict[str, Generation]:
         """The live generations that the current code built; notes why the others are not."""
         live = self._engine.serving()
-        reasons = needs_rebuild(self._engine, self._views, live) | self.broken
-        self.needs_rebuild = {name: reasons[name] for name in self._views if name in reasons}
-        followable = {name: live[name] for name in self._views if name not in reasons}
+        reasons = needs_rebuild(self._engine, self._views, live)
+        self.needs_rebuild = {
+            name: reasons[name]
+            for name in self._views
+            if name in reasons and name not in self.broken
+        }
+        without = {**self.needs_rebuild, **self.broken}
+        followable = {name: live[name] for name in self._views if name not in without}
         if not followable:
-            why = "; ".join(f"{name} {reason}" for name, reason in self.needs_rebuild.items())
-            raise NothingServes(f"no view can be caught up ({why}); run: stet rebuild")
+            raise NothingServes(self._why_none())
         return followable
+
+    def _why_none(self) -> str:
+        """The message when no view can be caught up: the reason of each, and what to do."""
+        why = [f"{name} {reason}" for name, reason in self.needs_rebuild.items()]
+        steps = ["correct the view"] if self.broken else []
+        steps += ["run: stet rebuild"] if why else []
+        reasons = "; ".join([*why, *self.broken.values()])
+        return f"no view can be caught up ({reasons}); {', and '.join(steps)}"
 
     def _opened(self, live: Mapping[str, Generation]) -> tuple[Kept, Stepper, set[str]]:
         """The kept state, its stepper, and the views that it follows.
@@ -236,8 +251,8 @@ def run(
         while step := catch_up.step(until):
             steps.append(step)
             if progress:
-                progress(f"{step.through:,} of {until:,} events")
-        reasons = catch_up.needs_rebuild
+                progress(f"{step.through:,} of {counted(until, 'event')}")
+        reasons, broken = catch_up.needs_rebuild, catch_up.broken
     return CatchUpResult(
         after=steps[0].after if steps else until,
         through=steps[-1].through if steps else until,
@@ -246,6 +261,7 @@ def run(
         seconds=time.perf_counter() - started,
         views=summed(steps),
         needs_rebuild=reasons,
+        broken=broken,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from event_log import counted
 from replay import begin_build, kept_documents
 from search import Differences, NothingServes, SearchError, compare_index
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from replay import Build
     from search import Generation
 
+IF_AGAIN = (
+    "if it differs again after events were caught up, the view's lineage is incomplete: it lacks an"
+    " entity that a document shows"
+)
+"""What to look at when a rebuild has not helped."""
 TRIES = 3
 """How often a comparison begins again because the live generation has changed meanwhile."""
 
@@ -33,8 +39,10 @@ class Compared:
 
     def __str__(self) -> str:
         where = f"{self.view}, generation {self.generation} as of {self.sequence:,}"
-        result = self.differences or f"{self.documents:,} documents equal the view"
-        return f"{where}: {result}{'; run: stet rebuild' if self.differences else ''}"
+        if not self.differences:
+            verb = "equals" if self.documents == 1 else "equal"
+            return f"{where}: {counted(self.documents, 'document')} {verb} the view"
+        return f"{where}: {self.differences}; run: stet rebuild"
 
 
 def compare(archive: Archive, views: Sequence[str] | None = None) -> Iterator[Compared]:
@@ -81,7 +89,7 @@ def _documents(archive: Archive, live: Generation, builds: dict[int, Build]) -> 
     if kept:
         return kept
     if live.sequence not in builds:
-        builds[live.sequence] = begin_build(archive.log, archive.builds, at=live.sequence)
+        builds[live.sequence] = begin_build(archive.log, archive.scratch_builds, at=live.sequence)
     build = builds[live.sequence]
     build.write(view)
     return build.path(live.view)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from archive.export import export
+from event_log import InvalidPoint
 from replay import NoDocument, View
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def difference(
     """Compare a document as of two points of the log; the current code computes both.
 
     The field ``sequence``, the last event that changed the document, is not compared. Raises
-    ``NoDocument`` when the document exists at neither point.
+    ``NoDocument`` when the document exists at neither point, ``InvalidPoint`` when the old point is
+    after the new one.
 
     >>> import tempfile
     >>> from archive import Archive
@@ -66,6 +68,8 @@ def difference(
     """
     of_view = archive.view(view)
     points = [archive.log.at(old).sequence, archive.log.at(new).sequence]
+    if points[0] > points[1]:
+        raise InvalidPoint(f"{old} is after {'the head' if new is None else new}; exchange them")
     before, after = (_document(archive, document, of_view, point) for point in points)
     if before is None and after is None:
         raise NoDocument(

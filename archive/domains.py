@@ -19,6 +19,8 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from traceback import walk_tb
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from archive.errors import UnknownDomain, WrongDomain
@@ -55,27 +57,59 @@ def find_domain(name: str) -> Domain:
         raise UnknownDomain(
             f"no installed package declares the domain {name!r}"
             + (f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(declared)}.")
-            + " One in the working folder is named with --domain module:NAME"
+            + " One in the working folder is called module:NAME"
         )
     return _loaded(declared[name])
 
 
 def _loaded(point: EntryPoint) -> Domain:
+    from event_log import EventLogError
     from replay import Domain, ReplayError
 
     try:
         module = import_module(point.module)
-    except ReplayError as error:
+    except (EventLogError, ReplayError) as error:
         raise UnknownDomain(f"{point.value}: {error}") from error
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise UnknownDomain(f"the domain {point.value} cannot be imported: {reason}") from error
+        raise UnknownDomain(_why_not_imported(point, error)) from error
     domain = getattr(module, point.attr, None)
-    if domain is None:
-        raise UnknownDomain(f"the module {point.module} has no {point.attr}")
-    if not isinstance(domain, Domain):
-        raise UnknownDomain(f"{point.value} is a {type(domain).__name__}, not a Domain")
-    return domain
+    if isinstance(domain, Domain):
+        return domain
+    wrong = f"the module {point.module} has no {point.attr}"
+    if domain is not None:
+        wrong = f"{point.value} is a {type(domain).__name__}, not a Domain"
+    there = [f"{point.module}:{name}" for name in vars(module) if _is_domain(module, name)]
+    raise UnknownDomain(f"{wrong}; its domains: {', '.join(there) or 'none'}")
+
+
+def _is_domain(module: ModuleType, name: str) -> bool:
+    from replay import Domain
+
+    return isinstance(getattr(module, name), Domain)
+
+
+def _why_not_imported(point: EntryPoint, error: Exception) -> str:
+    """Why a domain cannot be imported: its module is not where Python looks, or has a mistake."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing is not None and f"{point.module}.".startswith(f"{missing}."):
+        file = f"{missing.replace('.', '/')}.py"
+        return (
+            f"the domain {point.value} cannot be imported: there is no module {missing!r} in"
+            f" {Path.cwd()}; go to the folder that has {file}, or install it"
+        )
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"the domain {point.value} cannot be imported: {reason}{_line(point, error)}"
+
+
+def _line(point: EntryPoint, error: Exception) -> str:
+    """The line of the domain's own module that an error came through, if there is one."""
+    name = f"{point.module.rpartition('.')[2]}.py"
+    lines = [
+        line
+        for frame, line in walk_tb(error.__traceback__)
+        if Path(frame.f_code.co_filename).name == name
+    ]
+    return f" ({name}, line {lines[-1]})" if lines else ""
 
 
 def chosen(given: Domain | str | None, home: Path | str) -> Domain:
@@ -89,10 +123,14 @@ def chosen(given: Domain | str | None, home: Path | str) -> Domain:
     if isinstance(wanted, str):
         try:
             wanted = find_domain(wanted)
-        except UnknownDomain as error:
+        except UnknownDomain:
             if wanted != remembered:
                 raise
-            raise UnknownDomain(f"{home} is an archive of the domain {wanted!r}: {error}") from None
+            raise UnknownDomain(
+                f"{home} was made with the domain {wanted!r}, which is not installed; in the folder"
+                " of its module, name it: stet --domain MODULE:NAME ..., or in Python"
+                f" Archive({str(home)!r}, 'MODULE:NAME')"
+            ) from None
     _require_same(home, remembered, wanted)
     return wanted
 
@@ -100,13 +138,13 @@ def chosen(given: Domain | str | None, home: Path | str) -> Domain:
 def _require_same(home: Path | str, remembered: str | None, domain: Domain) -> None:
     if remembered not in (None, domain.name):
         raise WrongDomain(
-            f"{home} is an archive of the domain {remembered!r}, not of {domain.name!r}; give"
-            f" --domain {_option(remembered)}, or another --home"
+            f"{home} is an archive of the domain {remembered!r}, not of {domain.name!r}; open it"
+            f" with the domain {_option(remembered)}, or open another home"
         )
 
 
 def _option(name: str) -> str:
-    """What ``--domain`` takes for a domain: its name if it is installed, else where it is defined.
+    """What opens an archive of a domain: its name if it is installed, else where it is defined.
 
     >>> _option("newsroom"), _option("notes")
     ('newsroom', 'module:NAME (the module that defines notes, which no installed package declares)')

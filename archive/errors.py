@@ -11,5 +11,17 @@ class UnknownDomain(ArchiveError):
     """There is no domain of that name, or the name is of something else."""
 
 
+class UnknownView(ArchiveError, LookupError):
+    """A document's id does not tell the view that it belongs to."""
+
+
 class WrongDomain(ArchiveError):
     """An archive was opened with another domain than the one it belongs to."""
+
+
+class NoArchive(ArchiveError):
+    """There is no folder where an archive is to be read; reading never makes one."""
+
+
+class NotExported(ArchiveError):
+    """The documents of a view cannot be written to a file; the file is as it was."""

@@ -7,13 +7,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import ibis
 
 from archive.progress import Tell, silent
 from event_log import log_schema
-from replay import EVENT, NoDocument, State, View, folded_entities, label, referring, state_folder
+from replay import (
+    EVENT,
+    NoDocument,
+    State,
+    View,
+    errors_of,
+    folded_entities,
+    label,
+    lineage_of,
+    referring,
+    roots_of,
+    state_folder,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -57,6 +70,8 @@ class Explanation:
     """How many events these entities have, up to the sequence."""
     latest: tuple[Cause, ...]
     """The latest of these events, oldest first."""
+    existed: bool = True
+    """Whether the document's entity has events of its own; false if others only name it."""
 
 
 def explain(
@@ -82,7 +97,7 @@ def explain(
     """
     of_view = archive.view(view)
     snapshot = archive.log.at(at)
-    with _state(archive, snapshot, tell or silent) as state:
+    with folded_state(archive, snapshot, tell or silent) as state:
         entities = _entities(state, of_view, document)
         events = _events(state, entities, document, of_view)
         if not events.num_rows:
@@ -95,14 +110,19 @@ def explain(
     causes = tuple(Cause(**event, how=how[event["stream"]]) for event in latest.to_pylist())
     version = of_view.code_version
     counts = len(entities), events.num_rows
-    return Explanation(document, of_view.name, version, snapshot.sequence, *counts, causes)
+    existed = of_view.per not in archive.log.registry or any(
+        event.sequence <= snapshot.sequence for event in islice(archive.log.stream(document), 1)
+    )
+    return Explanation(document, of_view.name, version, snapshot.sequence, *counts, causes, existed)
 
 
 @contextmanager
-def _state(archive: Archive, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
+def folded_state(archive: Archive, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
+    """The entities of a snapshot: those of a kept build, else the log is folded."""
     if folded_entities(archive.builds, snapshot) is None:
         tell(f"no build of sequence {snapshot.sequence:,} is kept: folding the log up to there")
-    with state_folder(archive.builds, snapshot) as folder, State(snapshot, folder) as state:
+    builds, scratch = archive.builds, archive.scratch_builds
+    with state_folder(builds, snapshot, scratch) as folder, State(snapshot, folder) as state:
         yield state
 
 
@@ -111,8 +131,9 @@ def _entities(state: State, view: View, document: str) -> list[str]:
     event = OF_AN_EVENT.fullmatch(document)
     if view.per == EVENT:
         return [event["stream"]] if event else []
-    pairs = view.lineage(state, None)
-    entities = pairs.filter(pairs.id == document).select("entity").distinct().to_pyarrow()
+    pairs = lineage_of(view, state)
+    with errors_of(view, "lineage"):
+        entities = pairs.filter(pairs.id == document).select("entity").distinct().to_pyarrow()
     return [entity for entity in entities.column("entity").to_pylist() if entity is not None]
 
 
@@ -153,7 +174,9 @@ def _how(
         if direct or not how[entity]:
             how[entity] = phrase
     if view.roots is not None:
-        roots = view.roots(state, state.keys([document])).to_pyarrow().column("id").to_pylist()
+        beginning = roots_of(view, state, state.keys([document]))
+        with errors_of(view, "roots"):
+            roots = beginning.to_pyarrow().column("id").to_pylist()
         how |= {entity: "the document begins from it" for entity in roots if entity in how}
     return how | ({document: "itself"} if document in how else {})
 

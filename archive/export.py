@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow.parquet as pq
 
-from event_log import Point, Snapshot
-from replay import HISTORY, NoDocument, State, View, kept_documents, scratch_folder, write_documents
+from event_log import Point, Snapshot, plain_path
+from replay import (
+    HISTORY,
+    NoDocument,
+    State,
+    View,
+    kept_documents,
+    scratch_folder,
+    write_documents,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +28,8 @@ if TYPE_CHECKING:
     from archive.archive import Archive
 
 BATCH_DOCUMENTS = 1_000
+OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+ENDED = orjson.OPT_APPEND_NEWLINE
 LINE_ENDS = {c.encode(): f"\\u{ord(c):04x}".encode() for c in "\x85\u2028\u2029"}
 
 
@@ -28,7 +39,7 @@ def read(archive: Archive, view: str | View, at: Point = None) -> pd.DataFrame:
     They come from a kept build of exactly that sequence, or else are computed from the log.
     """
     with file(archive, view, at) as path:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        frame: pd.DataFrame = pq.read_table(plain_path(path)).to_pandas()
         return frame
 
 
@@ -40,12 +51,24 @@ def export(
     Instants are ISO 8601 in UTC, with microseconds only where there are any:
     ``1851-09-18T05:00:00Z``. Characters that some programs take for the end of a line are escaped.
     """
-    wanted = None if keys is None else set(keys)
-    with file(archive, view, at, keys) as path, pq.ParquetFile(path) as parquet:
+    if isinstance(keys, str):
+        keys = (keys,)
+    with file(archive, view, at, keys) as path:
+        yield from lines_of(path, None if keys is None else set(keys))
+
+
+def lines_of(path: Path, keys: set[str] | None) -> Iterator[bytes]:
+    """The documents of a Parquet file as JSON, a line each; only those of ``keys`` if given."""
+    with pq.ParquetFile(plain_path(path)) as parquet:
         for batch in parquet.iter_batches(BATCH_DOCUMENTS):
             for document in batch.to_pylist():
-                if wanted is None or document["id"] in wanted:
-                    yield _line(document)
+                if keys is None or document["id"] in keys:
+                    yield _escaped(orjson.dumps(document, option=OPTIONS | ENDED))
+
+
+def as_json(value: Any) -> bytes:
+    """A part of a document as JSON, as in an export."""
+    return _escaped(orjson.dumps(value, option=OPTIONS))
 
 
 def history(archive: Archive, stream: str) -> list[dict[str, Any]]:
@@ -58,11 +81,13 @@ def history(archive: Archive, stream: str) -> list[dict[str, Any]]:
         raise NoDocument(f"{stream} has no events; `stet log` shows what there is")
     keys = [f"{stream}@{number}" for number in range(1, version + 1)]
     documents = [orjson.loads(line) for line in export(archive, HISTORY, keys=keys)]
+    for document in documents:
+        for name in ("recorded_at", "occurred_at"):
+            document[name] = document[name] and datetime.fromisoformat(document[name])
     return sorted(documents, key=lambda document: document["version"])
 
 
-def _line(document: dict[str, Any]) -> bytes:
-    line = orjson.dumps(document, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
+def _escaped(line: bytes) -> bytes:
     for character, escaped in LINE_ENDS.items():
         line = line.replace(character, escaped)
     return line
@@ -79,7 +104,7 @@ def file(
     if kept:
         yield kept
         return
-    with scratch_folder(archive.builds) as directory:
+    with scratch_folder(archive.scratch_builds) as directory:
         yield _computed(of_view, snapshot, directory, keys)
 
 

@@ -56,8 +56,13 @@ class Follow:
 
     @property
     def needs_rebuild(self) -> dict[str, str]:
-        """The views that are not followed, and why."""
+        """The views that are not followed before a rebuild, and why."""
         return self._catch_up.needs_rebuild
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """The views that are not followed because they have a mistake, and which."""
+        return self._catch_up.broken
 
     def __iter__(self) -> Iterator[Step]:
         """Yields the steps as they are done, until it is stopped."""

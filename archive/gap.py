@@ -6,14 +6,22 @@ all views that state becomes the archive's, and catching up goes on from it.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
 from archive.step import Step, Stepper, digest
 from archive.take_up import as_followed
-from replay import STATE_FILE, Kept, StateHeld, keep_digests, lock_kept_state, make_kept_state
+from event_log import plain_path
+from replay import (
+    STATE_FILE,
+    Kept,
+    StateHeld,
+    keep_digests,
+    lock_kept_state,
+    make_kept_state,
+    place_of_state,
+)
 
 if TYPE_CHECKING:
     from archive.archive import Archive
@@ -25,7 +33,7 @@ class Gap:
 
     def __init__(self, build: Build, archive: Archive) -> None:
         self._build, self._archive = build, archive
-        self._path = build.directory / STATE_FILE
+        self._path = place_of_state(build.directory) / STATE_FILE
         self._state: Kept | None = None
 
     def close(self, generation: int, views: tuple[str, ...]) -> list[Step]:
@@ -45,7 +53,7 @@ class Gap:
         self._state = state
         for view in views:
             path = self._build.path(view)
-            keep_digests(state, view, path, digest(pq.read_schema(path)))
+            keep_digests(state, view, path, digest(pq.read_schema(plain_path(path))))
         stepper = Stepper(state, self._archive, self._archive.views)
         steps = []
         while (target := stepper.next(head)) > state.sequence:
@@ -57,7 +65,7 @@ class Gap:
         if self._state is None or set(views) != set(self._archive.views):
             return
         try:
-            self._leave(self._state, self._archive.state_path)
+            self._leave(self._state, self._archive)
         except StateHeld:
             return  # the process that has the lock takes up the generation, with a state of its own
 
@@ -68,9 +76,10 @@ class Gap:
             self._path.unlink(missing_ok=True)
             self._state = None
 
-    def _leave(self, state: Kept, place: Path) -> None:
-        engine = self._archive.engine
-        with lock_kept_state(place):
+    def _leave(self, state: Kept, archive: Archive) -> None:
+        engine, place = archive.engine, archive.state_path
+        with lock_kept_state(archive.state_lock):
+            place.parent.mkdir(parents=True, exist_ok=True)
             for view, live in engine.serving().items():
                 if view in self._archive.views:
                     state.follow(view, as_followed(engine, live))

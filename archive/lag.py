@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from archive.place import is_url
+from event_log import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from archive.archive import Archive
     from event_log import EventLog
 
 
@@ -22,8 +27,7 @@ class Lag:
     def __str__(self) -> str:
         if not self.events:
             return "at the head"
-        counted = f"{self.events:,} event{'' if self.events == 1 else 's'}"
-        return f"{counted} behind, the oldest for {self.seconds:,.0f} s"
+        return f"{counted(self.events, 'event')} behind, the oldest for {self.seconds:,.0f} s"
 
 
 def measure_lag(log: EventLog, checkpoint: int) -> Lag:
@@ -51,3 +55,26 @@ def recorded_between(log: EventLog, after: int, until: int) -> pa.ChunkedArray:
 
     batches = log.at(until).scan(["recorded_at"], after)
     return pa.chunked_array([batch.column("recorded_at") for batch in batches], type=INSTANT)
+
+
+def behind(archive: Archive, sequence: int) -> int:
+    """How many events the log has after a sequence.
+
+    A log in a folder is asked without being opened. One in an object store is not asked unless this
+    process has it open: each search would wait for a list of its files.
+
+    >>> import tempfile
+    >>> from archive import Archive
+    >>> behind(Archive(tempfile.mkdtemp()), 0)
+    0
+    """
+    from event_log import last_sequence
+
+    head: int | None = None
+    if not is_url(archive.home):
+        head = last_sequence(Path(archive.home) / "log")
+        if head is None:
+            head = archive.log.head
+    elif "log" in vars(archive):
+        head = archive.log.head
+    return max(0, (head or 0) - sequence)

@@ -6,8 +6,9 @@
     past/articles-250-9f8a01c2d4e65b70/used      its modification time is the last use
     past/articles-250-9f8a01c2d4e65b70/index/    an embedded engine, whichever engine is live
 
-The last part of the name is a hash of the log up to there and of the code: another log, or a view
-that has changed, never uses the index of before.
+``past`` is in the archive's folder, or in the user's cache folder where the archive may only be
+read. The last part of the name is a hash of the log up to there and of the code: another log, or a
+view that has changed, never uses the index of before.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archive import export
+from archive.lag import behind
 from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
-from event_log import Lock, LockHeld, settings
+from event_log import Lock, LockHeld, advice, as_told, dates, settings
 from search import (
     DamagedIndex,
     EmbeddedEngine,
@@ -31,31 +34,38 @@ from search import (
     NotIndexed,
     Query,
     SearchError,
-    compare_index,
+    clock,
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from archive.archive import Archive
+    from event_log import Point
     from search import Answer
 
 UNUSED_SECONDS = 7 * 24 * 3600
 """How long after its last use an index of the past is deleted."""
 
 
+def answer(archive: Archive, query: Query, at: Point, tell: Tell | None = None) -> Answer:
+    """Answer a query as of a point, or from the live index, which may be behind the log."""
+    if at is not None:
+        return search(archive, query, at, tell)
+    found = archive.engine.search(query)
+    return replace(found, behind=behind(archive, found.sequence))
+
+
 def search(
     archive: Archive,
     query: Query,
-    at: int | str | datetime | None,
+    at: Point,
     tell: Tell | None = None,
 ) -> Answer:
-    """Answer a query as of a sequence or an instant (by ``recorded_at``).
+    """Answer a query as of a sequence or a date (by ``recorded_at``; of a day its end).
 
     The live index answers if it is at this very sequence. If not, an embedded index of its own
     does. When there is none yet, it is built first: ``tell`` is called with its progress, and other
     processes that need the same index wait for it. ``Answer.sequence`` is the sequence used. Raises
-    ``NotIndexed`` when the index cannot be written.
+    ``NotIndexed`` when the index cannot be written. What was under embargo at that point is hidden.
 
     >>> import tempfile
     >>> from archive import Archive
@@ -64,6 +74,8 @@ def search(
     """
     view = archive.view(query.view).name
     sequence = archive.log.at(at).sequence
+    if query.now is None:
+        query = replace(query, now=_instant(archive, at, sequence))
     answer = _live_answer(archive, query, sequence)
     if answer is None:
         with opened(archive, view, sequence, tell) as past:
@@ -83,6 +95,21 @@ def _live_answer(archive: Archive, query: Query, sequence: int) -> Answer | None
     return answer if answer.sequence == sequence else None  # it may have been caught up meanwhile
 
 
+def _instant(archive: Archive, at: Point, sequence: int) -> datetime:
+    """The instant by which an embargo is judged: that of the point, and never later than now.
+
+    What was under embargo then is hidden, as it was then. The instant of a sequence is when it was
+    recorded.
+    """
+    if at is None:
+        return clock()
+    if isinstance(at, int) or (isinstance(at, str) and at.isdecimal()):
+        return min(recorded_at(archive, sequence) or clock(), clock())
+    last = Query(date_to=at).dates()[1]
+    then = None if last is None else dates.EPOCH + timedelta(microseconds=last)
+    return min(then or clock(), clock())
+
+
 def recorded_at(archive: Archive, sequence: int) -> datetime | None:
     """When the event of a sequence was recorded; ``None`` for 0, before the first event."""
     for event in archive.log.read(after=sequence - 1, limit=1) if sequence else ():
@@ -95,7 +122,7 @@ def opened(
     archive: Archive, view: str, sequence: int, tell: Tell | None = None
 ) -> Iterator[EmbeddedEngine]:
     """Open the index of a view as of a sequence, inside of ``with``; build it if needed."""
-    root = archive.folder / "past"
+    root = archive.scratch / "past"
     limit = _limit()
     folder = root / _name(archive, view, sequence)
     tell = tell or silent
@@ -106,7 +133,7 @@ def opened(
                 _build(archive, folder, view, sequence, tell)
         (folder / "used").touch()
         clear(root, limit)
-        yield EmbeddedEngine(folder, archive.views)
+        yield EmbeddedEngine(folder, archive.views, lambda query: archive.engine.search(query))
     finally:
         lock.release()
 
@@ -163,12 +190,15 @@ def _build(archive: Archive, folder: Path, view: str, sequence: int, tell: Tell)
         _fill(archive, engine, view, sequence, tell)
     except (OSError, ValueError) as error:
         raise NotIndexed(
-            f"cannot index {view} as of {sequence}: {' '.join(str(error).split())}."
-            " Make room and repeat; the live index is as it was"
+            f"cannot index {view} as of {sequence}: {as_told(' '.join(str(error).split()))}."
+            f" {advice(error)}; the live index is as it was"
         ) from error
 
 
 def _fill(archive: Archive, engine: EmbeddedEngine, view: str, sequence: int, tell: Tell) -> None:
+    from archive import export
+    from search import compare_index
+
     tell(f"{view} as of {sequence:,}: computing")
     with export.file(archive, view, sequence) as path:
         engine.create(view, 1, sequence)

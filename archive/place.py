@@ -36,6 +36,11 @@ def local_folder(home: Path | str) -> Path:
     return local(_trimmed(str(home)))
 
 
+def is_archive(home: Path | str) -> bool:
+    """Whether there is an archive: a folder with a log in it, or any URL."""
+    return is_url(home) or (Path(home) / "log").is_dir()
+
+
 def is_url(home: Path | str) -> bool:
     """Whether an archive lies in an object store instead of a folder."""
     return isinstance(home, str) and "://" in home

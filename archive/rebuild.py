@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from archive.gap import Gap
 from archive.progress import Tell, silent
-from event_log import Lock
-from replay import begin_build, write_json
+from event_log import Lock, advice, as_told, counted, plain_path
+from replay import begin_build, check_views, write_json
 from search import (
     TOLERATED,
     Differences,
@@ -104,8 +104,12 @@ class Rebuild:
         build_id: str | None = None,
         tolerated: float = TOLERATED,
     ) -> Rebuild:
-        """Begin a rebuild, or continue the one that was begun with this ``build_id``."""
+        """Begin a rebuild, or continue the one that was begun with this ``build_id``.
+
+        Raises ``BrokenView``, before anything is written, when a view has a mistake.
+        """
         chosen = tuple(archive.chosen_views(views))
+        check_views(archive.log, archive.chosen_views(views).values())
         build = begin_build(archive.log, archive.builds, at=at, build_id=build_id)
         engine = archive.engine
         generation, lock = _generation(engine, build, chosen)
@@ -143,6 +147,7 @@ class Rebuild:
         piece. Raises ``NotIndexed`` when the engine cannot write, as on a full disk.
         """
         self._still_there()
+        self._computed(view)
         started = time.perf_counter()
         check_path(self._directory, view).unlink(missing_ok=True)
         try:
@@ -151,8 +156,8 @@ class Rebuild:
             index = self.engine.refresh(view, self.generation, merge)
         except (OSError, ValueError) as error:
             raise NotIndexed(
-                f"cannot index {view}: {' '.join(str(error).split())}. "
-                "Make room and repeat; the live indexes are as they were"
+                f"cannot index {view}: {as_told(' '.join(str(error).split()))}. "
+                f"{advice(error)}; the live indexes are as they were"
             ) from error
         rejected = len(self.engine.rejected(view, self.generation))
         seconds = time.perf_counter() - started
@@ -164,10 +169,11 @@ class Rebuild:
         Dead letters are no difference; ``promote`` refuses a generation with too many of them.
         """
         self._still_there()
+        self._computed(view)
         rejected = self.engine.rejected(view, self.generation)
         path, digests = self.path(view), self.engine.digests(view, self.generation)
         differences = compare_index(path, digests, rejected)
-        note_check(self._directory, view, differences, pq.read_metadata(path).num_rows)
+        note_check(self._directory, view, differences, pq.read_metadata(plain_path(path)).num_rows)
         return differences
 
     def promote(self) -> None:
@@ -199,6 +205,13 @@ class Rebuild:
         """Close the build and release the generation; what was written stays."""
         self.build.close()
         self._lock.release()
+
+    def _computed(self, view: str) -> None:
+        if not self.path(view).exists():
+            raise NotIndexed(
+                f"{view} is not computed: there is no {self.path(view)}; compute the view first,"
+                " or run the whole rebuild again"
+            )
 
     def _still_there(self) -> None:
         if not (self._directory / "rebuild.json").exists():
@@ -239,7 +252,7 @@ def _rebuild(
 ) -> Rebuilt:
     progress(f"{view}: computing")
     written = rebuild.write(view)
-    progress(f"{view}: indexing {written.documents:,} documents")
+    progress(f"{view}: indexing {counted(written.documents, 'document')}")
     indexed = rebuild.index(view, loading, merge)
     progress(f"{view}: checking")
     started = time.perf_counter()

@@ -36,6 +36,8 @@ class Status:
     digest: str
     sealed_through: int
     open_commits: int
+    seconds_ahead: float
+    """By how much the last event was recorded ahead of this machine's clock; or 0."""
     views: tuple[ViewStatus, ...]
 
 
@@ -65,4 +67,5 @@ def status(archive: Archive) -> Status:
                 needs_rebuild=reasons.get(name),
             )
         )
-    return Status(log.head, log.digest, log.sealed_through, log.open_commits, tuple(views))
+    sealing = log.sealed_through, log.open_commits
+    return Status(log.head, log.digest, *sealing, log.seconds_ahead, tuple(views))

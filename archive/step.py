@@ -76,6 +76,8 @@ class Stepper:
             remade = step.remake(list(generations), Path(folder))
             self._engine.advance(until, generations, _changes(remade, generations, figures))
         seconds = time.perf_counter() - started
+        order = list(generations)
+        figures.sort(key=lambda of_view: order.index(of_view.view))
         return Step(after, until, step.events, seconds, tuple(figures), tuple(step.fan_out))
 
 

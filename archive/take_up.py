@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from archive import export
 from archive.step import digest
+from event_log import plain_path
 from replay import Followed, differing_documents, keep_digests
 from search import Change, Engine, Generation
 
@@ -53,7 +54,7 @@ def take_up(archive: Archive, kept: Kept, live: Generation) -> None:
         tempfile.TemporaryDirectory(prefix="stet-taking-up-") as folder,
         kept.transaction(),
     ):
-        keep_digests(kept, view.name, documents, digest(pq.read_schema(documents)))
+        keep_digests(kept, view.name, documents, digest(pq.read_schema(plain_path(documents))))
         behind = kept.followed().get(view.name) == as_followed(engine, live)
         if live.sequence != kept.sequence or behind:
             indexed = engine.digests(live.view, live.generation)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.measuring import Measured, machine, run
+from benchmarks.measuring import Measured, into_page, machine, run
 
 ARTICLES = 20_000
 ROUNDS = 4
@@ -23,7 +23,7 @@ COUNTS = (1, 2)
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure, print a table, and write it into ``docs/measured/archive.md``."""
     stet = Path(sys.executable).parent / "stet"
     with tempfile.TemporaryDirectory(prefix="stet-threads-") as folder:
         generated = Path(folder, "generated.jsonl")
@@ -34,7 +34,9 @@ def main() -> None:
         for number in range(ROUNDS):
             for count in COUNTS if number % 2 == 0 else reversed(COUNTS):
                 measured[count].append(_rebuild(stet, home, Path(folder, "copy"), count))
-    print(table(measured))
+    printed = table(measured)
+    print(printed)
+    into_page("archive", "threads", printed + "\n")
 
 
 def _rebuild(stet: Path, home: Path, copy: Path, threads: int) -> Measured:

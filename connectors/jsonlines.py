@@ -2,8 +2,9 @@
 
 While one commit is written, the next is parsed. Events that the log has already are recognized by
 their ids, so importing a file again adds nothing, and an import that was killed continues where it
-was. Events without ids need an import with a producer's name: then the log keeps, with each commit,
-the number of the last line that it covers.
+was. An event without an id gets one that is made from the source's name and the event's content
+(``derived``). With a producer's name the log keeps, with each commit, the number of the last line
+that it covers, and the lines are known by that; no ids are made then.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Literal, TypeAlias
 
 import orjson
 
+from connectors.derived import DerivedIds, source_name
 from connectors.errors import BadLine, OtherImport, UnreadableFile
 from connectors.lines import LONGEST_LINE, Lines
 from connectors.rejects import Rejects
@@ -45,7 +47,8 @@ class Imported:
     """The result of an import, in numbers of events and lines.
 
     ``known`` events were in the log already. ``skipped`` lines were imported before under the same
-    producer's name. ``rejected_file`` has the rejected lines with their reasons.
+    producer's name. ``rejected_file`` has the rejected lines with their reasons. ``derived`` of the
+    added and known events had no id, and got one that is made from ``source`` and their content.
     """
 
     added: int = 0
@@ -53,6 +56,8 @@ class Imported:
     rejected: int = 0
     rejected_file: str | None = None
     skipped: int = 0
+    derived: int = 0
+    source: str | None = None
 
 
 def import_events(
@@ -61,6 +66,7 @@ def import_events(
     on_error: OnError = "stop",
     progress: Callable[[int, int, int | None], None] | None = None,
     producer: str | None = None,
+    source: str | None = None,
 ) -> Imported:
     """Import a file (``.jsonl``, ``.gz``, ``.zst``, or ``-`` for standard input) into a log.
 
@@ -68,6 +74,10 @@ def import_events(
     ``reject`` writes bad lines and their reasons to ``<path>.rejected.jsonl`` and goes on.
     ``progress`` is called with the lines read, the bytes read, and the file's bytes (None for
     standard input).
+
+    An event without an id gets one made from its content and the name of its ``source``, which is
+    the file's name without folder and compression by default. So the same file adds nothing when it
+    is imported again, also from another folder. Events of a file that say the same are all kept.
 
     With a ``producer``'s name, such as "import:congress", the import begins after the last line
     that the log has from an import of that name. An import that is killed at any moment and
@@ -77,7 +87,8 @@ def import_events(
     Raises ``UnreadableFile``, ``BadLine``, ``OtherImport`` when another import uses the same file
     or name, and the log's ``StoreError`` when the disk refuses.
     """
-    with _Import(log, Lines(path), on_error, producer) as running:
+    derived = None if producer else DerivedIds(source := source or source_name(path))
+    with _Import(log, Lines(path), on_error, producer, derived) as running:
         try:
             for chunk in _chunks(running.lines):
                 running.take(chunk)
@@ -85,7 +96,9 @@ def import_events(
                     progress(running.read, running.lines.consumed, running.lines.size)
         except UnreadableFile as error:
             running.reject_rest(error)
-        return running.finish()
+        result = running.finish()
+        result.source = source if result.derived else None
+        return result
 
 
 def _chunks(lines: Iterable[tuple[int, bytes | None]]) -> Iterator[list[tuple[int, bytes | None]]]:
@@ -108,12 +121,18 @@ class _Import:
     """A running import: the batch that is being filled, and the one that is being written."""
 
     def __init__(
-        self, log: EventLog, lines: Lines, on_error: OnError, producer: str | None
+        self,
+        log: EventLog,
+        lines: Lines,
+        on_error: OnError,
+        producer: str | None,
+        derived: DerivedIds | None,
     ) -> None:
         self.lines = lines
         self.read = 0
         self._log = log
         self._producer = producer
+        self._derived = derived
         self._reached = self._begin = log.position_of(producer) if producer else 0
         self._reject = on_error == "reject"
         self._result = Imported()
@@ -140,7 +159,7 @@ class _Import:
         self._result.skipped += len(chunk) - len(new_lines)
         parsed = list(self._parsed(new_lines))
         existing = self._existing(parsed)
-        for number, line, event in parsed:
+        for number, line, event, derived in self._with_ids(parsed):
             try:
                 if event.type not in self._creating and event.stream not in existing:
                     self._check_exists(event)
@@ -148,6 +167,7 @@ class _Import:
             except InvalidEvent as error:
                 self._bad(number, line, error.field, error.reason)
                 continue
+            self._result.derived += derived
             existing.add(event.stream)
             self._streams.add(event.stream)
             self._bytes += len(line)
@@ -189,6 +209,13 @@ class _Import:
                 except InvalidEvent as error:
                     self._bad(number, line, error.field or None, error.reason)
 
+    def _with_ids(self, parsed: list[Parsed]) -> Iterator[tuple[int, bytes, NewEvent, bool]]:
+        """The events with their ids, and whether these were made here."""
+        events = [event for _, _, event in parsed]
+        complete = self._derived.complete(events) if self._derived else events
+        for (number, line, given), event in zip(parsed, complete, strict=True):
+            yield number, line, event, event is not given
+
     def _existing(self, parsed: list[Parsed]) -> set[str]:
         """The streams that exist in the log or in this import's batches, of those looked up."""
         here = self._streams | self._written_streams
@@ -201,11 +228,7 @@ class _Import:
         return here | {stream for stream, version in versions.items() if version}
 
     def _check_exists(self, event: NewEvent) -> None:
-        category = self._validator.category(event)
-        begins = " or ".join(category.types_to_use(Effect.CREATES))
-        raise InvalidEvent(
-            "type", f"{event.stream} has not begun; {event.type} needs {begins} before it"
-        )
+        raise InvalidEvent("type", self._validator.category(event).not_begun(event.stream))
 
     def _bad(self, number: int, line: bytes, field: str | None, reason: str) -> None:
         if not self._reject:

@@ -18,6 +18,11 @@ TEXT = pa.large_string()
 
 SCALARS = (pa.string(), TEXT, pa.int64(), pa.float64(), pa.bool_(), INSTANT, pa.date32())
 FIELD_TYPES = (*SCALARS, pa.list_(pa.string()), pa.list_(pa.int64()))
+TYPE_NAMES = (
+    "pa.string(), TEXT (long prose), pa.int64(), pa.float64(), pa.bool_(), pa.date32(), INSTANT"
+    " (UTC microseconds), or pa.list_ of pa.string() or pa.int64()"
+)
+"""``FIELD_TYPES`` as a domain writes them."""
 
 ENVELOPE = pa.schema(
     [
@@ -65,7 +70,12 @@ class EventType:
     name: str
     effect: Effect
     required: tuple[str, ...] = ()
+    """The names of the fields that are required; one may be given as a string."""
     retired: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.required, str):
+            object.__setattr__(self, "required", (self.required,))
 
 
 @dataclass(frozen=True)
@@ -120,8 +130,8 @@ class Category:
         for item in fields:
             if item.type not in FIELD_TYPES:
                 raise InvalidCategory(
-                    f"category {self.name!r}, field {item.name!r}: cannot be {item.type}; "
-                    f"use one of {', '.join(map(str, FIELD_TYPES))}"
+                    f"category {self.name!r}, field {item.name!r}: cannot be {item.type}; use"
+                    f" {TYPE_NAMES}"
                 )
             if not item.name.isidentifier() or item.name.lower() in taken:
                 raise InvalidCategory(
@@ -152,6 +162,17 @@ class Category:
     def types_to_use(self, *effects: Effect) -> tuple[str, ...]:
         """Like ``types_that``, but without retired types: those that a new event can have."""
         return tuple(t.name for t in self.types if t.effect in effects and not t.retired)
+
+    def not_begun(self, stream: str) -> str:
+        """Return why a stream without events takes none that does not create its entity.
+
+        >>> tag = Category("tag", pa.schema([]), (EventType("TagDefined", Effect.CREATES),))
+        >>> tag.not_begun("tag/sea")
+        'tag/sea does not exist; TagDefined comes first'
+        """
+        return (
+            f"{stream} does not exist; {' or '.join(self.types_to_use(Effect.CREATES))} comes first"
+        )
 
 
 class Registry(Mapping[str, Category]):

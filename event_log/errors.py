@@ -54,6 +54,10 @@ class WrongPosition(EventLogError):
         self.actual = actual
 
 
+class WrongClock(EventLogError):
+    """The log's last event is further ahead of the clock than is allowed; nothing was appended."""
+
+
 class DamagedLog(EventLogError):
     """The files of the log are damaged or incomplete.
 

@@ -55,8 +55,8 @@ class Receipt:
 
     ``first`` and ``last`` are the sequences that the events have in the log, ``version`` is the
     last event's place in its stream, ``digest`` the log's digest (hexadecimal) at the last event,
-    and ``added`` the number of
-    new events: 0 when the log had all of them before.
+    and ``added`` the number of new events: 0 when the log had all of them before, and for an edit
+    that changes nothing.
     """
 
     first: int

@@ -5,6 +5,7 @@ The kernel releases a lock when its process ends, also when it is killed.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -83,12 +84,12 @@ class Lock:
     def take(self, wait: bool = False) -> None:
         """Take the lock.
 
-        Raises ``LockHeld`` when another process holds it, unless ``wait`` is set;
-        ``FileNotFoundError`` when the folder is missing; ``StoreError`` when the file system
-        refuses.
+        A shared lock needs no permission to write, if the file is there. Raises ``LockHeld`` when
+        another process holds it, unless ``wait`` is set; ``FileNotFoundError`` when the folder is
+        missing; ``StoreError`` when the file system refuses.
         """
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = self._opened()
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -106,6 +107,18 @@ class Lock:
             raise
         self._descriptor = descriptor
         _taken.add(self)
+
+    def _opened(self) -> int:
+        """The descriptor of the file, which is made if it is missing."""
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            if not self._shared or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            try:
+                return os.open(self._path, os.O_RDONLY)
+            except FileNotFoundError:
+                raise error from None
 
     def release(self) -> None:
         """Release the lock, if this object holds it."""

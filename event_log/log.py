@@ -7,20 +7,26 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from event_log.appending import duplicates
 from event_log.appending.appender import Appender
 from event_log.appending.pending import Pending
 from event_log.category import Category, Registry
 from event_log.checking.batch import Batch
 from event_log.checking.one_event import Validator
 from event_log.checking.one_event import name as checked_name
+from event_log.clock import seconds_ahead
 from event_log.errors import InvalidEvent, InvalidPoint
 from event_log.event import Event, NewEvent, Receipt
 from event_log.files import commit, log_digest, reading, sealing
 from event_log.files.layout import Commits
-from event_log.following.status import FOLDER, SubscriptionStatus, subscriptions
+from event_log.following.status import (
+    FOLDER,
+    SubscriptionStatus,
+    check_checkpoints,
+    subscriptions,
+)
 from event_log.following.subscription import Subscription
 from event_log.following.watch import Watch, wait_for, watch
-from event_log.index.event_index import EventIndex
 from event_log.index.lookup import Lookup
 from event_log.proving import verify as verification
 from event_log.proving.proof import Proof, prove
@@ -51,7 +57,7 @@ class EventLog:
         self._validator = Validator(self.registry)
         self._store = open_store(location) if isinstance(location, str | Path) else location
         self._commits = Commits(self._store)
-        self._lookup = Lookup(self._commits, EventIndex(self._store.local / "cache/index.sqlite"))
+        self._lookup = Lookup(self._commits)
         self._appender = Appender(self._commits, self._lookup, self.registry)
 
     @property
@@ -69,6 +75,12 @@ class EventLog:
         """The log's digest at the head, hexadecimal. It covers every event."""
         return log_digest.digest_at(self._commits, self._commits.refresh()).hex()
 
+    @property
+    def seconds_ahead(self) -> float:
+        """The seconds by which the last event was recorded ahead of this machine's clock; or 0."""
+        self._commits.refresh()
+        return seconds_ahead(self._commits.recorded_to)
+
     # appending
 
     def append(
@@ -83,9 +95,10 @@ class EventLog:
         Threads that append at the same time share commits, and do not affect each other's results.
 
         Raises ``InvalidEvent`` for an event that is not valid, ``WrongExpectedVersion`` for a
-        conflict, ``StoreError`` when the disk refuses; in each case nothing was appended. An event
-        whose id is already in the log is not added again; the receipt has its sequence. If the log
-        has a different event with that id, the append raises ``InvalidEvent``.
+        conflict, ``StoreError`` when the disk refuses, ``WrongClock`` when the last event is ahead
+        of the clock by more than ``STET_CLOCK_AHEAD`` seconds; in each case nothing was appended.
+        An event whose id is already in the log is not added again; the receipt has its sequence. If
+        the log has a different event with that id, the append raises ``InvalidEvent``.
         """
         batch = self.batch()
         for position, event in enumerate(events):
@@ -153,6 +166,16 @@ class EventLog:
         self._commits.schemas.register(self.registry)
         reached = _reached(producer, position)
         return self._appender.append(Pending(batch, expected_version or {}, reached, after))
+
+    def receipt(self, sequence: int) -> Receipt:
+        """Return the receipt of an event that is in the log, after making it durable.
+
+        Its ``added`` is 0. Raises ``InvalidPoint`` for a sequence that the log does not have.
+        """
+        head = self._commits.refresh()
+        if not 1 <= sequence <= head:
+            raise InvalidPoint(f"there is no sequence {sequence}; the log's head is {head}")
+        return duplicates.receipt_at(self._commits, sequence)
 
     def position_of(self, producer: str) -> int:
         """Return the last position that a producer has reached; 0 when it has appended nothing."""
@@ -279,9 +302,16 @@ class EventLog:
         With ``after`` and ``until``, only the commits and sealed groups of that range are read; the
         digest before them is taken as correct. Raises ``InvalidPoint`` for a range that the log
         does not have.
+
+        A whole verification also raises ``InvalidCheckpoint`` for a subscription's checkpoint that
+        is damaged, and deletes an index that does not say what the log says: it is made anew.
         """
         self._commits.refresh()
-        return verification.verify(self._commits, after, until)
+        verified = verification.verify(self._commits, after, until)
+        if not after and until is None:
+            self._lookup.check()
+            check_checkpoints(self, self.path / FOLDER)
+        return verified
 
 
 def _reached(producer: str | None, position: int | None) -> tuple[str, int] | None:

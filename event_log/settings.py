@@ -50,7 +50,7 @@ class Kind:
 
 
 TEXT = Kind(".+")
-PATH = Kind(".+")
+PATH = Kind(r".*\S.*")
 WHOLE = Kind(r"[0-9]+", number=True)
 COUNT = Kind(r"0*[1-9][0-9]*", number=True)
 NUMBER = Kind(r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|inf", number=True)
@@ -109,9 +109,13 @@ _ALL = (
             "replay, search", "an amount of memory in MB, GB, MiB or GiB", "1GB",
             otherwise="an eighth of the machine's or the container's"),
     Setting("STET_CACHE", PATH, None,
-            "The folder for copies of files from an object store.",
-            "event_log, replay", "a folder", "/var/cache/stet",
+            "The folder for copies of files from an object store, and for what is computed from an"
+            " archive that may only be read.",
+            "archive, event_log, replay", "a folder", "/var/cache/stet",
             otherwise="~/.cache/stet"),
+    Setting("STET_CLOCK_AHEAD", NUMBER, "86400",
+            "Seconds that the log's last event may be ahead of the clock of who appends.",
+            "event_log", "a number of seconds, or inf"),
     Setting("STET_SEARCH", TEXT, "embedded",
             "The URL of the Elasticsearch cluster to search with, or embedded.",
             "search", "a URL, or embedded", "https://search.example:9200"),
@@ -236,7 +240,7 @@ def look_up(name: str) -> Value:
     setting = SETTINGS[name]
     if name in _overrides:
         return Value(setting, _valid(setting, _overrides[name]), COMMAND_LINE)
-    if text := os.environ.get(name, "").strip():
+    if text := _of_environment(name):
         return Value(setting, _valid(setting, text), ENVIRONMENT)
     path = settings_file() if name not in NOT_IN_A_FILE else None
     if path is not None and name in (written := read(path)):
@@ -287,7 +291,13 @@ def _named() -> str | None:
 
 def _before_file(name: str) -> str | None:
     """Return the value of the command line or the environment."""
-    return _overrides.get(name) or os.environ.get(name, "").strip() or None
+    return _overrides.get(name) or _of_environment(name) or None
+
+
+def _of_environment(name: str) -> str:
+    """The text of a variable, without the spaces around it, unless it is a path."""
+    text = os.environ.get(name, "")
+    return text if SETTINGS[name].kind is PATH and text.strip() else text.strip()
 
 
 def check_file() -> None:
@@ -334,7 +344,7 @@ def _as_text(path: Path, name: str, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, kinds):
         form = "a number without quotes" if setting.kind.number else "a text in quotes"
         raise _wrong(path, name, f"the value must be {form}: {setting.allowed}")
-    written = str(value).strip()
+    written = str(value) if setting.kind is PATH else str(value).strip()
     if not setting.kind.takes(written):
         raise _wrong(path, name, f"it is {written!r}; give {setting.allowed}")
     if setting.kind is PATH and "://" not in written:

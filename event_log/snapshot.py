@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from event_log.category import ENVELOPE, INSTANT, Registry
-from event_log.checking.one_event import instant
+from event_log.dates import InvalidDate, date_span
 from event_log.errors import EventLogError, InvalidPoint
 from event_log.event import Event
 from event_log.files import as_events, commit, reading
@@ -21,8 +21,11 @@ from event_log.files.log_digest import digest_at
 from event_log.files.selection import Selection
 from event_log.files.upcast_copies import UpcastCopies, upcast_digest
 
-Point = int | str | datetime | None
-"""A point in the log: a sequence, an instant (by ``recorded_at``), or None for the head."""
+Point = int | str | date | datetime | None
+"""A point in the log: a sequence, a date (by ``recorded_at``), or None for the head.
+
+A date is as in ``date_span``; of a day, a month or a year it is the end.
+"""
 WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
 
 
@@ -72,11 +75,24 @@ class Snapshot:
                 versions[file.name] = {file.category: (file.schema_version,)}
         paths = [self.commits.locate(name) for name in names]
         if upcasts:
-            copies = UpcastCopies(self.commits.store.local / "cache", self.registry)
+            copies = UpcastCopies(self.commits.store.caches, self.registry)
             paths = [
                 copies.path(path, versions[name]) for path, name in zip(paths, names, strict=True)
             ]
         return [str(path) for path in paths]
+
+    def check_files(self) -> None:
+        """Read the files that hold these events; raises ``DamagedLog`` at the first changed one.
+
+        An engine that reads Parquet itself does not say which file is damaged, or that one is.
+        """
+        self.commits.again(self._check_files)
+
+    def _check_files(self) -> None:
+        for segment in self.commits.segments(0, self.sequence):
+            files = segment.group.files if segment.group else ()
+            for name in [file.name for file in files] or [commit.name_of(segment.first)]:
+                commit.check(self.commits.locate(name))
 
     def scan(
         self,
@@ -128,9 +144,10 @@ class Snapshot:
 
 
 def locate(point: Point, commits: Commits) -> int:
-    """Return the sequence of a point: itself, the head, or the last recorded by an instant.
+    """Return the sequence of a point: itself, the head, or the last recorded by a date's end.
 
-    Raises ``InvalidPoint`` for a sequence beyond the head and for text that is neither.
+    A text of digits is a sequence. Raises ``InvalidPoint`` for a sequence beyond the head and for
+    text that is neither.
     """
     if point is None:
         return commits.last
@@ -138,15 +155,19 @@ def locate(point: Point, commits: Commits) -> int:
         point = int(point)
     if isinstance(point, int):
         if not 0 <= point <= commits.last:
-            raise InvalidPoint(f"there is no sequence {point}; the log's head is {commits.last}")
+            raise InvalidPoint(_beyond(point, commits.last))
         return point
     try:
-        microseconds = instant(point)
-    except ValueError as error:
-        raise InvalidPoint(
-            f"{error}; give a sequence (1 to {commits.last}) or an instant (2026-11-24T12:00:00Z)"
-        ) from None
-    return commits.again(lambda: _recorded_by(microseconds, commits))
+        until = date_span(point, datetime.now(UTC)).last
+    except InvalidDate as error:
+        raise InvalidPoint(f"{error}; or a sequence (1 to {commits.last})") from None
+    return commits.again(lambda: _recorded_by(until, commits))
+
+
+def _beyond(sequence: int, head: int) -> str:
+    said = f"there is no sequence {sequence}; the log's head is {head}"
+    year = f". A whole number is a sequence: for the year write {sequence}-12"
+    return said + year if 1000 <= sequence <= 9999 else said
 
 
 def _recorded_by(microseconds: int, commits: Commits) -> int:

@@ -21,6 +21,7 @@ DOMAIN = Domain(
         "timeline": "views.timeline:VIEW",
         "history": "replay.history.view:HISTORY",
     },
+    parents={"section": "parent_id"},
     rules="newsroom.rules:check",
     sample=SAMPLE,
     queries=SAMPLE,

@@ -53,10 +53,11 @@ FRESH = FreshnessPolicy.time_window(
 )
 def log(archive: ArchiveResource) -> ObserveResult:
     """Observe the log: its data version is its head."""
-    events = archive.archive().log
+    with errors_as_failures():
+        events = archive.archive().log
+        head, digest = events.head, events.digest
     return ObserveResult(
-        data_version=DataVersion(str(events.head)),
-        metadata={"head": events.head, "digest": events.digest},
+        data_version=DataVersion(str(head)), metadata={"head": head, "digest": digest}
     )
 
 
@@ -81,12 +82,12 @@ def view_asset(name: str) -> AssetsDefinition:
         with errors_as_failures():
             rebuild = archive.rebuild(context.run.run_id)
             written = rebuild.write(name)
-        shown: dict[str, Any] = metadata.figures(
-            rebuild.sequence, written.documents, written.seconds, written.bytes
-        )
-        shown["sample"] = metadata.sample(rebuild.path(name))
-        if date := rebuild.archive.views[name].date:
-            shown[f"{name} a year"] = plots.documents_per_year(name, rebuild.path(name), date)
+            shown: dict[str, Any] = metadata.figures(
+                rebuild.sequence, written.documents, written.seconds, written.bytes
+            )
+            shown["sample"] = metadata.sample(rebuild.path(name))
+            if date := rebuild.archive.views[name].date:
+                shown[f"{name} a year"] = plots.documents_per_year(name, rebuild.path(name), date)
         yield MaterializeResult(metadata=shown, data_version=DataVersion(str(rebuild.sequence)))
 
     return documents
@@ -163,8 +164,11 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
     ) -> AssetCheckResult:
         from replay import unresolved_references
 
-        rebuild = archive.rebuild(context.run.run_id)
-        unresolved = unresolved_references(rebuild.build.state, rebuild.archive.domain.references)
+        with errors_as_failures():
+            rebuild = archive.rebuild(context.run.run_id)
+            state, references = rebuild.build.state, rebuild.archive.domain.references
+            with state.log_errors():
+                unresolved = unresolved_references(state, references)
         return AssetCheckResult(
             passed=not unresolved,
             severity=AssetCheckSeverity.WARN,

@@ -17,6 +17,7 @@ from dagster import (
     op,
 )
 
+from event_log import counted
 from pipelines import metadata, plots
 from pipelines.assets import INDEX_GROUP
 from pipelines.failing import errors_as_failures
@@ -38,7 +39,7 @@ class Progress:
     behind: dict[str, str] = field(default_factory=dict)
     """The views that need a rebuild, and why."""
     broken: dict[str, str] = field(default_factory=dict)
-    """Those of these views whose expressions cannot be computed, and why."""
+    """The views that have a mistake, and which."""
 
 
 @op(
@@ -68,8 +69,8 @@ def _catch_up(context: OpExecutionContext, archive: ArchiveResource, done: Progr
             done.steps.append(step)
             done.reached.append((datetime.now(UTC), step.through))
             context.log.info(
-                f"{step.after:,} → {step.through:,}: {step.events:,} events, {step.written:,}"
-                f" documents written or deleted in {step.seconds:.2f} s"
+                f"{step.after:,} → {step.through:,}: {counted(step.events, 'event')},"
+                f" {counted(step.written, 'document')} written or deleted in {step.seconds:.2f} s"
             )
         done.behind, done.broken = running.needs_rebuild, running.broken
         for view, why in done.behind.items():
@@ -92,6 +93,8 @@ def _show(context: OpExecutionContext, archive: ArchiveResource, done: Progress)
     run["views"] = metadata.table(["view", *COUNTED], lines)
     if done.behind:
         run["need a rebuild"] = metadata.table(["view", "why"], list(done.behind.items()))
+    if done.broken:
+        run["have a mistake"] = metadata.table(["view", "why"], list(done.broken.items()))
     context.add_output_metadata(run)
 
 
@@ -123,7 +126,7 @@ def _view_figures(archive: ArchiveResource, done: Progress) -> dict[str, dict[st
         return {}
     figures: dict[str, dict[str, Any]] = {}
     for view, now in archive.archive().engine.serving().items():
-        if not archive.wants(view) or view in done.behind:
+        if not archive.wants(view) or view in done.behind or view in done.broken:
             continue
         parts = [part for step in done.steps for part in step.views if part.view == view]
         seconds = sum(part.seconds for part in parts)

@@ -5,6 +5,7 @@ Annotations are not postponed in this module: Dagster reads those of ``context``
 
 from dagster import (
     AssetExecutionContext,
+    Config,
     DataVersion,
     MaterializeResult,
     MonthlyPartitionsDefinition,
@@ -29,6 +30,12 @@ def partitions() -> MonthlyPartitionsDefinition:
     return MonthlyPartitionsDefinition(start_date=first, fmt="%Y-%m", timezone="UTC")
 
 
+class Growth(Config):
+    """What decides the month of a document: its ``date``, or when events were ``recorded``."""
+
+    by: str = "date"
+
+
 @asset(
     name="growth",
     group_name="growth",
@@ -36,20 +43,23 @@ def partitions() -> MonthlyPartitionsDefinition:
     partitions_def=partitions(),
     kinds={"duckdb"},
     pool="growth",
-    description="How many documents each view had at each month's end. An event belongs to the "
-    "month in which it was recorded. The views are computed, but not indexed.",
+    description="How many documents each view has up to each month's end, by the date of the "
+    "document; with the config by: recorded, how many it had then, by when events were recorded. "
+    "The views are computed, but not indexed.",
 )
-def growth(context: AssetExecutionContext, archive: ArchiveResource) -> MaterializeResult[None]:
-    """Compute the views as of a month's end, and show the counts of all months so far."""
+def growth(
+    context: AssetExecutionContext, archive: ArchiveResource, config: Growth
+) -> MaterializeResult[None]:
+    """Count the documents up to a month's end, and show the counts of all months so far."""
     from archive import count_month, counted_months
 
     with errors_as_failures():
         opened = archive.archive()
-        counted = count_month(opened, context.partition_key)
-        months = counted_months(opened)
-    views = list(opened.views)
+        counted = count_month(opened, context.partition_key, config.by)
+        months = counted_months(opened, config.by)
+    views = [view for view in opened.views if counted.documents[view] is not None]
     lines = [(each.month, each.sequence, *map(each.documents.get, views)) for each in months]
-    over_time = {view: [each.documents[view] for each in months] for view in views}
+    over_time = {view: [each.documents[view] or 0 for each in months] for view in views}
     return MaterializeResult(
         metadata={
             "sequence": counted.sequence,
@@ -66,7 +76,7 @@ def growth(context: AssetExecutionContext, archive: ArchiveResource) -> Material
 backfill = define_asset_job(
     "backfill",
     selection=[growth],
-    description="Compute the views as of the ends of some months, and count their documents. "
+    description="Count the documents of the views up to the ends of some months. "
     "Launch it over a range of partitions. Live indexes are not changed.",
     executor_def=in_process_executor,
 )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import MarkdownMetadataValue, MetadataValue
 
+from event_log import plain_path
+
 if TYPE_CHECKING:
     from search import Loading
 
@@ -50,7 +52,7 @@ def sample(path: Path) -> MarkdownMetadataValue:
     """The first documents of a view's Parquet file as a Markdown table."""
     import pyarrow.parquet as pq
 
-    batch = next(pq.ParquetFile(path).iter_batches(SAMPLES), None)
+    batch = next(pq.ParquetFile(plain_path(path)).iter_batches(SAMPLES), None)
     if batch is None:
         return MetadataValue.md("There are no documents.")
     names = batch.schema.names[:COLUMNS]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import MarkdownMetadataValue, MetadataValue
 
+from event_log import plain_path
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -40,7 +42,7 @@ def documents_per_year(view: str, path: Path, date: str) -> MarkdownMetadataValu
     import pyarrow.parquet as pq
 
     column, *fields = date.split(".")
-    dates = pq.ParquetFile(path).read(columns=[date]).column(column).combine_chunks()
+    dates = pq.ParquetFile(plain_path(path)).read(columns=[date]).column(column).combine_chunks()
     for field in fields:
         dates = pc.struct_field(dates, field)
     counts = pc.value_counts(pc.year(dates).drop_null()).to_pylist()

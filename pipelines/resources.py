@@ -62,10 +62,10 @@ class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
         return (settings.number("STET_DEAD_LETTERS") if percent is None else percent) / 100
 
     def archive(self) -> Archive:
-        """The archive, with its log and its engine."""
+        """The archive, with its log and its engine; raises ``NoArchive`` if it does not exist."""
         home = home_of(self.home)
         settings.open_home(home)
-        return _archive(home, self.domain, self.search)
+        return _archive(home, self.domain, self.search).existing()
 
     def rebuild(self, run_id: str) -> Rebuild:
         """The rebuild of a run; its first step sets the sequence for all its steps.

@@ -18,8 +18,8 @@ from dagster import (
     schedule,
 )
 
-from event_log import SEAL_GRACE_SECONDS
-from pipelines.failing import errors_as_failures
+from event_log import SEAL_GRACE_SECONDS, counted
+from pipelines.failing import errors_as_failures, expected_errors
 from pipelines.resources import ArchiveResource, whole
 
 
@@ -68,8 +68,12 @@ def hourly_seal(
     context: ScheduleEvaluationContext, archive: ArchiveResource, sealing: Sealing
 ) -> RunRequest | SkipReason:
     """Request a run of the job ``seal`` if enough commits are open."""
-    count, most = archive.archive().log.open_commits, sealing.most_open()
+    try:
+        count, most = archive.archive().log.open_commits, sealing.most_open()
+    except expected_errors() as error:
+        return SkipReason(f"cannot look, will try again: {error}")
+    open_now = f"{counted(count, 'commit')} {'is' if count == 1 else 'are'} open"
     if count <= most:
-        return SkipReason(f"{count} commits are open; sealing waits for more than {most}")
-    context.log.info(f"{count} commits are open")
+        return SkipReason(f"{open_now}; sealing waits for more than {most}")
+    context.log.info(open_now)
     return RunRequest()

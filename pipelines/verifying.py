@@ -9,6 +9,7 @@ from dagster import (
     AssetCheckExecutionContext,
     AssetCheckResult,
     AssetChecksDefinition,
+    AssetCheckSeverity,
     AssetCheckSpec,
     AssetSelection,
     DefaultScheduleStatus,
@@ -21,6 +22,7 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from archive import Archive
+from event_log import counted
 from pipelines.assets import INDEX_GROUP, log
 from pipelines.failing import errors_as_failures, one_line
 from pipelines.resources import ArchiveResource
@@ -34,32 +36,41 @@ EQUAL_VIEW = "live_index_equals_view"
     name=DIGESTS,
     specs=[
         AssetCheckSpec(
-            DIGESTS, asset=log.key, description="Each event and each commit matches its digest."
+            DIGESTS,
+            asset=log.key,
+            description="Each event and each commit matches its digest; no clock was ahead.",
         )
     ],
 )
 def digests_hold(archive: ArchiveResource) -> Iterator[AssetCheckResult]:
-    """Recompute all digests of the log; the run fails at the first sequence that does not match."""
-    from event_log import DamagedLog
+    """Recompute all digests of the log; the run fails at the first sequence that does not match.
+
+    It warns when the last event was recorded ahead of this machine's clock.
+    """
+    from event_log import DamagedLog, InvalidCheckpoint, clock_warning
 
     try:
         with errors_as_failures():
-            verified = archive.archive().log.verify()
+            of_archive = archive.archive().log
+            verified = of_archive.verify()
+            told = clock_warning(of_archive.seconds_ahead)
     except Failure as failure:
-        if isinstance(failure.__cause__, DamagedLog):
+        if isinstance(failure.__cause__, DamagedLog | InvalidCheckpoint):
+            first = getattr(failure.__cause__, "sequence", 0)
             yield AssetCheckResult(
                 asset_key=log.key,
                 check_name=DIGESTS,
                 passed=False,
                 description=failure.description,
-                metadata={"first sequence that does not match": failure.__cause__.sequence},
+                metadata={"first sequence that does not match": first} if first else {},
             )
         raise
     yield AssetCheckResult(
         asset_key=log.key,
         check_name=DIGESTS,
-        passed=True,
-        description=f"{verified.events:,} events match their digests",
+        passed=told is None,
+        severity=AssetCheckSeverity.WARN if told else AssetCheckSeverity.ERROR,
+        description=told or f"{counted(verified.events, 'event')} checked: all digests match",
         metadata={
             "events": verified.events,
             "parts": verified.commits,
@@ -96,6 +107,8 @@ def _compare(
     context: AssetCheckExecutionContext, archive: Archive, selected: Set[str]
 ) -> Iterator[AssetCheckResult]:
     """Compare all selected live indexes with their views; fail at the end if any differs."""
+    from archive import IF_AGAIN
+
     different = []
     with errors_as_failures():
         live = archive.engine.serving()
@@ -124,7 +137,7 @@ def _compare(
             description="no index is live, so there is nothing to compare",
         )
     if different:
-        raise Failure(description="; ".join(different), allow_retries=False)
+        raise Failure(description="; ".join([*different, IF_AGAIN]), allow_retries=False)
 
 
 def verify_job(equal_view: AssetChecksDefinition) -> UnresolvedAssetJobDefinition:

@@ -4,7 +4,12 @@ from .builds.build import begin_build as begin_build
 from .builds.durable import Lock as Lock
 from .builds.durable import LockHeld as LockHeld
 from .builds.durable import StoreError as StoreError
+from .builds.durable import advice as advice
+from .builds.durable import as_told as as_told
 from .builds.durable import durable_rename as durable_rename
+from .builds.durable import is_refusal as is_refusal
+from .builds.durable import may_write as may_write
+from .builds.durable import plain_path as plain_path
 from .builds.durable import write_json as write_json
 from .builds.folder import clear_builds as clear_builds
 from .builds.folder import folded_entities as folded_entities
@@ -39,6 +44,7 @@ from .kept.advance import OpenStep as OpenStep
 from .kept.digests import differing_documents as differing_documents
 from .kept.digests import keep_digests as keep_digests
 from .kept.digests import keep_no_digests as keep_no_digests
+from .kept.place import place_of_state as place_of_state
 from .kept.plans import prepare as prepare
 from .kept.remake import Changed as Changed
 from .kept.remake import ViewFigures as ViewFigures
@@ -51,10 +57,15 @@ from .kept.state import lock_kept_state as lock_kept_state
 from .kept.state import open_kept_state as open_kept_state
 from .kept.state import set_aside as set_aside
 from .lineage import completed as completed
+from .lineage import lineage_of as lineage_of
+from .lineage import roots_of as roots_of
 from .rules import Entity as Entity
+from .rules import changes_nothing as changes_nothing
 from .rules import check_edit as check_edit
 from .rules import read_entity as read_entity
 from .state import State as State
 from .view import DAY as DAY
 from .view import EVENT as EVENT
 from .view import View as View
+from .view_check import check_views as check_views
+from .view_errors import errors_of as errors_of

@@ -36,6 +36,8 @@ class Domain:
       ``View``, or a mapping whose values may also be ``"module:NAME"``, which is imported when the
       view is first used (Ibis takes a quarter of a second to import);
     - ``references`` says which fields refer to entities of which category;
+    - ``parents`` says by category which of these references names an entity's parent: an editor
+      cannot make an entity its own ancestor;
     - ``rules(entity, event)`` validates an editor's event by the rules of this business, and
       raises ``Refused``; for every domain it is checked that the entity exists, that the entities
       it refers to exist, and that a required text is not empty;
@@ -66,12 +68,14 @@ class Domain:
         rules: Rules | str | None = None,
         sample: Path | None = None,
         queries: Path | None = None,
+        parents: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self._categories, self._references, self._rules = categories, references, rules
         self.views: Mapping[str, View] = Views(views)
         self.sample = sample
         self.queries = queries
+        self.parents: Mapping[str, str] = parents or {}
         self._check_names()
         if not isinstance(categories, str):
             _ = self.categories  # parts that do not fit together are refused at once
@@ -87,6 +91,12 @@ class Domain:
         for name, fields in self.references.items():
             for field, target in fields.items():
                 self._check_reference(by_name, name, field, target)
+        for name, field in self.parents.items():
+            if self.references.get(name, {}).get(field) != name:
+                raise InvalidDomain(
+                    f"domain {self.name}: parents[{name!r}]: {field!r} is no reference of {name} to"
+                    f" {name}; declare it in references"
+                )
         return categories
 
     @cached_property
@@ -180,6 +190,9 @@ class Views(Mapping[str, View]):
 
     def __len__(self) -> int:
         return len(self._views)
+
+    def __repr__(self) -> str:
+        return f"Views({', '.join(self._views)})"
 
 
 def _loaded(part: Any) -> Any:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from event_log import machine
+from event_log import advice, as_told, machine
 from replay.errors import NotWritten, ReplayError
 
 SPILLED = "max_temp_directory_size"
@@ -54,7 +54,7 @@ def one_line(error: Exception) -> str:
 
 
 def too_little(error: Exception) -> str:
-    """The message of an error about disk or memory, and what to do.
+    """The message of an error about disk or memory, and what to do about its cause.
 
     >>> too_little(OSError("No space left on device"))
     'No space left on device. Make room, and repeat'
@@ -69,4 +69,5 @@ def too_little(error: Exception) -> str:
     first = first.removesuffix(".")
     if isinstance(error, duckdb.OutOfMemoryException) and SPILLED not in message:
         return f"{first}. STET_MEMORY allows {machine.memory_limit()}; allow more, and repeat"
-    return f"{first}. Make room, and repeat"
+    todo = "Make room, and repeat" if SPILLED in message else advice(error)
+    return f"{as_told(first)}. {todo}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import ibis
@@ -11,11 +12,18 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend
 
-    from event_log import Registry
+    from event_log import Category, Registry
 
 
 DAY_COLUMN = "day of the instant"
 """The name of a column beside an entity's fields; no field can have it."""
+
+
+class UnknownCategory(Exception):
+    """A view reads a category that the domain does not have."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"there is no category {name!r}; there is {', '.join(known)}")
 
 
 class Entities(ABC):
@@ -27,6 +35,12 @@ class Entities(ABC):
 
     backend: Backend
     registry: Registry
+
+    def category(self, name: str) -> Category:
+        """The category of this name; raises ``UnknownCategory``."""
+        if name not in self.registry:
+            raise UnknownCategory(name, self.registry)
+        return self.registry[name]
 
     @abstractmethod
     def entities(self, category: str) -> ir.Table:

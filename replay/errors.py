@@ -8,11 +8,17 @@ class ReplayError(Exception):
 
 
 class BrokenView(ReplayError):
-    """The expressions of a view cannot be computed; ``view`` is its name."""
+    """A view is wrong: a part of its declaration, or one of its expressions.
 
-    def __init__(self, view: str, reason: str) -> None:
-        super().__init__(f"{view} cannot be computed: {reason}")
-        self.view = view
+    ``view`` is the name of the view, ``part`` the parameter of ``View`` that is wrong.
+
+    >>> str(BrokenView("books", "date", "there is no field 'bougth_at'"))
+    "view books: date: there is no field 'bougth_at'"
+    """
+
+    def __init__(self, view: str, part: str, reason: str) -> None:
+        super().__init__(f"view {view}: {part}: {reason}")
+        self.view, self.part = view, part
 
 
 class NotWritten(ReplayError):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from event_log import Category, Effect, Event, EventLog, NewEvent
+from event_log import Category, Effect, Event, EventLog, NewEvent, Validator
 from replay.errors import Refused
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class Entity:
     stream: str
     version: int = 0
     """The version of its last event; 0 when the stream has no events."""
+    sequence: int = 0
+    """The sequence of its last event."""
     live: bool = False
     """Whether the entity exists, and is not removed."""
     fields: dict[str, Any] = field(default_factory=dict)
@@ -35,7 +37,7 @@ class Entity:
         self.live = effect in (Effect.CREATES, Effect.REINSTATES) or (
             self.live and effect is Effect.REVISES
         )
-        self.version = event.version
+        self.version, self.sequence = event.version, event.sequence
         self.fields |= event.data
         for name in self.fields.pop("cleared", ()):
             self.fields.pop(name, None)
@@ -49,11 +51,12 @@ def read_entity(log: EventLog, stream: str) -> Entity:
     return entity
 
 
-def check_edit(domain: Domain, log: EventLog, current: Entity, event: NewEvent) -> None:
+def check_edit(domain: Domain, log: EventLog, current: Entity, event: NewEvent) -> dict[str, int]:
     """Validate an editor's event against the current state of its entity; raises ``Refused``.
 
     It checks that the entity exists or does not, that no required text is empty, the domain's own
-    rules, and the references.
+    rules, the references, and that no entity becomes its own ancestor. Returns the versions of the
+    streams that it looked at for this: append the event at these versions.
     """
     category = log.registry.owner[event.type]
     _check_life(current, log.registry.event_types[event.type].effect, category)
@@ -61,16 +64,41 @@ def check_edit(domain: Domain, log: EventLog, current: Entity, event: NewEvent) 
     if domain.rules is not None:
         domain.rules(current, event)
     _check_references(domain, log, current, event, category.name)
+    ancestors = _check_parents(domain, log, current, event, category.name)
+    return {**ancestors, current.stream: current.version}
+
+
+def changes_nothing(log: EventLog, current: Entity, event: NewEvent) -> bool:
+    """Whether a valid event is a revision after which every field is as it was before.
+
+    >>> from event_log import EventType
+    >>> import pyarrow as pa, tempfile
+    >>> types = EventType("TagDefined", Effect.CREATES), EventType("TagRevised", Effect.REVISES)
+    >>> tag = Category("tag", pa.schema([("name", pa.string())]), types)
+    >>> log = EventLog(tempfile.mkdtemp(), (tag,))
+    >>> sea = Entity("tag/sea", 1, 1, True, {"name": "Sea"})
+    >>> changes_nothing(log, sea, NewEvent("tag/sea", "TagRevised", {"name": "Sea"}))
+    True
+    """
+    if log.registry.event_types[event.type].effect is not Effect.REVISES:
+        return False
+    validator, category = Validator(log.registry), log.registry.owner[event.type]
+    new = validator.data(event, category)
+    cleared = new.pop("cleared", ())
+    old = {name: current.fields[name] for name in new if name in current.fields}
+    if old.keys() != new.keys() or any(name in current.fields for name in cleared):
+        return False
+    same = NewEvent(event.stream, event.type, old)  # dates, written anew, are compared as instants
+    return bool(validator.data(same, category) == new)
 
 
 def _check_life(current: Entity, effect: Effect, category: Category) -> None:
     stream, version = current.stream, current.version
-    creating = " or ".join(category.types_to_use(Effect.CREATES))
     if effect is Effect.CREATES:
         if current.live:
             raise Refused(f"{stream} exists already, at version {version}; revise it")
     elif version == 0:
-        raise Refused(f"{stream} does not exist; {creating} comes first")
+        raise Refused(category.not_begun(stream))
     elif effect is Effect.REINSTATES and current.live:
         raise Refused(f"{stream} was not removed; there is nothing to reinstate")
     elif effect in (Effect.REVISES, Effect.REMOVES) and not current.live:
@@ -104,6 +132,28 @@ def _check_reference(target: Entity, field: str) -> None:
         raise Refused(f"data.{field}: {target.stream} does not exist; create it first")
     if not target.live:
         raise Refused(f"data.{field}: {target.stream} was removed, at version {target.version}")
+
+
+def _check_parents(
+    domain: Domain, log: EventLog, current: Entity, event: NewEvent, category: str
+) -> dict[str, int]:
+    """Refuse a parent that is a descendant; returns the versions of all ancestors-to-be.
+
+    An import may have brought a cycle: the walk ends where it begins to repeat itself.
+    """
+    field = domain.parents.get(category, "")
+    parent = event.data.get(field)
+    ancestors: dict[str, int] = {}
+    if parent == current.fields.get(field):
+        return ancestors
+    while isinstance(parent, str) and parent not in ancestors:
+        if parent == current.stream:
+            path = " → ".join([current.stream, *ancestors, current.stream])
+            raise Refused(f"data.{field}: {path} is a cycle; give a parent that is not below it")
+        ancestor = read_entity(log, parent)
+        ancestors[parent] = ancestor.version
+        parent = ancestor.fields.get(field)
+    return ancestors
 
 
 def _ids(fields: Mapping[str, Any], name: str) -> Iterator[str]:

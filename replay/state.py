@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import uuid
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from event_log import Snapshot, log_schema, machine
+from event_log import Snapshot, log_schema, machine, plain_path
 from replay.builds import parquet
 from replay.compiled import once
 from replay.entities import Entities
@@ -24,6 +26,8 @@ MOST_FILES = 500
 """More files are merged first: DuckDB holds more than 100 kB in memory for each file it reads."""
 LARGE = 1_000_000
 """A file of so many bytes is not merged."""
+OF_THE_QUERY = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+"""DuckDB's errors that no file's content causes."""
 EVENTS = "all events"
 """The name of the view of all events in the snapshot, which no category can have."""
 
@@ -67,7 +71,7 @@ class State(Entities):
         self.backend = ibis.duckdb.connect(
             threads=threads or machine.threads(),
             memory_limit=self.memory_limit,
-            temp_directory=str(self._spill),
+            temp_directory=plain_path(self._spill),
             preserve_insertion_order=False,
         )
         self.backend.raw_sql("SET TimeZone = 'UTC'")
@@ -113,10 +117,10 @@ class State(Entities):
         """The entities of a category, folded once, and then read from their file."""
         path = self.path(category)
         if not path.exists():
-            of = self.registry[category]
+            of = self.category(category)
             sql = self.sql(("fold", category), lambda: fold(self.events(category), of))
             parquet.write(self.backend, sql, path)
-        return self.backend.read_parquet(path, table_name=f"entities_{category}")
+        return self.backend.read_parquet(plain_path(path), table_name=f"entities_{category}")
 
     def _merged(self) -> list[str]:
         """The large files, and merged small ones: a feed leaves thousands of files in an hour."""
@@ -135,9 +139,9 @@ class State(Entities):
         """The events of files; an empty file with every column fixes the types."""
         typed = self._spill / "types.parquet"
         if not typed.exists():
-            pq.write_table(log_schema(self.registry).empty_table(), typed)
+            pq.write_table(log_schema(self.registry).empty_table(), plain_path(typed))
         return self.backend.read_parquet(
-            [str(typed), *files],
+            [plain_path(file, partitioned=True) for file in [str(typed), *files]],
             table_name="log",
             union_by_name=True,
             hive_partitioning=False,  # sealed files have the partition's category as a column
@@ -150,9 +154,10 @@ class State(Entities):
         """
         self._read_tables.add(EVENTS)
         log = self._table(EVENTS)
-        events = log.filter(log.category == category)
+        of = self.category(category)
+        events = log.filter(log.category == of.name)
         envelope = [name for name in log_schema(self.registry).names if name not in self.registry]
-        names = [field.name for field in self.registry[category].struct]
+        names = [field.name for field in of.struct]
         return events.select(*envelope, **{name: events[category][name] for name in names})
 
     def entities(self, category: str) -> ir.Table:
@@ -163,7 +168,7 @@ class State(Entities):
     def count(self, category: str) -> int:
         """The number of entities of a category, removed ones included."""
         self._table(category)
-        return int(pq.read_metadata(self.path(category)).num_rows)
+        return int(pq.read_metadata(plain_path(self.path(category))).num_rows)
 
     def path(self, category: str) -> Path:
         """The file of a category's entities."""
@@ -182,9 +187,23 @@ class State(Entities):
 
         With a ``name`` it replaces the table of that name.
         """
-        path = self._spill / f"keys-{uuid.uuid4().hex}.parquet"
+        path = plain_path(self._spill / f"keys-{uuid.uuid4().hex}.parquet")
         pq.write_table(pa.table({"id": pa.array(list(ids), pa.string())}), path)
         return self.backend.read_parquet(path, table_name=name)
+
+    @contextmanager
+    def log_errors(self) -> Iterator[None]:
+        """Raises ``DamagedLog`` for an error of DuckDB, if a file of the log is damaged.
+
+        DuckDB says the same of a damaged file as of much else. So the files decide: they are read
+        again, and only if all are as they were written the error is what it says.
+        """
+        try:
+            yield
+        except Exception as error:
+            if _may_be_damage(error):
+                self.snapshot.check_files()
+            raise
 
     def close(self) -> None:
         """Close DuckDB, and delete temporary files."""
@@ -194,5 +213,18 @@ class State(Entities):
     def __enter__(self) -> State:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            if _may_be_damage(error):
+                self.snapshot.check_files()
+        finally:
+            self.close()
+
+
+def _may_be_damage(error: BaseException | None) -> bool:
+    """Whether an error is DuckDB's, or follows from one of DuckDB's, and not about the query."""
+    while error is not None:
+        if isinstance(error, duckdb.Error):
+            return not isinstance(error, OF_THE_QUERY)
+        error = error.__cause__
+    return False

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+from replay.errors import BrokenView
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 EVENT = "event"
 DAY = "day"
+WORD = re.compile(r"[^\W\d]\w*")
+"""The form of the names of texts and filters, which queries use."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,20 @@ class View:
     the entities that documents begin from, as a table with one column ``id``: ``explain`` shows
     them.
 
+    What is dated in the future is under embargo: a search does not show it until then, unless it
+    is asked to. ``embargo`` says whether ``date`` hides a document; a person's last article, for
+    instance, does not hide the person. ``embargoed`` has the paths of instants that hide a part of
+    a document: an item of a list (``latest.published_at``), or the instant itself. ``of_entity`` is
+    the filter that has a document's entity, if the document is hidden as long as its entity is.
+
     If documents are long, ``documents_a_gigabyte`` is how many of them are made at a time, for each
     gigabyte of memory that DuckDB may use.
 
     Raise ``code_version`` with every change of the documents' content.
+
+    One path may stand where several are meant: ``text={"title": "title"}``. Raises ``BrokenView``
+    when the parts do not fit together; whether the paths fit the documents is checked when the view
+    is rebuilt, exported or caught up.
     """
 
     name: str
@@ -56,10 +71,68 @@ class View:
     documents: Callable[[Entities, ir.Table | None], ir.Table]
     lineage: Callable[[Entities, ir.Table | None], ir.Table]
     title: str
-    text: Mapping[str, tuple[str, ...]]
+    text: Mapping[str, Sequence[str]]
     filters: Mapping[str, str] = field(default_factory=dict)
     date: str | None = None
-    bulk: tuple[str, ...] = ()
+    bulk: Sequence[str] = ()
     per: str | None = None
     roots: Callable[[Entities, ir.Table], ir.Table] | None = None
     documents_a_gigabyte: int | None = None
+    embargo: bool = True
+    embargoed: Sequence[str] = ()
+    of_entity: str | None = None
+
+    def __post_init__(self) -> None:
+        """Take one path for a list of one, and check what needs no documents."""
+        for part in ("documents", "lineage", *(["roots"] if self.roots is not None else [])):
+            if not callable(getattr(self, part)):
+                kind = type(getattr(self, part)).__name__
+                self._refuse(part, f"is a {kind}; it must be a function of state and keys")
+        if type(self.code_version) is not int:
+            self._refuse("code_version", f"is {self.code_version!r}; it must be a whole number")
+        for part in ("text", "filters"):
+            if not isinstance(getattr(self, part), Mapping):
+                self._refuse(part, "must be a dictionary: paths by the name that queries use")
+        texts = {name: _as_tuple(paths) for name, paths in self.text.items()}
+        object.__setattr__(self, "text", texts)
+        object.__setattr__(self, "bulk", _as_tuple(self.bulk))
+        object.__setattr__(self, "embargoed", _as_tuple(self.embargoed))
+        self._check_names()
+        self._check_paths()
+
+    def _check_names(self) -> None:
+        if not self.text:
+            self._refuse("text", "is empty; name at least the title's text")
+        for part in ("text", "filters"):
+            for name in getattr(self, part):
+                if not isinstance(name, str) or not WORD.fullmatch(name):
+                    self._refuse(part, f"{name!r} cannot name one; use letters, digits and _")
+        for name in self.bulk:
+            if name not in self.text:
+                self._refuse("bulk", f"there is no text {name!r}; there is {', '.join(self.text)}")
+
+        if self.of_entity is not None and self.of_entity not in self.filters:
+            there = ", ".join(self.filters) or "none"
+            self._refuse("of_entity", f"there is no filter {self.of_entity!r}; there is {there}")
+
+    def _check_paths(self) -> None:
+        paths = {
+            "title": (self.title,),
+            "date": () if self.date is None else (self.date,),
+            "embargoed": self.embargoed,
+            **{f"text[{name!r}]": paths for name, paths in self.text.items()},
+            **{f"filters[{name!r}]": (path,) for name, path in self.filters.items()},
+        }
+        for part, some in paths.items():
+            if not some and part not in ("date", "embargoed"):
+                self._refuse(part, "has no path; give one, such as author.name")
+            for path in some:
+                if not isinstance(path, str) or not path:
+                    self._refuse(part, f"{path!r} is no path; write one, such as author.name")
+
+    def _refuse(self, part: str, reason: str) -> NoReturn:
+        raise BrokenView(self.name, part, reason)
+
+
+def _as_tuple(paths: Sequence[str]) -> tuple[str, ...]:
+    return (paths,) if isinstance(paths, str) else tuple(paths)

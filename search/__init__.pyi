@@ -1,3 +1,5 @@
+from .analysis import significant_words as significant_words
+from .analysis import words as words
 from .comparison import Differences as Differences
 from .comparison import compare_index as compare_index
 from .connection import Connection as Connection
@@ -5,6 +7,7 @@ from .connection import configured_connection as configured_connection
 from .connection import open_engine as open_engine
 from .dead_letters import DeadLetters as DeadLetters
 from .dead_letters import Letter as Letter
+from .embargo import clock as clock
 from .embedded.engine import EmbeddedEngine as EmbeddedEngine
 from .engine import Answer as Answer
 from .engine import Change as Change
@@ -33,6 +36,7 @@ from .evaluation import run_queries as run_queries
 from .evaluation import trec_run as trec_run
 from .generations import Generations as Generations
 from .lines import document_sql as document_sql
+from .mapping import values as values
 from .promotion import TOLERATED as TOLERATED
 from .promotion import check_path as check_path
 from .promotion import note_check as note_check
@@ -40,3 +44,5 @@ from .promotion import passed_check as passed_check
 from .promotion import promote as promote
 from .promotion import require_check as require_check
 from .query import Query as Query
+from .understanding import advice as advice
+from .understanding import understood as understood

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from replay import plain_path
 from search import lines
 
 EXAMPLES = 1_000
@@ -37,9 +38,10 @@ class Differences:
     def __str__(self) -> str:
         kinds = {"missing": self.missing, "extra": self.extra, "different": self.different}
         parts = [f"{kind}: {', '.join(ids[:3])}" for kind, ids in kinds.items() if ids]
-        return (
-            f"{self.count:,} documents differ ({'; '.join(parts)})" if parts else "no differences"
-        )
+        if not parts:
+            return "no differences"
+        differ = "1 document differs" if self.count == 1 else f"{self.count:,} documents differ"
+        return f"{differ} ({'; '.join(parts)})"
 
     def add(self, kind: list[str], document: str) -> None:
         """Count a document, and keep its id while fewer than ``EXAMPLES`` of its kind are kept."""
@@ -116,6 +118,6 @@ def sorted_by_id(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 def digests(documents: Path) -> Iterator[tuple[str, str]]:
     """The id and digest of each document of a view's Parquet file, in the file's order."""
-    document = lines.document_sql(pq.read_schema(documents))
+    document = lines.document_sql(pq.read_schema(plain_path(documents)))
     for piece in lines.in_pieces(documents, f"SELECT id, sha256({document}) FROM documents"):
         yield from ((key, digest) for key, digest in piece)

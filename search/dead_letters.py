@@ -47,6 +47,13 @@ class Letter:
     at: datetime
 
 
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    with path.open("rb") as file:
+        return pq.read_table(file, columns=columns)
+
+
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
@@ -104,7 +111,8 @@ class DeadLetters:
         path = self.root / f"{view}-{generation:06d}-{uuid.uuid4().hex}.parquet"
         unfinished = path.with_name(f".{path.name}")
         table = pa.Table.from_pylist([asdict(letter) for letter in letters], schema=_schema())
-        pq.write_table(table, unfinished)
+        with unfinished.open("wb") as file:  # by its handle: a view's name may be a pattern
+            pq.write_table(table, file)
         durable_rename(unfinished, path)
 
     def _paths(self, view: str | None, generation: int | None) -> list[Path]:
@@ -124,23 +132,19 @@ class DeadLetters:
 
     def letters(self, view: str | None = None, generation: int | None = None) -> list[Letter]:
         """The dead letters of a view and a generation, or of all, oldest first."""
-        import pyarrow.parquet as pq
-
         letters = [
             Letter(**fields)
             for path in self._paths(view, generation)
-            for fields in pq.read_table(path).to_pylist()
+            for fields in _read(path).to_pylist()
         ]
         return sorted(letters, key=lambda letter: (letter.at, letter.key))
 
     def keys(self, view: str, generation: int) -> set[str]:
         """The ids of a generation's rejected documents."""
-        import pyarrow.parquet as pq
-
         return {
             key
             for path in self._paths(view, generation)
-            for key in pq.read_table(path, columns=["key"]).column("key").to_pylist()
+            for key in _read(path, ["key"]).column("key").to_pylist()
         }
 
     def forget(self, view: str, generation: int, keys: Iterable[str] | None = None) -> None:

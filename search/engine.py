@@ -78,10 +78,14 @@ class Answer:
     matching: str = "all"
     """``all``: each hit has all words. ``any``: hits have some; those with more come first."""
     note: str | None = None
-    """How the text was understood, where that is not as it was written."""
+    """How the query was understood, where that is not as it was written."""
+    suggestion: str | None = None
+    """The text with words that are in the index, where it has words that are not."""
     generation: int = 0
     sequence: int = 0
     """The sequence of the log that the answer is as of."""
+    behind: int = 0
+    """How many events the log has that the live index does not have yet, if that is known."""
 
 
 @dataclass(frozen=True)

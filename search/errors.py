@@ -13,7 +13,13 @@ class UnknownName(SearchError, LookupError):
     """A view, filter or facet of that name does not exist; the message lists those that do."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"there is no {kind} {name!r}; there are: {', '.join(known) or 'none'}")
+        view, _, of_view = kind.rpartition(" ")
+        names = ", ".join(known) or "none"
+        super().__init__(
+            f"{view} has no {of_view} {name!r}; it has: {names}"
+            if view
+            else f"there is no {kind} {name!r}; there are: {names}"
+        )
         self.name = name
 
 

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from replay import Lock, LockHeld, write_json
+from replay import Lock, LockHeld, advice, is_refusal, write_json
 from search.embedded import segments
 from search.embedded.checkpoints import Checkpoints, Mark, mark
 from search.engine import Generation
@@ -146,7 +146,8 @@ class Generations:
         path = self._metadata_path(view, generation)
         try:
             content = json.loads(path.read_text())
-            return Generation(**content["about"]), IndexMapping(**content["mapping"])
+            about = Generation(**content["about"])
+            return about, IndexMapping.read(content["mapping"], about.mapping)
         except FileNotFoundError:
             raise DamagedIndex(
                 f"generation {generation} of {view} is gone or unfinished; run: stet rebuild"
@@ -168,7 +169,12 @@ class Generations:
             sizes |= checkpoint.files
         try:
             damaged_file = segments.damaged_file(self.index(view, generation), sizes)
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if is_refusal(error):
+                raise SearchError(
+                    f"cannot read the index of {view}, generation {generation}: {error}."
+                    f" {advice(error)}"
+                ) from error
             damaged_file = segments.META
         if damaged_file is not None:
             raise DamagedIndex(

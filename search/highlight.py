@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from html import escape
-from unicodedata import category
+from itertools import groupby, pairwise
+from unicodedata import category, normalize
 
-from search.english import folded, words
-from search.syntax import Clause, Prefix, Word
+from search.analysis import pattern_of, words
+from search.clauses import Clause, Pattern, Phrase, Prefix, TextClause, Word, leaves
+from search.normalizing import is_unspaced, is_unusual, normalized_with_places
 
 LENGTH = 200
 """Characters of a fragment, approximately."""
 BEFORE = 60
 """Characters of a fragment before its first match."""
+LONGEST = 100
+"""Letters of the longest word in which a pattern's match is marked."""
 
 Span = tuple[int, int]
 Stem = Callable[[str], Sequence[str]]
 
 
-_FOREIGN = re.compile(r"[^\W_\x00-\x7f]")
+_ACCENTED = re.compile("[\u00c0-\u017e]")
+_PLAIN = {
+    letter: base
+    for letter in map(chr, range(0xC0, 0x17F))
+    if (base := normalize("NFD", letter)[0]).isascii()
+}
+_OTHER_LETTER = re.compile(r"[^\W_\x00-\x7f]")
 """A letter that is not ASCII even without its accent: the engine may fold it differently."""
 
 
@@ -29,10 +40,11 @@ class Highlighter:
     """Marks the matches of a query's clauses. ``stem`` returns the stems of a text's words."""
 
     def __init__(self, clauses: Iterable[Clause], stem: Stem) -> None:
-        self._clauses = tuple(clauses)
+        self._clauses = tuple(leaf for clause in clauses for leaf in leaves(clause))
         self._stem = stem
         self._patterns: dict[tuple[str, bool], re.Pattern[str] | None] = {}
         self._stems: dict[str, frozenset[str]] = {}
+        self._globs: dict[str, re.Pattern[str] | None] = {}
         self._matches: dict[tuple[str, str], bool] = {}
 
     def whole(self, text: str, name: str) -> str:
@@ -48,7 +60,14 @@ class Highlighter:
         return None
 
     def _spans(self, text: str, name: str) -> list[Span]:
-        plain = folded(text)
+        """Where the matches are in a text, in order. No span cuts a letter from its accents."""
+        if not is_unusual(text):
+            return self._plain_spans(_folded(text), name)
+        plain, places = normalized_with_places(text)
+        spans = self._plain_spans(_folded(plain), name)
+        return [(places[start][0], places[end - 1][1]) for start, end in spans]
+
+    def _plain_spans(self, plain: str, name: str) -> list[Span]:
         lowered = plain.lower()
         if len(lowered) == len(plain):  # so spans in it are spans in the text, as almost always
             plain = lowered
@@ -67,7 +86,9 @@ class Highlighter:
     def _stem_matches(self, word: str, name: str) -> bool:
         matches = self._matches.get((name, word))
         if matches is None:
-            matches = not self._stems[name].isdisjoint(self._stem(word))
+            globs = self._globs[name]
+            matches = globs is not None and globs.match(word) is not None
+            matches = matches or not self._stems[name].isdisjoint(self._stem(word))
             self._matches[name, word] = matches
         return matches
 
@@ -78,18 +99,25 @@ class Highlighter:
         """
         surely: list[str] = []
         stems: set[str] = set()
+        globs: list[str] = []
         for clause in self._clauses:
             if clause.field not in (None, name):
                 continue
-            if isinstance(clause, Word) and (word_stems := self._stem(clause.text)):
-                stems.update(word_stems)
+            if isinstance(clause, Pattern):
+                globs.append(pattern_of(clause.text, "*", "?"))
+            elif isinstance(clause, Word) and (word_stems := self._stem(clause.text)):
+                stems.update(stem for stem in word_stems if not is_unspaced(stem))
+                surely += _unspaced(clause.text)
             else:
                 surely.append(_exactly(clause))
         self._stems[name] = frozenset(stems)
+        self._globs[name] = re.compile("|".join(map(fnmatch.translate, globs))) if globs else None
         surely.sort(key=len, reverse=True)
         kinds = [f"(?P<surely>{'|'.join(surely)})"] if surely else []
         starts = sorted({_stem_start(stem) for stem in stems})
         maybe = [_foreign_word()] if stems and foreign else []
+        if globs:
+            maybe.append(rf"(?<![^\W_])[^\W_]{{1,{LONGEST}}}(?![^\W_])")
         maybe += [f"{_word_start(start)}[^\\W_]*" for start in starts]
         kinds += [f"(?P<maybe>{'|'.join(maybe)})"] if maybe else []
         return re.compile("|".join(kinds)) if kinds else None
@@ -105,7 +133,25 @@ def _marks() -> str:
 
 
 def _is_foreign(text: str) -> bool:
-    return bool(_FOREIGN.search(text) or re.search(f"[{_marks()}]", text))
+    return bool(_OTHER_LETTER.search(text) or re.search(f"[{_marks()}]", text))
+
+
+def _folded(text: str) -> str:
+    """The text without accents on Latin letters; every character keeps its place."""
+    if text.isascii():
+        return text
+    return _ACCENTED.sub(lambda letter: _PLAIN.get(letter[0], letter[0]), text)
+
+
+def _unspaced(text: str) -> list[str]:
+    """Patterns for the runs of a text without spaces, and for the pairs of letters in them."""
+    patterns = []
+    for unspaced, group in groupby(words(text), is_unspaced):
+        run = list(group)
+        if unspaced:
+            patterns.append(_sequence(run))
+            patterns += map(_sequence, pairwise(run))
+    return patterns
 
 
 def _foreign_word() -> str:
@@ -120,15 +166,22 @@ def _word_start(start: str) -> str:
     return rf"{re.escape(start)}(?<![^\W_]{re.escape(start)})"
 
 
-def _exactly(clause: Clause) -> str:
+def _exactly(clause: TextClause) -> str:
     """A pattern for the words of a clause as they stand, one after the other."""
     *before, last = words(clause.text)
     if isinstance(clause, Prefix):
         # Only the last word is a prefix; the words before it may stand anywhere in the text.
         whole = [rf"{_word_start(word)}(?![^\W_])" for word in before]
         return "|".join([*whole, rf"{_word_start(last)}[^\W_]*"])
-    first, *others = [*before, last]
-    return r"[\W_]+".join([_word_start(first), *map(re.escape, others)]) + r"(?![^\W_])"
+    if isinstance(clause, Phrase) and clause.apart:
+        between = rf"[\W_]+(?:[^\W_]+[\W_]+){{0,{clause.apart}}}?"
+        return _sequence([*before, last], between)
+    return _sequence([*before, last])
+
+
+def _sequence(parts: Sequence[str], between: str = r"[\W_]+") -> str:
+    first, *others = parts
+    return between.join([_word_start(first), *map(re.escape, others)]) + r"(?![^\W_])"
 
 
 def _stem_start(stem: str) -> str:

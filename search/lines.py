@@ -7,7 +7,7 @@ expression, and reads a Parquet file of any size in pieces of some megabytes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -15,19 +15,25 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from duckdb.func import PythonUDFType
 
-from replay import prepare
+from replay import plain_path, prepare
+from search.normalizing import UNUSUAL, normalized
 
 BYTES_AT_ONCE = 4_000_000
 MOST_AT_ONCE = 20_000
 FEW = 1_000
+UNUSUAL_SQL = "".join(
+    letter if letter.isascii() and letter.isprintable() else f"\\x{{{ord(letter):x}}}"
+    for letter in UNUSUAL
+)
 KEPT = 16
 """Connections with a prepared statement: one for each view, of either engine."""
 
 
 def open_documents(path: Path) -> pq.ParquetFile:
     """Open the Parquet file of a view's documents; its footer is read once."""
-    return pq.ParquetFile(path, pre_buffer=False)
+    return pq.ParquetFile(plain_path(path), pre_buffer=False)
 
 
 def in_pieces(
@@ -132,7 +138,30 @@ def connection() -> duckdb.DuckDBPyConnection:
     """A DuckDB connection in UTC, with one thread, because a piece is too small for two."""
     duck = duckdb.connect(config={"threads": 1, "memory_limit": "512MB"})
     duck.execute("SET TimeZone = 'UTC'")
+    duck.create_function(
+        "normalized", _normalized, ["VARCHAR"], "VARCHAR", type=PythonUDFType.ARROW
+    )
     return duck
+
+
+def _normalized(texts: pa.ChunkedArray) -> pa.Array:
+    forms = [None if text is None else normalized(text) for text in texts.to_pylist()]
+    return pa.array(forms, pa.string())
+
+
+def is_unusual_sql(text: str) -> str:
+    """The SQL that says whether ``normalized`` may change a text."""
+    return f"regexp_matches({text}, '{UNUSUAL_SQL}')"
+
+
+def normalized_sql(text: str) -> str:
+    """The SQL of a text, or of JSON with texts, in normal form; most texts are in it already.
+
+    Of a text in JSON it changes no quote and no escape: these are ASCII.
+    """
+    return (
+        f"CASE WHEN regexp_matches({text}, '{UNUSUAL_SQL}') THEN normalized({text}) ELSE {text} END"
+    )
 
 
 def quoted(name: str) -> str:
@@ -140,40 +169,59 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def document_sql(schema: pa.Schema) -> str:
-    """The SQL of a document as JSON text; instants are ISO 8601 with ``Z``, as in an export."""
+def document_sql(schema: pa.Schema, normal: Collection[str] = ()) -> str:
+    """The SQL of a document as JSON text; instants are ISO 8601 with ``Z``, as in an export.
+
+    The texts at the paths ``normal`` are put in normal form.
+    """
     fields = ", ".join(
-        f"{quoted(field.name)} := {_readable(quoted(field.name), field.type)}" for field in schema
+        f"{quoted(field.name)} := {_readable(quoted(field.name), field.type, field.name, normal)}"
+        for field in schema
     )
     return f"to_json(struct_pack({fields}))::VARCHAR"
 
 
-def _readable(value: str, kind: pa.DataType, depth: int = 0) -> str:
-    """The SQL of a value with its instants as text."""
-    if not _has_instant(kind):
-        return value
+def _readable(
+    value: str, kind: pa.DataType, path: str, normal: Collection[str], depth: int = 0
+) -> str:
+    """The SQL of a value as documents show it: instants as text, some texts in normal form."""
     if pa.types.is_struct(kind):
+        fields = {field.name: field.type for field in kind}
+        if not any(_changes(each, f"{path}.{name}", normal) for name, each in fields.items()):
+            return value
         inner = ", ".join(
-            f"{quoted(field.name)} := "
-            + _readable(_extracted(value, field.name), field.type, depth)
-            for field in kind
+            f"{quoted(name)} := "
+            + _readable(_extracted(value, name), each, f"{path}.{name}", normal, depth)
+            for name, each in fields.items()
         )
         return f"CASE WHEN {value} IS NOT NULL THEN struct_pack({inner}) END"
     if _is_list(kind):
+        if not _changes(kind.value_type, path, normal):
+            return value
         item = f"item{depth}"
-        inner = _readable(item, kind.value_type, depth + 1)
+        inner = _readable(item, kind.value_type, path, normal, depth + 1)
         return f"list_transform({value}, lambda {item}: {inner})"
-    return (
-        f"CASE WHEN {value} IS NOT NULL THEN strftime({value}, '%Y-%m-%dT%H:%M:%S')"
-        f" || CASE WHEN microsecond({value}) % 1000000 = 0 THEN 'Z'"
-        f" ELSE strftime({value}, '.%fZ') END END"
-    )
+    if pa.types.is_timestamp(kind):
+        return (
+            f"CASE WHEN {value} IS NOT NULL THEN strftime({value}, '%Y-%m-%dT%H:%M:%S')"
+            f" || CASE WHEN microsecond({value}) % 1000000 = 0 THEN 'Z'"
+            f" ELSE strftime({value}, '.%fZ') END END"
+        )
+    if path in normal:
+        return f"normalized({value}::VARCHAR)"
+    if pa.types.is_floating(kind):
+        return f"CASE WHEN isfinite({value}) THEN {value} END"  # JSON has no other numbers
+    return value
 
 
-def _has_instant(kind: pa.DataType) -> bool:
+def _changes(kind: pa.DataType, path: str, normal: Collection[str]) -> bool:
+    """Whether a value of this type is shown in another way than DuckDB's JSON shows it."""
     if pa.types.is_struct(kind):
-        return any(_has_instant(field.type) for field in kind)
-    return bool(_has_instant(kind.value_type) if _is_list(kind) else pa.types.is_timestamp(kind))
+        return any(_changes(field.type, f"{path}.{field.name}", normal) for field in kind)
+    if _is_list(kind):
+        return _changes(kind.value_type, path, normal)
+    is_other = pa.types.is_timestamp(kind) or pa.types.is_floating(kind)
+    return path in normal or bool(is_other)
 
 
 def _is_list(kind: pa.DataType) -> bool:

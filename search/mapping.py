@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from replay import View
 
 YEAR = "year"
+MONTH_DAY = "month_day"
+"""The field with the month and the day of a date, such as ``04-15``."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,39 @@ class IndexMapping:
     date: str | None
     bulk: Sequence[str] = field(kw_only=True)
     """The texts that have no score of their own."""
+    embargo: bool = field(default=True, kw_only=True)
+    """Whether a document of a later date is hidden until then."""
+    embargoed: Sequence[str] = field(default_factory=list, kw_only=True)
+    """The paths of the instants by which parts of a document are hidden."""
+    of_entity: str | None = field(default=None, kw_only=True)
+    """The filter that names the entity whose embargo holds for a document too."""
+    layout: int = field(default=0, kw_only=True, compare=False)
+    """The version of the engine's layout that an index was built with; 0 is the current one."""
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any], version: str) -> IndexMapping:
+        """The mapping of a built index, of its JSON and of ``Generation.mapping``."""
+        layout = version.partition(":")[0]
+        return cls(**content, layout=int(layout) if layout.isdecimal() else 0)
 
     @classmethod
     def of(cls, view: View) -> IndexMapping:
         """The mapping that a view's code declares now."""
         text = {name: list(paths) for name, paths in view.text.items()}
-        return cls(view.title, text, dict(view.filters), view.date, bulk=list(view.bulk))
+        return cls(
+            view.title,
+            text,
+            dict(view.filters),
+            view.date,
+            bulk=list(view.bulk),
+            embargo=view.embargo,
+            embargoed=list(view.embargoed),
+            of_entity=view.of_entity,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The mapping as a JSON object."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "layout"}
 
     @property
     def digest(self) -> str:
@@ -49,6 +74,11 @@ class IndexMapping:
     def filter_names(self) -> list[str]:
         """The names of filters and facets: the view's own, and the year of its date."""
         return [*self.filters, *([YEAR] if self.date and YEAR not in self.filters else [])]
+
+    @property
+    def title_text(self) -> str | None:
+        """The text that is the title alone, if there is one."""
+        return next((name for name, paths in self.text.items() if [*paths] == [self.title]), None)
 
     def keyword(self, name: str) -> str:
         """The embedded index's field for a filter; a filter by id uses the field ``id``."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import calendar
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 
+from event_log import dates
 from search.errors import InvalidQuery, UnknownName
+from search.query_form import check_form
 
 SORTS = ("relevance", "newest", "oldest")
-Day = str | date | datetime
-MICROSECOND = timedelta(microseconds=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -21,8 +18,9 @@ class Query:
     """A search of one view.
 
     A hit has one of the values of each filter. The range of dates includes both ends; an end that
-    is a day, a month (``1912-04``) or a year (``1912``) includes all of it. Raises ``InvalidQuery``
-    for an unknown sort, an invalid date, page or size.
+    is a day, a month (``1912-04``) or a year (``1912``) includes all of it, and may be counted from
+    today (``-30d``): see ``event_log.dates``. Raises ``InvalidQuery`` for an unknown sort, an
+    invalid date, page or size, and for a range that ends before it begins.
 
     >>> Query("south pole", filters={"section": ["Science"]}, date_from="1911").page
     1
@@ -32,8 +30,8 @@ class Query:
     view: str = ""
     """The view to search; if empty, the engine's first."""
     filters: Mapping[str, Sequence[str] | str] = field(default_factory=dict)
-    date_from: Day | None = None
-    date_to: Day | None = None
+    date_from: dates.Moment | None = None
+    date_to: dates.Moment | None = None
     sort: str = "relevance"
     facets: Sequence[str] = ()
     page: int = 1
@@ -42,13 +40,27 @@ class Query:
     """Whether one matching word is always enough; documents with more of them come first."""
     highlight: bool = True
     """Whether hits have fragments with their matches marked."""
+    excluded: Mapping[str, Sequence[str] | str] = field(default_factory=dict)
+    """By filter, the values that no hit has."""
+    month_day: str | None = None
+    """Only documents of this month and day in any year, such as ``04-15``."""
+    embargoed: bool = False
+    """Whether what is dated in the future is found and shown too, as the desk needs it."""
+    now: datetime | None = None
+    """The instant by which that and relative dates are judged; by default the clock's."""
+    _dates: tuple[int | None, int | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.facets, str):
+            object.__setattr__(self, "facets", (self.facets,))
+        check_form(self)
         if self.sort not in SORTS:
             raise InvalidQuery(f"cannot sort by {self.sort!r}; sort by one of: {', '.join(SORTS)}")
         if self.page < 1 or self.size < 0:
             raise InvalidQuery("pages count from 1, and a page cannot have less than 0 hits")
-        self.dates()
+        if self.month_day is not None and not _is_month_day(self.month_day):
+            raise InvalidQuery(f"month_day: {self.month_day!r} is no month and day, such as 04-15")
+        object.__setattr__(self, "_dates", self._range())  # once: today may end meanwhile
 
     def of(self, views: Collection[str]) -> Query:
         """The query with its view, the first of ``views`` if it has none.
@@ -71,8 +83,17 @@ class Query:
 
     def dates(self) -> tuple[int | None, int | None]:
         """The first and last instant of the range, in microseconds since 1970; None without."""
-        first = None if self.date_from is None else _span("date_from", self.date_from)[0]
-        last = None if self.date_to is None else _span("date_to", self.date_to)[1]
+        return self._dates
+
+    def _range(self) -> tuple[int | None, int | None]:
+        now = self.now or datetime.now(UTC)
+        first = None if self.date_from is None else span("date_from", self.date_from, now).first
+        last = None if self.date_to is None else span("date_to", self.date_to, now).last
+        if first is not None and last is not None and first > last:
+            raise InvalidQuery(
+                f"the range of dates is the wrong way round: it begins at {self.date_from} and ends"
+                f" before, at {self.date_to}; exchange them"
+            )
         return first, last
 
 
@@ -80,50 +101,34 @@ class Query:
 class Limits:
     """The filters and the range of dates that hits must match beside the text.
 
-    ``first`` and ``last`` are microseconds since 1970, both included.
+    ``first`` and ``last`` are microseconds since 1970, both included. Documents of a date after
+    ``hidden_after`` are no hits, nor are those that have one of the values in ``hidden``.
     """
 
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     first: int | None = None
     last: int | None = None
+    excluded: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    month_day: str | None = None
+    hidden_after: int | None = None
+    hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def microseconds(instant: datetime) -> int:
-    """Microseconds since 1970, negative before; an instant without a time zone is in UTC."""
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    return (instant - EPOCH) // MICROSECOND
+def span(name: str, day: dates.Moment, now: datetime | None = None) -> dates.Span:
+    """The first and last microsecond of a date; raises ``InvalidQuery`` that begins with a name.
 
-
-def _span(name: str, day: Day) -> tuple[int, int]:
-    """The first and last microsecond of a day, month, year or instant."""
-    if isinstance(day, datetime):
-        return microseconds(day), microseconds(day)
-    if isinstance(day, date):
-        return _days(day, day)
+    >>> span("date_from", "1912").first == span("date_from", "1912-01-01").first
+    True
+    """
     try:
-        return _read(day.strip())
-    except (ValueError, OverflowError):
-        raise InvalidQuery(
-            f"{name}: {day!r} is no date; write 1912-04-15, 1912-04, 1912 or an ISO 8601 instant"
-        ) from None
+        return dates.date_span(day, now or datetime.now(UTC))
+    except dates.InvalidDate as error:
+        raise InvalidQuery(f"{name}: {error}") from None
 
 
-def _read(text: str) -> tuple[int, int]:
-    if match := re.fullmatch(r"(\d{4})(?:-(\d{2}))?", text, re.ASCII):
-        year, month = int(match[1]), int(match[2] or 0)
-        last = calendar.monthrange(year, month)[1] if month else 31
-        return _days(date(year, month or 1, 1), date(year, month or 12, last))
-    if re.fullmatch(r"\d{4}-?(\d{2}-?\d{2}|W\d{2}-?\d)", text, re.ASCII):
-        return _days(date.fromisoformat(text), date.fromisoformat(text))
-    if re.fullmatch(r"\d{4}-?W\d{2}", text, re.ASCII):
-        monday = date.fromisoformat(text)
-        return _days(monday, monday + timedelta(days=6))
-    instant = microseconds(datetime.fromisoformat(text))
-    return instant, instant
-
-
-def _days(first: date, last: date) -> tuple[int, int]:
-    start = microseconds(datetime(first.year, first.month, first.day))
-    end = microseconds(datetime(last.year, last.month, last.day))
-    return start, end + timedelta(days=1) // MICROSECOND - 1
+def _is_month_day(text: str) -> bool:
+    try:
+        datetime.strptime(f"1912-{text}", "%Y-%m-%d")
+    except ValueError:
+        return False
+    return len(text) == len("04-15")

@@ -1,117 +1,71 @@
-"""The reader's query syntax: words, "phrases", -without, OR, prefix*, headline:word.
+"""The reader's query syntax, read into clauses.
 
-A text with an error of syntax is searched as plain words, and the answer has a note: a reader sees
-no error page for a quote that is not closed.
+It takes what readers of web searches, Lucene and library catalogues write: words, "phrases",
+``OR``, ``AND``, ``NOT``, ``-`` and ``+``, parentheses, ``prefix*`` and other patterns,
+``headline:word``, ``section:Science``, ``date:1912..1914``, ``"south pole"~3`` and ``NEAR``.
+
+No text is an error. What cannot be read is searched as plain words, and the answer has a note: a
+reader sees no error page for a quote that is not closed.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
-from search.english import only_stop_words, words
-
-MOST_WORDS_THAT_ALL_MATCH = 4
-"""With more words than this, requiring all of them finds nothing on judged collections."""
+from search.analysis import only_stop_words, words
+from search.clauses import (
+    Clause,
+    Either,
+    Every,
+    Filter,
+    Group,
+    Not,
+    Parsed,
+    Pattern,
+    Phrase,
+    Prefix,
+    Word,
+    parts_of,
+)
+from search.forms import with_forms
+from search.tokens import Fields, SyntaxFault, Token, tokens
 
 MOST_PARTS = 500
 """Words and phrases that are searched, and as many excluded; engines have limits.
 
 Those after them are ignored, whether ``OR`` stands between them or not.
 """
+MOST_PATTERNS = 10
+"""Words with ``*`` or ``?`` inside: each is compared with every word of the index."""
+LONG = 6
+"""A text with more words than this beside its operators was pasted: it requires no phrase."""
+DEEPEST = 20
+"""Parentheses in parentheses; those further inside are read as spaces."""
 
 
-@dataclass(frozen=True)
-class Word:
-    """A word, in any of its forms: ``election`` finds ``elections``."""
+def parse(
+    text: str,
+    fields: Collection[str] = (),
+    filters: Collection[str] = (),
+    title: str | None = None,
+    dated: bool = False,
+) -> Parsed:
+    """Parse a text. It never fails.
 
-    text: str
-    field: str | None = None
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """Exact words, one after the other."""
-
-    text: str
-    field: str | None = None
-
-
-@dataclass(frozen=True)
-class Prefix:
-    """The beginning of a word."""
-
-    text: str
-    field: str | None = None
-
-
-Clause = Word | Phrase | Prefix
-
-
-@dataclass(frozen=True)
-class Group:
-    """Clauses joined by ``OR``, of which one must match; mostly there is only one."""
-
-    clauses: tuple[Clause, ...]
-
-    @property
-    def loose(self) -> bool:
-        """Whether the group is only words, which need not all match; operators always count."""
-        return all(isinstance(clause, Word) and clause.field is None for clause in self.clauses)
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """A parsed text: groups to match, clauses to exclude, and a note for the reader."""
-
-    groups: tuple[Group, ...] = ()
-    excluded: tuple[Clause, ...] = ()
-    everything: bool = False
-    note: str | None = None
-
-    @property
-    def loose(self) -> tuple[Group, ...]:
-        """The groups of words, which need not all match."""
-        return tuple(group for group in self.groups if group.loose)
-
-    @property
-    def required(self) -> tuple[Group, ...]:
-        """The groups that must match."""
-        return tuple(group for group in self.groups if not group.loose)
-
-    @property
-    def clauses(self) -> tuple[Clause, ...]:
-        """All clauses that a hit may match."""
-        return tuple(clause for group in self.groups for clause in group.clauses)
-
-    @property
-    def all_may_match(self) -> bool:
-        """Whether the words are few enough to require all of them at first."""
-        return len(self.loose) <= MOST_WORDS_THAT_ALL_MATCH
-
-
-class _SyntaxError(Exception):
-    """The text has an error of syntax; the message says which."""
-
-
-_ITEM = re.compile(
-    r"""(?P<minus>-)?
-        (?:(?P<field>\w+):(?=[^\s]))?
-        (?:(?P<open>["“”])(?P<phrase>[^"“”]*)(?P<close>["“”])?|(?P<word>[^\s"“”]+))""",
-    re.VERBOSE,
-)
-
-
-def parse(text: str, fields: Collection[str] = ()) -> Parsed:
-    """Parse a text; ``fields`` are the names that may stand before a colon. It never fails.
+    ``fields`` and ``filters`` are the names that may stand before a colon, ``title`` the field
+    that ``title:`` means, and ``dated`` says whether there are dates.
 
     >>> parse('"south pole" -scott', ["headline"]).excluded
     (Word(text='scott', field=None),)
     >>> parse('"south pole').note
     'searched as plain words: a quote is not closed'
     """
-    parsed = _parsed(text.encode(errors="replace").decode(), fields)
+    text = text.encode(errors="replace").decode()
+    known = Fields.of(fields, filters, title, dated)
+    parsed = _with_forms(_parsed(text, known))
     groups, excluded = _first(parsed.groups), parsed.excluded[:MOST_PARTS]
     if (groups, excluded) == (parsed.groups, parsed.excluded):
         return parsed
@@ -120,95 +74,287 @@ def parse(text: str, fields: Collection[str] = ()) -> Parsed:
     return replace(parsed, groups=groups, excluded=excluded, note=note)
 
 
+def plain(text: str, note: str | None = None) -> Parsed:
+    """The text as plain words, without operators."""
+    groups = tuple(Group((Word(word),)) for word in words(text))
+    return _with_forms(_searched(groups, note=note))
+
+
 def _first(groups: tuple[Group, ...]) -> tuple[Group, ...]:
     """The groups that have the first ``MOST_PARTS`` clauses; the last of them may be cut."""
     first, left = [], MOST_PARTS
     for group in groups:
-        if not left:
+        if left <= 0:
             break
-        first.append(Group(group.clauses[:left]))
-        left -= len(first[-1].clauses)
+        clauses, left = _cut(group.clauses, left)
+        first.append(replace(group, clauses=clauses))
     return tuple(first)
 
 
-def _parsed(text: str, fields: Collection[str]) -> Parsed:
+def _cut(clauses: tuple[Clause, ...], left: int) -> tuple[tuple[Clause, ...], int]:
+    """The first clauses of which ``left`` have none in them, and how many are left after them."""
+    first: list[Clause] = []
+    for clause in clauses:
+        if left <= 0:
+            break
+        if isinstance(clause, Every | Either):
+            inner, left = _cut(clause.clauses, left)
+            first.append(replace(clause, clauses=inner))
+        elif isinstance(clause, Word) and (parts := len(parts_of(clause))) > 1:
+            kept = clause if parts <= left else replace(clause, text=clause.text[: left + 1])
+            first.append(kept)
+            left -= parts
+        else:
+            first.append(clause)
+            left -= 1
+    return tuple(first), left
+
+
+def _parsed(text: str, known: Fields) -> Parsed:
     if text.strip() in ("", "*"):
         return Parsed(everything=True)
+    notes: list[str] = []
     try:
-        groups, excluded = _read(text, fields)
-    except _SyntaxError as reason:
-        plain = tuple(Group((Word(word),)) for word in words(text))
-        return Parsed(_without_stop_words(plain), note=f"searched as plain words: {reason}")
+        found = list(tokens(text, known, notes.append))
+        if _words_alone(found) > LONG:
+            return _long(found, notes)
+        if sum(isinstance(token.clause, Pattern) for token in found) > MOST_PATTERNS:
+            raise SyntaxFault(f"it has more than {MOST_PATTERNS} words with * or ? in them")
+        reading = _Reading(found, notes.append)
+        groups, excluded = reading.all()
+    except SyntaxFault as reason:
+        return replace(plain(text), note=f"searched as plain words: {reason}")
     everything = bool(excluded) and not groups
-    note = None if groups or excluded else "there is no word in it to search for"
-    return Parsed(_without_stop_words(groups), excluded, everything, note)
+    if not groups and not excluded:
+        notes.append("there is no word in it to search for")
+    note = "; ".join(dict.fromkeys(notes)) or None
+    return _searched(groups, excluded, everything, note)
 
 
-def _without_stop_words(groups: tuple[Group, ...]) -> tuple[Group, ...]:
-    """The groups without duplicates and stop words; with stop words if there is nothing else."""
-    groups = tuple(dict.fromkeys(groups))
+def _words_alone(found: list[Token]) -> int:
+    """How many words stand without a sign, an operator beside them or parentheses around them."""
+    alone = depth = 0
+    for place, token in enumerate(found):
+        depth = max(0, depth + (token.kind == "open") - (token.kind == "close"))
+        beside = {other.kind for other in found[max(0, place - 1) : place + 2]}
+        alone += token.is_bare_word and not depth and not beside & {"or", "and", "not"}
+    return alone
+
+
+def _long(found: list[Token], notes: list[str]) -> Parsed:
+    """A long text: its words are searched, its quotations order the hits, nothing is required."""
+    groups: list[Group] = []
+    optional: list[Clause] = []
+    softened = False
+    for token in found:
+        if token.clause is None:
+            softened = softened or token.kind in ("or", "and", "not")
+            continue
+        clause = token.clause
+        softened = softened or bool(token.sign) or not isinstance(clause, Word)
+        if isinstance(clause, Phrase):
+            optional.append(clause)
+        if isinstance(clause, Filter):
+            clause = Word(" ".join(clause.values))
+        if text := getattr(clause, "text", ""):
+            parts = [text] if isinstance(clause, Word) else words(text)
+            groups += [Group((Word(part),)) for part in parts]
+    if softened:
+        notes.append("a long text: what its quotes and signs mark helps, and is not required")
+    note = "; ".join(dict.fromkeys(notes)) or None
+    return _searched(groups, note=note, optional=tuple(optional))
+
+
+def _searched(
+    groups: Iterable[Group],
+    excluded: tuple[Clause, ...] = (),
+    everything: bool = False,
+    note: str | None = None,
+    optional: tuple[Clause, ...] = (),
+) -> Parsed:
+    """The parsed text of these groups, each once and without stop words."""
+    groups = tuple(groups)
+    said = [
+        words(clause.text)
+        for g in groups
+        if g.loose
+        for clause in g.clauses[:1]
+        if isinstance(clause, Word)
+    ]
+    significant = _significant(_counted(groups))
+    return Parsed(
+        significant, excluded, everything, note, optional, tuple(chain(*said))[:MOST_PARTS]
+    )
+
+
+def _counted(groups: Iterable[Group]) -> tuple[Group, ...]:
+    """The groups without duplicates; a word knows how often the text says it."""
+    groups = tuple(groups)
+    times = Counter(groups)
+
+    def counted(group: Group) -> Group:
+        first = group.clauses[0]
+        if len(group.clauses) > 1 or not isinstance(first, Word) or times[group] == 1:
+            return group
+        return replace(group, clauses=(replace(first, times=times[group]),))
+
+    return tuple(counted(group) for group in dict.fromkeys(groups))
+
+
+def _significant(groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    """The groups without stop words; with them if there is nothing else."""
     significant = tuple(
         group
         for group in groups
-        if not (group.loose and all(only_stop_words(clause.text) for clause in group.clauses))
+        if not (
+            group.loose
+            and all(isinstance(c, Word) and only_stop_words(c.text) for c in group.clauses)
+        )
     )
     return significant or groups
 
 
-@dataclass(frozen=True)
-class _Item:
-    clause: Clause | None
-    """The clause; None for ``OR``."""
+def _with_forms(parsed: Parsed) -> Parsed:
+    """The parsed text with the other forms of its words; of many words only the cheap forms."""
+    split = parsed.all_may_match
+    lonely = [
+        group.clauses[0] if group.loose and len(group.clauses) == 1 else None
+        for group in parsed.groups
+    ]
+    neighbours = [clause if isinstance(clause, Word) else None for clause in lonely]
+    groups = []
+    for before, group, after in zip(
+        [None, *neighbours], parsed.groups, [*neighbours[1:], None], strict=False
+    ):
+        alone = split and isinstance(group.clauses[0], Word) and len(group.clauses) == 1
+        alone = alone and group.loose
+        clauses = tuple(
+            _formed(clause, before if alone else None, after if alone else None, split)
+            for clause in group.clauses
+        )
+        groups.append(replace(group, clauses=clauses))
+    excluded = tuple(_formed(clause, None, None, split=False) for clause in parsed.excluded)
+    return replace(parsed, groups=tuple(groups), excluded=excluded)
+
+
+def _formed(clause: Clause, before: Word | None, after: Word | None, split: bool) -> Clause:
+    if isinstance(clause, Word):
+        return with_forms(clause, before, after, split)
+    if isinstance(clause, Every | Either):
+        inner = tuple(_formed(each, None, None, split) for each in clause.clauses)
+        return replace(clause, clauses=inner)
+    if isinstance(clause, Not):
+        return Not(_formed(clause.clause, None, None, split=False))
+    return clause
+
+
+@dataclass
+class _Unit:
+    """What stands between two operators."""
+
+    clauses: tuple[Clause, ...]
     excluded: bool = False
+    required: bool = False
 
 
-def _read(text: str, fields: Collection[str]) -> tuple[tuple[Group, ...], tuple[Clause, ...]]:
-    groups: list[Group] = []
-    excluded: list[Clause] = []
-    either = False
-    for item in _items(text, {field.lower(): field for field in fields}):
-        if item.clause is None:
-            if either or not groups:
-                raise _SyntaxError("OR needs something on both sides")
-            either = True
-            continue
-        if item.excluded and either:
-            raise _SyntaxError("OR and - cannot be combined")
-        if item.excluded:
-            excluded.append(item.clause)
-        elif either:
-            groups[-1] = Group((*groups[-1].clauses, item.clause))
+class _Reading:
+    """Reads tokens into groups. ``OR`` binds closest, as in web searches; then ``AND``, a space."""
+
+    def __init__(self, found: list[Token], note: Callable[[str], None]) -> None:
+        self._tokens: list[Token] = found
+        self._place = 0
+        self._note = note
+        self._depth = 0
+
+    def all(self) -> tuple[tuple[Group, ...], tuple[Clause, ...]]:
+        """The groups and the excluded clauses of the whole text."""
+        groups: list[Group] = []
+        excluded: list[Clause] = []
+        while self._place < len(self._tokens):
+            for unit in self._sequence():
+                if unit.excluded:
+                    excluded += unit.clauses
+                else:
+                    groups.append(Group(unit.clauses, unit.required))
+            self._place += 1  # a closing parenthesis that none opens is read as a space
+        return tuple(groups), tuple(excluded)
+
+    def _sequence(self) -> list[_Unit]:
+        """The units up to the parenthesis that closes this sequence, or to the end."""
+        units: list[_Unit] = []
+        either = both = negated = mixed = False
+        for token in self._until_closed():
+            if token.kind in ("or", "and"):
+                if either or not units:
+                    raise SyntaxFault(f"{token.kind.upper()} needs something on both sides")
+                mixed = mixed or (token.kind == "and")
+                either, both = token.kind == "or", token.kind == "and"
+                if both:
+                    units[-1].required = True
+                continue
+            if token.kind == "not":
+                negated = not negated
+                continue
+            for unit in self._units(token, negated, either):
+                if either:
+                    _join(units[-1], unit)
+                    if mixed:
+                        self._note("OR binds closer than AND; parentheses say otherwise")
+                else:
+                    unit.required = unit.required or both
+                    units.append(unit)
+            either = both = negated = False
+        if either or negated:
+            raise SyntaxFault(f"{'OR' if either else 'NOT'} needs something on both sides")
+        return units
+
+    def _until_closed(self) -> Iterator[Token]:
+        while self._place < len(self._tokens):
+            token = self._tokens[self._place]
+            if token.kind == "close":
+                return
+            self._place += 1
+            yield token
+
+    def _units(self, token: Token, negated: bool, either: bool) -> list[_Unit]:
+        """The units of a word, a phrase, or what is in parentheses; ``either``: after ``OR``."""
+        negated ^= token.sign == "-"
+        if token.kind != "open":
+            clauses = () if token.clause is None else (token.clause,)
+            return [_Unit(clauses, negated, token.sign == "+")]
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise SyntaxFault("its parentheses are too deep")
+        inner = self._sequence()
+        self._place += 1
+        self._depth -= 1
+        if not inner:
+            return []
+        after = self._tokens[self._place].kind if self._place < len(self._tokens) else ""
+        if not (negated or token.sign or either or after == "or"):
+            return inner  # parentheses around what stands alone change nothing
+        return [_Unit((_tree(inner),), negated, token.sign == "+")]
+
+
+def _join(unit: _Unit, other: _Unit) -> None:
+    """Join two units by ``OR``; one that is excluded becomes a clause of its own."""
+    unit.clauses = (*_positive(unit), *_positive(other))
+    unit.excluded = False
+
+
+def _positive(unit: _Unit) -> tuple[Clause, ...]:
+    return tuple(Not(clause) for clause in unit.clauses) if unit.excluded else unit.clauses
+
+
+def _tree(units: list[_Unit]) -> Clause:
+    """What is in parentheses, as one clause."""
+    parts: list[Clause] = []
+    for unit in units:
+        if unit.excluded:
+            parts += [Not(clause) for clause in unit.clauses]
         else:
-            groups.append(Group((item.clause,)))
-        either = False
-    if either:
-        raise _SyntaxError("OR needs something on both sides")
-    return tuple(groups), tuple(excluded)
+            parts.append(unit.clauses[0] if len(unit.clauses) == 1 else Either(unit.clauses))
+    return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
 
-def _items(text: str, fields: dict[str, str]) -> Iterator[_Item]:
-    for match in _ITEM.finditer(text):
-        if match["open"] and not match["close"]:
-            raise _SyntaxError("a quote is not closed")
-        if match["word"] == "OR" and match[0] == "OR":
-            yield _Item(None)
-            continue
-        named = match["field"] or ""
-        field = fields.get(named.lower())
-        if match["open"]:
-            before = [] if field or not named else [Word(named)]
-            last: Clause = Phrase(match["phrase"], field)
-        else:
-            before = []
-            last = _word(match["word"] if field or not named else f"{named}:{match['word']}", field)
-        for clause in (*before, last):
-            if words(clause.text):
-                yield _Item(clause, excluded=match["minus"] is not None)
-
-
-def _word(text: str, field: str | None) -> Clause:
-    """A word or a prefix; punctuation after it is ignored."""
-    stripped = text.rstrip(".,;:!?)")
-    if stripped.endswith("*") and words(stripped):
-        return Prefix(stripped.rstrip("*"), field)
-    return Word(text, field)
+__all__ = ["MOST_PARTS", "Group", "Parsed", "Pattern", "Phrase", "Prefix", "Word", "parse", "plain"]

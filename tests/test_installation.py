@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -67,6 +68,28 @@ def test_the_wheel_holds_every_room_its_faces_and_the_sample(wheel: Path) -> Non
 def _rooms() -> tuple[str, ...]:
     rooms = ("app", "pipelines", "connectors", "newsroom", "views", "archive", "search")
     return (*rooms, "replay", "event_log")
+
+
+def test_a_domain_of_ones_own_is_installed_as_the_page_says(run: Run, tmp_path: Path) -> None:
+    page = (ROOT / "docs/how-to/adding-a-domain.md").read_text()
+    for name, block in (
+        ("library.py", r"```python\n(# library.py\n.*?)```"),
+        ("pyproject.toml", r"```toml\n(\[build-system\].*?)```"),
+    ):
+        found = re.search(block, page, re.DOTALL)
+        assert found
+        (tmp_path / name).write_text(found[1])
+    python = run("python", "-c", "import sys; print(sys.executable)").strip()
+    # The page's command fetches hatchling; here it is what the clone's environment has.
+    options = ("--wheel", "--no-build-isolation", "--python", sys.executable, "-o", tmp_path)
+    execute(UV, "build", *options, tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    execute(UV, "pip", "install", "--python", python, "--no-deps", wheel)
+    home = ("--home", str(tmp_path / "home"))
+    data = '{"name": "Herman Melville"}'
+    append = ("append", "author/1", "AuthorRegistered", "--data", data)
+    assert "sequence 1" in run("stet", "--domain", "library", *append, *home)
+    assert "head 1," in run("stet", "status", *home)
 
 
 def test_a_stranger_imports_the_sample_rebuilds_and_searches(run: Run) -> None:

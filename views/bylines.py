@@ -8,14 +8,25 @@ import ibis
 import ibis.expr.types as ir
 
 from replay import View, chosen, live, visible
-from views.denormalize import counted, itself, latest, mentioned_once, naming, through, with_lists
+from views.denormalize import (
+    counted,
+    itself,
+    latest,
+    mentioned_once,
+    naming,
+    together,
+    with_lists,
+)
 
 if TYPE_CHECKING:
     from replay import Entities
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
-    """One document per live byline; removed ``coauthors`` keep the name of before."""
+    """One document per live byline; removed ``coauthors`` keep the name of before.
+
+    Of an article with very many bylines the first ``TOGETHER`` are co-authors.
+    """
     people = state.entities("byline")
     articles = live(state.naming("article", "byline_ids", keys))
     signed = mentioned_once(articles, "byline_ids", "published_at", "section_id")
@@ -32,7 +43,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
         bylines,
         latest(written, state, keys),
         counted(filed, state.entities("section"), "sections"),
-        counted(_together(written, signed), people, "coauthors"),
+        counted(together(articles, "byline_ids", keys), people, "coauthors"),
     )
     return bylines.select(
         "id",
@@ -49,28 +60,22 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     )
 
 
-def _together(written: ir.Table, signed: ir.Table) -> ir.Table:
-    """Pairs ``id, other`` of a byline and a co-author, once for each article of both."""
-    pairs = written.select("id", "article").join(signed.select("article", "other"), "article")
-    return pairs.filter(pairs.id != pairs.other).select("id", "other", "article")
-
-
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The byline; the articles that refer to it; sections and co-authors of the live articles."""
     articles = state.naming("article", "byline_ids", keys)
-    written = naming(live(articles), "byline_ids")
-    signed = mentioned_once(live(articles), "byline_ids")
+    written = mentioned_once(live(articles), "byline_ids", "section_id")
+    beside = together(live(articles), "byline_ids", keys)
     return ibis.union(
         itself(state.entities("byline")),
         naming(articles, "byline_ids"),
-        through(written, articles.select("id", entity=articles.section_id)),
-        through(written, signed.select(id=signed.article, entity=signed.other)),
+        written.select(id=written.other, entity=written.section_id),
+        beside.select("id", entity=beside.other),
     )
 
 
 VIEW = View(
     name="bylines",
-    code_version=1,
+    code_version=2,
     documents=documents,
     lineage=lineage,
     title="name",
@@ -84,4 +89,6 @@ VIEW = View(
     },
     date="last_published_at",
     per="byline",
+    embargo=False,
+    embargoed=("first_published_at", "last_published_at", "latest.published_at"),
 )

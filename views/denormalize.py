@@ -13,13 +13,20 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from replay import referring
+from replay import chosen, referring
 
 if TYPE_CHECKING:
     from replay import Entities
 
 LATEST = 10
 """The most articles in a list of the latest."""
+TOGETHER = 100
+"""How many references of one list are counted as being together: the first.
+
+The pairs of a list are the square of its length: 6,000 tags of one article are 36 million pairs.
+"""
+SHORT = 32
+"""The most items of a list in which it is quicker to find each item than to hash all."""
 NAMED: Mapping[str, str] = {"id": "other", "name": "name"}
 COUNTED: Mapping[str, str] = {"id": "other", "name": "name", "count": "count"}
 CARD: Mapping[str, str] = {
@@ -48,11 +55,25 @@ def mentioned_once(entities: ir.Table, field: str, *more: str) -> ir.Table:
 
 
 def each_once(names: ir.ArrayValue) -> ir.ArrayValue:
-    """A list without duplicates.
+    """A list without duplicates, in any order.
 
-    For a short list, finding each of its items takes half as long as a hash table.
+    For a short list, finding each of its items takes half as long as a hash table; for a long one
+    it takes the square of its length.
     """
-    return names.filter(lambda name, place: names.index(name) == place)
+    found: ir.ArrayValue = names.filter(lambda name, place: names.index(name) == place)
+    once: ir.ArrayValue = ibis.ifelse(names.length() <= SHORT, found, names.unique())
+    return once
+
+
+def together(entities: ir.Table, field: str, keys: ir.Table | None) -> ir.Table:
+    """The pairs ``id, other`` of references in the same list, once for each ``article``.
+
+    Of a list the first ``TOGETHER`` references count. If there are ``keys``, only their pairs.
+    """
+    first = entities.mutate(**{field: entities[field][:TOGETHER]})
+    each = mentioned_once(first, field)
+    pairs = chosen(each.select("article", id="other"), keys).join(each, "article")
+    return pairs.filter(pairs.id != pairs.other).select("id", "other", "article")
 
 
 def named(table: ir.Table, entities: ir.Table, *fields: str) -> ir.Table:
@@ -114,13 +135,16 @@ def foremost(table: ir.Table, by: str, count: int) -> ir.Table:
     """For each ``id`` the ``count`` lines with the greatest values of a column; more if equal.
 
     Sorting takes most of the time for a list of the first few: this removes most lines before it.
+    The comparison is no condition that a join could be made by: DuckDB would join all values with
+    those of all ids, and compare the ids only then.
     """
     place = _row_number().over(group_by="id", order_by=ibis.desc(by))
     first = table.select("id", by, place=place)
     first = first.filter(first.place <= count)
     least = first.group_by("id").agg(least=first[by].min())
     beside = table.join(least, "id")
-    return beside.filter(beside[by] >= beside.least).drop("least")
+    enough = ibis.coalesce(beside[by] >= beside.least, ibis.literal(False))
+    return beside.filter(enough).drop("least")
 
 
 def _declared():  # type: ignore[no-untyped-def]  # its types are the signature

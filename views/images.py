@@ -78,4 +78,5 @@ VIEW = View(
     },
     date="taken_at",
     per="image",
+    embargoed=("articles.published_at",),
 )

@@ -118,4 +118,5 @@ VIEW = View(
         "byline_id": "bylines.id",
     },
     per="section",
+    embargoed=("latest.published_at",),
 )

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 HEADLINES = 50
 """The most headlines of a day."""
-HEADLINE = {"id": "article", "headline": "headline", "url": "url", "section": "section"}
+HEADLINE = {
+    "id": "article",
+    "headline": "headline",
+    "url": "url",
+    "published_at": "published_at",
+    "section": "section",
+}
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
@@ -70,7 +76,7 @@ def roots(state: Entities, keys: ir.Table) -> ir.Table:
 
 VIEW = View(
     name="timeline",
-    code_version=1,
+    code_version=2,
     documents=documents,
     lineage=lineage,
     title="id",
@@ -78,5 +84,6 @@ VIEW = View(
     filters={"id": "id", "section": "sections.name", "section_id": "sections.id"},
     date="date",
     per=DAY,
+    embargoed=("headlines.published_at",),
     roots=roots,
 )

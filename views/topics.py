@@ -15,7 +15,7 @@ from views.denormalize import (
     latest,
     mentioned_once,
     naming,
-    through,
+    together,
     with_lists,
 )
 
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
-    """One document per live tag; ``related`` has no removed tags."""
+    """One document per live tag; ``related`` has no removed tags.
+
+    Of an article with very many tags the first ``TOGETHER`` are related.
+    """
     tags = state.entities("tag")
     articles = live(state.naming("article", "tag_ids", keys))
     tagged = mentioned_once(articles, "tag_ids", "published_at")
     pairs = chosen(tagged.select("article", "published_at", id=tagged.other), keys)
     removed = tags.filter(~tags.live).select(other=tags.id)
-    others = tagged.select("article", "other").anti_join(removed, "other")
-    beside = pairs.join(others, "article")
-    beside = beside.filter(beside.id != beside.other)
+    beside = together(articles, "tag_ids", keys).anti_join(removed, "other")
     counts = pairs.group_by("id").agg(article_count=pairs.count())
     topics = visible(state, "tag", keys).left_join(counts, "id")
     topics = with_lists(
@@ -46,18 +47,17 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The tag; the articles that refer to it; the other tags of the live articles."""
     articles = state.naming("article", "tag_ids", keys)
-    tagged = mentioned_once(live(articles), "tag_ids")
-    beside = tagged.select(id=tagged.article, entity=tagged.other)
+    beside = together(live(articles), "tag_ids", keys)
     return ibis.union(
         itself(state.entities("tag")),
         naming(articles, "tag_ids"),
-        through(naming(live(articles), "tag_ids"), beside),
+        beside.select("id", entity=beside.other),
     )
 
 
 VIEW = View(
     name="topics",
-    code_version=1,
+    code_version=2,
     documents=documents,
     lineage=lineage,
     title="name",
@@ -69,4 +69,5 @@ VIEW = View(
         "related_id": "related.id",
     },
     per="tag",
+    embargoed=("latest.published_at",),
 )

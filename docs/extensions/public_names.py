@@ -29,7 +29,7 @@ class PublicNames(SphinxDirective):
             kind = self._kind(module, name)
             home = self._home(module, name)
             if home == room or kind == "data":
-                lines += [f".. auto{kind}:: {room}.{name}", ""]
+                lines += [f".. auto{kind}:: {room}.{name}", *self._inherited(module, name), ""]
             else:  # handed on from the room below, which documents it
                 lines += [f"- ``{name}`` is that of :py:obj:`{home}.{name}`.", ""]
         return self.parse_text_to_nodes("\n".join([*lines, "```"]), allow_section_headings=True)
@@ -37,6 +37,15 @@ class PublicNames(SphinxDirective):
     @staticmethod
     def _home(module: object, name: str) -> str:
         return str(getattr(getattr(module, name), "__module__", "")).partition(".")[0]
+
+    @staticmethod
+    def _inherited(module: object, name: str) -> list[str]:
+        """Show what a class has from one of its room that is not public itself."""
+        bases = getattr(getattr(module, name), "__bases__", ())
+        room = getattr(module, "__name__", "")
+        of_room = [base for base in bases if base.__module__.startswith(f"{room}.")]
+        private = any(base.__name__ not in getattr(module, "__all__", ()) for base in of_room)
+        return ["   :inherited-members: object"] if private else []
 
     @staticmethod
     def _kind(module: object, name: str) -> str:

@@ -20,6 +20,7 @@ from event_log.appending.commit_writer import CommitWriter, numbered
 from event_log.appending.pending import Pending
 from event_log.category import Registry
 from event_log.checking.batch import as_columns, together
+from event_log.clock import moment_after
 from event_log.errors import InvalidEvent, WrongExpectedVersion, WrongPosition
 from event_log.event import Receipt
 from event_log.files import commit
@@ -214,7 +215,13 @@ class Appender:
         before = state.place[0]
         store, commits = self._commits.store, self._commits
         producers = dict([admitted[0].producer]) if admitted[0].producer else {}
-        writer = CommitWriter(table, before, self._now(), frontier_at(commits, before), producers)
+        writer = CommitWriter(
+            table,
+            before,
+            moment_after(commits.recorded_to),
+            frontier_at(commits, before),
+            producers,
+        )
         name, anchor = commit.name_of(before + 1), commits.anchor(before)
         if not store.put_if_absent(name, writer.write):
             if commits.refresh() <= before:
@@ -242,10 +249,6 @@ class Appender:
             return True
         commits.store.delete(commit.name_of(metadata.first))
         return False
-
-    def _now(self) -> int:
-        """Return the time now, or the last commit's if the clock was set back behind it."""
-        return max(time.time_ns() // 1000, self._commits.recorded_to)
 
 
 def _pause(lost: int) -> float:

@@ -136,13 +136,7 @@ def _check_beginnings(events: pa.Table, versions: pa.Array, registry: Registry) 
     if place < 0:
         return
     type_name, stream = types[place].as_py(), events.column("stream")[place].as_py()
-    raise InvalidEvent("type", not_begun(stream, type_name, registry), place)
-
-
-def not_begun(stream: str, type_name: str, registry: Registry) -> str:
-    """Return why an event cannot be the first of its stream."""
-    begins = " or ".join(registry.owner[type_name].types_to_use(Effect.CREATES))
-    return f"{stream} has not begun; {type_name} needs {begins} before it"
+    raise InvalidEvent("type", registry.owner[type_name].not_begun(stream), place)
 
 
 def placed(events: pa.Table, after: int, recorded_at: int) -> Iterator[pa.RecordBatch]:

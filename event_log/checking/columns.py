@@ -16,7 +16,8 @@ from event_log import machine
 from event_log.category import INSTANT, Category, Registry
 from event_log.checking import arrow
 from event_log.checking.arrow import NAMES, REQUIRED, cast
-from event_log.checking.one_event import FIRST_INSTANT, LAST_INSTANT, NAME_LIMIT, Validator, retired
+from event_log.checking.one_event import NAME_LIMIT, Validator, retired
+from event_log.dates import FIRST_INSTANT, LAST_INSTANT
 from event_log.errors import InvalidEvent
 from event_log.event import NewEvent
 

@@ -1,7 +1,7 @@
 """Validation of one event against its category, and conversion of its values for Arrow.
 
 The rules are the log's: known names, right types, required fields, valid dates. What an editor may
-do lives in the newsroom.
+not do besides is in ``replay.rules``.
 """
 
 from __future__ import annotations
@@ -9,20 +9,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from event_log.category import INSTANT, TEXT, Category, Effect, Registry
+from event_log.dates import first_day, first_instant
 from event_log.errors import InvalidEvent
 from event_log.event import NewEvent
+from event_log.messages import kind_of, shown
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-FIRST_INSTANT, LAST_INSTANT = (
-    (moment.replace(tzinfo=UTC) - EPOCH) // MICROSECOND for moment in (datetime.min, datetime.max)
-)
 NAME_LIMIT = 512
 """Characters: the longest stream name and the longest id."""
 IN_NO_NAME = re.compile("[\0\ud800-\udfff]")
@@ -32,32 +28,10 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 Converter = Callable[[Any], Any]
 
 
-def instant(value: Any) -> int:
-    """Convert ISO 8601 text or a ``datetime`` to microseconds since 1970; UTC without a zone.
-
-    >>> instant("1851-09-18T05:00:00Z")
-    -3732807600000000
-    """
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"{_shown(value)} is not an ISO 8601 date") from None
-    if not isinstance(value, datetime):
-        raise ValueError(f"must be an ISO 8601 date, not {_kind(value)}")
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=UTC)
-    since = value - EPOCH
-    microseconds: int = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    if not FIRST_INSTANT <= microseconds <= LAST_INSTANT:
-        raise ValueError(f"{_shown(str(value))} is outside the years 1 to 9999 in UTC")
-    return microseconds
-
-
 def text(value: Any) -> str:
     """Return the string; raises ``ValueError`` for other values and for invalid Unicode."""
     if not isinstance(value, str):
-        raise ValueError(f"must be a string, not {_kind(value)}")
+        raise ValueError(f"must be a string, not {kind_of(value)}")
     if not value.isascii():
         try:
             value.encode()
@@ -66,17 +40,24 @@ def text(value: Any) -> str:
     return value
 
 
+TOO_LARGE = "does not fit into 64 bits: give a number from -2^63 to 2^63 - 1"
+
+
 def _integer(value: Any) -> int:
+    if isinstance(value, float):
+        if not abs(value) < 2**63:  # JSON's reader gives whole numbers so from 2^64 on
+            raise ValueError(f"{value} {TOO_LARGE}")
+        raise ValueError(f"must be a whole number, not {value}")
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"must be a whole number, not {_kind(value)}")
+        raise ValueError(f"must be a whole number, not {kind_of(value)}")
     if not -(2**63) <= value < 2**63:
-        raise ValueError("does not fit into 64 bits")
+        raise ValueError(f"{value} {TOO_LARGE}")
     return value
 
 
 def _number(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise ValueError(f"must be a number, not {_kind(value)}")
+        raise ValueError(f"must be a number, not {kind_of(value)}")
     try:
         return (
             float(value) if value == value else math.nan
@@ -87,25 +68,14 @@ def _number(value: Any) -> float:
 
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"must be true or false, not {_kind(value)}")
-    return value
-
-
-def _day(value: Any) -> date:
-    if isinstance(value, str):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"{_shown(value)} is not an ISO 8601 day") from None
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise ValueError(f"must be an ISO 8601 day, not {_kind(value)}")
+        raise ValueError(f"must be true or false, not {kind_of(value)}")
     return value
 
 
 def _list_of(element: Converter, noun: str) -> Converter:
     def convert(value: Any) -> list[Any]:
         if not isinstance(value, list | tuple):
-            raise ValueError(f"must be a list of {noun}, not {_kind(value)}")
+            raise ValueError(f"must be a list of {noun}, not {kind_of(value)}")
         try:
             return [element(item) for item in value]
         except ValueError as error:
@@ -122,23 +92,11 @@ CONVERTERS: Mapping[pa.DataType, Converter] = {
     pa.int64(): _integer,
     pa.float64(): _number,
     pa.bool_(): _boolean,
-    INSTANT: instant,
-    pa.date32(): _day,
+    INSTANT: first_instant,
+    pa.date32(): first_day,
     pa.list_(pa.string()): strings,
     pa.list_(pa.int64()): _list_of(_integer, "whole numbers"),
 }
-
-
-def _kind(value: Any) -> str:
-    """Return JSON's name for a value's type, for messages."""
-    names = {str: "a string", bool: "true or false", int: "a number", float: "a number"}
-    names |= {list: "a list", dict: "an object", type(None): "null"}
-    return names.get(type(value), type(value).__name__)
-
-
-def _shown(value: str) -> str:
-    """Quote a value for a message, on one line and shortened."""
-    return repr(value if len(value) <= 60 else value[:60] + "…")
 
 
 def name(value: Any, field: str) -> str:
@@ -156,7 +114,7 @@ def name(value: Any, field: str) -> str:
     if len(checked) > NAME_LIMIT:
         raise InvalidEvent(field, f"is longer than {NAME_LIMIT} characters")
     if CONTROL_CHARACTERS.search(checked):
-        raise InvalidEvent(field, f"{_shown(checked)} has control characters")
+        raise InvalidEvent(field, f"{shown(checked)} has control characters")
     return checked
 
 
@@ -190,7 +148,7 @@ class Validator:
         if not slash or not rest.strip():
             raise InvalidEvent(
                 "stream",
-                f"{_shown(stream)} has no {'id' if slash else 'category'}; write it as category/id",
+                f"{shown(stream)} has no {'id' if slash else 'category'}; write it as category/id",
             )
         if prefix not in self._registry:
             known = ", ".join(self._registry)
@@ -199,9 +157,9 @@ class Validator:
         owner = self._registry.owner.get(event.type) if isinstance(event.type, str) else None
         if owner is not category:
             known = ", ".join(category.types_to_use(*Effect))
-            shown = _shown(event.type) if isinstance(event.type, str) else _kind(event.type)
+            given = shown(event.type) if isinstance(event.type, str) else kind_of(event.type)
             reason = "is unknown" if owner is None else f"is a type of category {owner.name!r}"
-            raise InvalidEvent("type", f"{shown} {reason}; {prefix!r} has {known}")
+            raise InvalidEvent("type", f"{given} {reason}; {prefix!r} has {known}")
         if self._registry.event_types[event.type].retired:
             raise InvalidEvent("type", retired(event.type, category))
         return category
@@ -210,7 +168,7 @@ class Validator:
         """Convert the event's data for its category's struct; nulls are left out."""
         data = event.data
         if not isinstance(data, Mapping):
-            raise InvalidEvent("data", f"must be an object, not {_kind(data)}")
+            raise InvalidEvent("data", f"must be an object, not {kind_of(data)}")
         converters = self._converters[category.name]
         converted: dict[str, Any] = {}
         for field, value in data.items():
@@ -219,7 +177,7 @@ class Validator:
             convert = converters.get(field)
             if convert is None:
                 known = ", ".join(converters)
-                named = field if NAME.fullmatch(str(field)) else _shown(str(field))
+                named = field if NAME.fullmatch(str(field)) else shown(str(field))
                 raise InvalidEvent(f"data.{named}", f"is no field of {category.name!r} ({known})")
             if value is None:
                 if field in category.required:
@@ -243,7 +201,7 @@ class Validator:
             raise InvalidEvent("data.cleared", str(error)) from None
         for field in cleared:
             if field not in self._converters[category.name]:
-                raise InvalidEvent("data.cleared", f"{_shown(field)} is no field to clear")
+                raise InvalidEvent("data.cleared", f"{shown(field)} is no field to clear")
             if field in category.required:
                 raise InvalidEvent("data.cleared", f"{field!r} is required and cannot be cleared")
             if field in converted:
@@ -256,7 +214,7 @@ class Validator:
         occurred_at = None
         if event.occurred_at is not None:
             try:
-                occurred_at = instant(event.occurred_at)
+                occurred_at = first_instant(event.occurred_at)
             except ValueError as error:
                 raise InvalidEvent("occurred_at", str(error)) from None
         rest = (

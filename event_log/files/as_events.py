@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from event_log.category import ENVELOPE, INSTANT
-from event_log.checking.one_event import EPOCH
+from event_log.dates import EPOCH
 from event_log.errors import EventLogError
 from event_log.event import Event
 

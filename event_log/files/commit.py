@@ -23,6 +23,9 @@ from event_log.category import TEXT
 from event_log.digests import checksum
 from event_log.digests.merkle import Frontier
 from event_log.errors import DamagedLog, EventLogError
+from event_log.storage.plain_path import as_told, plain_path
+from event_log.storage.refusals import advice, is_refusal
+from event_log.storage.store import StoreError
 
 FOLDER = "commits"
 SUFFIX = ".parquet"
@@ -113,7 +116,7 @@ class Writer:
         self._group_events = group_events
         self._memory = pa.BufferOutputStream() if sample is None else None
         self._file = pq.ParquetWriter(
-            self._memory or path,
+            self._memory or plain_path(path, partitioned=True),
             schema,
             compression=compression,
             use_dictionary=False if sample is None else _dictionary_columns(sample),
@@ -235,24 +238,43 @@ def reader(path: Path, *, checksums: bool = False, kept: bool = False) -> pq.Par
         if kept:
             status = path.stat()
             footer = _footer(path, status.st_ino, status.st_size, status.st_mtime_ns)
-        return pq.ParquetFile(path, metadata=footer, page_checksum_verification=checksums)
+        return pq.ParquetFile(
+            plain_path(path, partitioned=True),
+            metadata=footer,
+            page_checksum_verification=checksums,
+        )
     except FileNotFoundError:
         raise DamagedLog(f"{path} is missing; restore it from a backup", begins(path)) from None
     except UNREADABLE as error:
         raise unreadable(path, error) from None
 
 
+def check(path: Path) -> None:
+    """Raise ``DamagedLog`` unless a file of the log is as it was written."""
+    try:
+        if checksum.holds(path):
+            return
+        reason = "its checksum is not that of its content"
+    except FileNotFoundError:
+        raise DamagedLog(f"{path} is missing; restore it from a backup", begins(path)) from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    raise DamagedLog(f"{path} is damaged: {reason}; restore it from a backup", begins(path))
+
+
 @lru_cache(maxsize=64)
 def _footer(path: Path, *identity: int) -> pq.FileMetaData:
     del identity  # part of the cache's key: distinguishes a file from an earlier one at its path
-    return pq.read_metadata(path)
+    return pq.read_metadata(plain_path(path, partitioned=True))
 
 
-def unreadable(path: Path, error: Exception) -> DamagedLog:
-    """Return the error for a file that cannot be read as written."""
+def unreadable(path: Path, error: Exception) -> EventLogError:
+    """Return the error for a file that cannot be read as written, or that the system refuses."""
+    if is_refusal(error):
+        return StoreError(f"cannot read {path}: {as_told(str(error))}. {advice(error)}")
     if path.is_dir():
         return DamagedLog(f"{path} is a directory; move it away", begins(path))
-    reason = f"{path} cannot be read ({error}); restore it from a backup"
+    reason = f"{path} cannot be read ({as_told(str(error))}); restore it from a backup"
     return DamagedLog(reason, begins(path))
 
 

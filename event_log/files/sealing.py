@@ -113,7 +113,7 @@ def _give_up(store: Store, base: Manifest, names: list[str]) -> None:
     ``clean`` later removes files that cannot be removed now.
     """
     with contextlib.suppress(EventLogError):
-        newer = _loaded(store, Path(manifest.name_of(base.through + 1)).name) or Manifest()
+        newer = loaded(store, Path(manifest.name_of(base.through + 1)).name) or Manifest()
         for name in set(names) - newer.files():
             store.delete(name)
 
@@ -169,7 +169,7 @@ def clean(store: Store, grace_seconds: float) -> int:
     """
     names = store.names(manifest.FOLDER, manifest.SUFFIX)
     names = [name for name in names if name.startswith(manifest.PREFIX)]
-    known = [entry for name in names if (entry := _loaded(store, name))]
+    known = [entry for name in names if (entry := loaded(store, name))]
     oldest = time.time() - grace_seconds
     settled = next((entry for entry in reversed(known) if entry.sealed_at <= oldest), None)
     if settled is None:
@@ -203,7 +203,7 @@ def _whole(store: Store, settled: Manifest, there: set[str]) -> bool:
     raise DamagedLog(f"{where} is missing; restore it from a backup", missing[0].first)
 
 
-def _loaded(store: Store, name: str) -> Manifest | None:
+def loaded(store: Store, name: str) -> Manifest | None:
     """Read a manifest; None when another process has just removed it."""
     try:
         text = store.path(f"{manifest.FOLDER}/{name}").read_bytes()

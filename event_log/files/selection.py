@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from event_log.errors import DamagedLog
 from event_log.files import commit
 from event_log.files.manifest import SealedFile
 
@@ -91,9 +90,7 @@ class Selection:
                 inside = self._inside(batch.column("sequence"))
                 yield batch if inside is None else batch.filter(inside)
         except commit.UNREADABLE as error:
-            raise DamagedLog(
-                f"{path} cannot be read ({error}); restore it from a backup", commit.begins(path)
-            ) from None
+            raise commit.unreadable(path, error) from None
 
     def _inside(self, sequences: pa.Array) -> pa.BooleanArray | None:
         """Return which events are selected; None for all of them.

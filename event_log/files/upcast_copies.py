@@ -18,10 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from event_log.category import Registry
+from event_log.digests import checksum
 from event_log.errors import DamagedLog, EventLogError
 from event_log.files import commit
 from event_log.schemas.upcast import needs_upcast, upcast
 from event_log.storage.disk import fsync
+from event_log.storage.plain_path import plain_path
 
 BATCH_EVENTS = 16_384
 UNUSED_SECONDS = 2 * 86_400.0
@@ -45,6 +47,7 @@ def upcast_digest(registry: Registry) -> str:
 def upcast_file(source: Path, target: Path, registry: Registry) -> None:
     """Write a file's events, upcast, to another file with the same columns and row groups.
 
+    The footer has a checksum of the file, because engines read it without checking anything.
     Raises ``DamagedLog`` when the source cannot be read, ``OSError`` when the target cannot be
     written, ``IncompatibleSchema`` as ``upcast`` does. Memory: one row group.
     """
@@ -52,19 +55,19 @@ def upcast_file(source: Path, target: Path, registry: Registry) -> None:
     written = file.schema_arrow.remove_metadata()
     none = pa.RecordBatch.from_arrays([pa.nulls(0, f.type) for f in written], schema=written)
     schema = upcast(none, registry).schema
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(plain_path(target), schema, compression="zstd") as writer:
         for group in range(file.num_row_groups):
             batches = file.iter_batches(BATCH_EVENTS, row_groups=[group], use_threads=False)
             try:
                 as_written = list(batches)
             except commit.UNREADABLE as error:
-                raise DamagedLog(
-                    f"{source} cannot be read ({error}); restore it from a backup"
-                ) from None
+                raise commit.unreadable(source, error) from None
             events = pa.Table.from_batches(
                 [upcast(batch, registry) for batch in as_written], schema
             )
             writer.write_table(events, row_group_size=max(len(events), 1))
+        writer.add_key_value_metadata({checksum.KEY: checksum.EMPTY})
+    checksum.stamp(target)
 
 
 class UpcastCopies:
@@ -78,6 +81,7 @@ class UpcastCopies:
         self._root = cache / "upcast"
         self._folder = self._root / (upcast_digest(registry) or "none")
         self._swept = False
+        self._whole: set[Path] = set()
 
     def path(self, source: Path, schema_versions: Mapping[str, Sequence[int]]) -> Path:
         """Return the file to read for ``source``: itself, or its copy, which is written if absent.
@@ -96,12 +100,22 @@ class UpcastCopies:
             raise DamagedLog(f"{source} is missing; restore it from a backup") from None
         identity = f"{status.st_size:x}-{status.st_mtime_ns:x}"  # a restored log has other files
         target = self._folder / f"{source.stem}-{identity}{source.suffix}"
-        try:
+        with contextlib.suppress(OSError):  # it is not there, or the cache is read-only
             os.utime(target)
-        except OSError:  # it is not there, or the cache is read-only
-            if not target.is_file():
-                self._make(source, target)
+        if not self._is_whole(target):
+            self._make(source, target)
         return target
+
+    def _is_whole(self, target: Path) -> bool:
+        """Whether a copy is there and as it was written; read once, when it is first used."""
+        if target not in self._whole:
+            try:
+                if not checksum.holds(target):
+                    return False
+            except OSError:
+                return False
+            self._whole.add(target)
+        return target.is_file()
 
     def _make(self, source: Path, target: Path) -> None:
         staged = self._folder / f"staged-{os.getpid()}-{uuid.uuid4().hex}"

@@ -121,24 +121,30 @@ class Progress:
             self._written_at = time.monotonic()
 
     def _check_fits(self, stored: Checkpoint) -> None:
+        check_log(self._log, self._path, stored)
         at = f"{self._path}: the checkpoint is at sequence {stored.sequence}"
-        head = self._log.head
-        if stored.sequence > head:
-            raise InvalidCheckpoint(
-                f"{at}, but the log's head is {head}: it is another log, or restored to less. "
-                "Reset the subscription."
-            )
-        if self._log.at(stored.sequence).digest != stored.digest:
-            raise InvalidCheckpoint(
-                f"{at}, where the log has another digest: it is another log, or was restored and "
-                "has grown differently since. Reset the subscription."
-            )
         seen = stored.categories
         if seen is not None and not set(self._categories or self._log.registry) <= set(seen):
             raise InvalidCheckpoint(
                 f"{at} of {', '.join(seen)} alone, and events of other categories before it would "
                 "be left out. Reset the subscription, or take another name."
             )
+
+
+def check_log(log: Log, path: Path, stored: Checkpoint) -> None:
+    """Raise ``InvalidCheckpoint`` if a checkpoint is not of this log."""
+    at = f"{path}: the checkpoint is at sequence {stored.sequence}"
+    head = log.head
+    if stored.sequence > head:
+        raise InvalidCheckpoint(
+            f"{at}, but the log's head is {head}: it is another log, or restored to less. "
+            "Reset the subscription."
+        )
+    if stored.sequence < 0 or log.at(stored.sequence).digest != stored.digest:
+        raise InvalidCheckpoint(
+            f"{at}, where the log has another digest: it is another log, or was restored and "
+            "has grown differently since. Reset the subscription."
+        )
 
 
 def before(point: int | str, head: int) -> int:

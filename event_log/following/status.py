@@ -8,7 +8,7 @@ from pathlib import Path
 
 from event_log.following import checkpoint
 from event_log.following.checkpoint import InvalidCheckpoint
-from event_log.following.progress import Log
+from event_log.following.progress import Log, check_log
 from event_log.following.subscription import LOCK, NAME
 from event_log.locks import Holder, lock_holder
 
@@ -44,6 +44,20 @@ def subscriptions(log: Log, folder: Path) -> list[SubscriptionStatus]:
     """Return the subscriptions that have a checkpoint in a folder, by name."""
     names = sorted(path.stem for path in folder.glob(f"*{checkpoint.SUFFIX}"))
     return [_status(log, folder, name) for name in names if NAME.fullmatch(name)]
+
+
+def check_checkpoints(log: Log, folder: Path) -> None:
+    """Raise ``InvalidCheckpoint`` if one in a folder is unreadable, or is not of this log."""
+    for path in sorted(folder.glob(f"*{checkpoint.SUFFIX}")):
+        stored = checkpoint.read(path) if NAME.fullmatch(path.stem) else None
+        if stored is None:
+            continue
+        check_log(log, path, stored)
+        if unknown := {stored.name, *(stored.categories or ())} - {path.stem, *log.registry}:
+            raise InvalidCheckpoint(
+                f"{path} names {', '.join(sorted(unknown))}, which is not its name, nor a category "
+                "of this log; reset the subscription, or restore the file"
+            )
 
 
 def _status(log: Log, folder: Path, name: str) -> SubscriptionStatus:

@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from event_log.errors import EventLogError
+from event_log.storage.plain_path import plain_path
 
 if TYPE_CHECKING:
     from watchfiles._rust_notify import RustNotify
@@ -189,7 +190,7 @@ def _armed(folder: Path) -> tuple[Place, RustNotify]:
     while True:
         place = _place(folder)
         try:
-            watcher = RustNotify([str(place[0])], False, False, 0, False, False)
+            watcher = RustNotify([plain_path(place[0])], False, False, 0, False, False)
         except FileNotFoundError:  # removed in between; one above it is there
             continue
         if _place(folder) == place:

@@ -32,6 +32,7 @@ from event_log.index.database import DamagedEventIndex, Database, Listed, Place,
 from event_log.index.hashing import Hashing, Places
 from event_log.index.run_file import Run
 from event_log.index.run_set import Columns, RunFiles
+from event_log.index.tail import Entries
 
 BULK_EVENTS = 128
 """A commit of this many events becomes a run at once, which is faster from this size on."""
@@ -81,6 +82,30 @@ class EventIndex:
     def delete(self) -> None:
         """Delete the files if they are still those in use here; the next use creates new ones."""
         self._database.delete(self._files.delete_all)
+
+    # checking
+
+    def is_there(self) -> bool:
+        """Return whether an index has been made."""
+        return self._path.exists()
+
+    def check(self, log: Callable[[int, Place], Entries | None]) -> None:
+        """Raise ``DamagedEventIndex`` unless the files are whole and the tail is as in the log.
+
+        ``log`` returns what the log has after a sequence up to a place; None if it is at no such
+        place. The content of runs has checksums.
+        """
+        with self._database.transaction("DEFERRED") as connection:
+            said = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            place, listed = database.place(connection), database.listed(connection)
+            hashing, entries = self._hashing_of(connection), tail.entries(connection)
+            after = database.bulk_through(connection)
+        if said != ("ok",):
+            raise DamagedEventIndex(f"{self._path} is damaged")
+        for run in self._opened(hashing, listed) or ():
+            run.check()
+        if entries != (log(after, place) or entries):
+            raise DamagedEventIndex(f"{self._path} does not say what the log says")
 
     # extending
 

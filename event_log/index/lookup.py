@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -25,8 +25,10 @@ from event_log.files.selection import Selection
 from event_log.index.database import DamagedEventIndex, Place
 from event_log.index.event_index import EventIndex, Found
 from event_log.index.hashing import LONGEST, Places
+from event_log.index.tail import Entries
 
 INDEXED = ("sequence", "event_id", "stream", "version")
+NAMED = ("event_id", "stream")
 BACKLOG_EVENTS = 500_000
 """Events indexed at a time when the index is behind: about 50 MB of columns."""
 UNUSABLE = {
@@ -50,10 +52,14 @@ Names: TypeAlias = Collection[str] | pa.Array | pa.ChunkedArray
 class Lookup:
     """Looks up event ids, streams and producers of a log."""
 
-    def __init__(self, commits: Commits, index: EventIndex) -> None:
+    def __init__(self, commits: Commits) -> None:
         self._commits = commits
-        self._index = index
         self._warned = False
+
+    @cached_property
+    def _index(self) -> EventIndex:
+        """The index; its place is chosen when the log has events: then its folder exists."""
+        return EventIndex(self._commits.store.caches / "index.sqlite")
 
     def find(
         self,
@@ -72,6 +78,8 @@ class Lookup:
         ids, names = _column(event_ids), _column(streams)
         stream = sequences_of if sequences_of and possible([sequences_of]) else None
         producer_name = producer if producer and possible([producer]) else None
+        if not self._commits.last and not self._commits.refresh():
+            return Found((0, ""), {}, {}, [])  # reading an empty log makes no index
         mended = False
         while True:
             try:
@@ -109,6 +117,27 @@ class Lookup:
             self._index.extend(after, place, batches, reached)
         except FAILURES as error:
             self._mended(error)
+
+    def check(self) -> None:
+        """Compare the index with the log; one that is damaged is deleted, and made anew."""
+        try:
+            if self._index.is_there():
+                self._index.check(self._entries)
+        except FAILURES as error:
+            self._mended(error)
+
+    def _entries(self, after: int, place: Place) -> Entries | None:
+        """Return what an index that has runs through ``after`` says at a place."""
+        if not self._continues(place, self._commits.refresh()):
+            return None
+        none = pa.schema([(n, pa.string() if n in NAMED else pa.int64()) for n in INDEXED])
+        batches = [batch.select(INDEXED).cast(none) for batch in self._events(after, place[0])]
+        events = pa.Table.from_batches(batches, none).sort_by("sequence")
+        sequences, ids, streams, versions = (column.to_pylist() for column in events.columns)
+        producers = self._commits.again(lambda: self._commits.producers(0, place[0]))
+        positions = {name: position for name, (position, _) in producers.items()}
+        of_streams = list(zip(sequences, streams, versions, strict=True))
+        return list(zip(sequences, ids, strict=True)), of_streams, positions
 
     def _catch_up(self) -> None:
         place = self._index.place()

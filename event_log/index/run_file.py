@@ -193,6 +193,11 @@ class Run:
         """Return whether the file is still the one that was opened; ``OSError`` without a file."""
         return _identity(self.path.stat()) == self._identity
 
+    def check(self) -> None:
+        """Check all blocks; raises ``DamagedEventIndex`` when one is damaged."""
+        for array in (self.ids, self.streams, self.places):
+            array.check(slice(None))
+
     def candidates(self, hashes: Hashes) -> tuple[Places, Places]:
         """Return the ids that the run may have, as places in ``hashes``, and their sequences.
 

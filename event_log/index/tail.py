@@ -24,6 +24,8 @@ SELECT * FROM (
     FROM json_each(?)
 ) WHERE version IS NOT NULL
 """
+Entries = tuple[list[tuple[int, str]], list[tuple[int, str, int]], dict[str, int]]
+"""Sequence and id, and sequence, stream and version, of events in order; producers' positions."""
 SEQUENCES = "SELECT sequence FROM streams WHERE stream = ? ORDER BY version"
 
 
@@ -52,6 +54,14 @@ def copy(connection: sqlite3.Connection, columns: Columns) -> None:
             pa.array(names, pa.string()),
             pa.array(versions, pa.int64()),
         )
+
+
+def entries(connection: sqlite3.Connection) -> Entries:
+    """Return all of the tail, and the positions of producers."""
+    ids = connection.execute("SELECT sequence, event_id FROM ids ORDER BY sequence, event_id")
+    streams = connection.execute("SELECT sequence, stream, version FROM streams ORDER BY 1, 2, 3")
+    producers = connection.execute("SELECT name, position FROM producers")
+    return ids.fetchall(), streams.fetchall(), dict(producers.fetchall())
 
 
 def clear(connection: sqlite3.Connection) -> None:

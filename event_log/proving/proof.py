@@ -20,7 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from event_log.checking.one_event import EPOCH
+from event_log.dates import EPOCH
 from event_log.digests import canonical
 from event_log.digests.canonical import CHAINED, LIST, NULL_ITEM
 from event_log.digests.digest import canonical_forms, digest_of

@@ -23,8 +23,10 @@ from event_log.files import commit, manifest, reading
 from event_log.files.layout import Commits, Segment
 from event_log.files.log_digest import flat, frontier_at
 from event_log.files.manifest import Group, SealedFile
+from event_log.files.sealing import loaded
 from event_log.files.selection import Selection
-from event_log.storage.store import Fresh
+from event_log.storage.refusals import is_refusal
+from event_log.storage.store import Fresh, Store
 
 AHEAD = 2
 """Batches for each thread whose digests are computed ahead."""
@@ -69,6 +71,8 @@ def _verify(seen: Commits, after: int, until: int | None) -> Verified:
         verifying = _Verifying(seen, frontier, pool)
         for segment in segments:
             verifying.segment(segment)
+    seen.schemas.check(verifying.written)
+    _check_manifests(seen.store)
     last = segments[-1].last if segments else after
     digest = verifying.frontier.root.hex()
     return Verified(last - first + 1, len(segments), digest, first, last)
@@ -82,6 +86,8 @@ class _Verifying:
         self._commits = commits
         self._pool = pool
         self._recorded_at = 0
+        self.written: dict[tuple[str, int], pa.StructType] = {}
+        """The struct of the events of each category and schema version, where a file has one."""
 
     def segment(self, segment: Segment) -> None:
         """Verify a commit or a sealed group; raises ``DamagedLog`` at the first difference."""
@@ -101,13 +107,18 @@ class _Verifying:
         expected = metadata.first
         selection = Selection(None, segment.first - 1, segment.last)
         try:
-            _check_schema(path)
+            structs = _structs(path)
+            for name, versions in metadata.schema_versions.items():
+                if len(versions) == 1 and name in structs:
+                    self.written[name, versions[0]] = structs[name]
             for batch in self._checked(reading.in_commit(self._commits, segment, selection)):
                 _check_sequences(batch.column("sequence"), expected)
                 check_all(batch, pc.not_equal(batch.column("recorded_at"), moment), OTHER_TIME)
                 frontier = frontier.append(flat(batch.column("digest")))
                 expected += len(batch)
         except commit.UNREADABLE as error:
+            if is_refusal(error):
+                raise commit.unreadable(path, error) from None
             raise misfit(expected, f"{path} cannot be read ({error})") from None
         if expected != metadata.last + 1:
             raise misfit(expected, f"{path} does not hold the events that it says it does")
@@ -157,7 +168,7 @@ class _Verifying:
         path = self._commits.locate(file.name)
         if not self._holds(path, file.name):
             self._changed(path, file.first)
-        _check_schema(path, file.first)
+        structs = _structs(path, file.first)
         with commit.reader(path) as opened:
             footer = opened.metadata.metadata or {}
             written = [footer.get(b"stet." + name) for name in FILE_SAYS]
@@ -166,6 +177,8 @@ class _Verifying:
         expected += [file.events, file.bytes]
         if written != [str(value).encode() for value in expected]:
             raise misfit(file.first, f"{path} is not the file that the manifest means")
+        if file.category in structs:
+            self.written[file.category, file.schema_version] = structs[file.category]
 
     def _holds(self, path: Path, name: str) -> bool:
         try:
@@ -178,10 +191,12 @@ class _Verifying:
     def _changed(self, path: Path, first: int) -> NoReturn:
         """Raise ``DamagedLog`` for the first changed event of a changed file, else its first."""
         try:
-            _check_schema(path, first)
+            _structs(path, first)
             for _ in self._checked(reading.whole(path)):
                 pass
         except commit.UNREADABLE as error:
+            if is_refusal(error):
+                raise commit.unreadable(path, error) from None
             raise misfit(first, f"{path} cannot be read ({error})") from None
         raise misfit(first, f"{path} is not as it was written")
 
@@ -194,6 +209,13 @@ class _Verifying:
                 yield _done(*waiting.popleft())
         while waiting:
             yield _done(*waiting.popleft())
+
+
+def _check_manifests(store: Store) -> None:
+    """Raise ``DamagedLog`` unless all manifests are whole: sealing reads those of before, too."""
+    for name in store.names(manifest.FOLDER, manifest.SUFFIX):
+        if name.startswith(manifest.PREFIX):
+            loaded(store, name)
 
 
 PLACED = ["sequence", "recorded_at", "digest"]
@@ -213,11 +235,12 @@ def _check_sequences(sequences: pa.Array, first: int) -> None:
         raise misfit(first + int(wrong[0]), "another sequence stands in its place")
 
 
-def _check_schema(path: Path, first: int | None = None) -> None:
-    """Raise ``DamagedLog`` unless a file's columns are the envelope's and structs."""
+def _structs(path: Path, first: int | None = None) -> dict[str, pa.StructType]:
+    """The structs of a file by category; ``DamagedLog`` if it has other columns beside these."""
     with commit.reader(path) as file:
         schema = file.schema_arrow
     structs = [field for field in schema if pa.types.is_struct(field.type)]
     if schema.remove_metadata() != pa.schema([*ENVELOPE, *structs]):
         begins = commit.begins(path) if first is None else first
         raise misfit(begins, f"{path} does not have a commit's columns")
+    return {field.name: field.type for field in structs}

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from event_log.category import INSTANT, TEXT, Category, Effect, EventType
+from event_log.digests import checksum
 from event_log.errors import IncompatibleSchema
 from event_log.schemas.upcast import chained
 
@@ -39,6 +40,10 @@ TYPES = {
 }
 """The types of fields by their names in a registered schema."""
 NAMES = {kind: name for name, kind in TYPES.items()}
+KEYS = {
+    "category", "schema_version", "readable_since", "upcasters", "fields", "types", checksum.KEY
+}  # fmt: skip
+"""What a registered schema says."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Registered:
 
     def to_json(self) -> str:
         """Return the schema as JSON for the log's folder, readable for people."""
-        content = {
+        content: dict[str, object] = {
             "category": self.category.name,
             "schema_version": self.category.schema_version,
             "readable_since": self.readable_since,
@@ -66,12 +71,21 @@ class Registered:
                 for t in self.category.types
             },
         }
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        content[checksum.KEY] = checksum.EMPTY
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        return checksum.stamped(text.encode()).decode()
 
     @classmethod
     def from_json(cls, text: str) -> Registered:
-        """Parse ``to_json``; ``ValueError``, ``TypeError`` or ``KeyError`` for other text."""
+        """Parse ``to_json``; ``ValueError``, ``TypeError`` or ``KeyError`` for other text.
+
+        Logs of before the checksum have schemas without one.
+        """
         content = json.loads(text)
+        if unknown := content.keys() - KEYS:
+            raise ValueError(f"it says {', '.join(sorted(unknown))}, which is no part of a schema")
+        if checksum.KEY in content and checksum.stamped(text.encode()) != text.encode():
+            raise ValueError("it is not as it was written")
         fields = pa.schema([(name, TYPES[kind]) for name, kind in content["fields"].items()])
         types = tuple(
             EventType(name, Effect(t["effect"]), tuple(t["required"]), bool(t["retired"]))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyarrow as pa
+
 from event_log.category import Registry
 from event_log.errors import DamagedLog, IncompatibleSchema
 from event_log.schemas.evolution import Registered, checked
-from event_log.storage.store import Store
+from event_log.storage.refusals import advice, is_refusal
+from event_log.storage.store import Store, StoreError
 
 FOLDER = "schemas"
 SUFFIX = ".json"
@@ -47,6 +50,23 @@ class Schemas:
                 newest[category] = max(newest.get(category, 0), int(number))
         return newest
 
+    def check(self, written: Mapping[tuple[str, int], pa.StructType]) -> None:
+        """Raise ``DamagedLog`` unless every schema is whole, and those of these events are there.
+
+        ``written`` has the struct of the events of each category and schema version.
+        """
+        names = self._store.names(FOLDER, SUFFIX)
+        for file_name in {*names, *(_name(*version) for version in written)}:
+            self._at(file_name)
+        for (category, version), struct in written.items():
+            file_name = _name(category, version)
+            declared = [field.name for field in self._at(file_name).category.struct]
+            if declared != [field.name for field in struct]:
+                raise DamagedLog(
+                    f"{self._store.where(f'{FOLDER}/{file_name}')} has other fields than the "
+                    "events that were written with it; restore it from a backup"
+                )
+
     def check_readable(self, newest: Mapping[str, int], registry: Registry) -> None:
         """Raise ``IncompatibleSchema`` if these categories would misread events of the log.
 
@@ -80,12 +100,17 @@ class Schemas:
 
     def _at(self, file_name: str) -> Registered:
         if file_name not in self._read:
-            path = self._store.path(f"{FOLDER}/{file_name}")
+            name = f"{FOLDER}/{file_name}"
             try:
-                self._read[file_name] = _registered(path, file_name)
+                self._read[file_name] = _registered(self._store.path(name), file_name)
             except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+                if is_refusal(error):
+                    raise StoreError(
+                        f"cannot read {self._store.where(name)}: {advice(error)}"
+                    ) from error
                 raise DamagedLog(
-                    f"{path} is no schema that was registered ({error}); restore it from a backup"
+                    f"{self._store.where(name)} is no schema that was registered ({error}); "
+                    "restore it from a backup"
                 ) from None
         return self._read[file_name]
 

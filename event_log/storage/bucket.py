@@ -89,6 +89,11 @@ class ObjectStore:
         """A folder for this URL alone, below ``$STET_CACHE`` or ``~/.cache/stet``."""
         return self._local
 
+    @property
+    def caches(self) -> Path:
+        """The folder ``cache`` in it."""
+        return self._local / "cache"
+
     def where(self, name: str) -> str:
         """Return the URL of the file."""
         return f"{self.url}/{name}"

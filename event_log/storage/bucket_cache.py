@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from event_log import settings
+from event_log.storage.caches import user_cache
 from event_log.storage.disk import Disk
 from event_log.storage.folder import STALE_SECONDS
 from event_log.storage.store import StoreError, hint
@@ -38,12 +38,7 @@ def cache_folder(url: str) -> Path:
 
     The same URL at another endpoint is another log, and has another folder.
     """
-    endpoints = [os.environ.get(name, "") for name in ENDPOINTS]
-    folder = hashlib.sha256("\n".join([url, *endpoints]).encode()).hexdigest()[:16]
-    if own := settings.text("STET_CACHE"):
-        return Path(own).absolute() / folder
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches).absolute() / "stet" / folder
+    return user_cache(url, *(os.environ.get(name, "") for name in ENDPOINTS))
 
 
 class Copies:

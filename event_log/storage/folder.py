@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from event_log.storage.caches import may_write, user_cache
 from event_log.storage.disk import Disk
 from event_log.storage.store import NOTHING_APPENDED, REPEAT, StoreError, hint
 
@@ -35,6 +36,13 @@ class LocalStore:
     def local(self) -> Path:
         """The folder itself."""
         return self.root
+
+    @property
+    def caches(self) -> Path:
+        """The folder ``cache``; another where this process may not write there."""
+        own = self.root / "cache"
+        there = may_write(own if own.is_dir() else self.root)
+        return own if there else user_cache(os.path.realpath(self.root))
 
     def path(self, name: str) -> Path:
         """Return where the file of this name lies, or would lie."""

@@ -33,6 +33,10 @@ class Store(Protocol):
     def local(self) -> Path:
         """A local folder for files of this machine: caches and subscriptions."""
 
+    @property
+    def caches(self) -> Path:
+        """A local folder for caches that this process may write, where there is any."""
+
     def where(self, name: str) -> str:
         """Return where a file lies or would lie, for messages: a path or a URL."""
 

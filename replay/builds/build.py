@@ -60,7 +60,8 @@ class Build:
         """Compute a view's documents and write them."""
         started = time.perf_counter()
         path = self.path(view.name)
-        documents = make.write_documents(view, self.state, path)
+        with self.state.log_errors():
+            documents = make.write_documents(view, self.state, path)
         seconds = time.perf_counter() - started
         written = Written(view.name, documents, seconds, path.stat().st_size)
         folder.note_view(self.directory, view, written)

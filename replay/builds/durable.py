@@ -9,9 +9,31 @@ import json
 from pathlib import Path
 from typing import Any
 
-from event_log import Lock, LockHeld, StoreError, durable_rename, durable_write
+from event_log import (
+    Lock,
+    LockHeld,
+    StoreError,
+    advice,
+    as_told,
+    durable_rename,
+    durable_write,
+    is_refusal,
+    may_write,
+    plain_path,
+)
 
-__all__ = ["Lock", "LockHeld", "StoreError", "durable_rename", "write_json"]
+__all__ = [
+    "Lock",
+    "LockHeld",
+    "StoreError",
+    "advice",
+    "as_told",
+    "durable_rename",
+    "is_refusal",
+    "may_write",
+    "plain_path",
+    "write_json",
+]
 
 
 def write_json(path: Path, content: Any) -> None:

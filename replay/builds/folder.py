@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from replay.builds.durable import write_json
+from replay.builds.durable import may_write, write_json
 
 if TYPE_CHECKING:
     from event_log import Snapshot
@@ -150,13 +150,17 @@ def scratch_folder(views: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def state_folder(views: Path, snapshot: Snapshot) -> Iterator[Path]:
-    """A folder for a ``State`` of a snapshot: that of a kept build, or else a temporary one."""
+def state_folder(views: Path, snapshot: Snapshot, scratch: Path | None = None) -> Iterator[Path]:
+    """A folder for a ``State`` of a snapshot: that of a kept build, or else a temporary one.
+
+    The temporary one is in ``scratch``, by default the folder of builds. A build that this process
+    may not write to is not used: a state keeps there what it folds.
+    """
     kept = folded_entities(views, snapshot)
-    if kept is not None:
+    if kept is not None and may_write(kept):
         yield kept
         return
-    with scratch_folder(views) as folder:
+    with scratch_folder(scratch or views) as folder:
         yield folder / "state"
 
 

@@ -7,9 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from event_log import machine
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from event_log import machine, plain_path
 from replay.builds import parquet
-from replay.lineage import completed
+from replay.declaration import SEQUENCE, check_documents
+from replay.errors import BrokenView
+from replay.lineage import completed, documents_of
+from replay.view_errors import DOCUMENTS, LINEAGE, errors_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -26,7 +32,18 @@ def write_documents(view: View, state: State, path: Path, keys: ir.Table | None 
 
     DuckDB spills sorts and joins to disk, but keeps the lists that it collects in memory. So long
     documents are made in parts, in the order of their ids.
+
+    Raises ``BrokenView`` when they cannot be computed, when two have the same id, or one no
+    lineage.
     """
+    with errors_of(view):
+        written = _write(view, state, path, keys)
+        check_documents(view, pq.read_schema(plain_path(path)))
+        _check_lines(view, path)
+    return written
+
+
+def _write(view: View, state: State, path: Path, keys: ir.Table | None) -> int:
     most = _at_once(view, state)
     if keys is not None:
         sql = state.backend.compile(completed(view, state, keys))
@@ -34,6 +51,24 @@ def write_documents(view: View, state: State, path: Path, keys: ir.Table | None 
     if most is None or _entities(state) <= most:
         return parquet.write(state.backend, documents_sql(view, state), path, order_by="id")
     return parquet.write_parts(state.backend, _parts(view, state, most), path)
+
+
+def _check_lines(view: View, path: Path) -> None:
+    """Check that each document has an id of its own, and lineage; the file is sorted by id."""
+    last = None
+    with pq.ParquetFile(plain_path(path)) as file:
+        for batch in file.iter_batches(columns=["id", SEQUENCE]):
+            ids, sequences = batch.column("id"), batch.column(SEQUENCE)
+            if ids.null_count:
+                raise BrokenView(view.name, DOCUMENTS, "a document has no id: the column has nulls")
+            same = pc.index(pc.equal(ids.slice(1), ids.slice(0, len(ids) - 1)), True).as_py()
+            if same >= 0 or ids[0].as_py() == last:
+                twice = ids[max(0, same)].as_py()
+                raise BrokenView(view.name, DOCUMENTS, f"two documents have the id {twice!r}")
+            if sequences.null_count:
+                one = ids.filter(sequences.is_null())[0]
+                raise BrokenView(view.name, LINEAGE, f"the document {str(one)!r} is in no pair")
+            last = ids[-1].as_py()
 
 
 def documents_sql(view: View, state: State) -> str:
@@ -54,7 +89,7 @@ def _entities(state: State) -> int:
 
 
 def _parts(view: View, state: State, most: int) -> Iterator[str]:
-    ids = view.documents(state, None).select("id").order_by("id").to_pyarrow().column("id")
+    ids = documents_of(view, state).select("id").order_by("id").to_pyarrow().column("id")
     for start in range(0, max(1, len(ids)), most):
         keys = state.keys(ids.slice(start, most).to_pylist(), PART)
         key = PART, view.documents, view.lineage

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow.parquet as pq
 
-from event_log import durable_rename
+from event_log import durable_rename, plain_path
 from replay.duckdb_errors import too_little
 from replay.errors import NotWritten
 
@@ -47,7 +47,7 @@ def write_parts(backend: Backend, parts: Iterable[str], path: Path) -> int:
             batches = backend.raw_sql(part).to_arrow_reader(GROUP_LINES)
             if writer is None:
                 file = pq.ParquetWriter(
-                    unfinished, batches.schema, compression="zstd", compression_level=1
+                    plain_path(unfinished), batches.schema, compression="zstd", compression_level=1
                 )
                 writer = opened.enter_context(file)
             for batch in batches:
@@ -57,12 +57,12 @@ def write_parts(backend: Backend, parts: Iterable[str], path: Path) -> int:
 
 
 def quoted(path: Path) -> str:
-    """A path, escaped to stand between the quotes of an SQL text.
+    """A path as it stands between the quotes of an SQL text, where DuckDB takes it for itself.
 
-    >>> quoted(Path("ana's"))
-    "ana''s"
+    >>> quoted(Path("/srv/archive/articles.parquet"))
+    '/srv/archive/articles.parquet'
     """
-    return str(path).replace("'", "''")
+    return plain_path(path)
 
 
 @contextmanager

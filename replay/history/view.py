@@ -79,4 +79,6 @@ HISTORY = View(
     date="recorded_at",
     bulk=("old", "new"),
     per=EVENT,
+    embargo=False,
+    of_entity="stream",
 )

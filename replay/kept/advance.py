@@ -17,10 +17,11 @@ from replay.duckdb_errors import reading_state
 from replay.errors import BrokenView
 from replay.kept import neighbourhood
 from replay.kept.entities import Happened, WholeHappened
-from replay.kept.expressions import Expressions, errors_of
+from replay.kept.expressions import Expressions
 from replay.kept.fold_on import Folding
 from replay.kept.remake import Changed, Digest, Remaking
 from replay.kept.state import Kept
+from replay.view_errors import LINEAGE, errors_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,6 +47,7 @@ class Advance:
     ) -> None:
         self._kept = kept
         self._tables = kept.tables
+        self._views = views
         self._expressions = Expressions(kept, views)
         self._folding = Folding(kept, references)
         self._near, self._whole = Happened(kept), WholeHappened(kept)
@@ -108,7 +110,7 @@ class Advance:
     def _add_touched(self, views: Collection[str], entities: Whole) -> None:
         """Add to ``touched`` the documents that now have a changed entity in their lineage."""
         for name in views:
-            with errors_of(name):
+            with errors_of(self._views[name], LINEAGE):
                 pairs = self._expressions.touching(name, entities)
                 self._tables.add(
                     "touched",
@@ -129,7 +131,7 @@ class Advance:
         self._folding.prepare()
         yield
         for name in views:
-            with suppress(BrokenView), errors_of(name):  # a step raises it
+            with suppress(BrokenView), errors_of(self._views[name]):  # a step raises it
                 self._expressions.touching(name, self._near)
                 self._remaking.prepare(name)
             yield

@@ -29,9 +29,11 @@ _hash: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
 _microseconds: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
     _declared, name="epoch_us", signature=(("timestamp('UTC')",), "int64")
 )
+_timestamp: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
+    _declared, name="make_timestamp", signature=(("int64",), "timestamp")
+)
 LINE = "number of the line"
 """The name of a column beside an entity's fields; no field can have it."""
-A_DAY = 86_400_000_000
 
 
 class Whole(Entities):
@@ -57,11 +59,11 @@ class Whole(Entities):
 
     def text(self, category: str, field: str) -> ir.Table:
         """The current values of a long text field."""
-        return self.backend.table(text_table(category, field))
+        return self.backend.table(text_table(self.category(category).name, field))
 
     def events(self, category: str) -> ir.Table:
         """The events of this step, after those that stand for the entity before it."""
-        return self.backend.table(f"events_{category}")
+        return self.backend.table(f"events_{self.category(category).name}")
 
     def naming(self, category: str, field: str, keys: ir.Table | None) -> ir.Table:
         """The entities that refer to one of the keys; for a list field, by the kept references."""
@@ -81,7 +83,7 @@ class Whole(Entities):
 
     def _hashed(self, category: str) -> ir.Table:
         """All entities of a category, with the hash of each id."""
-        return self.backend.table(entity_table(category))
+        return self.backend.table(entity_table(self.category(category).name))
 
     def _of(
         self,
@@ -101,9 +103,14 @@ class Whole(Entities):
         return numbered.semi_join(lines, LINE).drop({HASH, LINE, by})
 
     def day(self, instant: ir.Value) -> ir.Value:
-        """The number of the day: DuckDB computes it faster than a date."""
-        days: ir.Value = _microseconds(instant) // A_DAY
-        return days
+        """The day of an instant, by whole numbers.
+
+        DuckDB asks a calendar for the date of an instant with a time zone, which takes ten times
+        as long. ``//`` of Ibis divides as floating-point numbers, which are wrong before 1685 and
+        after 2255.
+        """
+        day: ir.Value = _timestamp(_microseconds(instant)).date()
+        return day
 
 
 class Few(Whole):
@@ -131,7 +138,7 @@ class WholeHappened(Whole):
 
     def events(self, category: str) -> ir.Table:
         """The events of this step."""
-        return self.backend.table(f"new_{category}")
+        return self.backend.table(f"new_{self.category(category).name}")
 
 
 class Happened(WholeHappened):
@@ -140,7 +147,7 @@ class Happened(WholeHappened):
     name = "happened"
 
     def _hashed(self, category: str) -> ir.Table:
-        return self.backend.table(f"near_{entity_table(category)}")
+        return self.backend.table(f"near_{entity_table(self.category(category).name)}")
 
     def fill(self, near: str) -> None:
         """Copy the entities whose hashes are in the table ``near``."""

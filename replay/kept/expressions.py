@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from replay.compiled import once
-from replay.duckdb_errors import one_line
-from replay.errors import BrokenView
-from replay.lineage import completed, newest
+from replay.lineage import completed, lineage_of, newest
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -38,7 +33,7 @@ class Expressions:
 
         def touching() -> ir.Table:
             changed = where.backend.table("changed").select("entity")
-            pairs = self._views[name].lineage(where, None)
+            pairs = lineage_of(self._views[name], where)
             return pairs.semi_join(changed, "entity").distinct()
 
         return self._sql("lineage", name, where, touching)
@@ -71,16 +66,3 @@ def compiled_sql(kept: Kept, key: Hashable, expression: Callable[[], ir.Table]) 
     """
     sql: str = once(kept.registry, ("kept", key), lambda: kept.backend.compile(expression()))
     return sql
-
-
-@contextmanager
-def errors_of(view: str) -> Iterator[None]:
-    """Raises ``BrokenView`` for errors of a view's expressions, not of the file or the machine."""
-    try:
-        yield
-    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException,
-            duckdb.InternalException, duckdb.SerializationException,
-            duckdb.InterruptException, OSError):  # fmt: skip
-        raise
-    except Exception as error:
-        raise BrokenView(view, one_line(error)) from error

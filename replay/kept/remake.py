@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.builds.parquet import quoted
+from replay.declaration import check_documents
+from replay.errors import BrokenView
 from replay.kept.entities import Few, Whole
-from replay.kept.expressions import Expressions, errors_of, keys_table
+from replay.kept.expressions import Expressions, keys_table
 from replay.kept.state import documents_table, lines
+from replay.view_errors import DOCUMENTS, errors_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from replay.kept.state import Kept
+    from replay.view import View
 
 Digest = Callable[["pa.Schema"], str]
 """Gives the SQL expression for the digest of a document with these columns."""
@@ -82,12 +86,13 @@ class Remaking:
     """Remakes the documents in the table ``touched``, which ``replay.kept.advance`` fills."""
 
     def __init__(
-        self, kept: Kept, expressions: Expressions, digest: Digest, views: Collection[str]
+        self, kept: Kept, expressions: Expressions, digest: Digest, views: Mapping[str, View]
     ) -> None:
         self._kept = kept
         self._tables = kept.tables
         self._expressions = expressions
         self._digest = digest
+        self._views = views
         self._digests: dict[str, str] = {}
         self._changed_views: list[str] = []
         self._whole, self._few = Whole(kept), Few(kept)
@@ -114,7 +119,7 @@ class Remaking:
             self._few.fill("keyed")
         # The longest first: an engine writes these documents while the others are made.
         for name in sorted(keyed, key=lambda name: -keyed[name].touched):
-            with errors_of(name):
+            with errors_of(self._views[name]):
                 changed = self._changed(name, where, folder, keyed[name])
             yield changed
 
@@ -122,6 +127,8 @@ class Remaking:
         started = time.perf_counter()
         remade, compared = f"remade_{name}", _compared(name)
         computed = self._fill_remade(name, remade, where, keyed)
+        if computed > keyed.touched:
+            self._check_ids(name, remade)
         known = lines(documents_table(name), f"key IN (SELECT hash(id) FROM {keys_table(name)})")
         # Not materialized, DuckDB would look up the id of a new document in all kept digests.
         differing = self._tables.fill(
@@ -146,6 +153,12 @@ class Remaking:
             name, keyed.touched, computed, written, computed - written, len(gone), seconds
         )
         return Changed(figures, path if written else None, [key for (key,) in gone])
+
+    def _check_ids(self, name: str, remade: str) -> None:
+        """Check that no two documents have the same id; else there are others than were asked."""
+        twice = self._tables.run(f"SELECT id FROM {remade} GROUP BY id HAVING count(*) > 1 LIMIT 1")
+        if (one := twice.fetchone()) is not None:
+            raise BrokenView(name, DOCUMENTS, f"two documents have the id {one[0]!r}")
 
     def keep(self) -> None:
         """Replace the kept digests by those of the documents that changed.
@@ -184,6 +197,7 @@ class Remaking:
     def _digest_of(self, name: str, sql: str) -> str:
         if name not in self._digests:
             empty = self._kept.connection.execute(f"FROM ({sql}) LIMIT 0").to_arrow_table()
+            check_documents(self._views[name], empty.schema)
             self._digests[name] = self._digest(empty.schema)
         return self._digests[name]
 

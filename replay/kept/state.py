@@ -30,7 +30,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from event_log import Lock, LockHeld, machine
+from event_log import Lock, LockHeld, machine, plain_path
 from replay.duckdb_errors import DamagedState, reading_state
 from replay.errors import ReplayError
 from replay.fold import long_texts
@@ -69,9 +69,9 @@ class Followed:
 
 @contextmanager
 def lock_kept_state(path: Path) -> Iterator[None]:
-    """Lock the kept state; raises ``StateHeld`` when another process has locked it."""
+    """Lock the kept state by this file; ``StateHeld`` when another process has locked it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = Lock(path.with_suffix(".lock"))
+    lock = Lock(path)
     try:
         lock.take()
     except LockHeld as error:
@@ -97,11 +97,11 @@ class Kept:
         spill = path.with_suffix(".spill")
         with reading_state():
             self.connection = duckdb.connect(
-                str(path),
+                plain_path(path),
                 config={
                     "threads": machine.threads(),
                     "memory_limit": memory_limit or machine.memory_limit(),
-                    "temp_directory": str(spill),
+                    "temp_directory": plain_path(spill),
                     "preserve_insertion_order": False,
                 },
             )

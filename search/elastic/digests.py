@@ -15,7 +15,7 @@ import orjson
 
 from search.elastic.cluster import Cluster
 from search.elastic.index import Index
-from search.elastic.layout import BESIDE, keyword
+from search.elastic.layout import json_of, keyword
 from search.elastic.patience import Patience
 
 BYTES_AT_ONCE = 4_000_000
@@ -81,7 +81,4 @@ def _read(body: bytes, marker: bytes) -> list[tuple[str | None, str]]:
 
 def _digest(source: bytes) -> str:
     """The SHA-256 of a document's JSON without the object that Stet adds to it."""
-    beside = b'{"' + BESIDE.encode() + b'":{'
-    if source.startswith(beside):
-        return hashlib.sha256(b"{" + source[source.index(b"},") + 2 :]).hexdigest()
-    return hashlib.sha256(source).hexdigest()
+    return hashlib.sha256(json_of(source)).hexdigest()

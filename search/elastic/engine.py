@@ -18,6 +18,7 @@ from search.elastic.generations import ClusterGenerations
 from search.elastic.index import Index
 from search.elastic.load import Rejects
 from search.elastic.patience import Patience
+from search.embargo import Embargo
 from search.engine import Answer, Change, Generation, LoadProgress
 from search.errors import NothingServes, NotIndexed
 from search.generations import Generations, new_generation, now
@@ -228,6 +229,7 @@ class ElasticsearchEngine:
 
     def search(self, query: Query) -> Answer:
         """Answer a query from the live generation of its view."""
+        from search import answers
         from search.elastic import query as elastic_query
 
         query = query.of(self._views)
@@ -235,8 +237,9 @@ class ElasticsearchEngine:
             index = self._indexes.live(query.view)
             if index is None:
                 raise NothingServes(f"nothing to search in {query.view} yet; run: stet rebuild")
+            embargo = Embargo.of(query, index.mapping, self._views, self.search)
             try:
-                return elastic_query.find(query, index, self._cluster)
+                return answers.answer(query, elastic_query.Searched(index, self._cluster), embargo)
             except Refusal as refusal:
                 # Two rebuilds since the alias was read may have deleted this index.
                 if refusal.status != 404 or attempt == 2:

@@ -78,10 +78,11 @@ def read_index(name: str, response: Mapping[str, Any]) -> Index | None:
     meta = response.get("mappings", {}).get("_meta", {}).get(OURS)
     if meta is None:
         return None
+    metadata = Generation(**meta["about"])
     index = Index(
         name=name,
-        metadata=Generation(**meta["about"]),
-        mapping=IndexMapping(**json.loads(meta["mapping"])),
+        metadata=metadata,
+        mapping=IndexMapping.read(json.loads(meta["mapping"]), metadata.mapping),
         aliases=frozenset(),
         finished=meta["finished"],
         built_in=meta["built_in"],

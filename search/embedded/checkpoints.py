@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from replay import Lock, write_json
+from replay import Lock, may_write, write_json
 from search.engine import Generation
 from search.errors import DamagedIndex
 
@@ -50,6 +50,10 @@ class Checkpoint:
             documents=self.documents,
             bytes=sum(self.files.values()),
         )
+
+
+class Advanced(Exception):
+    """A first step may have begun while an index was opened without a lock: open it again."""
 
 
 class Checkpoints:
@@ -90,7 +94,16 @@ class Checkpoints:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Keep others from advancing an index."""
+        """Keep others from advancing an index; raises ``Advanced`` when that was not possible.
+
+        Without permission to write, a reader cannot make the lock's file. If there is none, no step
+        has begun yet, and if there is one afterwards, a step may have: the reader begins again.
+        """
+        if not self._lock.exists() and not may_write(self._lock.parent):
+            yield
+            if self._lock.exists():
+                raise Advanced
+            return
         with Lock(self._lock, shared=True):
             yield
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
-from search import answers
+from search import answers, spelling
+from search.clauses import Parsed
+from search.embargo import Embargo
 from search.embedded import segments
-from search.embedded.index import EmbeddedIndex, stems
+from search.embedded.index import EmbeddedIndex
 from search.embedded.readers import OpenGeneration, Readers, damaged
 from search.embedded.writer import MUCH, Writer
 from search.engine import Answer, Change, Generation, LoadProgress
 from search.generations import Generations, new_generation, now
-from search.highlight import Highlighter
 from search.mapping import IndexMapping
 from search.pace import Pace
 from search.query import Limits, Query
-from search.syntax import parse
 
 if TYPE_CHECKING:
     from replay import View
@@ -33,7 +34,13 @@ Key = tuple[str, int]
 class EmbeddedEngine:
     """The engine that needs no server; its indexes are in ``home/index``."""
 
-    def __init__(self, home: Path | str, views: Mapping[str, View]) -> None:
+    def __init__(
+        self,
+        home: Path | str,
+        views: Mapping[str, View],
+        beside: Callable[[Query], Answer] | None = None,
+    ) -> None:
+        """``beside`` searches the views that this engine does not have, for what is embargoed."""
         self.folder = Path(home) / "index"
         self.identity = "embedded"
         self._generations = Generations(self.folder)
@@ -41,6 +48,7 @@ class EmbeddedEngine:
         self._readers = Readers(self._generations, self._views)
         self._loading: dict[Key, tuple[Generation, IndexMapping, Writer]] = {}
         self._steps: Steps | None = None
+        self._beside = beside or self.search
 
     def mapping(self, view: str) -> str:
         """The value that ``Generation.mapping`` has for a generation built now."""
@@ -166,32 +174,46 @@ class EmbeddedEngine:
         """Answer a query from the live generation of its view."""
         query = query.of(self._views)
         open_generation = self._readers.live(query.view)
-        limits = answers.limits(query, open_generation.mapping)
-        try:
-            return self._answer(query, limits, open_generation)
-        except (OSError, ValueError) as error:
-            raise damaged(open_generation.metadata, error) from error
+        embargo = Embargo.of(query, open_generation.mapping, self._views, self._beside)
+        return answers.answer(query, _Searched(open_generation), embargo)
 
-    @staticmethod
-    def _answer(query: Query, limits: Limits, open_generation: OpenGeneration) -> Answer:
-        metadata, mapping = open_generation.metadata, open_generation.mapping
-        index = open_generation.index
-        parsed = parse(query.text, mapping.text)
-        every = parsed.all_may_match and not query.any_word
-        page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
-        if every and not page.total and len(parsed.loose) > 1:
-            every = False
+
+class _Searched:
+    """An open generation, as answering needs it. What cannot be read is a damaged index."""
+
+    def __init__(self, generation: OpenGeneration) -> None:
+        self.metadata = generation.metadata
+        self.mapping = generation.mapping
+        self._index = generation.index
+
+    @contextmanager
+    def _reading(self) -> Iterator[EmbeddedIndex]:
+        try:
+            yield self._index
+        except (OSError, ValueError) as error:
+            raise damaged(self.metadata, error) from error
+
+    def find(self, query: Query, parsed: Parsed, every: bool, limits: Limits) -> answers.Found:
+        """The page of the documents that match: ``every`` word of the text, or any of them."""
+        with self._reading() as index:
             page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
-        highlighter = Highlighter(parsed.clauses if query.highlight else (), stems)
-        return Answer(
-            total=page.total,
-            hits=[
-                answers.hit(score, orjson.loads(stored), mapping, highlighter)
-                for score, stored in page.hits
-            ],
-            facets=index.facets(parsed, every, limits, query.facets),
-            matching="all" if every else "any",
-            note=parsed.note,
-            generation=metadata.generation,
-            sequence=metadata.sequence,
-        )
+            hits = [(score, orjson.loads(stored)) for score, stored in page.hits]
+            facets = index.facets(parsed, every, limits, query.facets)
+        return answers.Found(page.total, hits, facets)
+
+    def has(self, name: str, value: str) -> bool:
+        """Whether any document has this value of a filter."""
+        with self._reading() as index:
+            return index.has(name, value)
+
+    def values(self, name: str) -> list[str]:
+        """All values of a filter."""
+        with self._reading() as index:
+            return index.values(name)
+
+    def similar(self, words: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+        """By word that no text has: similar words, and how many documents have each."""
+        with self._reading() as index:
+            unknown = [word for word in words if not index.has_word(word)]
+            known = index.known_words("") if unknown else []
+        return {word: spelling.similar_of(word, known) for word in unknown}

@@ -1,7 +1,8 @@
-"""One index of the embedded engine: its fields in tantivy, and queries over it.
+"""One index of the embedded engine: its fields in tantivy, its documents, and pages of hits.
 
-Only this module imports tantivy. ``search.embedded.layout`` describes the fields and makes the
-lines that are indexed; ``search.embedded.engine`` has generations and answers.
+``search.embedded.layout`` describes the fields and makes the lines that are indexed;
+``search.embedded.queries`` makes tantivy's queries; ``search.embedded.engine`` has generations
+and answers.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import tantivy
-from tantivy import FieldType, Filter, Occur, Order, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
+from tantivy import FieldType, Order
 
-from search.english import STOP_WORDS
-from search.mapping import FIELD_WEIGHT, IndexMapping
+from replay import plain_path
+from search.analysis import analyzers, stems
+from search.clauses import Parsed
+from search.embedded import read_only
+from search.embedded.queries import Queries
+from search.mapping import MONTH_DAY, IndexMapping
 from search.query import Limits
-from search.syntax import Clause, Group, Parsed, Phrase, Prefix
 
 FACET_VALUES = 100
 FACET_VALUES_READ = 200
@@ -32,27 +35,10 @@ MOST_TIES = 2_000
 IDS_AT_ONCE = 20_000
 
 
-@lru_cache(maxsize=1)
-def _analyzers() -> tuple[TextAnalyzer, TextAnalyzer]:
-    """The analyzers for exact words and for their stems."""
-
-    def plain() -> TextAnalyzerBuilder:
-        builder = TextAnalyzerBuilder(Tokenizer.simple())
-        return builder.filter(Filter.lowercase()).filter(Filter.ascii_fold())
-
-    stop = Filter.custom_stopword(sorted(STOP_WORDS))
-    return plain().build(), plain().filter(stop).filter(Filter.stemmer("english")).build()
-
-
-@lru_cache(maxsize=50_000)
-def stems(text: str) -> tuple[str, ...]:
-    """The stems of a text's words; stop words have none."""
-    return tuple(_analyzers()[1].analyze(text))
-
-
-def _exact(text: str) -> list[str]:
-    """The exact words of a text, in lower case and without accents."""
-    return _analyzers()[0].analyze(text)
+def _opened(path: Path) -> tantivy.Index:
+    index = tantivy.Index.open(plain_path(path))
+    index.config_reader("manual")  # else a thread looks for commits twice a second
+    return index
 
 
 @dataclass(frozen=True)
@@ -66,25 +52,31 @@ class Page:
 class EmbeddedIndex:
     """The index of one view in a directory."""
 
-    def __init__(self, index: tantivy.Index, mapping: IndexMapping) -> None:
-        for name, analyzer in zip(("exact", "stems"), _analyzers(), strict=True):
+    def __init__(self, path: Path, index: tantivy.Index, mapping: IndexMapping) -> None:
+        self.path = path
+        for name, analyzer in zip(("exact", "stems"), analyzers(), strict=True):
             index.register_tokenizer(name, analyzer)
         self._index = index
         self._schema = index.schema
         self._mapping = mapping
         self._searcher = index.searcher()
+        self._last_date: int | None = None
+        """The date of the last document, once it was looked up."""
+        self._none_after: int | None = None
+        """An instant after which no document is dated, once that was looked up."""
 
     @classmethod
     def create(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
         """A new index in an empty directory."""
-        return cls(tantivy.Index(_schema(mapping), str(path), reuse=False), mapping)
+        return cls(path, tantivy.Index(_schema(mapping), plain_path(path), reuse=False), mapping)
 
     @classmethod
     def open(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
         """The index in a directory; ``ValueError`` or ``OSError`` when it cannot be read."""
-        index = tantivy.Index.open(str(path))
-        index.config_reader("manual")  # else a thread looks for commits twice a second
-        return cls(index, mapping)
+        if not read_only.may_lock(path):
+            with read_only.linked(path) as links:
+                return cls(path, _opened(links), mapping)
+        return cls(path, _opened(path), mapping)
 
     def writer(self, heap: int, threads: int) -> tantivy.IndexWriter:
         """Tantivy's writer with ``heap`` bytes of memory; see ``search.embedded.writer``."""
@@ -95,6 +87,7 @@ class EmbeddedIndex:
         reloaded = copy(self)
         reloaded._index.reload()
         reloaded._searcher = reloaded._index.searcher()
+        reloaded._last_date = reloaded._none_after = None
         return reloaded
 
     def documents(self) -> Iterator[tuple[str, bytes]]:
@@ -111,7 +104,7 @@ class EmbeddedIndex:
         self, parsed: Parsed, every: bool, limits: Limits, sort: str, offset: int, size: int
     ) -> Page:
         """One page of the documents that match: ``every`` word of the query, or any of them."""
-        scored = sort == "relevance" and bool(parsed.groups)
+        scored = sort == "relevance" and parsed.scored
         query = self._query(parsed, every, limits, scored)
         if scored:
             return self._best(query, offset, size)
@@ -166,115 +159,65 @@ class EmbeddedIndex:
     def _stored(self, address: tantivy.DocAddress) -> bytes:
         return _bytes(self._searcher.doc(address))
 
+    def _is_any_later(self, instant: int) -> bool:
+        """Whether a document is later than an instant; what is known is not looked up again.
+
+        A segment knows its last date: where none is later, this costs nothing.
+        """
+        last, none_after = self._last_date, self._none_after
+        if last is not None:
+            return instant < last
+        if none_after is not None and none_after <= instant:
+            return False
+        later = tantivy.Query.range_query(
+            self._schema, "date", FieldType.Integer, instant + 1, None
+        )
+        found = self._searcher.search(later, limit=1, count=False, order_by_field="date").hits
+        if found:
+            self._last_date = int(found[0][0])
+        else:
+            self._none_after = instant
+        return bool(found)
+
     def _query(self, parsed: Parsed, every: bool, limits: Limits, scored: bool) -> tantivy.Query:
-        """The whole query. Filters and dates do not score; clauses that only score are optional."""
-        must = [*parsed.required, *(parsed.loose if every else ())]
-        parts = [(Occur.Must, self._any_of(group.clauses, scored)) for group in must]
-        if parsed.loose and not every:
-            clauses = [clause for group in parsed.loose for clause in group.clauses]
-            parts.append((Occur.Must, self._any_of(clauses, scored)))
-        if scored:
-            parts += [
-                (Occur.Should, tantivy.Query.boost_query(extra, FIELD_WEIGHT))
-                for group in parsed.groups
-                for extra in self._extras(group)
-            ]
-        parts += [(Occur.Must, self._unscored(limit)) for limit in self._limits(limits)]
-        parts += [(Occur.MustNot, self._clause(clause)) for clause in parsed.excluded]
-        if parsed.everything:
-            parts.append((Occur.Must, self._unscored(tantivy.Query.all_query())))
-        elif not parsed.groups:
-            return tantivy.Query.empty_query()
-        return tantivy.Query.boolean_query(parts)
+        if limits.hidden_after is not None and not self._is_any_later(limits.hidden_after):
+            limits = replace(limits, hidden_after=None)
+        return Queries(self._schema, self._searcher, self._mapping).whole(
+            parsed, every, limits, scored
+        )
 
-    def _any_of(self, clauses: Sequence[Clause], scored: bool) -> tantivy.Query:
-        weight = self._mapping.whole_weight
-        queries = [self._clause(clause) for clause in clauses]
-        if scored and weight != 1:
-            queries = [tantivy.Query.boost_query(query, weight) for query in queries]
-        return _either(queries)
+    def has(self, name: str, value: str) -> bool:
+        """Whether any document has this value of a filter."""
+        return self._searcher.doc_freq(self._mapping.keyword(name), value) > 0
 
-    @staticmethod
-    def _unscored(query: tantivy.Query) -> tantivy.Query:
-        return tantivy.Query.const_score_query(query, 0.0)
+    def values(self, name: str) -> list[str]:
+        """All values of a filter, with how many documents have each."""
+        return [value for value, _ in self._terms(self._mapping.keyword(name), "")]
 
-    def _limits(self, limits: Limits) -> Iterator[tantivy.Query]:
-        for name, values in limits.filters.items():
-            yield tantivy.Query.term_set_query(
-                self._schema, self._mapping.keyword(name), list(values)
-            )
-        if limits.first is not None or limits.last is not None:
-            yield tantivy.Query.range_query(
-                self._schema, "date", FieldType.Integer, limits.first, limits.last
-            )
+    def has_word(self, word: str) -> bool:
+        """Whether any text has this exact word, or one of its stem."""
+        exact = any(self._searcher.doc_freq(f"exact_{name}", word) for name in self._mapping.text)
+        return exact or any(self._searcher.doc_freq("all", stem) for stem in stems(word))
 
-    def _clause(self, clause: Clause) -> tantivy.Query:
-        """The documents that a clause matches."""
-        names = [clause.field] if clause.field else list(self._mapping.text)
-        if isinstance(clause, Phrase):
-            return _either([self._phrase(name, _exact(clause.text)) for name in names])
-        if isinstance(clause, Prefix):
-            *words, start = _exact(clause.text) or [""]
-            prefixes = [
-                tantivy.Query.regex_query(self._schema, f"exact_{n}", f"{start}.*") for n in names
-            ]
-            return _every([*(self._anywhere(names, word) for word in words), _either(prefixes)])
-        if word_stems := stems(clause.text):
-            return _every([self._stem(clause.field, stem) for stem in word_stems])
-        return _every([self._anywhere(names, word) for word in _exact(clause.text)])
+    def known_words(self, beginning: str) -> list[tuple[str, int]]:
+        """The words of all texts that begin so, and how many documents have each at most."""
+        counts: dict[str, int] = {}
+        for name in self._mapping.text:
+            for word, count in self._terms(f"exact_{name}", beginning):
+                counts[word] = max(counts.get(word, 0), count)
+        return list(counts.items())
 
-    def _anywhere(self, names: Sequence[str], word: str) -> tantivy.Query:
-        return _either([self._term(f"exact_{name}", word) for name in names])
-
-    def _stem(self, name: str | None, stem: str) -> tantivy.Query:
-        if name is None or name in self._mapping.scored:
-            return self._term(f"text_{name}" if name else "all", stem)
-        # A bulk text has no stems of its own: the words with this stem are looked up.
-        begin = stem[:3] if len(stem) > 3 else stem[:1]
-        known = self._searcher.terms_with_prefix(f"exact_{name}", begin)
-        forms = [word for word, _ in known if stems(word) == (stem,)]
-        return tantivy.Query.term_set_query(self._schema, f"exact_{name}", forms)
-
-    def _phrase(self, name: str, words: list[str]) -> tantivy.Query:
-        if len(words) < 2:
-            return _every([self._term(f"exact_{name}", word) for word in words])
-        return tantivy.Query.phrase_query(self._schema, f"exact_{name}", list(words))
-
-    def _term(self, field: str, word: str) -> tantivy.Query:
-        return tantivy.Query.term_query(self._schema, field, word, "freq")
-
-    def _extras(self, group: Group) -> Iterator[tantivy.Query]:
-        """The optional clauses that raise a score: the words in each text with its own score."""
-        for clause in group.clauses:
-            if group.loose:
-                for stem in stems(clause.text):
-                    for name in self._mapping.scored:
-                        yield self._term(f"text_{name}", stem)
+    def _terms(self, field: str, beginning: str) -> list[tuple[str, int]]:
+        return self._searcher.terms_with_prefix(field, beginning)
 
 
 def _bytes(document: tantivy.Document) -> bytes:
     return bytes(document.get_first("document") or b"")
 
 
-def _either(queries: list[tantivy.Query]) -> tantivy.Query:
-    return _boolean(queries, Occur.Should)
-
-
-def _every(queries: list[tantivy.Query]) -> tantivy.Query:
-    return _boolean(queries, Occur.Must)
-
-
-def _boolean(queries: list[tantivy.Query], occur: Occur) -> tantivy.Query:
-    if not queries:
-        return tantivy.Query.empty_query()
-    if len(queries) == 1:
-        return queries[0]
-    return tantivy.Query.boolean_query([(occur, query) for query in queries])
-
-
 def _schema(mapping: IndexMapping) -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    builder.add_text_field("all", tokenizer_name="stems", index_option="freq")
+    builder.add_text_field("all", tokenizer_name="stems", index_option="position")
     for name in mapping.scored:
         builder.add_text_field(f"text_{name}", tokenizer_name="stems", index_option="freq")
     for name in mapping.text:
@@ -286,6 +229,7 @@ def _schema(mapping: IndexMapping) -> tantivy.Schema:
         )
     if mapping.date:
         builder.add_integer_field("date", fast=True)
+        builder.add_text_field(MONTH_DAY, tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field("tie", fast=True)
     builder.add_bytes_field("document", stored=True)
     return builder.build()

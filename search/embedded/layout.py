@@ -7,6 +7,7 @@
 - ``filter_<name>``: whole values, for filters and facets;
 - ``date``: microseconds since 1970; ``newest`` and ``oldest``: the date and then the id as one
   sortable text, so that documents of one instant have an order, and those without a date are last;
+- ``month_day``: the month and the day of the date;
 - ``tie``: a number hashed from the id, which orders documents of the same score.
 """
 
@@ -14,10 +15,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from search.lines import document_sql, items, quoted, scalar
-from search.mapping import YEAR, IndexMapping
+from search.lines import document_sql, items, normalized_sql, quoted, scalar
+from search.mapping import MONTH_DAY, YEAR, IndexMapping
 
-VERSION = 1
+VERSION = 2
 """Raise with every change of the fields or of the analysis."""
 MIDDLE = 2**62
 """Added to microseconds so that none is negative and they sort as text."""
@@ -30,7 +31,7 @@ def query(mapping: IndexMapping, schema: pa.Schema) -> str:
     """
     places = {name: f"text {place}" for place, name in enumerate(mapping.text)}
     texts = [f"{_texts(mapping, schema, name)} AS {quoted(at)}" for name, at in places.items()]
-    texts.append(f"{items(schema, mapping.title)} AS title_text")
+    texts.append(f"{normalized_sql(items(schema, mapping.title))} AS title_text")
     written = {name: quoted(at) for name, at in places.items()}
     pairs = {
         "id": "to_json(id)::VARCHAR",
@@ -52,7 +53,8 @@ def query(mapping: IndexMapping, schema: pa.Schema) -> str:
 
 
 def _texts(mapping: IndexMapping, schema: pa.Schema, name: str) -> str:
-    return f"nullif(concat_ws(',', {', '.join(items(schema, p) for p in mapping.text[name])}), '')"
+    paths = ", ".join(items(schema, path) for path in mapping.text[name])
+    return normalized_sql(f"nullif(concat_ws(',', {paths}), '')")
 
 
 def _list(*inside: str) -> str:
@@ -68,6 +70,7 @@ def _dates(mapping: IndexMapping, schema: pa.Schema) -> dict[str, str]:
     )
     dates = {
         "date": _list(f"{instant}::VARCHAR"),
+        MONTH_DAY: _list(f"strftime(make_timestamp({instant}), '\"%m-%d\"')"),
         "newest": _ordered(f"{MIDDLE} - {instant}"),
         "oldest": _ordered(f"{MIDDLE} + {instant}"),
     }

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from search.embedded.checkpoints import Checkpoint, Key, Mark
+from replay import advice, as_told, is_refusal
+from search.embedded import read_only
+from search.embedded.checkpoints import Advanced, Checkpoint, Key, Mark
 from search.embedded.index import EmbeddedIndex
 from search.engine import Generation
-from search.errors import DamagedIndex, NothingServes, UnknownName
+from search.errors import DamagedIndex, NothingServes, SearchError, UnknownName
 from search.generations import Generations
 from search.mapping import IndexMapping
 
@@ -90,6 +93,13 @@ class Readers:
 
     def _open(self, key: Key, before: OpenGeneration | None) -> OpenGeneration:
         """Open a generation as it is now, while no step commits: else it could have half of one."""
+        if not read_only.may_lock(self._generations.index(*key)):
+            before = None  # what was linked is not there any more
+        while True:
+            with suppress(Advanced):
+                return self._opened_now(key, before)
+
+    def _opened_now(self, key: Key, before: OpenGeneration | None) -> OpenGeneration:
         with self._generations.checkpoints.reading():
             metadata, mapping = self._generations.metadata(*key)
             checkpoint = self._generations.checkpoints.read().get(key)
@@ -101,12 +111,19 @@ class Readers:
                     index = EmbeddedIndex.open(self._generations.index(*key), mapping)
             except (OSError, ValueError) as error:
                 raise damaged(metadata, error) from error
-        return OpenGeneration(metadata, mapping, index, checkpoint.commit if checkpoint else None)
+            return OpenGeneration(
+                metadata, mapping, index, checkpoint.commit if checkpoint else None
+            )
 
 
-def damaged(metadata: Generation, error: Exception) -> DamagedIndex:
-    """The error for an index whose files cannot be read."""
-    cause = " ".join(str(error).split())
+def damaged(metadata: Generation, error: Exception) -> SearchError:
+    """The error for an index whose files cannot be read: damaged, unless the system refused."""
+    cause = as_told(" ".join(str(error).split()))
+    if is_refusal(error):
+        return SearchError(
+            f"cannot read the index of {metadata.view}, generation {metadata.generation}:"
+            f" {cause}. {advice(error)}"
+        )
     return DamagedIndex(
         f"the index of {metadata.view}, generation {metadata.generation}, is damaged ({cause});"
         " run: stet rebuild"

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from replay import StoreError
+from replay import StoreError, advice, as_told
 from search import lines
 from search.embedded import layout, segments
 from search.embedded.checkpoints import Checkpoint, Key
@@ -63,8 +63,8 @@ class Steps:
             self._abandon()
             raise NotIndexed(
                 f"cannot bring {', '.join(built)} to sequence {sequence:,}:"
-                f" {' '.join(str(error).split())}. Make room, and repeat; the live index is as it"
-                " was"
+                f" {as_told(' '.join(str(error).split()))}. {advice(error)}; the live index is as"
+                " it was"
             ) from error
         except BaseException:
             self._abandon()

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from event_log import machine
+from search.embedded import segments
 from search.errors import NotIndexed
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Writer:
 
     def __init__(self, index: EmbeddedIndex, documents: int) -> None:
         self.for_much = documents >= MUCH
+        self._meta = index.path / segments.META
         try:
             self._writer = index.writer(*(_much() if self.for_much else (LEAST, 1)))
         except ValueError as error:
@@ -71,7 +73,13 @@ class Writer:
     def commit(self) -> None:
         """Make all additions and deletions durable and searchable."""
         self._writer.commit()
+        self._let_others_read()
 
     def close(self) -> None:
         """Wait for merges and close the writer; changes that were not committed are lost."""
         self._writer.wait_merging_threads()
+        self._let_others_read()
+
+    def _let_others_read(self) -> None:
+        """Let those read the list of segments who may read the folder: tantivy lets one user."""
+        self._meta.chmod(self._meta.parent.stat().st_mode & 0o666)

@@ -80,6 +80,8 @@ def test_no_change_is_said(home):
     [
         (("article/1", "--from", "3", "--to", "2"), 1, "--from 3 is after --to 2"),
         (("article/1", "--from", "9"), 1, "there is no sequence 9"),
+        (("article/1", "--from", "today", "--to", "-1y"), 1, "--from today is after --to -1y"),
+        (("article/1", "--from", "04/05/1912"), 1, "(1912-04-05 or 1912-05-04)"),
         (("article/9", "--from", "1"), 1, "there is no article/9 in articles"),
         (("whales", "--from", "1"), 2, "give --view"),
         (("article/1",), 2, "--from"),

@@ -36,7 +36,7 @@ def home(tmp_path: Path) -> Path:
 def test_the_document_of_the_live_index_is_explained(home):
     lines = stet(home, "explain", "tag/sea").stdout.splitlines()
     assert lines[0] == "tag/sea in topics, as of sequence 2"
-    assert lines[1].startswith("live generation 1 has it; code version 1, built 20")
+    assert lines[1].startswith("live generation 1 has it; code version 2, built 20")
     assert lines[2].startswith("last written by sequence 2, recorded 20")
     assert lines[3] == "made from 1 entity, by 2 events:"
     assert lines[4].endswith("TagDefined tag/sea v1 by ana  (itself)")
@@ -76,10 +76,38 @@ def test_what_is_hidden_is_said_to_be(home):
     assert "does not have it: it is hidden" in stet(home, "explain", "tag/sea").stdout
 
 
+def test_what_was_never_created_is_said_to_be_named_only(home):
+    """An import may name an entity that nobody ever brings."""
+    article = {"headline": "Whales", "published_at": "1851-10-18", "tag_ids": ["tag/never"]}
+    line = {"stream": "article/1", "type": "ArticlePublished", "data": article, "event_id": "a"}
+    source = home / "one.jsonl"
+    source.write_text(json.dumps(line))
+    assert stet(home, "import", str(source)).exit_code == 0
+    assert stet(home, "catch-up").exit_code == 0
+    lines = stet(home, "explain", "tag/never").stdout.splitlines()
+    assert "does not have it: it was never created, others only name it; code" in lines[1]
+    assert json.loads(stet(home, "explain", "tag/never", "--json").stdout)["existed"] is False
+    assert json.loads(stet(home, "explain", "article/1", "--json").stdout)["existed"] is True
+
+
+def test_references_that_name_nothing_are_listed_until_the_entity_arrives(home):
+    wrong = {"headline": "Ice", "published_at": "1851-10-18", "byline_ids": ["tag/sea", "byline/2"]}
+    line = {"stream": "article/2", "type": "ArticlePublished", "data": wrong, "event_id": "b"}
+    source = home / "two.jsonl"
+    source.write_text(json.dumps(line))
+    assert stet(home, "references").stdout == "0 unresolved references\n"
+    assert stet(home, "import", str(source)).exit_code == 0
+    listed = [json.loads(each) for each in stet(home, "references", "--json").stdout.splitlines()]
+    field = {"category": "article", "field": "byline_ids", "count": 1}
+    assert listed == [{**field, "id": "byline/2"}, {**field, "id": "tag/sea"}]
+    append(home, "byline/2", "BylineRegistered", name="Ana")
+    assert "1 unresolved reference\n" in stet(home, "references").stdout, "one of another category"
+
+
 def test_where_other_code_built_the_live_index_that_is_said(home):
     note = next(home.glob("index/*/topics.json"))
-    note.write_text(note.read_text().replace('"code_version": 1', '"code_version": 9'))
-    assert "code version 9 (the code is at 1 now)" in stet(home, "explain", "tag/sea").stdout
+    note.write_text(note.read_text().replace('"code_version": 2', '"code_version": 9'))
+    assert "code version 9 (the code is at 2 now)" in stet(home, "explain", "tag/sea").stdout
 
 
 @pytest.mark.parametrize(

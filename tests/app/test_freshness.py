@@ -133,7 +133,7 @@ def test_catch_up_says_what_it_did_to_a_person_and_to_a_program(home: Home) -> N
         "view", "touched", "computed", "written", "unchanged", "deleted", "seconds"
     ]  # fmt: skip
     assert ["articles", "4", "4", "4", "0", "0"] in [line.split()[:6] for line in lines]
-    assert "1 events folded; live as of sequence 8" in lines[-1]
+    assert "1 event folded; live as of sequence 8" in lines[-1]
     home.rename("C")
     said = home.json("catch-up")
     assert (said["after"], said["through"], said["events"]) == (8, 9, 1)
@@ -155,6 +155,7 @@ def test_catch_up_says_so_when_there_was_so_much_that_a_rebuild_is_as_quick(home
 
 
 def test_catch_up_before_a_rebuild_is_a_line_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
     for command in ("catch-up", "follow"):
         code, printed, told = Home(tmp_path / "home").run(command)
         assert (code, printed) == (1, "")
@@ -223,7 +224,7 @@ def test_while_one_follows_the_others_get_their_answers(home: Home) -> None:
         preview = ("preview", "byline/ana", "BylineRevised", "--data", '{"name": "P"}')
         code, printed, told = home.run(*preview)
         assert code == 0, told
-        assert "4 articles" in printed
+        assert "4 of articles" in printed
         assert f"process {running.pid} on" in told
         for command in ("catch-up", "follow"):
             code, _, told = home.run(command)
@@ -343,8 +344,8 @@ def test_preview_says_how_much_an_event_would_rewrite_and_appends_nothing(home: 
     code, printed, told = home.run(*PREVIEW)
     assert code == 0, told
     assert printed.startswith("BylineRevised of byline/ana would rewrite ")
-    assert "4 articles" in printed
-    assert "1 bylines" in printed
+    assert "4 of articles" in printed
+    assert "1 of bylines" in printed
     said = home.json(*PREVIEW)
     assert said["documents"]["articles"] == 4
     assert said["sequence"] == 7

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def test_seal_says_what_was_merged_and_prints_json(small: Run) -> None:
 
 
 def test_an_archive_that_is_not_there_is_not_made_by_sealing(run: Run, home: Path) -> None:
-    assert run("seal").exit_code == 0
+    assert "there is no archive" in refused(run("seal"))
     assert not home.exists()
 
 
@@ -144,6 +145,23 @@ def test_verify_says_which_parts_it_verified(small: Run, home: Path) -> None:
     define(small, 5)
     told = small("verify").stdout
     assert "5 events in 2 parts (sealed groups, commits), sequences 1 to 5" in told
+
+
+def test_an_event_of_years_ahead_is_warned_of_and_stops_appends(
+    small: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns
+    with monkeypatch.context() as patch:
+        patch.setattr("event_log.clock.time.time_ns", lambda: now() + 3 * 10**17)
+        define(small, 5)
+    for command in ("status", "verify"):
+        told = small(command)
+        assert "recorded 3472 days, 5:" in told.stderr
+        assert "Set the clock that is wrong" in told.stderr
+        found = printed(small(command, "--json"))
+        assert found["seconds_ahead"] == pytest.approx(3 * 10**8, abs=600)
+    appended = small("append", "tag/late", "TagDefined", "--data", '{"name": "Late"}')
+    assert "Nothing was appended" in refused(appended)
 
 
 def test_a_range_beyond_the_head_is_told(small: Run) -> None:

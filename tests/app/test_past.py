@@ -55,3 +55,14 @@ def test_a_point_that_there_is_not_is_one_line(home):
     result = stet(home, "search", "sea", "--at", "9")
     assert result.exit_code == 1
     assert result.stderr == "error: there is no sequence 9; the log's head is 2\n"
+    assert "for the year write 2026-12" in stet(home, "search", "sea", "--at", "2026").stderr
+
+
+@pytest.mark.parametrize(
+    ("at", "found"), [("today", 1), ("+1d", 1), ("1999-12", 0), ("31 Dec 1999", 0), ("-10y", 0)]
+)
+def test_a_point_may_be_a_day_a_month_or_a_relative_date_and_is_their_end(home, at, found):
+    for option in (("--at", at), (f"--at={at}",)):
+        result = stet(home, "search", "ocean", "--view", "topics", *option)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.startswith(f"{found} found")

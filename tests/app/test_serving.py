@@ -119,12 +119,12 @@ def test_a_dead_letter_is_listed_shown_and_replayed(run: Run) -> None:
     assert json.loads(rebuilt.stdout)["views"][0]["rejected"] == 1
     listed = run("dead-letters", "list").stdout
     assert "article/3" in listed
-    assert listed.endswith("1 dead letters\n")
+    assert listed.endswith("1 dead letter\n")
     (letter,) = [json.loads(x) for x in run("dead-letters", "list", "--json").stdout.splitlines()]
     assert (letter["view"], letter["key"], letter["generation"]) == ("articles", "article/3", 4)
     assert '"headline":"The whale returns"' in run("dead-letters", "show", "article/3").stdout
     again = run("dead-letters", "replay")
-    assert (again.exit_code, again.stdout) == (1, "0 of 1 dead letters indexed\n")
+    assert (again.exit_code, again.stdout) == (1, "0 of 1 dead letter indexed\n")
     assert "article/3" in run("dead-letters", "list").stdout
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from typer.testing import CliRunner
 from app.cli import cli
 from app.options import chosen_home
 from archive import domain_in_force, look_back, send_alert
-from event_log import machine, settings
+from event_log import WrongClock, machine, settings
+from event_log.clock import moment_after
 from event_log.storage.bucket_cache import cache_folder
 from pipelines.growth import partitions
 from pipelines.lag import Limits
@@ -76,6 +78,14 @@ def alerted() -> bool:
     return Path("alerted").exists()
 
 
+def append_after_ten_seconds_ahead() -> str:
+    try:
+        moment_after(time.time_ns() // 1000 + 10_000_000)
+    except WrongClock:
+        return "refused"
+    return "appended"
+
+
 EFFECTS: dict[str, tuple[str, Callable[[], Any], Any]] = {
     "STET_DOMAIN": (
         'STET_DOMAIN = "examples.orders:DOMAIN"',
@@ -89,6 +99,7 @@ EFFECTS: dict[str, tuple[str, Callable[[], Any], Any]] = {
         lambda: cache_folder("s3://bucket/x").parent,
         lambda: Path("stet-home/copies").absolute(),
     ),
+    "STET_CLOCK_AHEAD": ("STET_CLOCK_AHEAD = 5", append_after_ten_seconds_ahead, "refused"),
     "STET_SEARCH": (CLUSTER, lambda: cluster().url, "https://search.example:9243"),
     "STET_SEARCH_API_KEY": (
         CLUSTER + 'STET_SEARCH_API_KEY = "key"',
@@ -274,6 +285,7 @@ def test_the_percentage_of_dead_letters_is_that_of_the_file(
         raise settings.InvalidSetting("enough")
 
     monkeypatch.setattr(Archive, "rebuild", rebuild)
+    Path("stet-home").mkdir(exist_ok=True)
     run("rebuild")
     write("STET_DEAD_LETTERS = 50")
     run("rebuild")
@@ -289,10 +301,11 @@ def test_the_percentage_of_dead_letters_is_that_of_the_file(
 def test_who_has_an_archive_in_the_former_default_is_told_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "archive" / "log").mkdir(parents=True)
     result = run("status")
-    assert result.exit_code == 0
-    assert result.stderr == (
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
         "the default home is now ./stet-home: the archive in ./archive is not used."
         " To go on with it, add --home archive or set STET_HOME=archive\n"
+        "error: there is no archive at stet-home: no such folder"
     )
     assert run("status", "--home", "archive").stderr == ""
     (tmp_path / "stet-home").mkdir()

@@ -98,14 +98,15 @@ def test_clearing_keeps_what_serves_and_what_may_be_rolled_back_to(
 
 
 def test_months_ends_are_counted_and_nothing_is_promoted(archive: Archive, log: EventLog) -> None:
-    before = growth.count_month(archive, "2024-01")
+    before = growth.count_month(archive, "2024-01", "recorded")
     assert before.sequence == 0
     assert set(before.documents.values()) == {0}
-    assert growth.count_month(archive, "2024-02").seconds == 0.0
-    assert [one.month for one in growth.counted_months(archive)] == ["2024-01", "2024-02"]
+    assert growth.count_month(archive, "2024-02", "recorded").seconds == 0.0
+    counted = growth.counted_months(archive, "recorded")
+    assert [one.month for one in counted] == ["2024-01", "2024-02"]
     assert archive.engine.serving() == {}
     with pytest.raises(growth.InvalidMonth, match="has not ended"):
-        growth.count_month(archive, "9999-01")
+        growth.count_month(archive, "9999-01", "recorded")
     with pytest.raises(growth.InvalidMonth, match="write it like"):
         growth.count_month(archive, "2024-13")
     assert log.head == 3
@@ -115,15 +116,50 @@ def test_a_month_that_was_counted_of_another_log_is_counted_anew(
     archive: Archive, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(growth, "end_of", lambda _: datetime.now(UTC))
-    first = growth.count_month(archive, "2026-01")
+    first = growth.count_month(archive, "2026-01", "recorded")
     assert first.documents["articles"] == first.sequence == 3
     path = archive.folder / "growth" / "2026-01.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "digest": "0" * 64}))
-    assert growth.counted_months(archive) == []
+    assert growth.counted_months(archive, "recorded") == []
     path.write_text("{")
-    assert growth.counted_months(archive) == []
+    assert growth.counted_months(archive, "recorded") == []
     publish(log, "later")
-    assert growth.count_month(archive, "2026-01").documents["articles"] == 4
+    assert growth.count_month(archive, "2026-01", "recorded").documents["articles"] == 4
+
+
+def test_documents_are_counted_by_their_own_dates_though_all_were_recorded_today(
+    tmp_path: Path,
+) -> None:
+    archive = Archive(tmp_path / "imported", DOMAIN)
+    for number, date in enumerate(("0001-01-01", "1912-04-15", "1912-04-30T23:59:59Z", "9999-12")):
+        data = {"headline": f"Article {number}", "published_at": date}
+        happened = "1912-05-01" if number else "1912-04-30"
+        stream = f"article/{number}"
+        archive.append(stream, "ArticlePublished", data, occurred_at=happened)
+    archive.append("tag/sea", "TagDefined", {"name": "Sea"})
+    asked = archive.growth("1912-03", "1912-05")
+    assert [month.documents["articles"] for month in asked] == [1, 3, 3]
+    assert [month.documents["history"] for month in asked] == [0, 1, 4]
+    assert {month.documents["topics"] for month in asked} == {None}, "topics have no date"
+    assert archive.growth("9999-12", "9999-12")[0].documents["articles"] == 4
+    assert archive.growth("1912-04", "1912-04", "recorded")[0].documents["articles"] == 0
+    archive.append("article/0", "ArticleRetracted")
+    assert archive.growth("1912-04", "1912-04")[0].documents["articles"] == 2, "as of the head"
+    assert next(iter(growth.counted_months(archive))).documents["articles"] == 0
+    with pytest.raises(growth.InvalidMonth, match="count by one of: date, recorded"):
+        archive.growth("1912-04", "1912-04", "moon")
+
+
+def test_what_was_counted_by_date_is_used_until_the_log_grows(
+    archive: Archive, log: EventLog
+) -> None:
+    assert growth.count_month(archive, "2026-01").seconds > 0
+    assert growth.count_month(archive, "2026-02").seconds == 0
+    path = archive.folder / "growth" / "dates.json"
+    path.write_text("{")
+    assert growth.count_month(archive, "2026-02").seconds > 0
+    publish(log, "later")
+    assert growth.count_month(archive, "2026-02").seconds > 0
 
 
 def test_the_command_line_counts_a_range_of_months(archive: Archive, log: EventLog) -> None:

@@ -62,7 +62,7 @@ def test_a_rebuild_lets_all_views_serve_what_the_log_says(archive: Archive) -> N
     assert served(archive) == dict.fromkeys(VIEW_NAMES, result.generation)
     assert steps[:3] == [
         "articles: computing",
-        "articles: indexing 1 documents",
+        "articles: indexing 1 document",
         "articles: checking",
     ]
     answer = archive.search(Query("whale", facets=["section", "year"]))

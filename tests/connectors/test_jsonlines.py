@@ -134,7 +134,9 @@ BAD = {
     "a required field cleared": (article(cleared=["headline"]), "data.cleared", "required"),
     "an unknown field cleared": (article(cleared=["colour"]), "data.cleared", "'colour'"),
     "a stream that never began": (
-        published(1, type="ArticleRevised", data={}), "type", "article/1 has not begun",
+        published(1, type="ArticleRevised", data={}),
+        "type",
+        "article/1 does not exist; ArticlePublished comes first",
     ),
     "a line over 16 MB": (b" " * (LONGEST_LINE + 1), None, "longer than 16 MB"),
 }  # fmt: skip

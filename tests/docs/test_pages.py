@@ -23,7 +23,9 @@ PAGES = [ROOT / "README.md", ROOT / "docs/install.md", *GUIDES]
 BLOCK = re.compile(
     r"^```(console|python|\{code-cell\} ipython3)\n(.*?)^```", re.DOTALL | re.MULTILINE
 )
-SAMPLE_FIRST = "```{include} ../begin.md"
+EXPORT = re.compile(r"export (\w+)=(\S+)")
+FIGURES = re.compile(r"(?<=[0-9]) +[0-9.]+ +[0-9]+ +[0-9.]+ s +[0-9.]+ s *$")
+"""The figures in a line of the demo's table that differ from machine to machine."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,9 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
     python = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
+    monkeypatch.delenv("STET_HOME", raising=False)
     for name, value in {
         "HOME": tmp_path,
-        "STET_HOME": folder / "stet-home",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": python,
         "COLUMNS": "100",
@@ -114,14 +116,18 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [PAGES[0], *(pytest.param(page, marks=pytest.mark.slow) for page in PAGES[1:])],
     ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
-def test_what_a_page_shows_is_what_happens(page: Path, clone: Path, sample: Path) -> None:
-    """In the order of the page, in a fresh home.
+def test_what_a_page_shows_is_what_happens(
+    page: Path, clone: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order of the page, where `make demo` has left an archive of the sample.
 
     A block of Python that begins with the name of a file is written there; others are run, and
     share their names.
     """
     text = page.read_text()
-    if SAMPLE_FIRST in text:
+    if page.name == "README.md":
+        _run_demo(text)
+    else:
         shutil.copytree(sample, clone / "stet-home")
     names: dict[str, object] = {"__name__": "page"}
     for found in BLOCK.finditer(text):
@@ -129,13 +135,26 @@ def test_what_a_page_shows_is_what_happens(page: Path, clone: Path, sample: Path
         file = re.match(r"# (\S+\.py)\n", block)
         if kind == "console":
             for command in commands(block):
-                _run(command)
+                if exported := EXPORT.fullmatch(command.line):
+                    monkeypatch.setenv(exported[1], os.path.expandvars(exported[2]))
+                else:
+                    _run(command)
         elif file:
             (clone / file[1]).parent.mkdir(parents=True, exist_ok=True)
             (clone / file[1]).write_text(block)
         else:
             above = "\n" * text.count("\n", 0, found.start(2))  # so that errors name the line
             exec(compile(above + block, str(page), "exec"), names)  # noqa: S102 - the page's own
+
+
+def _run_demo(readme: str) -> None:
+    """Run the demo as `make demo` does, and compare it with what the README shows of it."""
+    shown = re.search(r"`make demo` prints .*?```text\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    assert shown
+    Path("dagster_home").mkdir()
+    shutil.copy(ROOT / "dagster_home/dagster.yaml", "dagster_home")
+    line = f"DAGSTER_HOME=$PWD/dagster_home {sys.executable} -m app.demo"
+    _run(Command(line, tuple(FIGURES.sub("…", line) for line in shown[1].splitlines())))
 
 
 def _run(command: Command) -> None:

@@ -137,6 +137,11 @@ def folder(tmp_path: Path) -> Path:
         "from replay import Domain\n"
         "DOMAIN = Domain('x', [NOTE], [NOTES], references={'note': {'shelf': 'shelf'}})\n"
     )
+    (tmp_path / "lacking.py").write_text("\nimport no_such_library\n")
+    (tmp_path / "empty.py").write_text("")
+    (tmp_path / "typed.py").write_text(
+        THIRTY_LINES.replace('("title", pa.string())', '("title", pa.decimal128(5, 2))')
+    )
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     return tmp_path
 
@@ -154,7 +159,7 @@ def test_a_domain_goes_through_all_that_the_newsroom_does(
     line = {"stream": two, "type": business["creates"], "data": json.loads(desk.fields())}
     line["data"] |= {filtered: "land", business["date"]: "1851-10-18T12:00:00Z"}
     (folder / "more.jsonl").write_text(json.dumps({**line, "event_id": "more-1"}) + "\n")
-    assert "1 events added" in desk.stet("import", "more.jsonl")
+    assert "1 event added" in desk.stet("import", "more.jsonl")
     refused = desk.stet("append", one, business["creates"], "--data", desk.fields(), fails=True)
     assert f"{one} exists already" in refused
 
@@ -261,24 +266,28 @@ def test_an_archive_remembers_its_domain_and_says_so_to_another(folder: Path) ->
     other = Desk(folder, ORDERS, {})
     message = other.stet("search", "whale", fails=True)
     assert "is an archive of the domain 'notes', not of 'orders'" in message
-    assert "give --domain module:NAME (the module that defines notes" in message
+    assert "open it with the domain module:NAME (the module that defines notes" in message
     refused = other.stet("append", "order/1", "NewOrderEvent", "--data", "{}", fails=True)
     assert "is an archive of the domain 'notes'" in refused
     without = subprocess.run(
         [STET, "status"], cwd=folder, env=desk.environment, capture_output=True, text=True
     )
     assert without.returncode == 1
-    assert "no installed package declares the domain 'notes'" in without.stderr
-    assert "--domain module:NAME" in without.stderr
+    assert "was made with the domain 'notes', which is not installed" in without.stderr
+    assert "stet --domain MODULE:NAME" in without.stderr
 
 
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
         ("newsrom", "did you mean 'newsroom'?"),
-        ("nowhere:DOMAIN", "No module named 'nowhere'"),
-        ("notes:NOTHING", "the module notes has no NOTHING"),
-        ("notes:NOTE", "is a Category, not a Domain"),
+        ("nowhere:DOMAIN", "go to the folder that has nowhere.py, or install it"),
+        ("notes.more:DOMAIN", "there is no module 'notes.more' in "),
+        ("lacking:DOMAIN", "No module named 'no_such_library' (lacking.py, line 2)"),
+        ("notes:DOMAN", "the module notes has no DOMAN; its domains: notes:DOMAIN"),
+        ("notes:NOTE", "is a Category, not a Domain; its domains: notes:DOMAIN"),
+        ("empty:DOMAIN", "the module empty has no DOMAIN; its domains: none"),
+        ("typed:DOMAIN", "cannot be decimal128(5, 2); use pa.string(), TEXT (long prose), pa.int"),
         ("notes:", "write module:NAME"),
         ("broken:DOMAIN", "cannot be imported: ZeroDivisionError"),
         ("dangling:DOMAIN", "references['note']['shelf']: there is no category 'shelf'"),

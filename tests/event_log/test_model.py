@@ -69,7 +69,7 @@ class LogAndModel(RuleBasedStateMachine):
                 continue
             version = 1 + sum(known[0] == event.stream for known in [*self.model, *added])
             if version == 1 and event.type != "TagDefined":
-                raise InvalidEvent("type", "has not begun")
+                raise InvalidEvent("type", "does not exist")
             added.append((event.stream, version, event.type, dict(event.data), event.event_id))
         return added
 
@@ -102,7 +102,7 @@ class LogAndModel(RuleBasedStateMachine):
         try:
             added = self.expected(events)
         except InvalidEvent:
-            with pytest.raises(InvalidEvent, match="has not begun"):
+            with pytest.raises(InvalidEvent, match="does not exist"):
                 self.log.append(events)
             return
         receipt = self.log.append(events, {stream: wrong} if check else None)

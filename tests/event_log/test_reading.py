@@ -109,7 +109,7 @@ def test_a_point_may_be_a_number_or_its_text(full, point) -> None:
 
 @pytest.mark.parametrize(
     "point",
-    [10, -1, "10", "-1", "9" * 20, "9" * 5000, "yesterday", "", "+-5", "2026-13-01", 1.5, [1]],
+    [10, -1, "10", "-1", "9" * 20, "9" * 5000, "the day", "", "+-5", "2026-13-01", 1.5, [1]],
 )
 def test_a_point_that_is_none_is_an_error_that_says_what_to_give(full, point) -> None:
     with pytest.raises(InvalidPoint) as caught:

@@ -51,25 +51,26 @@ BAD_FIELDS = {
     ("prose", "has half of a surrogate pair, which is no character"): "a\udfff",
     ("count", "must be a whole number, not a string"): "5",
     ("count", "must be a whole number, not true or false"): True,
-    ("count", "must be a whole number, not a number"): 5.0,
-    ("count", "does not fit into 64 bits"): 2**63,
-    ("numbers", "must be a list of whole numbers: an item does not fit into 64 bits"): [2**64],
+    ("count", "must be a whole number, not 5.0"): 5.0,
+    ("count", f"{2**63} does not fit into 64 bits: give a number from -2^63 to 2^63 - 1"): 2**63,
+    ("numbers", f"must be a list of whole numbers: an item {2**64} does not fit into 64 bits"): [
+        2**64
+    ],
     ("ratio", "must be a number, not a string"): "1.5",
     ("ratio", "must be a number, not true or false"): False,
     ("ratio", "is too large for a floating-point number"): 10**400,
     ("done", "must be true or false, not a number"): 1,
-    ("moment", "'yesterday' is not an ISO 8601 date"): "yesterday",
-    ("moment", "'2026-02-30' is not an ISO 8601 date"): "2026-02-30",
+    ("moment", "'yesterday' changes its meaning with the day on which it is read"): "yesterday",
+    ("moment", "'2026-02-30' is no date: day is out of range for month"): "2026-02-30",
     ("moment", "must be an ISO 8601 date, not a number"): 1851,
     ("moment", "is outside the years 1 to 9999 in UTC"): BEFORE_YEAR_1,
-    ("day", "'18.9.1851' is not an ISO 8601 day"): "18.9.1851",
+    ("day", "'18.9.1851' has day and month in no sure order (1851-09-18)"): "18.9.1851",
+    ("day", "'1851-09-18T05:00:00Z' is an instant; write the day"): "1851-09-18T05:00:00Z",
     ("day", "must be an ISO 8601 day, not datetime"): datetime(1851, 9, 18, tzinfo=UTC),
     ("names", "must be a list of strings, not a string"): "byline/ana",
     ("names", "must be a list of strings, not an object"): {"a": 1},
     ("names", "must be a list of strings: an item must be a string, not null"): ["a", None],
-    ("numbers", "must be a list of whole numbers: an item must be a whole number, not a number"): [
-        1.5
-    ],
+    ("numbers", "must be a list of whole numbers: an item must be a whole number, not 1.5"): [1.5],
     ("unknown", "is no field of 'thing' (text, prose, count"): "x",
     ("cleared", "must be a list of strings, not a string"): "text",
     ("cleared", "'colour' is no field to clear"): ["colour"],
@@ -81,7 +82,7 @@ BAD_ENVELOPES = {
     ("actor", "is empty"): {"actor": " "},
     ("correlation_id", "is longer than 512 characters"): {"correlation_id": "x" * 513},
     ("causation_id", "has half of a surrogate pair"): {"causation_id": "\udc00"},
-    ("occurred_at", "'x' is not an ISO 8601 date"): {"occurred_at": "x"},
+    ("occurred_at", "'x' is no date; write 1912-04-15"): {"occurred_at": "x"},
     ("occurred_at", "must be an ISO 8601 date, not a number"): {"occurred_at": 5},
 }
 
@@ -213,7 +214,7 @@ def test_an_append_of_nothing_is_refused(log) -> None:
 def test_a_stream_begins_with_a_creating_event(log, domain) -> None:
     error = refused(log, domain.changed("thing/9"))
     assert error.field == "type"
-    assert error.reason == "thing/9 has not begun; ThingChanged needs ThingMade before it"
+    assert error.reason == "thing/9 does not exist; ThingMade comes first"
     assert refused(log, NewEvent("thing/9", "ThingShown")).field == "type"
 
 

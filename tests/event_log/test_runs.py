@@ -21,7 +21,7 @@ from unittest.mock import patch
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tiers import given_in_tiers, stateful_in_tiers
@@ -69,7 +69,6 @@ def multilinear(key: bytes, lane: int, name: str) -> int:
     return (keys[0] + keys[1] * len(text) + sum(products)) % 2**64
 
 
-@settings(deadline=None)
 @given(NAMES, st.integers(0, 5), st.sampled_from([pa.string(), pa.large_string()]))
 def test_names_are_hashed_as_the_paper_says_whatever_the_column(names, start, kind) -> None:
     column = pa.array(names, kind).slice(start)
@@ -101,7 +100,6 @@ def test_another_key_gives_other_hashes_and_another_mark() -> None:
 # merging
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 2_000_000), min_size=1, max_size=200), st.sampled_from([2, 4, 8]))
 def test_there_are_few_runs_and_an_event_is_written_few_times(sizes: list[int], fan: int) -> None:
     runs: list[int] = []

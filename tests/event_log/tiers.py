@@ -23,9 +23,9 @@ def given_in_tiers(
 
     def decorate(check: Test) -> Test:
         on_examples = given(*strategies, **named)
-        on_many = settings(max_examples=many, deadline=None)(on_examples(check))
+        on_many = settings(max_examples=many)(on_examples(check))
         check.__globals__[f"{check.__name__}_on_many_examples"] = pytest.mark.slow(on_many)
-        return settings(max_examples=few, deadline=None)(on_examples(check))
+        return settings(max_examples=few)(on_examples(check))
 
     return decorate
 
@@ -36,7 +36,7 @@ def stateful_in_tiers(
     """The test case of a state machine on few examples, and a second, slow one on many."""
 
     def on(examples: int) -> type:
-        chosen = settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+        chosen = settings(max_examples=examples, stateful_step_count=steps)
         case = type(machine.__name__, (machine.TestCase,), {"settings": chosen})
         return pytest.mark.filterwarnings("ignore::ResourceWarning")(case)
 

@@ -26,6 +26,8 @@ REQUIRED = {
     "section": ("name",),
     "tag": ("name",),
 }
+TOGETHER = 100
+"""Of one list, so many references are counted as being together."""
 DATES = ("published_at", "taken_at", "active_from", "active_to")
 Doc = dict[str, Any]
 
@@ -162,9 +164,8 @@ class Archive:
             written, key=lambda a: (-moment(self.field(a, "published_at")).timestamp(), a)
         )
         sections = Counter(s for a in written if (s := self.field(a, "section_id")))
-        beside = Counter(
-            b for a in written for b in set(self.field(a, "byline_ids")) if b != byline_id
-        )
+        first = [set(self.field(a, "byline_ids")[:TOGETHER]) for a in written]
+        beside = Counter(b for s in first if byline_id in s for b in s if b != byline_id)
         return {
             "id": byline_id,
             **{name: self.field(byline_id, name) for name in names},

@@ -84,6 +84,17 @@ def test_a_section_cannot_be_its_own_parent(archive: Archive) -> None:
         append(archive, NewEvent("section/world", "SectionRevised", {"parent_id": "section/world"}))
 
 
+def test_a_byline_cannot_end_before_it_begins(archive: Archive) -> None:
+    data = {"name": "Ana", "active_from": "1912", "active_to": "April 1911"}
+    with pytest.raises(Refused, match="April 1911 is before active_from, 1912; exchange them"):
+        append(archive, NewEvent("byline/ana", "BylineRegistered", data))
+    append(archive, NewEvent("byline/ana", "BylineRegistered", data | {"active_to": "1912"}))
+    with pytest.raises(Refused, match="exchange them"):
+        append(archive, NewEvent("byline/ana", "BylineRevised", {"active_from": "1 Feb 1912"}))
+    append(archive, NewEvent("byline/ana", "BylineRevised", {"cleared": ["active_to"]}))
+    append(archive, NewEvent("byline/ana", "BylineRevised", {"active_from": "1 Feb 1912"}))
+
+
 def test_what_was_removed_may_be_created_afresh_and_forgets_its_fields(archive: Archive) -> None:
     append(archive, NewEvent("article/gone", "ArticlePublished", PUBLISHED | {"headline": "Again"}))
     now = read_entity(archive.log, "article/gone")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import (
+    AssetCheckSeverity,
     AssetKey,
     DagsterInstance,
     DagsterRunStatus,
@@ -216,6 +218,22 @@ def test_verify_passes_and_fails_with_one_line(log: EventLog, engine: Engine) ->
     assert engine.serving()
 
 
+def test_verify_warns_of_a_clock_that_was_ahead_and_passes(
+    log: EventLog, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns
+    with monkeypatch.context() as patch:
+        patch.setattr("event_log.clock.time.time_ns", lambda: now() + 3 * 10**17)
+        publish(log, "4")
+    Archive(log.path.parent, DOMAIN).catch_up()
+    result = execute("verify")
+    assert result.success
+    (warned,) = [one for one in result.get_asset_check_evaluations() if not one.passed]
+    assert (warned.check_name, warned.severity) == ("digests_hold", AssetCheckSeverity.WARN)
+    assert "3472 days" in str(warned.description)
+    assert engine.serving()
+
+
 def test_a_backfill_counts_months_and_promotes_nothing(log: EventLog, engine: Engine) -> None:
     before = engine.serving()
     publish(log, "4")
@@ -223,7 +241,7 @@ def test_a_backfill_counts_months_and_promotes_nothing(log: EventLog, engine: En
     assert result.success
     (event,) = result.get_asset_materialization_events()
     shown = event.step_materialization_data.materialization.metadata
-    assert "| 2025-03 | 0 |" in str(shown["months"].value)
+    assert "| 2025-03 | 4 | 4 |" in str(shown["months"].value), "all are dated before"
     assert str(shown["documents over time"].value).startswith("![documents over time](data:")
     assert engine.serving() == before
     assert [one.month for one in growth.counted_months(Archive(log.path.parent, DOMAIN))] == [

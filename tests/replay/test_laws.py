@@ -14,6 +14,7 @@ from newsroom import DOMAIN
 from replay.builds.make import documents_sql
 from replay.lineage import completed
 from replay.state import State
+from views.denormalize import TOGETHER
 
 
 def plainly_folded(log: EventLog, until: int) -> dict[str, dict[str, Any]]:
@@ -99,7 +100,8 @@ def plain_byline(entities: dict[str, Any], byline: dict[str, Any]) -> dict[str, 
     written.sort(key=lambda a: a["id"])
     written.sort(key=lambda a: a["published_at"], reverse=True)
     sections = [a["section_id"] for a in written if a["section_id"]]
-    others = [b for a in written for b in set(a["byline_ids"]) if b != me]
+    together = [set(a["byline_ids"][:TOGETHER]) for a in written]
+    others = [b for signed in together if me in signed for b in signed if b != me]
 
     def counted(found: list[str]) -> list[dict[str, Any]]:
         ordered = sorted(set(found), key=lambda i: (-found.count(i), i))

@@ -72,7 +72,7 @@ def test_the_message_shows_each_kind_of_difference_once() -> None:
     assert text == "5 documents differ (missing: a; different: b, c, d)"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(IDS, st.sampled_from(["1", "2"])), unique_by=lambda pair: pair[0]))
 def test_ids_of_every_script_are_sorted_as_python_sorts_them(pairs: list[tuple[str, str]]) -> None:
     assert list(sorted_by_id(iter(pairs))) == sorted(pairs)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.dead_letters import DeadLetters
@@ -46,9 +46,7 @@ def test_a_dead_letter_is_on_disk_only_when_it_is_written(tmp_path: Path) -> Non
     assert letters.add(index(), "article/3", 5, "{}", "no") == 1
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(KEYS, st.integers(0, 2**63 - 1), KEYS, KEYS)
 def test_a_dead_letter_is_read_as_it_was_added(
     tmp_path_factory: pytest.TempPathFactory, key: str, sequence: int, document: str, reason: str

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from event_log.dates import microseconds
 from search import comparison, lines
+from search.analysis import stems
 from search.elastic import layout
-from search.embedded.index import stems
 from search.english import STEMMED_DIFFERENTLY
 from search.mapping import IndexMapping
-from search.query import microseconds
 
 ARTICLES = IndexMapping(
     title="headline",
@@ -59,7 +59,7 @@ def test_a_document_stays_as_it_is_beside_its_digest_instant_year_and_tie(
     assert found["article/1"]["published_at"] == "1851-09-18T05:00:00.250000Z"
     instant = microseconds(datetime(1851, 9, 18, 5, microsecond=250_000))
     assert (beside["date"], beside["year"]) == (instant, "1851")
-    assert set(found["article/2"]["stet"]) == {"digest", "tie"}
+    assert set(found["article/2"]["stet"]) == {"digest", "sizes", "tie"}
     assert -(2**63) <= beside["tie"] < 2**63
 
 
@@ -73,9 +73,23 @@ def test_the_digest_is_that_of_the_document_without_what_lies_beside_it(
     path = write(tmp_path / "articles.parquet", documents)
     expected = dict(comparison.digests(path))
     for key, source in sources(path).items():
-        beside, _, rest = source.partition("},")
-        assert json.loads(f"{beside}}}}}")["stet"]["digest"] == expected[key]
-        assert hashlib.sha256(b"{" + rest.encode()).hexdigest() == expected[key]
+        parsed = json.loads(source)
+        assert parsed["stet"]["digest"] == expected[key]
+        assert hashlib.sha256(layout.json_of(source.encode())).hexdigest() == expected[key]
+        assert layout.document_of(parsed) == json.loads(layout.json_of(source.encode()))
+
+
+def test_a_text_that_is_not_in_normal_form_is_searched_in_it_and_kept_as_it_was(
+    write: Write, story: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    document = story(
+        "article/1", "Re\u0301sume\u0301 \u5317\u4eac", bylines=["\u5317\u4eac", "a}},b"]
+    )
+    path = write(tmp_path / "articles.parquet", [document])
+    (source,) = map(json.loads, sources(path).values())
+    assert source["headline"] == "Resume  \u5317  \u4eac "
+    assert sorted(source["stet"]["filter_byline"]) == ["a}},b", "\u5317\u4eac"]
+    assert source["stet"]["original"]["headline"] == "Re\u0301sume\u0301 \u5317\u4eac"
 
 
 def test_fields_are_indexed_as_the_view_declares_and_no_others() -> None:
@@ -96,7 +110,8 @@ def test_fields_are_indexed_as_the_view_declares_and_no_others() -> None:
     assert definition["mappings"]["dynamic"] == "strict"
     assert (found["headline"]["type"], set(found["headline"]["fields"])) == ("text", {"exact"})
     byline = found["bylines"]["properties"]["name"]
-    assert (byline["type"], set(byline["fields"])) == ("text", {"exact", "keyword"})
+    assert (byline["type"], set(byline["fields"])) == ("text", {"exact"})
+    assert found["stet"]["properties"]["filter_byline"] == {"type": "keyword"}
     assert found["section"]["properties"]["name"] == {"type": "keyword"}
     assert found["section"]["properties"]["id"] == layout.KEPT
     assert found["images"] == found["word_count"] == layout.KEPT

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search import weights
 from search.elastic import query as elastic
 from search.elastic.cluster import Cluster
 from search.elastic.query import bool_query
@@ -121,9 +122,9 @@ def test_facets_are_counted_again_where_shards_disagree() -> None:
 def test_a_text_without_a_word_matches_nothing_and_an_empty_one_everything() -> None:
     assert body("?!") == {"match_none": {}}
     assert body("") == {"bool": {"filter": [{"match_all": {}}]}}
-    excluded = body("-sea")["bool"]
+    excluded = body("-harbor")["bool"]
     assert excluded["filter"] == [{"match_all": {}}]
-    assert excluded["must_not"][0]["combined_fields"]["query"] == "sea"
+    assert excluded["must_not"][0]["combined_fields"]["query"] == "harbor"
 
 
 def test_words_must_all_match_or_any_of_them_but_operators_always() -> None:
@@ -139,9 +140,10 @@ def test_words_must_all_match_or_any_of_them_but_operators_always() -> None:
 
 def test_the_title_counts_twice_and_a_field_clause_looks_in_its_field_only() -> None:
     anywhere, named = body("sea byline:ana", ARTICLES)["bool"]["must"][::-1]
-    clause = anywhere["bool"]["must"][0]["combined_fields"]
-    assert clause["fields"] == ["headline^2", "bylines.name", "body"]
-    assert named["bool"]["must"][0]["combined_fields"]["fields"] == ["bylines.name"]
+    clause, *_ = anywhere["bool"]["must"][0]["dis_max"]["queries"]
+    assert clause["combined_fields"]["fields"] == ["headline^2", "bylines.name", "body"]
+    clause, *_ = named["bool"]["must"][0]["dis_max"]["queries"]
+    assert clause["combined_fields"]["fields"] == ["bylines.name"]
     assert anywhere["bool"]["boost"] == 1 + FIELD_WEIGHT
 
 
@@ -160,7 +162,9 @@ def test_stop_words_are_searched_as_they_are_written() -> None:
 def test_only_a_scored_query_has_clauses_that_only_score_and_bulk_texts_have_none() -> None:
     parsed = parse("sea ice")
     assert "should" not in bool_query(parsed, True, Limits(), ARTICLES, scored=False)["bool"]
-    extras = bool_query(parsed, True, Limits(), ARTICLES, scored=True)["bool"]["should"]
+    *extras, near = bool_query(parsed, True, Limits(), ARTICLES, scored=True)["bool"]["should"]
+    phrase = {"match_phrase": {"headline": {"query": "sea ice", "slop": weights.APART}}}
+    assert phrase in near["constant_score"]["filter"]["bool"]["should"]
     assert [next(iter(extra["match"])) for extra in extras] == ["headline", "bylines.name"]
     assert extras[0]["match"]["headline"] == {"query": "sea ice", "boost": FIELD_WEIGHT}
 

@@ -12,26 +12,26 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from event_log.dates import microseconds
 from replay import View
 from search import comparison, lines
+from search.analysis import stems
 from search.embedded import layout
 from search.embedded.engine import EmbeddedEngine
-from search.embedded.index import stems
 from search.errors import DamagedIndex, NothingServes, UnknownName
 from search.mapping import IndexMapping
-from search.query import Query, microseconds
+from search.normalizing import normalized
+from search.query import Query
 
 Write = Callable[..., Path]
 Story = Callable[..., dict[str, Any]]
 Views = Mapping[str, View]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 INSTANTS = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(lambda d: d.isoformat())
-FEW = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=25)
 
 
 def lines_of(path: Path, view: View) -> dict[str, Any]:
@@ -63,10 +63,12 @@ def test_a_line_has_each_text_once_more_where_it_is_searched_and_the_document_wh
     document = story("a", abstract=abstract, body=body, tags=tags) | {"headline": headline}
     path = write(tmp_path / "a.parquet", [document])
     line = lines_of(path, views["articles"])["a"]
-    present = [text for text in texts if text is not None]
-    title = [headline] if headline is not None else []
-    assert line["all"] == [*title, *present, *tags]
-    assert (line["exact_body"], line["text_tag"]) == ([body] if body is not None else [], tags)
+    present = [normalized(text) for text in texts if text is not None]
+    title = [normalized(headline)] if headline is not None else []
+    said = [normalized(tag) for tag in tags]
+    assert line["all"] == [*title, *present, *said]
+    assert line["exact_body"] == ([normalized(body)] if body is not None else [])
+    assert line["text_tag"] == said
     assert sorted(line["filter_tag"]) == sorted(set(tags))
     stored = base64.b64decode(line["document"])
     assert json.loads(stored) | {"published_at": None} == document

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -140,7 +140,8 @@ def test_hits_carry_the_document_and_what_matched_in_it(archive: Any, story: Sto
     )
     (hit,) = archive.ask("war").hits
     assert hit.title == "<mark>War</mark> &amp; &lt;peace&gt;"
-    assert hit.fragments == {"body": "The &lt;b&gt;<mark>war</mark>&lt;/b&gt; ends"}
+    assert hit.fragments == {"body": "The <mark>war</mark> ends"}
+    assert hit.document["body"] == "The <b>war</b> ends"
     assert hit.document["published_at"] == "1851-09-18T05:00:00.250000Z"
     assert hit.document["bylines"] == []
     assert hit.document["section"] is None
@@ -158,7 +159,9 @@ def test_filters_compare_exact_values_and_narrow_one_another(archive: Any, story
         story("article/3", section="Arts", tags=["Ice"], at="1912-01-01"),
     )
     assert archive.ids(filters={"section": ["World"]}) == ["article/1"]
-    assert archive.ids(filters={"section": "world"}) == []
+    assert archive.ids(filters={"section": "world"}) == ["article/1"]
+    assert archive.ids(filters={"section": "wor"}) == []
+    assert archive.ids(excluded={"section": "World"}) == ["article/2", "article/3"]
     assert archive.ids(filters={"section": ["World", "Arts"]}) == ["article/1", "article/3"]
     assert archive.ids(
         filters={"section": ["World", "Arts"], "tag": ["Ice"], "year": ["1912"]}
@@ -179,6 +182,26 @@ def test_a_range_of_dates_includes_its_last_day_and_reaches_to_1851(
     assert archive.ids(date_from="1851-09-19", date_to="2020-12-31") == ["article/2"]
     assert archive.ids(date_from="2021") == ["article/3"]
     assert archive.ids() == ["article/1", "article/2", "article/3", "article/4"]
+
+
+def test_a_date_is_a_filter_too_and_narrows_the_range(archive: Any, story: Story) -> None:
+    archive.holds(
+        story("article/1", at="1912-04-15"),
+        story("article/2", at="1912-04-15T23:59:59.999999"),
+        story("article/3", at="1912-04-16"),
+        story("article/4"),
+    )
+    for name in ("date", "published_at"):
+        for day in ("1912-04-15", "15 April 1912", date(1912, 4, 15)):
+            assert archive.ids(filters={name: [day]}) == ["article/1", "article/2"]
+        assert archive.ids(filters={name: "1912-04"}, date_from="1912-04-16") == ["article/3"]
+        assert archive.ids(filters={name: "1912-04"}, date_from="1913") == []
+        with pytest.raises(InvalidQuery, match="give one date; a range has its first"):
+            archive.ask(filters={name: ["1912", "1913"]})
+        with pytest.raises(InvalidQuery, match=f"{name}: '04/05/1912' has day and month in no"):
+            archive.ask(filters={name: ["04/05/1912"]})
+    with pytest.raises(UnknownName, match="articles has no facet 'date'"):
+        archive.ask(facets=["date"])
 
 
 def test_sorting_by_date_breaks_ties_by_id_and_puts_the_undated_last(
@@ -262,9 +285,9 @@ def test_a_page_beyond_the_end_is_empty(newsroom: Any) -> None:
 
 
 def test_what_does_not_exist_is_told_with_what_does(newsroom: Any) -> None:
-    with pytest.raises(UnknownName, match="no articles filter 'nope'; there are: id, section"):
+    with pytest.raises(UnknownName, match="articles has no filter 'nope'; it has: id, section"):
         newsroom.ask(filters={"nope": ["1"]})
-    with pytest.raises(UnknownName, match="no articles facet 'nope'"):
+    with pytest.raises(UnknownName, match="articles has no facet 'nope'"):
         newsroom.ask(facets=["nope"])
     with pytest.raises(UnknownName, match="no view 'nope'; there are: articles, bylines"):
         newsroom.ask(view="nope")

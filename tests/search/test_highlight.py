@@ -9,7 +9,7 @@ from html import unescape
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.embedded.index import stems
+from search.analysis import stems
 from search.highlight import Highlighter
 from search.syntax import parse
 

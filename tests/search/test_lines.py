@@ -79,7 +79,7 @@ def test_one_query_on_files_of_different_schemas_reads_both(tmp_path: Path) -> N
         assert numbers == [[(1,)]]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.fixed_dictionaries({"id": TEXT, "at": st.none() | INSTANTS}), max_size=4))
 def test_instants_are_iso_8601_in_utc_to_the_microsecond(documents: list[dict[str, Any]]) -> None:
     schema = pa.schema({"id": pa.string(), "at": INSTANT})
@@ -116,7 +116,7 @@ def test_fields_may_have_any_name(name: str) -> None:
     assert evaluated(lines.items(schema, name), document, schema) == '"y"'
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.none() | st.lists(st.none() | st.fixed_dictionaries({"n": st.none() | TEXT}), max_size=5))
 def test_the_items_at_a_path_are_json_strings_and_nulls_are_none(inside: Any) -> None:
     schema = pa.schema({"tags": pa.list_(pa.struct([("n", pa.string())]))})

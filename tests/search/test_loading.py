@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from search.elastic.load import LARGEST, SMALLEST, WINDOW, Size, batches
@@ -26,7 +26,6 @@ def tables(pieces: list[list[str]]) -> Iterator[pa.Table]:
     return (pa.table({"lines": pa.array(piece, pa.string())}) for piece in pieces)
 
 
-@settings(deadline=None)  # the first call loads the functions of Arrow that a cast needs
 @given(st.lists(st.lists(TEXT, max_size=20), max_size=8), st.integers(1, 200))
 def test_batches_are_all_the_lines_in_order_cut_between_documents(
     pieces: list[list[str]], size: int

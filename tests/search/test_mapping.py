@@ -37,7 +37,8 @@ def flat(document: Any) -> list[str]:
 
 
 def test_a_mapping_is_read_from_json_as_it_was_written() -> None:
-    read = IndexMapping(**json.loads(json.dumps(ARTICLES.as_json())))
+    read = IndexMapping.read(json.loads(json.dumps(ARTICLES.as_json())), "1:abc")
+    assert read.layout == 1
     assert read == ARTICLES
     assert read.digest == ARTICLES.digest
 
@@ -100,9 +101,9 @@ def test_one_value_of_a_filter_is_a_list_of_it_and_an_empty_filter_is_none() -> 
 
 
 def test_an_unknown_filter_or_facet_is_an_error_that_lists_the_known() -> None:
-    with pytest.raises(UnknownName, match="no articles filter 'town'; there are: id, tag, year"):
+    with pytest.raises(UnknownName, match="articles has no filter 'town'; it has: id, tag, year"):
         answers.limits(Query(view="articles", filters={"town": ""}), ARTICLES)
-    with pytest.raises(UnknownName, match="no articles facet 'town'"):
+    with pytest.raises(UnknownName, match="articles has no facet 'town'"):
         answers.limits(Query(view="articles", facets=["tag", "town"]), ARTICLES)
 
 

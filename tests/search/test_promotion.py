@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.comparison import Differences
@@ -80,9 +80,7 @@ def test_an_index_that_differs_is_not_promoted_and_the_error_names_documents(
 
 
 @given(documents=st.integers(0, 10_000), dead=st.integers(0, 50), percent=st.integers(0, 100))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 def test_dead_letters_are_tolerated_up_to_their_share_of_the_documents(
     tmp_path: Path, documents: int, dead: int, percent: int
 ) -> None:

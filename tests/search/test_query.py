@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 
+from event_log.dates import microseconds
 from search.errors import InvalidQuery, UnknownName
-from search.query import Query, microseconds
+from search.query import Query
 
 
 @pytest.mark.parametrize(
@@ -37,11 +38,29 @@ def test_a_range_includes_all_of_its_ends(
 
 
 @pytest.mark.parametrize(
-    "given", ["2020-13", "2020-02-30", "yesterday", "", "20", "१९१२", "0000", "2020-W54", "2021T"]
+    "given", ["2020-13", "2020-02-30", "the day", "", "20", "१९१२", "0000", "2020-W54", "2021T"]
 )
 def test_what_is_no_date_is_told_with_what_would_be(given: str) -> None:
-    with pytest.raises(InvalidQuery, match="is no date; write 1912-04-15"):
+    with pytest.raises(InvalidQuery, match=r"^date_from: .*is no date.*; write 1912-04-15.*-30d"):
         Query(date_from=given)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("1913", "1912"), ("1912-04-16", date(1912, 4, 15)), ("today", "yesterday")]
+)
+def test_a_range_that_ends_before_it_begins_is_refused_with_both_its_ends(
+    first: str, last: str | date
+) -> None:
+    with pytest.raises(InvalidQuery, match=f"begins at {first} and ends before, at {last}"):
+        Query(date_from=first, date_to=last)
+
+
+def test_a_date_may_be_counted_from_today_and_includes_that_whole_day() -> None:
+    first, last = Query(date_from="-30d", date_to="today").dates()
+    assert first is not None
+    assert last is not None
+    assert last + 1 - first == 31 * 24 * 3_600_000_000
+    assert 0 <= last - microseconds(datetime.now(UTC)) < 24 * 3_600_000_000
 
 
 @pytest.mark.parametrize("given", [{"sort": "best"}, {"page": 0}, {"size": -1}])
@@ -68,7 +87,7 @@ def test_ranges_of_months_and_years_meet_without_a_gap(day: date) -> None:
     assert (end, start) == (end, (end or 0) + 1)
 
 
-@given_any(st.datetimes(), st.integers(-23, 23))
+@given_any(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.integers(-23, 23))
 def test_an_instant_is_one_microsecond_in_any_time_zone(instant: datetime, hours: int) -> None:
     there = instant.replace(tzinfo=timezone(timedelta(hours=hours)))
     expected = microseconds(instant) - hours * 3_600_000_000

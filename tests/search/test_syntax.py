@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.syntax import MOST_PARTS, Group, Phrase, Prefix, Word, parse
+from search.clauses import Dates, Group, Phrase, Prefix, Word
+from search.query import Query
+from search.syntax import LONG, MOST_PARTS, parse
 
 FIELDS = ("headline", "body", "byline")
 
@@ -65,7 +67,6 @@ def test_an_empty_query_is_about_everything(text: str) -> None:
         ("OR whale", "OR needs something on both sides"),
         ("whale OR", "OR needs something on both sides"),
         ("whale OR OR dolphin", "OR needs something on both sides"),
-        ("whale OR -dolphin", "OR and - cannot be combined"),
     ],
 )
 def test_what_does_not_parse_is_searched_as_plain_words_and_says_why(
@@ -108,7 +109,7 @@ def test_a_very_long_text_is_searched_by_its_first_words_and_says_so() -> None:
     assert parse(f'{text} "').note == (
         f"searched as plain words: a quote is not closed; searched by its first {MOST_PARTS} words"
     )
-    assert parse(f"{text} -{text}").excluded[0].text == "word0"
+    assert parse(f"{text} -{text}").excluded == ()
 
 
 def test_clauses_joined_by_or_and_exclusions_are_limited_too() -> None:
@@ -125,7 +126,10 @@ def test_clauses_joined_by_or_and_exclusions_are_limited_too() -> None:
     assert (len(several.groups), len(several.clauses)) == (MOST_PARTS // 2, MOST_PARTS)
 
 
-@given(st.lists(st.sampled_from(["moon", "sun", '"red star"', "com*", "headline:sky"]), min_size=1))
+PARTS = st.sampled_from(["moon", "sun", '"red star"', "com*", "headline:sky"])
+
+
+@given(st.lists(PARTS, min_size=1, max_size=LONG))
 def test_a_parsed_text_has_the_clauses_that_were_written_once_each(parts: list[str]) -> None:
     parsed = parse(" ".join(parts), FIELDS)
     assert len(parsed.groups) == len(set(parts))
@@ -138,3 +142,27 @@ def test_a_parsed_text_has_the_clauses_that_were_written_once_each(parts: list[s
 
 def test_what_is_no_character_does_not_stop_a_search() -> None:
     assert parse("moon\ud800").clauses[0].text.encode() == b"moon?"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("date:1914..1912", "1914..1912 ends before it begins; exchange its ends"),
+        ("date:[1914 TO 1912]", "ends before it begins"),
+        ("date:04/05/1912", "(1912-04-05 or 1912-05-04)"),
+        ("since:soon", "'soon' is no date"),
+    ],
+)
+def test_a_date_in_the_text_that_cannot_be_meant_is_said(text: str, reason: str) -> None:
+    parsed = parse(text, {"headline": ("headline",)}, [], "headline", dated=True)
+    assert reason in (parsed.note or "")
+
+
+@pytest.mark.parametrize(
+    "day", ["1912-04-15", '"15 April 1912"', '"April 15, 1912"', "1912-W16-1", "-30d", "yesterday"]
+)
+def test_a_date_in_the_text_means_what_it_means_everywhere(day: str) -> None:
+    parsed = parse(f"date:{day}", {"headline": ("headline",)}, [], "headline", dated=True)
+    first, last = Query(date_from=day.strip('"'), date_to=day.strip('"')).dates()
+    assert parsed.note is None
+    assert parsed.groups[0].clauses == (Dates(first, last),)

@@ -64,7 +64,7 @@ def test_a_plan_for_a_join_sees_what_is_outside_of_the_range_of_then(duck):
         assert tables.run(query).fetchall() == [(1,), (99,)]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, st.booleans()), max_size=6))
 def test_a_query_answers_the_same_with_its_plan_and_without(steps):
     with duckdb.connect() as duck:

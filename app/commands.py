@@ -1,0 +1,75 @@
+"""How commands are called: the line of usage, ``-h``, and mistakes in a call."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from app import show
+
+LABEL = "Error: "
+"""What Typer prints before a message."""
+
+
+class Command(TyperCommand):
+    """A command whose usage names arguments as manuals do: ``STREAM``, ``[VIEW...]``."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The options, then each argument; one that may be left out stands in brackets."""
+        options = super().collect_usage_pieces(ctx)[:1]
+        arguments = [each for each in self.params if isinstance(each, TyperArgument)]
+        return [*options, *(_in_usage(argument) for argument in arguments)]
+
+
+class Query(Command):
+    """A command whose text may begin with a minus: ``stet search -war`` excludes a word.
+
+    A lone ``-h`` is help; to exclude documents with an h, write ``-- -h``.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take a lone ``-h`` for ``--help``."""
+        end = args.index("--") if "--" in args else len(args)
+        options = ["--help" if each == "-h" else each for each in args[:end]]
+        parsed: list[str] = super().parse_args(ctx, [*options, *args[end:]])
+        return parsed
+
+
+class Commands(TyperGroup):
+    """A group of commands; a mistake in a call is told as every other error is."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command, and end the process with its exit code."""
+        if not options.get("standalone_mode", True):
+            return super().main(*args, **options)
+        try:
+            code = super().main(*args, **{**options, "standalone_mode": False})
+        except typer.TyperException as mistake:
+            _print_mistake(mistake)
+            code = mistake.exit_code
+        except typer.Abort:
+            show.error("ended before it was done")
+            code = 1
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _in_usage(argument: TyperArgument) -> str:
+    name = argument.metavar or str(argument.name).upper()
+    if argument.nargs != 1 and "..." not in name:
+        name += "..."
+    return name if argument.required or name.startswith("[") else f"[{name}]"
+
+
+def _print_mistake(mistake: typer.TyperException) -> None:
+    """Print the usage and what is wrong; a call without a command gets the help alone."""
+    told = io.StringIO()
+    mistake.show(told)  # type: ignore[attr-defined]  # each error that Typer itself raises has it
+    before, label, message = told.getvalue().partition(LABEL)
+    for line in before.rstrip().split("\n"):
+        show.note(line)
+    if label:
+        show.error(message.rstrip())

@@ -1,0 +1,94 @@
+"""``Editable``: an archive to which editors append events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from archive import domains
+from archive.opened import Opened
+
+if TYPE_CHECKING:
+    from archive.preview import Preview
+    from archive.progress import Tell
+    from event_log import Receipt
+
+
+class Editable(Opened):
+    """The editing of an archive: every event is validated before it is appended."""
+
+    def append(
+        self,
+        stream: str,
+        type: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        expected_version: int | None = None,
+        event_id: str | None = None,
+        occurred_at: Any = None,
+        actor: str | None = None,
+        force: bool = False,
+    ) -> Receipt:
+        """Append an editor's event, after validating it against its entity's current state.
+
+        ``data`` has the fields that the event sets. The others stay as they are, and so does one
+        whose value is ``None``. To empty fields, name them: ``{"cleared": ["room"]}``.
+
+        With ``expected_version`` the event is refused if its stream is at another version. Without
+        one, an event of another editor that comes between is no conflict: this one is validated
+        again, and appended after it. If the log has the ``event_id`` already, nothing is appended,
+        and the receipt of the first append is returned. A revision that changes nothing is not
+        appended either, unless ``force`` is set: the receipt is that of the stream's last event,
+        and its ``added`` is 0.
+
+        Raises ``Refused`` for an event that contradicts the current state (it revises what does
+        not exist), ``WrongExpectedVersion``, and the errors of ``EventLog.append``. In each case
+        nothing was appended.
+
+        >>> import tempfile
+        >>> archive = Editable(tempfile.mkdtemp())
+        >>> archive.append("tag/sea", "TagRevised", {"name": "Sea"})
+        Traceback (most recent call last):
+        replay.errors.Refused: tag/sea does not exist; TagDefined comes first
+        """
+        from archive.edit import append
+        from event_log import NewEvent
+
+        event = NewEvent(stream, type, dict(data or {}), event_id, occurred_at, actor)
+        return append(self, event, expected_version, force)
+
+    def remember_domain(self) -> None:
+        """Write the domain's name into the archive.
+
+        ``append`` calls it. A program that writes to ``log`` directly, as an import does, calls it
+        before. Raises ``WrongDomain`` when the archive belongs to another domain.
+        """
+        domains.remember(self.home, self.domain)
+
+    def preview(
+        self,
+        stream: str,
+        type: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        occurred_at: Any = None,
+        actor: str | None = None,
+        tell: Tell | None = None,
+    ) -> Preview:
+        """Count the documents of each view that an event would change; nothing is appended.
+
+        The event is given as to ``append``, whose errors are raised. ``tell`` is called with a line
+        when it takes long.
+
+        >>> import tempfile
+        >>> archive = Editable(tempfile.mkdtemp())
+        >>> sorted(archive.preview("tag/sea", "TagDefined", {"name": "Sea"}).documents)
+        ['history', 'topics']
+        """
+        from archive.edit import check
+        from archive.preview import preview
+        from event_log import NewEvent
+
+        event = NewEvent(stream, type, dict(data or {}), None, occurred_at, actor)
+        check(self, event)
+        return preview(self.existing(), event, tell)

@@ -1,0 +1,84 @@
+"""Markup is not shown: what a hit shows is the text that a reader would see."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from search.markup import without_markup
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("<b>Whale</b> seen", "Whale seen"),
+        ("<a href=\"x?a=1&amp;b=2\" title='>'>Whale</a>", "'>Whale"),
+        ("<p>One</p><p>Two<br/>three", "One  Two three"),
+        ("<script>alert('<b>')</script>Whale<!-- <b>no</b> --> seen", "Whale seen"),
+        ("<STYLE>p {}</STYLE>Whale", "Whale"),
+        ("Fish &amp; ships &#8212; &eacute;&nbsp;x", "Fish & ships — é\xa0x"),
+        ("A **bold** *and* ***both*** ~~gone~~ __word__ _here_", "A bold and both gone word here"),
+        ("# Title\n\n> said\n\n---\n`code` and ``more``", "Title\n\nsaid\n\n\ncode and more"),
+        ('See [the ship](http://x.org/a_(b) "t"), ![a whale](w)', "See the ship, a whale"),
+    ],
+)
+def test_html_and_markdown_are_not_shown(written: str, shown: str):
+    assert without_markup(written) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a < b and c > d, x<y",
+        "2 * 3 * 4 and 5*6*7",
+        "snake_case_name and __init__.py of a_b",
+        "AT&T, &c., R&D; Q&A",
+        "[sic] and [1] (see p. 3)",
+        "#1 of 10, C# and F#",
+        "~5 km, ~6 km",
+        "<3 and <- and <>",
+        "<script> without an end",
+    ],
+)
+def test_what_only_looks_like_markup_stays(text: str):
+    expected = " without an end" if text.startswith("<script>") else text
+    assert without_markup(text) == expected.strip()
+
+
+@given(st.text())
+@example("İ<b>x</b>")
+def test_any_text_is_taken_and_one_without_signs_is_as_it_was(text: str):
+    assert len(without_markup(text)) <= len(text)
+    plain = "".join(letter for letter in text if letter not in "<&[*_~`#>")
+    assert without_markup(plain) == plain
+
+
+PIECES = "<script>|<!--|<a |<|[|[a](|[a](x|*a |**| _a|_|`|`a|&|# |&amp|~~a|***|a_|<a b|>|(|![|__a"
+
+
+@pytest.mark.parametrize("piece", PIECES.split("|"))
+def test_the_time_grows_with_the_length_only(piece: str):
+    times = []
+    for size in (20_000, 200_000):
+        text = piece * (size // len(piece))
+        begin = time.perf_counter()
+        without_markup(text)
+        times.append(time.perf_counter() - begin)
+    assert times[1] < 40 * times[0] + 0.2
+
+
+def test_a_hit_shows_no_markup_marks_its_matches_and_keeps_the_document(archive: Any, story: Any):
+    headline, abstract = (
+        "A <i>white</i> **whale**",
+        "<p>The <b>whale</b> &lt;script&gt; &amp; [ship](http://x)",
+    )
+    archive.holds(story("1", headline, abstract=abstract))
+    (hit,) = archive.ask("whale").hits
+    assert hit.title == "A white <mark>whale</mark>"
+    assert hit.fragments == {"abstract": "The <mark>whale</mark> &lt;script&gt; &amp; ship"}
+    assert hit.document["headline"] == headline
+    assert hit.document["abstract"] == abstract
