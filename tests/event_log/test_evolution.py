@@ -361,7 +361,7 @@ def test_no_message_tells_to_begin_with_a_retired_type(path) -> None:
     begun = EventType("NoteBegun", Effect.CREATES, ("title",))
     retired = changed(replace(WRITTEN, retired=True), EDITED, BURNT, begun)
     log = EventLog(path, (version_2(types=retired),))
-    with pytest.raises(InvalidEvent, match=r"NoteEdited needs NoteBegun before it"):
+    with pytest.raises(InvalidEvent, match=r"note/2 does not exist; NoteBegun comes first"):
         log.append([NewEvent("note/2", "NoteEdited")])
 
 

@@ -25,7 +25,7 @@ def test_words_near_each_other_come_before_words_far_apart_in_any_of_their_forms
     query = "mathematical models explained by somebody else"
     near, far = archive.ask(query).hits
     assert [near.id, far.id] == ["article/near", "article/far"]
-    assert near.score - far.score == pytest.approx(weights.NEIGHBOURS, abs=0.01)
+    assert near.score - far.score == pytest.approx(weights.NEIGHBOURS, abs=0.05)
 
 
 def test_a_constant_weighs_the_same_on_every_engine(archive: Any, story: Story) -> None:
@@ -52,7 +52,8 @@ def test_any_word_of_a_compound_is_enough_where_any_word_may_match(
 ) -> None:
     archive.holds(story("article/1", "Visual arts"), story("article/2", "Wing planform"))
     assert archive.ids("audio-visual resources of small public libraries") == ["article/1"]
-    assert archive.ids("audio-visual") == []
+    alone = archive.ask("audio-visual")
+    assert ([hit.id for hit in alone.hits], alone.matching) == (["article/1"], "any")
 
 
 def test_a_form_of_a_word_does_not_come_before_the_word_because_it_is_rarer(
