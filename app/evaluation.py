@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,7 +68,7 @@ def evaluate(
 ) -> None:
     """Measure ranking on judged queries.
 
-    The measures are nDCG@10, MAP, MRR@10 and recall@100.
+    The measures are nDCG@10, MAP, MRR@10 and recall@100. Queries that find nothing are named.
 
     Example: stet evaluate newsroom/sample/queries.tsv newsroom/sample/qrels.txt --run stet.run
     """
@@ -84,7 +85,7 @@ def evaluate(
         measured = measure(hits, grades)
         if run:
             run.write_text(trec_run(hits, "stet"), encoding="utf-8")
-    _print_measured(measured, as_json)
+    _print_measured(measured, texts, as_json)
 
 
 def _judged_files(
@@ -102,7 +103,7 @@ def _judged_files(
     return folder / "queries.tsv", folder / "qrels.txt"
 
 
-def _print_measured(measured: Measured, as_json: bool) -> None:
+def _print_measured(measured: Measured, texts: Mapping[str, str], as_json: bool) -> None:
     if measured.unjudged:
         unjudged = show.short(", ".join(measured.unjudged))
         show.note(f"queries without judgements are not counted: {unjudged}")
@@ -111,6 +112,9 @@ def _print_measured(measured: Measured, as_json: bool) -> None:
     if as_json:
         show.json(asdict(measured))
         return
+    if measured.empty:
+        named = [(key, show.short(texts[key])) for key in measured.empty]
+        show.table(("finds nothing", "query"), named)
     show.table(
         ("measure", "mean"),
         [(name, f"{value:.4f}") for name, value in measured.measures.items()],

@@ -40,6 +40,8 @@ class Measured:
     """The number of documents judged relevant that are in the run."""
     relevant: int
     """The number of documents judged relevant."""
+    empty: list[str]
+    """Queries that find nothing, judged or not."""
 
 
 def read_queries(path: Path) -> dict[str, str]:
@@ -177,4 +179,5 @@ def measure(run: Run, judgements: Judgements) -> Measured:
         unjudged=[query for query in run if query not in judgements],
         found=len(hits & relevant),
         relevant=len(relevant),
+        empty=[query for query, documents in run.items() if not documents],
     )
