@@ -69,7 +69,12 @@ def _try_every_command(home: Path) -> None:
     assert Archive(home).read("articles").sequence.to_list() == [5]
 
 
-@pytest.mark.parametrize("place", PLACES)
+QUICK = "every printable character"
+
+
+@pytest.mark.parametrize(
+    "place", [QUICK, *(pytest.param(p, marks=pytest.mark.slow) for p in PLACES if p != QUICK)]
+)
 def test_an_archive_works_in_a_folder_of_any_name(place: str, tmp_path: Path) -> None:
     home = tmp_path / os.fsdecode(PLACES[place])
     _try_every_command(home)

@@ -165,6 +165,7 @@ def test_another_user_may_read_every_file_of_an_index_that_the_folder_is_open_to
         assert path.stat().st_mode & 0o777 == path.parent.stat().st_mode & 0o666, path
 
 
+@pytest.mark.slow
 def test_a_command_that_writes_says_that_it_may_not(closed: Path) -> None:
     writing = {
         "append": ["append", "tag/sea", "TagDefined", "--data", '{"name": "Sea"}'],

@@ -119,6 +119,7 @@ def test_what_came_from_a_user_is_escaped_by_every_command(home: Path):
 CLOSED = {"stdin": "closed", "stdout": "closed", "stderr": "closed"}
 
 
+@pytest.mark.slow
 def test_no_state_of_a_stream_ends_in_a_traceback(home: Path, tmp_path: Path):
     tried = [["log"], ["export", "articles"], ["--help"], [NAME], ["log", "--json"]]
     check_streams(home, tmp_path, tried, [CLOSED, {"stdout": "full"}, {"stderr": "full"}])
@@ -189,7 +190,7 @@ def test_who_has_read_enough_ends_the_command_as_a_signal_would(home: Path):
     assert done.stdout.count(b"\n") == 1
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+@pytest.mark.parametrize("encoding", ["latin-1", pytest.param("ascii", marks=pytest.mark.slow)])
 def test_another_encoding_shows_each_character_and_json_is_the_same(home: Path, encoding: str):
     done = shell(home, f"stet history {ARTICLE}", PYTHONIOENCODING=encoding)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -233,7 +234,10 @@ def test_a_terminal_gets_colours_unless_somebody_said_no(
     assert terminal.is_coloured(Terminal()) == coloured
 
 
-@pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"TERM": "dumb"}, False)])
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [({}, True), pytest.param({"TERM": "dumb"}, False, marks=pytest.mark.slow)],
+)
 def test_a_real_terminal_gets_this_programs_colours_and_no_others(
     home: Path, environment: dict[str, str], coloured: bool
 ):
@@ -250,7 +254,9 @@ def test_a_file_gets_no_colours_unless_somebody_asked(home: Path):
     assert b"\x1b[1;33mEvil\x1b[0m" in shell(home, "stet search evil", FORCE_COLOR="1").stdout
 
 
-@pytest.mark.parametrize("width", [20, 40, 200])
+@pytest.mark.parametrize(
+    "width", [40, *(pytest.param(width, marks=pytest.mark.slow) for width in (20, 200))]
+)
 def test_a_table_shows_all_its_cells_however_narrow_the_terminal_is(home: Path, width: int):
     for words, wanted in (
         ("status", ["articles", "timeline", "history", "checkpoint", "generation"]),

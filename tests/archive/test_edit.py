@@ -164,6 +164,7 @@ def test_the_command_says_that_nothing_changes_and_appends_it_by_force(tmp_path:
     assert again.endswith("(the log already has this event id; nothing was added)\n")
 
 
+@pytest.mark.slow
 def test_six_processes_that_expect_nothing_append_to_one_stream_without_a_conflict(
     archive: Archive,
 ) -> None:

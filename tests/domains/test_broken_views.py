@@ -370,6 +370,7 @@ def test_a_changed_type_is_found_when_catching_up(clinic: Clinic) -> None:
     assert says in changed.catch_up().broken["appointments"]
 
 
+@pytest.mark.slow
 def test_a_mistake_is_the_failure_of_a_dagster_run(clinic: Clinic) -> None:
     (old, new), says = MISTAKES["a date that is no field"]
     module = clinic.write(old, new)

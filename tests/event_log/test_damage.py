@@ -175,7 +175,7 @@ def is_found_or_harmless(path: Path, expected: dict[str, Any]) -> None:
 
 
 @given_in_tiers(
-    20, 300, st.sampled_from([*KINDS]), st.sampled_from(DAMAGES),
+    10, 300, st.sampled_from([*KINDS]), st.sampled_from(DAMAGES),
     st.randoms(use_true_random=False), PLACES, st.integers(0, 255),
 )  # fmt: skip
 def test_damage_of_a_file_is_found_or_harmless(
@@ -190,6 +190,7 @@ def test_damage_of_a_file_is_found_or_harmless(
     shutil.rmtree(path.parent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "checkpoint"])
 def test_a_file_that_is_gone_is_found_or_harmless(whole, expected, tmp_path, kind) -> None:
     """But for a checkpoint, which is reset so, and the last commit, which a witness is for."""

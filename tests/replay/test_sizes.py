@@ -184,7 +184,7 @@ def test_a_rebuild_costs_in_proportion_to_the_longest_list(shape: Shape) -> None
 
 
 template = cache(Template)
-QUICK = [tags_of_one_article, chain_of_sections]
+QUICK = [tags_of_one_article]
 
 
 @pytest.mark.parametrize(
@@ -218,6 +218,7 @@ def seconds_of_rebuilding(size: int) -> float:
     return sum(best.values())
 
 
+@pytest.mark.slow
 def test_work_within_one_list_and_one_text_is_in_proportion_to_its_length() -> None:
     """What is done inside a list counts no lines; a square would take sixteen times as long."""
     small, large = seconds_of_rebuilding(20_000), seconds_of_rebuilding(80_000)
