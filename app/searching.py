@@ -68,7 +68,8 @@ def export(
     """Print a view's documents, or write them to a file.
 
     They are computed from the log as of its head, or --at, and sorted by id. A file appears whole,
-    in place of the one before. Run it again, and it has the current documents.
+    in place of the one before. Run it again, and it has the current documents. What is under
+    embargo is among them.
 
     Example: stet export articles --format parquet --to articles.parquet
     """

@@ -249,6 +249,8 @@ class Archive(Editable):
     def read(self, view: str | View, at: Point = None) -> pd.DataFrame:
         """Read the documents of a view as of a sequence, an instant, or now, sorted by id.
 
+        What is under embargo is among them.
+
         Instants are ``Timestamp`` in UTC, structs are dictionaries, arrays are numpy arrays (of
         dictionaries, for structs). What is null is ``NaN`` in a column of strings or numbers,
         which makes whole numbers floats, ``NaT`` among instants, and ``None`` elsewhere.
@@ -269,6 +271,8 @@ class Archive(Editable):
         format: str = "jsonl",
     ) -> Iterator[bytes]:
         """Yield a view's documents, sorted by id; only the ids ``keys`` if given.
+
+        What is under embargo is among them.
 
         They are JSON Lines, a line each, or with ``format="csv"`` CSV with headings, in pieces.
         """

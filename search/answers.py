@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol
 
@@ -64,15 +64,13 @@ def answer(query: Query, index: Searched, embargo: Embargo) -> Answer:
     """Answer a query from one index.
 
     Up to four words must all match. If no document has them all, any may match. A text of more
-    words whose operators leave nothing is searched by its words alone. The note says so.
+    words whose operators leave nothing is searched by its words alone. The note says so. What is
+    suggested in the place of a text that finds nothing finds something.
     """
     mapping = index.mapping
     resolving = Resolving(index, mapping)
     within = resolving.limits(limits(query, mapping, embargo))
-    parsed = parse(
-        query.text, mapping.text, mapping.filter_names, mapping.title_text, bool(mapping.date)
-    )
-    parsed = resolving.parsed(parsed)
+    parsed = resolving.parsed(_parsed(query.text, mapping))
     every = parsed.all_may_match and not query.any_word
     found = index.find(query, parsed, every, within)
     suggestion = None
@@ -84,6 +82,8 @@ def answer(query: Query, index: Searched, embargo: Embargo) -> Answer:
             parsed = plain(query.text, "nothing matches its operators; searched as plain words")
             found = index.find(query, parsed, every, within)
         suggestion = spelling.suggestion(query.text, parsed, index.similar)
+        if suggestion and not _finds(suggestion, query, index, within):
+            suggestion = None
     highlighter = Highlighter(parsed.clauses if query.highlight else (), stems)
     return Answer(
         total=found.total,
@@ -98,6 +98,17 @@ def answer(query: Query, index: Searched, embargo: Embargo) -> Answer:
         generation=index.metadata.generation,
         sequence=index.metadata.sequence,
     )
+
+
+def _parsed(text: str, mapping: IndexMapping) -> Parsed:
+    return parse(text, mapping.text, mapping.filter_names, mapping.title_text, bool(mapping.date))
+
+
+def _finds(text: str, query: Query, index: Searched, within: Limits) -> bool:
+    """Whether any document that may be shown matches a text in the place of the query's."""
+    parsed = Resolving(index, index.mapping).parsed(_parsed(text, index.mapping))
+    query = replace(query, size=0, facets=(), highlight=False)
+    return index.find(query, parsed, False, within).total > 0
 
 
 def limits(query: Query, mapping: IndexMapping, embargo: Embargo | None = None) -> Limits:

@@ -68,6 +68,13 @@ def test_no_filter_and_no_range_of_dates_reaches_it(held: Any):
     assert held.ids("burns", now=NOW, any_word=True) == []
 
 
+def test_no_word_is_suggested_that_only_hidden_documents_have(held: Any):
+    assert held.ask("burnz", now=NOW).suggestion is None
+    assert held.ask("burnz", now=NOW, embargoed=True).suggestion == "burns"
+    assert held.ask("fliez", now=NOW).suggestion == "flies"
+    assert held.ask("fliez", now=NOW, filters={"section": ["Held"]}).suggestion is None
+
+
 def test_pages_have_no_gaps_where_something_is_hidden(held: Any):
     pages = [held.ids("", now=NOW, sort="newest", size=1, page=n) for n in (1, 2, 3, 4)]
     assert pages == [["now"], ["past"], ["undated"], []]
