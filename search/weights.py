@@ -18,7 +18,7 @@ SATURATION = 8
 
 It is the saturation of BM25's query terms (Robertson and Walker, 1994, k3 = 8).
 """
-GENERAL = 0.5
+GENERAL = 0.25
 """The weight of a general English word, such as ``would``."""
 FORM = 0.5
 """The weight of another way to write a word, such as ``health care`` for ``healthcare``."""
@@ -32,7 +32,7 @@ def of(clause: Clause) -> float:
     """The weight of a clause in a score: 1 for most.
 
     >>> of(Word("whale")), of(Word("would")), of(Word("whale", times=2))
-    (1.0, 0.5, 1.8)
+    (1.0, 0.25, 1.8)
     """
     if not isinstance(clause, Word):
         return 1.0

@@ -41,7 +41,7 @@ def test_a_word_that_a_query_repeats_weighs_more(archive: Any, story: Story) -> 
     assert archive.ids(query) == ["article/1", "article/2"]
 
 
-def test_a_general_word_weighs_one_half(archive: Any, story: Story) -> None:
+def test_a_general_word_weighs_less(archive: Any, story: Story) -> None:
     archive.holds(story("article/1", "Would"), story("article/2", "Comet"))
     ids = archive.ids("would it be a comet among all other stars")
     assert ids == ["article/2", "article/1"]
