@@ -216,8 +216,8 @@ def _print_advice(archive: Archive, query: Query) -> None:
     from search import advice, understood
 
     view = archive.view(query.view)
-    show.note(f"understood: {understood(query, view.text, view.filters)}")
-    for each in advice(query, view.text, view.filters):
+    show.note(f"understood: {understood(query, view.text, view.filters, view.date)}")
+    for each in advice(query, view.text, view.filters, view.date):
         show.note(each)
 
 

@@ -101,7 +101,7 @@ def answer(query: Query, index: Searched, embargo: Embargo) -> Answer:
 
 
 def _parsed(text: str, mapping: IndexMapping) -> Parsed:
-    return parse(text, mapping.text, mapping.filter_names, mapping.title_text, bool(mapping.date))
+    return parse(text, mapping.text, mapping.filter_names, mapping.title_text, mapping.date)
 
 
 def _finds(text: str, query: Query, index: Searched, within: Limits) -> bool:

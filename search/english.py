@@ -112,6 +112,13 @@ IRREGULAR = (
 Forms that are mostly another word are left out, such as ``left``, ``rose``, ``found`` and ``fell``.
 """
 
+HYPHENED = (
+    "by-law by-line by-pass by-product by-road by-stander by-word in-door in-land in-line in-put "
+    "in-take no-body no-where off-spring on-board on-going on-line on-look on-looker on-set "
+    "on-shore on-stage to-day to-morrow to-night"
+)
+"""Words that begin with a stop word, and that are or were written with a hyphen as well."""
+
 _GENERAL_WORDS = (
     "about above according across actually after again against all almost along already also "
     "although always among amongst another any anyone anything aren around away back became "

@@ -6,6 +6,7 @@ has to be built anew for it:
 - irregular forms: ``women`` for ``woman``, ``sank`` for ``sink``;
 - compounds: ``healthcare``, ``health care`` and ``health-care``; ``email`` and ``e-mail``;
 - apostrophes: ``ORourke`` and ``O'Rourke``, ``dont`` and ``don't``;
+- numbers: ``3000`` and ``3,000``, ``1990s`` and ``1990's``;
 - initials: ``JFK``, ``J.F.K.`` and ``J. F. K.``.
 """
 
@@ -17,13 +18,15 @@ from functools import lru_cache
 
 from search.analysis import stems, words
 from search.clauses import Clause, Phrase, Word
-from search.english import IRREGULAR, STOP_WORDS
+from search.english import HYPHENED, IRREGULAR, STOP_WORDS
 from search.normalizing import is_unspaced
 
 LONGEST_SPLIT = 24
 """Letters of the longest word that is also searched as two words."""
 LONGEST_INITIALS = 5
+LONGEST_NUMBER = 18
 _JOINED = re.compile(r"[^\W\d_]+(?:[-'’‘.‐‑]+[^\W\d_]+)+[.]?", re.ASCII)
+_NUMBER = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+|\d{2,4}['’]s", re.ASCII)
 _ENDINGS = {"s": ".", "t": "n", "d": ".", "m": "i", "ll": ".", "re": ".", "ve": "."}
 """Endings after an apostrophe, and the letter before it: ``don't``, ``we'll``."""
 
@@ -45,7 +48,7 @@ def _forms(word: Word, split: bool) -> Iterator[Clause]:
     if any(is_unspaced(part) or not part.isascii() for part in parts):
         return
     if len(parts) > 1:
-        if _JOINED.fullmatch(word.text):
+        if _JOINED.fullmatch(word.text) or _NUMBER.fullmatch(word.text.rstrip(".,;:!?")):
             joined = "".join(parts)
             if len(joined) > 2:
                 yield Word(joined, word.field)
@@ -57,8 +60,8 @@ def _forms(word: Word, split: bool) -> Iterator[Clause]:
             continue
         for other in irregular(part):
             yield Word(other, word.field)
-        if part.isalpha():
-            yield from (Phrase(text, word.field) for text in _splits(part, split))
+        apart = _splits(part, split) if part.isalpha() else _digits_apart(part)
+        yield from (Phrase(text, word.field) for text in apart)
 
 
 def is_initials(text: str) -> bool:
@@ -87,6 +90,12 @@ def _families() -> dict[str, tuple[str, ...]]:
     return families
 
 
+@lru_cache(maxsize=1)
+def _hyphened() -> frozenset[tuple[str, tuple[str, ...]]]:
+    both = (word.split("-") for word in HYPHENED.split())
+    return frozenset((first, stems(second)) for first, second in both)
+
+
 def _splits(word: str, everywhere: bool) -> Iterator[str]:
     """The two words, or the initials, that a word may be written as."""
     if not everywhere:
@@ -100,9 +109,19 @@ def _splits(word: str, everywhere: bool) -> Iterator[str]:
                 yield f"{first} {second}"
 
 
+def _digits_apart(word: str) -> Iterator[str]:
+    """The words that a number is cut into where it has commas or an apostrophe."""
+    if word.isdigit() and 3 < len(word) <= LONGEST_NUMBER and word[0] != "0":
+        yield f"{int(word):,}".replace(",", " ")
+    elif re.fullmatch(r"\d{2,4}s", word):
+        yield f"{word[:-1]} s"
+
+
 def _can_stand_apart(first: str, second: str) -> bool:
     if second in _ENDINGS and re.fullmatch(_ENDINGS[second], first[-1]):
         return len(first) > 1
+    if (first, stems(second)) in _hyphened():
+        return True
     if first in STOP_WORDS - {"s", "t"} or second in STOP_WORDS:
         return False
     if len(first) == 1 and first not in "bdegijkostuvwx":

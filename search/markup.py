@@ -21,7 +21,9 @@ ELEMENTS = (
 )
 """HTML's elements. ``War & <peace>`` has none of them."""
 TAG = re.compile(
-    rf"</?(?:{'|'.join(ELEMENTS.split())})(?:\s[^<>]{{0,2000}})?/?>|<![A-Za-z][^<>]{{0,200}}>",
+    rf"</?(?:{'|'.join(ELEMENTS.split())})"
+    r"(?:\s(?:(?:[^<>\"']|\"[^<\"]{0,2000}\"|'[^<']{0,2000}'){0,2000}|[^<>]{0,2000}))?/?>"
+    r"|<![A-Za-z][^<>]{0,200}>",
     re.IGNORECASE,
 )
 BLOCK = re.compile(
@@ -35,15 +37,26 @@ LINK = re.compile(
     r"!?\[([^\[\]\n]{0,1000})\]\((?:[^()\s]|\([^()\s]{0,500}\)){1,2000}"
     r"(?:\s\"[^\"\n]{0,500}\")?\)"
 )
-STRONG = re.compile(r"(?<![\w*])(\*{1,3}|~~)(?=[^\s*~])([^*~\n]{1,2000})(?<=[^\s*~])\1(?![\w*])")
+STRONG = re.compile(r"(?<![\w*\\])(\*{1,3}|~~)(?=[^\s*~])([^*~\n]{1,2000})(?<=[^\s*~])\1(?![\w*])")
 UNDERLINED = re.compile(
-    r"(?<!\w)(_{1,3})(?=[^\s_])((?:[^_\n]|(?<=[^\W_])_(?=[^\W_])){1,500})(?<=[^\s_])\1(?!\.?\w)"
+    r"(?<![\w\\])(_{1,3})(?=[^\s_])((?:[^_\n]|(?<=[^\W_])_(?=[^\W_])){1,500})(?<=[^\s_])\1(?!\.?\w)"
 )
 CODE = re.compile(r"(`{1,3})([^`\n]{1,2000})\1")
-LINE = re.compile(
-    r"^[ \t]{0,3}(?:#{1,6}[ \t]{1,9}|>[ \t]{1,9}|```.{0,30}$|[-*_]{3,80}[ \t]{0,9}$)", re.MULTILINE
+REFERENCE = re.compile(
+    r"^[ \t]{0,3}\[[^\[\]\n]{1,200}\]:[ \t]{1,9}\S{1,2000}.{0,500}$"
+    r"|\[\^[^\[\]\n]{1,50}\]",
+    re.MULTILINE,
 )
-SIGNS = "<&[*_~`#>"
+"""Where a link leads, below the text; the number of a note."""
+REFERRED = re.compile(r"!?\[([^\[\]\n]{1,1000})\] ?\[[^\[\]\n]{0,200}\]")
+LISTED = re.compile(r"^[ \t]{0,9}[-+][ \t]", re.MULTILINE)
+LINE = re.compile(
+    r"^[ \t]{0,9}(?:#{1,6}[ \t]{1,9}|>[ \t]{1,9}|[-*+][ \t]{1,9}(?=\S)|```.{0,30}$"
+    r"|[-*_]{3,80}[ \t]{0,9}$|={3,80}[ \t]{0,9}$"
+    r"|\|?(?:[ \t]{0,9}:?-{1,80}:?[ \t]{0,9}\|){1,100}[-: \t]{0,80}$)",
+    re.MULTILINE,
+)
+SIGNS = "<&[*_~`#>=|"
 
 
 def without_markup(text: str) -> str:
@@ -54,10 +67,12 @@ def without_markup(text: str) -> str:
     >>> without_markup("a < b, 2 * 3 * 4, snake_case and AT&T")
     'a < b, 2 * 3 * 4, snake_case and AT&T'
     """
-    if not any(sign in text for sign in SIGNS):
+    if not any(sign in text for sign in SIGNS) and not LISTED.search(text):
         return text
     plain = TAG.sub(_between, _without_unshown(text)) if "<" in text else text
     plain = LINK.sub(r"\1", plain)
+    if REFERENCE.search(plain):
+        plain = REFERENCE.sub("", REFERRED.sub(r"\1", plain))
     plain = LINE.sub("", plain)
     plain = STRONG.sub(r"\2", plain)
     plain = UNDERLINED.sub(r"\2", plain)

@@ -51,12 +51,12 @@ def parse(
     fields: Collection[str] = (),
     filters: Collection[str] = (),
     title: str | None = None,
-    dated: bool = False,
+    date: str | None = None,
 ) -> Parsed:
     """Parse a text. It never fails.
 
     ``fields`` and ``filters`` are the names that may stand before a colon, ``title`` the field
-    that ``title:`` means, and ``dated`` says whether there are dates.
+    that ``title:`` means, and ``date`` that of the documents' date, if they have one.
 
     >>> parse('"south pole" -scott', ["headline"]).excluded
     (Word(text='scott', field=None),)
@@ -64,7 +64,7 @@ def parse(
     'searched as plain words: a quote is not closed'
     """
     text = text.encode(errors="replace").decode()
-    known = Fields.of(fields, filters, title, dated)
+    known = Fields.of(fields, filters, title, date)
     parsed = _with_forms(_parsed(text, known))
     groups, excluded = _first(parsed.groups), parsed.excluded[:MOST_PARTS]
     if (groups, excluded) == (parsed.groups, parsed.excluded):

@@ -33,25 +33,25 @@ class Fields:
 
     texts: dict[str, str]
     filters: dict[str, str]
-    dated: bool
+    dates: frozenset[str]
 
     @classmethod
     def of(
-        cls, texts: Collection[str], filters: Collection[str], title: str | None, dated: bool
+        cls, texts: Collection[str], filters: Collection[str], title: str | None, date: str | None
     ) -> Fields:
-        """The names of a view; ``title`` is the text that is its title."""
+        """The names of a view; ``title`` is the text that is its title, ``date`` its date."""
         aliases = dict.fromkeys(TITLES, title) if title else {}
         names = {name: text for name, text in aliases.items() if text is not None}
         return cls(
             names | {name.lower(): name for name in texts},
             {name.lower(): name for name in filters},
-            dated,
+            frozenset({*DATES, date.lower()} if date else ()),
         )
 
     @property
     def names(self) -> list[str]:
         """All names that may stand before a colon."""
-        known = [*self.texts.values(), *self.filters.values(), *(["date"] if self.dated else [])]
+        known = [*self.texts.values(), *self.filters.values(), *(["date"] if self.dates else [])]
         return list(dict.fromkeys(known))
 
 
@@ -74,8 +74,8 @@ class Token:
 _ITEM = re.compile(
     r"""(?P<sign>[-+!](?![-+!\s]))?
         (?:(?P<field>[^\W\d]\w*):(?=\S))?
-        (?: (?P<open>\() | (?P<close>\))
-          | (?P<quote>["“”„])(?P<phrase>[^"“”„]*)(?P<end>["“”])?(?:~(?P<apart>\d+))?
+        (?: (?P<open>\() | (?P<close>\)(?:\^[\d.]+)?)
+          | (?P<quote>["“”„])(?P<phrase>[^"“”„]*)(?P<end>["“”])?(?:~(?P<apart>\d+))?(?:\^[\d.]+)?
           | (?P<range>[\[{][^\[\]{}"]*\sTO\s[^\[\]{}"]*[\]}])
           | (?P<word>[^\s"“”„()]+))""",
     re.VERBOSE,
@@ -84,6 +84,8 @@ _OPERATORS = {"OR": "or", "||": "or", "|": "or", "AND": "and", "&&": "and", "NOT
 _NEAR = re.compile(r"(?:NEAR|ADJ|W(?=/)|N(?=/))(?:/?(\d+))?")
 _CAPITAL_OPERATORS = re.compile(r"\b(?:AND|OR|NOT|NEAR|ADJ)\b")
 _AROUND = re.compile(r"\bAROUND\s?\((\d+)\)")
+_BOOST = re.compile(r"(?<=[\w*?])\^[\d.]+$")
+_FUZZY = re.compile(r"(?<=\w)~[\d.]*$")
 _LINK = re.compile(r"(?:https?|ftp|mailto|file)", re.IGNORECASE)
 
 
@@ -144,7 +146,7 @@ class _Lexer:
                 return
         field = item["field"] or ""
         if field and not self._knows(field):
-            self._say_unknown(field, item)
+            self._say_unknown(field)
             if word:
                 if words(f"{field}:{word}"):
                     yield Token("clause", _word(f"{field}:{word}", None), sign)
@@ -157,11 +159,11 @@ class _Lexer:
 
     def _knows(self, field: str) -> bool:
         name = field.lower()
-        known = name in self._known.texts or name in self._known.filters
-        return known or (self._known.dated and name in DATES)
+        known = self._known
+        return name in known.texts or name in known.filters or name in known.dates
 
-    def _say_unknown(self, field: str, item: re.Match[str]) -> None:
-        if self._known.names and not _LINK.fullmatch(field) and not (item["word"] or "").isdigit():
+    def _say_unknown(self, field: str) -> None:
+        if self._known.names and not _LINK.fullmatch(field):
             names = ", ".join(self._known.names)
             self._note(f"there is no field {field!r}, so it is read as a word; there is {names}")
 
@@ -179,22 +181,25 @@ class _Lexer:
             gaps = sum(part == "*" for part in value.split())
             apart = min(MOST_APART, int(item["apart"] or gaps))
             return Phrase(value, name or None, apart) if words(value) else None
-        if not words(value):
-            return None
-        return self._said(_word(value, name or None), value)
+        if item["range"] and words(value):
+            self._note("a range is one of dates, such as date:[1900 TO 1950]; read as words")
+        value = self._without_weights(value)
+        return _word(value, name or None) if words(value) else None
 
-    def _said(self, clause: Clause, value: str) -> Clause:
-        """The clause, and a note where signs of Lucene in it do nothing here."""
-        if isinstance(clause, Word) and re.search(r"\w~[\d.]*$", value):
-            self._note("`~` after a word is ignored; it works after a phrase")
-        if isinstance(clause, Word) and re.search(r"\w\^[\d.]+$", value):
+    def _without_weights(self, value: str) -> str:
+        """The value without what Lucene writes after a word and does nothing here."""
+        if _BOOST.search(value):
             self._note("`^` is ignored: no word weighs more")
-        return clause
+        if _FUZZY.search(value):
+            self._note("`~` after a word is ignored; it works after a phrase")
+        return _FUZZY.sub("", _BOOST.sub("", value))
 
     def _limit(self, name: str, value: str, quoted: bool) -> Clause | None:
         """A filter or a range of dates; None for a value that is no date."""
-        dated = self._known.dated and (name in DATES or (name == "year" and _is_range(value)))
-        if dated:
+        dates = self._known.dates
+        if name in dates - {*self._known.filters} or (
+            dates and name == "year" and _is_range(value)
+        ):
             try:
                 return _the_right_way_round(_dates(name, value), name, value)
             except InvalidQuery as reason:

@@ -24,22 +24,27 @@ from search.query import Query
 from search.syntax import parse
 
 
-def understood(query: Query, fields: Collection[str], filters: Collection[str] = ()) -> str:
+def understood(
+    query: Query, fields: Collection[str], filters: Collection[str] = (), date: str | None = None
+) -> str:
     """What the hits of a query must have; ``fields`` are the names of the view's texts.
 
     >>> understood(Query("south pole -scott", filters={"section": "Science"}), ["headline"])
     'south and pole; without scott; section is Science'
     """
-    return "; ".join(_parts(query, parse(query.text, fields, filters, dated=True))) or "everything"
+    parsed = parse(query.text, fields, filters, date=date)
+    return "; ".join(_parts(query, parsed)) or "everything"
 
 
-def advice(query: Query, fields: Collection[str], filters: Collection[str] = ()) -> list[str]:
+def advice(
+    query: Query, fields: Collection[str], filters: Collection[str] = (), date: str | None = None
+) -> list[str]:
     """What to try instead of a query that found nothing, most promising first.
 
     >>> advice(Query("titanc"), ["headline"])
     ['try fewer or other words, or the beginning of one: tita*']
     """
-    parsed = parse(query.text, fields, filters, dated=True)
+    parsed = parse(query.text, fields, filters, date=date)
     tries = []
     if query.filters:
         tries.append(f"without the filter {', '.join(query.filters)}")

@@ -154,7 +154,7 @@ def test_what_is_no_character_does_not_stop_a_search() -> None:
     ],
 )
 def test_a_date_in_the_text_that_cannot_be_meant_is_said(text: str, reason: str) -> None:
-    parsed = parse(text, {"headline": ("headline",)}, [], "headline", dated=True)
+    parsed = parse(text, {"headline": ("headline",)}, [], "headline", date="published_at")
     assert reason in (parsed.note or "")
 
 
@@ -162,7 +162,7 @@ def test_a_date_in_the_text_that_cannot_be_meant_is_said(text: str, reason: str)
     "day", ["1912-04-15", '"15 April 1912"', '"April 15, 1912"', "1912-W16-1", "-30d", "yesterday"]
 )
 def test_a_date_in_the_text_means_what_it_means_everywhere(day: str) -> None:
-    parsed = parse(f"date:{day}", {"headline": ("headline",)}, [], "headline", dated=True)
+    parsed = parse(f"date:{day}", {"headline": ("headline",)}, [], "headline", date="published_at")
     first, last = Query(date_from=day.strip('"'), date_to=day.strip('"')).dates()
     assert parsed.note is None
     assert parsed.groups[0].clauses == (Dates(first, last),)

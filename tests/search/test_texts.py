@@ -144,6 +144,15 @@ OTHER_WAYS = [
     ("The U-boat war", "uboat"),
     ("To co-operate", "cooperate"),
     ("To cooperate", "co-operate"),
+    ("All of it on-line", "online"),
+    ("All of it online", "on-line"),
+    ("News of to-day", "today"),
+    ("News of today", "to-day"),
+    ("Some 3,000 people", "3000"),
+    ("Some 3000 people", "3,000"),
+    ("Some 12,345,678 people", "12345678"),
+    ("Songs of the 1990's", "1990s"),
+    ("Songs of the 1990s", "1990's"),
 ]
 
 
@@ -223,6 +232,12 @@ READ_AS = [
     ("((tax", [1, 2]),
     ("tax)", [1, 2]),
     ("(tax)", [1, 2]),
+    ("tax^3", [1, 2]),
+    ("tax~1", [1, 2]),
+    ('"income tax"^3', [2]),
+    ("(tax OR station)^2.5 -income", [1, 3]),
+    ("published_at:1912", [1, 4]),
+    ("published_at:>=1914", [3]),
 ]
 
 
@@ -243,6 +258,9 @@ NOTES = [
     ("tax~2", "`~` after a word is ignored"),
     ("tax^3", "`^` is ignored"),
     ("section:[a TO b]", "section has no ranges"),
+    ("headline:[a TO b]", "a range is one of dates"),
+    ("[1912 TO 1913]", "a range is one of dates"),
+    ("nosuch:12", "there is no field 'nosuch'"),
 ]
 
 
