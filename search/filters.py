@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
+from functools import cache
 from typing import Protocol
 
 from search.analysis import words
@@ -17,6 +17,10 @@ from search.query import Limits
 
 SUGGESTED = 3
 """The values that are named where a filter has no such value."""
+ALIKE = 60
+"""How alike a value must be to be named, of 100: twice the letters in common by all letters."""
+MOST_RESOLVED = 100
+"""Values of a query whose writing is looked up; those after them are taken as they are."""
 COMPARED = 20_000
 """Values of a filter that are compared with one that no document has, at most."""
 
@@ -37,6 +41,8 @@ class Resolving:
     def __init__(self, index: Values, mapping: IndexMapping) -> None:
         self._index = index
         self._mapping = mapping
+        self._resolved_values = 0
+        self._known = cache(self._known_values)
         self.notes: list[str] = []
 
     def limits(self, limits: Limits) -> Limits:
@@ -69,14 +75,15 @@ class Resolving:
 
     def _meant(self, name: str, value: str) -> Iterator[str]:
         """The values that one means; itself if there is none."""
-        if self._index.has(name, value) or self._mapping.keyword(name) == "id":
+        self._resolved_values += 1
+        looked_up = self._resolved_values <= MOST_RESOLVED and self._mapping.keyword(name) != "id"
+        if not looked_up or self._index.has(name, value):
             yield value
             return
-        known = self._index.values(name)
+        known = self._known(name)
         alike = list(_alike(value, known))
         if not alike:
-            close = get_close_matches(_key(value), map(_key, known[:COMPARED]), SUGGESTED)
-            nearest = ", ".join(k for key in close for k in known[:COMPARED] if _key(k) == key)
+            nearest = ", ".join(_nearest(value, known))
             hint = f"; nearest: {nearest}" if nearest else ""
             self.notes.append(f"no {name} is {value!r}{hint}")
             yield value
@@ -84,14 +91,29 @@ class Resolving:
             self.notes.append(f"{name} {value!r} is read as {' or '.join(map(repr, alike))}")
         yield from alike
 
+    def _known_values(self, name: str) -> list[tuple[str, str]]:
+        """All values of a filter, after what those that look alike have in common."""
+        return [(_key(value), value) for value in self._index.values(name)]
 
-def _alike(value: str, known: Iterable[str]) -> Iterator[str]:
+
+def _alike(value: str, known: Iterable[tuple[str, str]]) -> Iterator[str]:
     if value.endswith("*") and value.strip("*"):
         beginning = _key(value.rstrip("*"))
-        yield from (each for each in known if _key(each).startswith(beginning))
+        yield from (each for key, each in known if key.startswith(beginning))
         return
     key = _key(value)
-    yield from (each for each in known if _key(each) == key)
+    yield from (each for other, each in known if other == key)
+
+
+def _nearest(value: str, known: Sequence[tuple[str, str]]) -> list[str]:
+    """The values that are most like one that no document has."""
+    from rapidfuzz import fuzz, process
+
+    keys = [key for key, _ in known[:COMPARED]]
+    found = process.extract(
+        _key(value), keys, scorer=fuzz.ratio, score_cutoff=ALIKE, limit=SUGGESTED
+    )
+    return [known[place][1] for _, _, place in found]
 
 
 def _key(value: str) -> str:

@@ -293,6 +293,13 @@ def test_a_filter_means_a_value_in_any_case_and_says_what_it_took(library: Any) 
     assert library.ask(excluded={"section": ["science", "Arts"]}).total == 1
 
 
+def test_a_filter_of_very_many_values_looks_up_the_first_of_them(library: Any) -> None:
+    many = [f"no {n}" for n in range(50_000)]
+    assert library.ask(filters={"section": [*many, "Science"]}).total == 2
+    answer = library.ask(filters={"section": ["science", *many]}, facets=["section"])
+    assert answer.facets["section"] == [("Science", 2)]
+
+
 def test_a_long_text_is_searched_by_its_words_and_requires_none_of_its_marks(library: Any) -> None:
     query = 'The minister said "we shall tax everything" before -whales at the *station* swam away'
     answer = library.ask(query)
