@@ -86,6 +86,7 @@ def test_a_call_without_a_command_is_answered_by_the_help() -> None:
     assert "error" not in result.stderr.split("Commands:")[0]
 
 
+@pytest.mark.slow
 def test_views_stand_in_one_order_in_every_command(tmp_path: Path) -> None:
     home = ("--home", str(tmp_path))
     data = json.dumps({"headline": "Whales", "published_at": "1851-10-18", "body": "Whales. " * 99})

@@ -124,6 +124,7 @@ def home(built: Path, tmp_path: Path) -> Home:
     return Home(Path(shutil.copytree(built, tmp_path / "home")))
 
 
+@pytest.mark.slow
 def test_catch_up_says_what_it_did_to_a_person_and_to_a_program(home: Home) -> None:
     home.rename("B")
     code, printed, _ = home.run("catch-up")

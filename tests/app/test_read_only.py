@@ -130,6 +130,7 @@ def _assert_as_ever(results: Results) -> None:
     assert "equal the view" in results["compare"][1]
 
 
+@pytest.mark.slow
 def test_without_permission_to_write_every_reading_command_works(
     closed: Path, tmp_path: Path
 ) -> None:

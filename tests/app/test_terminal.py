@@ -232,9 +232,10 @@ def test_a_terminal_gets_colours_unless_somebody_said_no(
     assert terminal.is_coloured(Terminal()) == coloured
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "coloured"),
-    [({}, True), pytest.param({"TERM": "dumb"}, False, marks=pytest.mark.slow)],
+    [({}, True), ({"TERM": "dumb"}, False)],
 )
 def test_a_real_terminal_gets_this_programs_colours_and_no_others(
     home: Path, environment: dict[str, str], coloured: bool

@@ -316,6 +316,7 @@ NAMED = ["overwritten", "header", "text", "format", "nothing", "mute", "half", "
 QUICK = ("text", "half")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

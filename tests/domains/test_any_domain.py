@@ -146,6 +146,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @both_domains
 def test_a_domain_goes_through_all_that_the_newsroom_does(
     folder: Path, business: dict[str, Any], search: dict[str, str]

@@ -184,13 +184,10 @@ def test_a_rebuild_costs_in_proportion_to_the_longest_list(shape: Shape) -> None
 
 
 template = cache(Template)
-QUICK = [tags_of_one_article]
 
 
-@pytest.mark.parametrize(
-    "shape",
-    [*QUICK, *(pytest.param(s, marks=pytest.mark.slow) for s in SHAPES if s not in QUICK)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", SHAPES)
 def test_a_step_costs_in_proportion_to_the_longest_list(shape: Shape) -> None:
     small, large = (
         costs_of_stepping(log, template().stepped(log))
