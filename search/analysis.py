@@ -23,7 +23,12 @@ def analyzers() -> tuple[TextAnalyzer, TextAnalyzer]:
 
     def plain() -> TextAnalyzerBuilder:
         builder = TextAnalyzerBuilder(Tokenizer.simple())
-        return builder.filter(Filter.lowercase()).filter(Filter.ascii_fold())
+        # Some letters, such as small capitals, become capitals without their accents only.
+        return (
+            builder.filter(Filter.lowercase())
+            .filter(Filter.ascii_fold())
+            .filter(Filter.lowercase())
+        )
 
     stop = Filter.custom_stopword(sorted(STOP_WORDS))
     return plain().build(), plain().filter(stop).filter(Filter.stemmer("english")).build()

@@ -47,6 +47,9 @@ class Searched(Protocol):
     def find(self, query: Query, parsed: Parsed, every: bool, limits: Limits) -> Found:
         """The page of the documents that match: ``every`` word of the text, or any of them."""
 
+    def pruned(self, parsed: Parsed) -> Parsed:
+        """The parsed text without other forms of words that are known to be in no document."""
+
     def has(self, name: str, value: str) -> bool:
         """Whether any document has this value of a filter."""
 
@@ -70,7 +73,7 @@ def answer(query: Query, index: Searched, embargo: Embargo) -> Answer:
     mapping = index.mapping
     resolving = Resolving(index, mapping)
     within = resolving.limits(limits(query, mapping, embargo))
-    parsed = resolving.parsed(_parsed(query.text, mapping))
+    parsed = index.pruned(resolving.parsed(_parsed(query.text, mapping)))
     every = parsed.all_may_match and not query.any_word
     found = index.find(query, parsed, every, within)
     suggestion = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from search.analysis import pairs, words
@@ -166,6 +166,18 @@ class Parsed:
     def scored(self) -> bool:
         """Whether hits are ordered by how well they match."""
         return any(group.scores for group in self.groups)
+
+    def with_leaves(self, change: Callable[[Clause], Clause]) -> Parsed:
+        """The parsed text with each clause changed, also those inside ``Every`` and the like."""
+
+        def changed(clause: Clause) -> Clause:
+            if isinstance(clause, Every | Either):
+                return replace(clause, clauses=tuple(map(changed, clause.clauses)))
+            return Not(changed(clause.clause)) if isinstance(clause, Not) else change(clause)
+
+        groups = (replace(g, clauses=tuple(map(changed, g.clauses))) for g in self.groups)
+        excluded = tuple(map(changed, self.excluded))
+        return replace(self, groups=tuple(groups), excluded=excluded)
 
     @property
     def all_may_match(self) -> bool:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Protocol
 
 from search.analysis import words
-from search.clauses import Clause, Either, Every, Filter, Group, Not, Parsed
+from search.clauses import Clause, Filter, Parsed
 from search.mapping import IndexMapping
 from search.query import Limits
 
@@ -55,19 +55,11 @@ class Resolving:
 
     def parsed(self, parsed: Parsed) -> Parsed:
         """The parsed text with the values that are meant."""
-        groups = tuple(
-            Group(tuple(map(self._clause, group.clauses)), group.required)
-            for group in parsed.groups
-        )
-        return replace(parsed, groups=groups, excluded=tuple(map(self._clause, parsed.excluded)))
+        return parsed.with_leaves(self._clause)
 
     def _clause(self, clause: Clause) -> Clause:
         if isinstance(clause, Filter):
             return Filter(clause.name, self._resolved(clause.name, clause.values))
-        if isinstance(clause, Every | Either):
-            return replace(clause, clauses=tuple(map(self._clause, clause.clauses)))
-        if isinstance(clause, Not):
-            return Not(self._clause(clause.clause))
         return clause
 
     def _resolved(self, name: str, values: Sequence[str]) -> tuple[str, ...]:

@@ -27,6 +27,9 @@ LONGEST_INITIALS = 5
 LONGEST_NUMBER = 18
 _JOINED = re.compile(r"[^\W\d_]+(?:[-'’‘.‐‑]+[^\W\d_]+)+[.]?", re.ASCII)
 _NUMBER = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+|\d{2,4}['’]s", re.ASCII)
+_VOWEL = re.compile("[aeiouy]")
+_SPELLED = ("cd", "dj", "dvd", "ph", "pc", "tv", "vj")
+"""Words without a vowel that begin compounds."""
 _ENDINGS = {"s": ".", "t": "n", "d": ".", "m": "i", "ll": ".", "re": ".", "ve": "."}
 """Endings after an apostrophe, and the letter before it: ``don't``, ``we'll``."""
 
@@ -122,6 +125,8 @@ def _can_stand_apart(first: str, second: str) -> bool:
         return len(first) > 1
     if (first, stems(second)) in _hyphened():
         return True
+    if len(first) > 1 and not (_VOWEL.search(first) and _VOWEL.search(second)):
+        return first in _SPELLED and _VOWEL.search(second) is not None
     if first in STOP_WORDS - {"s", "t"} or second in STOP_WORDS:
         return False
     if len(first) == 1 and first not in "bdegijkostuvwx":

@@ -41,6 +41,7 @@ class Highlighter:
 
     def __init__(self, clauses: Iterable[Clause], stem: Stem) -> None:
         self._clauses = tuple(leaf for clause in clauses for leaf in leaves(clause))
+        self._named = {clause.field for clause in self._clauses}
         self._stem = stem
         self._patterns: dict[tuple[str, bool], re.Pattern[str] | None] = {}
         self._stems: dict[str, frozenset[str]] = {}
@@ -72,6 +73,8 @@ class Highlighter:
         if len(lowered) == len(plain):  # so spans in it are spans in the text, as almost always
             plain = lowered
         foreign = not plain.isascii() and _is_foreign(plain)
+        if name not in self._named:
+            name = ""  # no clause is about this text alone, so that all such have one pattern
         if (name, foreign) not in self._patterns:
             self._patterns[name, foreign] = self._pattern(name, foreign)
         pattern = self._patterns[name, foreign]

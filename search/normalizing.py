@@ -74,7 +74,7 @@ _SPECIAL = {
     "\u2122": " ",
     "\u2120": " ",
     **dict.fromkeys("\u115f\u1160\u3164\uffa0", ""),  # fillers are not seen
-    **dict.fromkeys("\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\ua78c", ""),  # in Hawaiʻi
+    **dict.fromkeys("\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\ua78b\ua78c", ""),  # in Hawaiʻi
 }
 
 

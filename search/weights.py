@@ -6,7 +6,7 @@ Measured on judged collections: ``docs/measured/ranking.md`` has the figures.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from search.analysis import words
 from search.clauses import Clause, Parsed, Word
@@ -24,6 +24,8 @@ FORM = 0.5
 """The weight of another way to write a word, such as ``health care`` for ``healthcare``."""
 NEIGHBOURS = 1.0
 """What two neighbouring words of a query add to the score of a text that has them close by."""
+MOST_NEIGHBOURS = 12
+"""The neighbours of a query that count: more of them cost time and raise no measure."""
 APART = 8
 """The words that may stand between two neighbours in a text."""
 
@@ -59,12 +61,15 @@ def of_form(word: Word, form: Clause) -> float:
 
 
 def neighbours(parsed: Parsed) -> Iterator[tuple[str, str]]:
-    """The pairs of words that follow each other in a query; stop words do not count.
+    """The first pairs of words that follow each other in a query; stop words do not count.
 
     >>> list(neighbours(Parsed(said=("landing", "on", "the", "moon", "before", "moon"))))
     [('landing', 'moon')]
     """
     following = [word for word in parsed.said if word not in STOP_WORDS]
-    for first, second in dict.fromkeys(pairwise(following)):
-        if first != second and not {first, second} & GENERAL_WORDS:
-            yield first, second
+    found = (
+        (first, second)
+        for first, second in dict.fromkeys(pairwise(following))
+        if first != second and not {first, second} & GENERAL_WORDS
+    )
+    return islice(found, MOST_NEIGHBOURS)

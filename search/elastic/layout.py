@@ -223,7 +223,7 @@ def _analysis() -> dict[str, Any]:
     from search import analysis
 
     stem_rules = [f"{word} => {' '.join(analysis.stems(word))}" for word in STEMMED_DIFFERENTLY]
-    plain = ["lowercase", "asciifolding"]
+    plain = ["lowercase", "asciifolding", "lowercase"]
     return {
         # A pattern would be shorter, and costs a tenth of the time of indexing.
         "tokenizer": {"words": {"type": "char_group", "tokenize_on_chars": _between_words()}},

@@ -201,6 +201,11 @@ class _Searched:
             facets = index.facets(parsed, every, limits, query.facets)
         return answers.Found(page.total, hits, facets)
 
+    def pruned(self, parsed: Parsed) -> Parsed:
+        """The parsed text without other forms of words that no document has."""
+        with self._reading() as index:
+            return index.pruned(parsed)
+
     def has(self, name: str, value: str) -> bool:
         """Whether any document has this value of a filter."""
         with self._reading() as index:

@@ -19,8 +19,8 @@ import tantivy
 from tantivy import FieldType, Order
 
 from replay import plain_path
-from search.analysis import analyzers, stems
-from search.clauses import Parsed
+from search.analysis import analyzers, stems, words
+from search.clauses import Clause, Parsed, Phrase, Word
 from search.embedded import read_only
 from search.embedded.queries import Queries
 from search.mapping import MONTH_DAY, IndexMapping
@@ -184,6 +184,25 @@ class EmbeddedIndex:
             limits = replace(limits, hidden_after=None)
         return Queries(self._schema, self._searcher, self._mapping).whole(
             parsed, every, limits, scored
+        )
+
+    def pruned(self, parsed: Parsed) -> Parsed:
+        """The parsed text without two words for one that the index lacks, as most splits are."""
+
+        def pruned(clause: Clause) -> Clause:
+            if not isinstance(clause, Word) or not clause.forms:
+                return clause
+            return replace(clause, forms=tuple(filter(self._may_match, clause.forms)))
+
+        return parsed.with_leaves(pruned)
+
+    def _may_match(self, form: Clause) -> bool:
+        if not isinstance(form, Phrase):
+            return True
+        names = [form.field] if form.field else [*self._mapping.text]
+        return all(
+            any(self._searcher.doc_freq(f"exact_{name}", part) for name in names)
+            for part in words(form.text)
         )
 
     def has(self, name: str, value: str) -> bool:

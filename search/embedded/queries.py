@@ -125,24 +125,10 @@ class Queries:
 
     def _word(self, word: Word) -> tantivy.Query:
         """A word, or the best of its forms."""
-        forms = [
-            _weighed(self._clause(form), weights.of_form(word, form))
-            for form in word.forms
-            if self._may_match(form)
-        ]
+        forms = [_weighed(self._clause(form), weights.of_form(word, form)) for form in word.forms]
         if not (forms and is_initials(word.text)):
             forms.insert(0, self._as_said(word))
         return forms[0] if len(forms) == 1 else tantivy.Query.disjunction_max_query(forms)
-
-    def _may_match(self, form: Clause) -> bool:
-        """Whether all exact words of a phrase are in the index; most splits of a word are not."""
-        if not isinstance(form, Phrase):
-            return True
-        names = self._names(form)
-        return all(
-            any(self._searcher.doc_freq(f"exact_{name}", part) for name in names)
-            for part in words(form.text)
-        )
 
     def _as_said(self, word: Word) -> tantivy.Query:
         names = self._names(word)

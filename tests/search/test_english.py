@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 import pytest
@@ -20,6 +21,12 @@ def test_without_accents_every_character_keeps_its_place(text: str) -> None:
     assert folded(plain) == plain
     for before, after in zip(text, plain, strict=True):
         assert after == before or unicodedata.normalize("NFD", before)[0] == after
+
+
+def test_the_words_of_each_character_are_their_own_words() -> None:
+    every = (chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
+    changed = [c for c in every if (found := words(c)) and words(" ".join(found)) != found]
+    assert changed == []
 
 
 @given(st.text())
