@@ -230,7 +230,7 @@ class ElasticsearchEngine:
     def search(self, query: Query) -> Answer:
         """Answer a query from the live generation of its view."""
         from search import answers
-        from search.elastic import query as elastic_query
+        from search.elastic.searched import Searched
 
         query = query.of(self._views)
         for attempt in (1, 2):
@@ -239,7 +239,7 @@ class ElasticsearchEngine:
                 raise NothingServes(f"nothing to search in {query.view} yet; run: stet rebuild")
             embargo = Embargo.of(query, index.mapping, self._views, self.search)
             try:
-                return answers.answer(query, elastic_query.Searched(index, self._cluster), embargo)
+                return answers.answer(query, Searched(index, self._cluster), embargo)
             except Refusal as refusal:
                 # Two rebuilds since the alias was read may have deleted this index.
                 if refusal.status != 404 or attempt == 2:

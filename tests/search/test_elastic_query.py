@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search import weights
-from search.elastic import query as elastic
+from search.elastic import searched as elastic
 from search.elastic.cluster import Cluster
 from search.elastic.query import bool_query
 from search.mapping import FIELD_WEIGHT, IndexMapping

@@ -137,7 +137,7 @@ def newsroom(
         }
         archive.append("section/w", "SectionOpened", {"name": "World"})
         archive.append("byline/a", "BylineRegistered", {"name": "Ana"})
-        archive.append("image/i", "ImageAdded", {"url": "i", "caption": "A field"})
+        archive.append("image/i", "ImageAdded", {"url": "/i", "caption": "A field"})
         archive.append("tag/t", "TagDefined", {"name": "Air"})
         for key, headline, at in (
             ("article/open", "Balloon flies", "1912-04-16T08:00:00Z"),
