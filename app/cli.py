@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -12,9 +13,11 @@ from app import (
     content,
     dead_letters,
     differing,
+    editing,
     evaluation,
     explaining,
     freshness,
+    importing,
     keeping,
     options,
     rebuilding,
@@ -72,46 +75,66 @@ def stet(
     )
 
 
-for name, command in (
-    ("append", content.append),
-    ("import", content.import_files),
-    ("generate", content.generate),
-    ("log", content.log_events),
-    ("history", content.history),
-    ("explain", explaining.explain),
-    ("diff", differing.diff),
-    ("rebuild", rebuilding.rebuild),
-    ("catch-up", freshness.catch_up),
-    ("follow", freshness.follow),
-    ("preview", freshness.preview),
-    ("generations", serving.generations),
-    ("promote", serving.promote),
-    ("roll-back", serving.roll_back),
-    ("export", searching.export),
-    ("suggest", suggesting.suggest),
-    ("similar", suggesting.similar),
-    ("on-this-day", suggesting.on_this_day),
-    ("status", serving.status),
-    ("seal", keeping.seal),
-    ("verify", keeping.verify),
-    ("prove", keeping.prove),
-    ("subscriptions", keeping.subscriptions),
-    ("compare", upkeep.compare),
-    ("references", upkeep.references),
-    ("clear", upkeep.clear),
-    ("growth", upkeep.growth),
-    ("evaluate", evaluation.evaluate),
-    ("settings", configuring.show_settings),
-):
-    cli.command(name, cls=Command)(command)
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Edit": {
+        "append": content.append,
+        "batch": editing.batch,
+        "preview": freshness.preview,
+        "restore": editing.restore,
+        "undo": editing.undo,
+        "show": editing.show_entity,
+        "types": editing.types,
+    },
+    "Read": {
+        "search": searching.search,
+        "suggest": suggesting.suggest,
+        "similar": suggesting.similar,
+        "on-this-day": suggesting.on_this_day,
+        "export": searching.export,
+        "log": content.log_events,
+        "history": content.history,
+        "explain": explaining.explain,
+        "diff": differing.diff,
+        "growth": upkeep.growth,
+    },
+    "Bring": {
+        "import": importing.import_files,
+        "generate": importing.generate,
+    },
+    "Operate": {
+        "rebuild": rebuilding.rebuild,
+        "catch-up": freshness.catch_up,
+        "follow": freshness.follow,
+        "status": serving.status,
+        "generations": serving.generations,
+        "promote": serving.promote,
+        "roll-back": serving.roll_back,
+        "clear": upkeep.clear,
+        "seal": keeping.seal,
+        "subscriptions": keeping.subscriptions,
+    },
+    "Check": {
+        "verify": keeping.verify,
+        "prove": keeping.prove,
+        "compare": upkeep.compare,
+        "references": upkeep.references,
+        "evaluate": evaluation.evaluate,
+        "settings": configuring.show_settings,
+    },
+}
+"""The commands, by what they are for; ``stet --help`` lists them so."""
+TAKES_MINUS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
-cli.command(
-    "search",
-    cls=Query,
-    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-)(searching.search)
+for heading, commands in COMMANDS.items():
+    for name, command in commands.items():
+        if name == "search":
+            cli.command(name, cls=Query, context_settings=TAKES_MINUS, rich_help_panel=heading)(
+                command
+            )
+        else:
+            cli.command(name, cls=Command, rich_help_panel=heading)(command)
 
-cli.add_typer(dead_letters.dead_letters)
+cli.add_typer(dead_letters.dead_letters, rich_help_panel="Check")
 
 
 def main() -> None:

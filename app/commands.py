@@ -42,6 +42,21 @@ class Query(Command):
 class Commands(TyperGroup):
     """A group of commands; a mistake in a call is told as every other error is."""
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands below the headings of what they are for."""
+        width = max(map(len, self.commands)) + 2
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command: Any = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                heading = getattr(command, "rich_help_panel", None)
+                heading = heading if isinstance(heading, str) else "Commands"
+                about = command.get_short_help_str(formatter.width - width - 4)
+                groups.setdefault(heading, []).append((name.ljust(width - 2), about))
+        for heading, rows in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
     def main(self, *args: Any, **options: Any) -> Any:
         """Run a command, and end the process with its exit code."""
         if not options.get("standalone_mode", True):

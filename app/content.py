@@ -1,15 +1,16 @@
-"""The commands that write and read events: append, import, generate, log, history."""
+"""The commands that write and read events: append, log, history."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,25 +27,28 @@ from app.options import (
     open_archive,
 )
 from app.visibility import Timeout, Wait
-from event_log import counted
+from event_log import dates
 
 if TYPE_CHECKING:
     from archive import Archive
-    from connectors import Imported
     from event_log import Event, EventLog, Receipt
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHOWN = 200
 """How many characters of a long text ``stet history`` prints."""
 
 
-class OnError(StrEnum):
-    """What an import does with an invalid line."""
-
-    stop = "stop"
-    reject = "reject"
-
-
+Data = Annotated[
+    str,
+    typer.Option(
+        metavar="JSON|@FILE|-", help="The fields, as a JSON object; of a file, or of stdin."
+    ),
+]
+BodyFile = Annotated[
+    str | None,
+    typer.Option(metavar="FILE|-", help="The file, or stdin, whose text becomes the body."),
+]
 Actor = Annotated[str | None, typer.Option(help="Who appends the event.")]
 ExpectedVersion = Annotated[
     int | None,
@@ -65,7 +69,8 @@ OccurredAt = Annotated[
 def append(
     stream: Stream,
     type_: Type,
-    data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
+    data: Data = "{}",
+    body_file: BodyFile = None,
     actor: Actor = None,
     expected_version: ExpectedVersion = None,
     event_id: EventId = None,
@@ -88,20 +93,19 @@ def append(
         receipt = archive.append(
             stream,
             type_,
-            parse_data(data),
+            with_body(archive, type_, parse_data(data), body_file),
             expected_version=expected_version,
             event_id=event_id,
             occurred_at=occurred_at,
             actor=actor,
             force=force,
         )
-        line = _receipt_line(archive, receipt, stream, event_id)
-    if not as_json:
-        show.line(line)
-    elif not wait:
-        show.json(asdict(receipt))
+        if not as_json:
+            show.line(_receipt_line(archive, receipt, stream, event_id))
     if wait:
         visibility.print_when_searchable(archive, receipt, timeout, as_json)
+    elif as_json:
+        show.json(asdict(receipt))
 
 
 def _receipt_line(archive: Archive, receipt: Receipt, stream: str, event_id: str | None) -> str:
@@ -120,158 +124,71 @@ def _receipt_line(archive: Archive, receipt: Receipt, stream: str, event_id: str
 
 
 def parse_data(data: str) -> Any:
-    """Parse the JSON of ``--data``; raises a usage error if it is not JSON."""
+    """Parse the JSON of ``--data``, or of the file that it names; raises a usage error."""
     import orjson
 
+    text: str | bytes = data
+    if data == "-" or data.startswith("@"):
+        text = _content("-" if data == "-" else data[1:], "--data")
     try:
-        return orjson.loads(data)
+        return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise typer.BadParameter(f"not JSON: {error}", param_hint="--data") from None
 
 
-Files = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="FILE...", help=".jsonl, .gz, .zst, or - for stdin."),
-]
-Sample = Annotated[bool, typer.Option("--sample", help="Import the sample of the domain.")]
-OnErrorOption = Annotated[
-    OnError, typer.Option(help="Stop at an invalid line, or set it aside and continue.")
-]
-Producer = Annotated[
+def with_body(archive: Archive, type_: str, data: Any, file: str | None) -> Any:
+    """The fields of an event with the text of a file as the long text of its category."""
+    from event_log import TEXT
+
+    category = archive.log.registry.owner.get(type_)
+    if file is None or category is None or not isinstance(data, dict):
+        return data
+    names = [field.name for field in category.fields if field.type == TEXT]
+    if len(names) != 1:
+        raise Failure(f"--body-file: {category.name} has no body; its fields: stet types")
+    if names[0] in data:
+        raise Failure(f"--body-file: data.{names[0]} is given as well; leave out one of them")
+    try:
+        return {**data, names[0]: _content(file, "--body-file").decode().removesuffix("\n")}
+    except UnicodeDecodeError as error:
+        raise Failure(f"--body-file: {show.name(file)} is not UTF-8, byte {error.start}") from None
+
+
+def _content(file: str, option: str) -> bytes:
+    """The content of a file, or of standard input; raises a usage error if it cannot be read."""
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        reason = f"cannot read {show.name(file)}: {error.strerror}"
+        raise typer.BadParameter(reason, param_hint=option) from None
+
+
+OfType = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Continue after the last line that was imported under this name. For one file that"
-        " grows and whose events have no ids.",
-    ),
+    typer.Option("--type", autocompletion=completing.event_types, help="Only events of this type."),
 ]
-Source = Annotated[
+Since = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME",
-        help="The source's name, from which the ids of events without one are made; the file's name"
-        " by default.",
-    ),
+    typer.Option(metavar="DATE", help="Only events recorded since this day, or -7d, or today."),
 ]
-
-
-def import_files(
-    files: Files = None,
-    sample: Sample = False,
-    on_error: OnErrorOption = OnError.stop,
-    producer: Producer = None,
-    source: Source = None,
-    home: Home = DEFAULT_HOME,
-    as_json: Json = False,
-) -> None:
-    """Import events from files of JSON Lines.
-
-    An event whose id the log already has is not added again. An event without an id gets one that
-    is made from the source's name and the event's content: the same file, imported again, adds
-    nothing. Events of one file that say the same are all kept.
-
-    Example: stet import newsroom/sample/*.jsonl --on-error reject
-    """
-    if bool(files) == sample:
-        raise typer.BadParameter("give files, or --sample", param_hint="FILE...")
-    if producer is not None and len(files or ()) != 1:
-        raise typer.BadParameter("goes with one file at a time", param_hint="--producer")
-    if producer is not None and source is not None:
-        raise typer.BadParameter("goes without --producer", param_hint="--source")
-    with errors_as_messages():
-        archive = open_archive(home, new=True)
-        results = {}
-        for file in files or sample_files(archive):
-            results[file] = import_one(archive, file, on_error.value, producer, source)
-            if not as_json:
-                print_imported(file, results[file])
-    if as_json:
-        show.json({file: asdict(result) for file, result in results.items()})
-    if any(result.rejected for result in results.values()):
-        raise typer.Exit(1)
-
-
-def sample_files(archive: Archive) -> list[str]:
-    """The files of the sample of the archive's domain; raises ``Failure`` if it has none."""
-    files = [str(path) for path in archive.domain.sample_files]
-    if not files:
-        raise Failure(f"the domain {archive.domain.name} has no sample; give files to import")
-    return files
-
-
-def import_one(
-    archive: Archive,
-    file: str,
-    on_error: Literal["stop", "reject"],
-    producer: str | None = None,
-    source: str | None = None,
-) -> Imported:
-    """Import one file with a progress bar; print on stderr how many lines were rejected."""
-    from connectors import Lines, import_events
-
-    archive.remember_domain()
-    size = Lines(file).size if file != "-" and Path(file).is_file() else None
-    with show.progress_bar(f"importing {show.name(Path(file).name)}", size) as advance:
-        result = import_events(
-            archive.log,
-            file,
-            on_error,
-            lambda events, done, _: advance(done, counted(events, "event")),
-            producer,
-            source,
-        )
-    if result.rejected:
-        show.note(
-            f"error: {show.name(file)}: {counted(result.rejected, 'line')} rejected; "
-            f"read the lines and the reasons in {show.name(result.rejected_file)}"
-        )
-    return result
-
-
-def print_imported(file: str, result: Imported) -> None:
-    """Print how many events of a file were added, were known, and had no id of their own."""
-    lines = counted(result.skipped, "line")
-    skipped = f", {lines} imported before" if result.skipped else ""
-    made = f"; {counted(result.derived, 'id')} made from {result.source} and the content"
-    show.line(
-        f"{show.name(file)}: {counted(result.added, 'event')} added, {result.known:,} known"
-        f" already{skipped}{made if result.derived else ''}"
-    )
-
-
-def generate(
-    articles: Annotated[int, typer.Option(min=1, help="How many articles to generate.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same archive.")] = 0,
-) -> None:
-    """Write generated newsroom events to stdout.
-
-    They are in the format that `stet import` reads.
-
-    Example: stet generate --articles 100000 --seed 1 | stet import -
-    """
-    from newsroom import generate_events as lines
-
-    with errors_as_messages():
-        for chunk in lines(articles, seed):
-            sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
+Until = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Only events recorded by the end of this day.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Print at most this many events.")]
+Following = Annotated[
+    bool, typer.Option("--follow", help="Then print new events as they are appended.")
+]
 
 
 def log_events(
     after: Annotated[int, typer.Option(min=0, help="Only events after this sequence.")] = 0,
     stream: Annotated[str | None, typer.Option(help="Only this entity's events.")] = None,
-    type_: Annotated[
-        str | None,
-        typer.Option(
-            "--type", autocompletion=completing.event_types, help="Only events of this type."
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Print at most this many events.")
-    ] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Then print new events as they are appended.")
-    ] = False,
+    type_: OfType = None,
+    actor: Annotated[str | None, typer.Option(help="Only events that this one appended.")] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
+    follow: Following = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -280,17 +197,44 @@ def log_events(
     `stet log` prints any events, with the values they carry. `stet history` prints one entity's
     events, with the value of each field before and after.
 
-    Example: stet log --stream article/titanic-1912 --limit 10
+    Example: stet log --since -7d --actor ana --limit 10
     """
+    if follow and until is not None:
+        raise typer.BadParameter("goes without --follow", param_hint="--until")
     ends = (KeyboardInterrupt,) if follow else ()
     with errors_as_messages(), contextlib.suppress(*ends):
         log = open_archive(home).log
+        after = max(after, _recorded(log, since, "--since") if since else 0)
+        last = _recorded(log, until, "--until") if until else None
         read = functools.partial(_following, log) if follow else log.read
-        for event in read(after, stream, type=type_, limit=limit):
+        events = read(after, stream, type=type_, limit=None if actor or last else limit)
+        for event in _chosen(events, actor, last, limit):
             if as_json:
                 show.json(show.event_object(event))
             else:
                 show.line(_event_line(event))
+
+
+def _recorded(log: EventLog, date: str, option: str) -> int:
+    """The last sequence recorded before a date begins, for ``--since``, or by its end."""
+    try:
+        span = dates.date_span(date, datetime.now(UTC))
+    except dates.InvalidDate as error:
+        raise Failure(f"{option}: {error}") from None
+    last = span.first - 1 if option == "--since" else span.last
+    first_of_all = -62_135_596_800_000_000  # the year 1, in microseconds since 1970
+    return log.at(EPOCH + timedelta(microseconds=max(last, first_of_all))).sequence
+
+
+def _chosen(
+    events: Iterator[Event], actor: str | None, last: int | None, limit: int | None
+) -> Iterator[Event]:
+    """The events of an actor up to a sequence, at most ``limit``."""
+    if last is not None:
+        events = itertools.takewhile(lambda event: event.sequence <= last, events)
+    if actor is not None:
+        events = (event for event in events if event.actor == actor)
+    return itertools.islice(events, limit)
 
 
 def _following(

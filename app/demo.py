@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from app import show
-from app.content import history, import_one, print_imported, sample_files
+from app.content import history
+from app.importing import import_one, print_imported, sample_files
 from app.options import DEFAULT_HOME, Failure, chosen_home, errors_as_messages, open_archive
 from app.searching import print_answer
 from event_log import counted

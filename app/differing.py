@@ -23,7 +23,7 @@ from app.options import (
 )
 
 if TYPE_CHECKING:
-    from archive import Difference, FieldChange
+    from archive import Archive, Difference, FieldChange
 
 LONG = 80
 """A text of more characters is compared word by word."""
@@ -37,9 +37,13 @@ MARKS = {"added": "+", "removed": "-", "changed": "~", "moved": "~"}
 def diff(
     document: Document,
     from_: Annotated[
-        str,
-        typer.Option("--from", metavar="SEQUENCE|DATE", help="The earlier point of the log."),
-    ],
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SEQUENCE|DATE",
+            help="The earlier point of the log; by default the one before the entity's last event.",
+        ),
+    ] = None,
     to: Annotated[
         str | None,
         typer.Option(metavar="SEQUENCE|DATE", help="The later point; the log's head by default."),
@@ -52,14 +56,14 @@ def diff(
 
     A point is a sequence of the log, or a date: what had been recorded by its end. `stet diff`
     includes what changed in other entities that the document shows. `stet history` prints only the
-    events of the entity itself.
-    `stet compare` checks the live indexes against the views.
+    events of the entity itself. `stet compare` checks the live indexes against the views.
 
-    Example: stet diff article/titanic-1912 --from 200 --to 270
+    Example: stet diff article/titanic-1912
     """
     with errors_as_messages():
         archive = open_archive(home)
         view = view_of(archive, document, view)
+        from_ = from_ or _before_the_last_event(archive, document, to)
         if archive.log.at(from_).sequence > archive.log.at(to).sequence:
             raise Failure(f"--from {from_} is after --to {to or 'the head'}; exchange them")
         difference = archive.diff(document, view, old=from_, new=to)
@@ -70,6 +74,15 @@ def diff(
         show.json({**asdict(difference), **instants})
     else:
         _print(difference, recorded)
+
+
+def _before_the_last_event(archive: Archive, document: str, to: str | None) -> str:
+    """The point before the last event of a document's entity, up to a point."""
+    last = archive.log.at(to).sequence
+    sequences = [e.sequence for e in archive.log.stream(document) if e.sequence <= last]
+    if not sequences:
+        raise Failure(f"{document} has no event of its own; name an earlier point with --from")
+    return str(sequences[-1] - 1)
 
 
 def _print(difference: Difference, recorded: list[str | None]) -> None:

@@ -7,11 +7,10 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from app import show
+from app.content import Data, parse_data
 from app.options import (
     DEFAULT_HOME,
     Failure,
@@ -145,7 +144,7 @@ def _step_line(step: Step) -> str:
 def preview(
     stream: Stream,
     type_: Type,
-    data: Annotated[str, typer.Option(help="The fields, as a JSON object.")] = "{}",
+    data: Data = "{}",
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -155,8 +154,6 @@ def preview(
 
     Example: stet preview byline/1 BylineRevised --data '{"name": "Ana Ruiz"}'
     """
-    from app.content import parse_data
-
     fields = parse_data(data)
     with errors_as_messages():
         affected = open_archive(home).preview(stream, type_, fields, tell=show.note)

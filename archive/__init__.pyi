@@ -12,6 +12,7 @@ from .domains import find_domain as find_domain
 from .errors import ArchiveError as ArchiveError
 from .errors import NoArchive as NoArchive
 from .errors import NotExported as NotExported
+from .errors import RefusedInBatch as RefusedInBatch
 from .errors import UnknownDomain as UnknownDomain
 from .errors import UnknownView as UnknownView
 from .errors import WrongDomain as WrongDomain

@@ -1,11 +1,14 @@
-"""Editing: an editor's event is validated against the current state, and then appended."""
+"""Editing: an editor's events are validated against the current state, and then appended."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from event_log import WrongExpectedVersion
-from replay import changes_nothing, check_edit, read_entity
+from archive.errors import RefusedInBatch
+from archive.supposed import Supposed
+from event_log import InvalidEvent, WrongExpectedVersion
+from replay import Refused, changes_nothing, check_edit, read_entity
 
 if TYPE_CHECKING:
     from archive.editable import Editable
@@ -26,24 +29,67 @@ def append(
     Raises ``Refused``, ``WrongExpectedVersion`` when the entity is at another version than
     expected, and the errors of ``EventLog.append``.
     """
-    log = archive.log
-    batch = log.batch()
-    batch.add(event)
+    try:
+        return append_all(archive, [event], expected_version, force)
+    except RefusedInBatch as error:
+        raise error.cause from None
+
+
+def append_all(
+    archive: Editable,
+    events: Sequence[NewEvent],
+    expected_version: int | None = None,
+    force: bool = False,
+) -> Receipt:
+    """Append an editor's events together or not at all, each validated as ``append`` does.
+
+    Each is validated as if those before it had been appended already. ``expected_version`` is that
+    of the first event's entity. Raises ``RefusedInBatch``, which has the number of the event that
+    is refused, and what ``append`` raises.
+    """
     while True:  # each turn but the last is an event that somebody else appended
-        current = read_entity(log, event.stream)
-        if event.event_id is not None and log.known([event.event_id]):
-            return log.commit(batch)
-        if expected_version not in (None, current.version):
-            raise WrongExpectedVersion(event.stream, expected_version or 0, current.version)
-        seen = check_edit(archive.domain, log, current, event)
-        if not force and changes_nothing(log, current, event):
-            return log.receipt(current.sequence)
-        archive.remember_domain()
         try:
-            return log.commit(batch, seen)
+            return _append(archive, events, expected_version, force)
         except WrongExpectedVersion as conflict:
-            if expected_version is not None and conflict.stream == event.stream:
+            if expected_version is not None and conflict.stream == events[0].stream:
                 raise
+
+
+def _append(
+    archive: Editable, events: Sequence[NewEvent], expected_version: int | None, force: bool
+) -> Receipt:
+    log = archive.log
+    form = log.batch()
+    for number, event in enumerate(events, 1):
+        try:
+            form.add(event)
+        except InvalidEvent as error:
+            raise RefusedInBatch(number, error) from None
+    first = read_entity(log, events[0].stream)
+    known = log.known([event.event_id for event in events if event.event_id is not None])
+    if events[0].event_id not in known and expected_version not in (None, first.version):
+        raise WrongExpectedVersion(first.stream, expected_version or 0, first.version)
+    supposed, batch = Supposed(log), log.batch()
+    seen: dict[str, int] = {}
+    last = first.sequence
+    for number, event in enumerate(events, 1):
+        current = read_entity(supposed, event.stream)
+        last = known.get(event.event_id or "", current.sequence)
+        if event.event_id in known:
+            continue
+        try:
+            looked_at = check_edit(archive.domain, supposed, current, event)
+        except Refused as error:
+            raise RefusedInBatch(number, error) from None
+        for stream, version in looked_at.items():
+            seen.setdefault(stream, version - supposed.added(stream))
+        if force or not changes_nothing(log, current, event):
+            batch.add(event)
+            supposed.add(event)
+    if not len(batch):
+        return log.receipt(last)
+    archive.remember_domain()
+    return log.commit(batch, seen)
 
 
 def check(archive: Editable, event: NewEvent) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archive import domains
@@ -11,7 +11,8 @@ from archive.opened import Opened
 if TYPE_CHECKING:
     from archive.preview import Preview
     from archive.progress import Tell
-    from event_log import Receipt
+    from event_log import NewEvent, Receipt
+    from replay import Entity
 
 
 class Editable(Opened):
@@ -56,6 +57,65 @@ class Editable(Opened):
 
         event = NewEvent(stream, type, dict(data or {}), event_id, occurred_at, actor)
         return append(self, event, expected_version, force)
+
+    def append_all(self, events: Sequence[NewEvent]) -> Receipt:
+        """Append an editor's events together or not at all, each validated as ``append`` does.
+
+        Each is validated as if those before it had been appended already. Raises
+        ``RefusedInBatch``, which says which event is refused and why, and what ``append`` raises.
+
+        >>> import tempfile
+        >>> from event_log import NewEvent
+        >>> archive = Editable(tempfile.mkdtemp())
+        >>> sea = NewEvent("section/sea", "SectionOpened", {"name": "Sea"})
+        >>> bay = {"name": "Bay", "parent_id": "section/sea"}
+        >>> archive.append_all([sea, NewEvent("section/bay", "SectionOpened", bay)]).added
+        2
+        """
+        from archive.edit import append_all
+
+        return append_all(self, events)
+
+    def entity(self, stream: str, version: int | None = None) -> Entity:
+        """The state of an entity, now or at a version; raises ``Refused`` where there is none.
+
+        >>> import tempfile
+        >>> archive = Editable(tempfile.mkdtemp())
+        >>> _ = archive.append("tag/sea", "TagDefined", {"name": "Sea"})
+        >>> _ = archive.append("tag/sea", "TagRevised", {"name": "Ocean"})
+        >>> archive.entity("tag/sea").fields, archive.entity("tag/sea", 1).fields
+        ({'name': 'Ocean'}, {'name': 'Sea'})
+        """
+        from archive.revert import entity_at
+
+        return entity_at(self, stream, version)
+
+    def restore(self, stream: str, version: int, *, actor: str | None = None) -> Receipt:
+        """Append the events that make an entity what it was at a version.
+
+        Raises ``Refused`` when the stream has no such version, or is so already.
+        """
+        from archive.revert import restore
+
+        return restore(self, stream, version, actor)
+
+    def undo(self, sequence: int, *, actor: str | None = None) -> Receipt:
+        """Append the events that take back what one event changed, and nothing else.
+
+        Raises ``Refused`` when a later event changed the same again, when the log has no such
+        event, and when it changed nothing.
+
+        >>> import tempfile
+        >>> archive = Editable(tempfile.mkdtemp())
+        >>> _ = archive.append("tag/sea", "TagDefined", {"name": "Sea", "kind": "place"})
+        >>> _ = archive.append("tag/sea", "TagRevised", {"name": "Ocean"})
+        >>> _ = archive.append("tag/sea", "TagRevised", {"kind": "subject"})
+        >>> archive.undo(2).last, archive.entity("tag/sea").fields
+        (4, {'name': 'Sea', 'kind': 'subject'})
+        """
+        from archive.revert import undo
+
+        return undo(self, sequence, actor)
 
     def remember_domain(self) -> None:
         """Write the domain's name into the archive.

@@ -23,5 +23,14 @@ class NoArchive(ArchiveError):
     """There is no folder where an archive is to be read; reading never makes one."""
 
 
+class RefusedInBatch(ArchiveError):
+    """One of several events cannot be appended, so none was; ``number`` is its place, from 1."""
+
+    def __init__(self, number: int, cause: Exception) -> None:
+        super().__init__(f"event {number}: {cause}; nothing was appended")
+        self.number = number
+        self.cause = cause
+
+
 class NotExported(ArchiveError):
     """The documents of a view cannot be written to a file; the file is as it was."""

@@ -67,13 +67,14 @@ def import_events(
     progress: Callable[[int, int, int | None], None] | None = None,
     producer: str | None = None,
     source: str | None = None,
+    rejects: str | None = None,
 ) -> Imported:
     """Import a file (``.jsonl``, ``.gz``, ``.zst``, or ``-`` for standard input) into a log.
 
     ``stop`` raises ``BadLine`` at the first bad line and keeps all whole commits before it;
-    ``reject`` writes bad lines and their reasons to ``<path>.rejected.jsonl`` and goes on.
-    ``progress`` is called with the lines read, the bytes read, and the file's bytes (None for
-    standard input).
+    ``reject`` writes bad lines and their reasons to the file ``rejects``, by default
+    ``<path>.rejected.jsonl``, and goes on.
+    ``progress`` is called with the lines and the bytes read, and the file's bytes (None for ``-``).
 
     An event without an id gets one made from its content and the name of its ``source``, which is
     the file's name without folder and compression by default. So the same file adds nothing when it
@@ -88,7 +89,7 @@ def import_events(
     or name, and the log's ``StoreError`` when the disk refuses.
     """
     derived = None if producer else DerivedIds(source := source or source_name(path))
-    with _Import(log, Lines(path), on_error, producer, derived) as running:
+    with _Import(log, Lines(path), on_error, producer, derived, rejects) as running:
         try:
             for chunk in _chunks(running.lines):
                 running.take(chunk)
@@ -99,6 +100,22 @@ def import_events(
         result = running.finish()
         result.source = source if result.derived else None
         return result
+
+
+def read_events(path: str) -> Iterator[tuple[int, NewEvent]]:
+    """The events of a file, each after the number of its line; blank lines have none.
+
+    Raises ``UnreadableFile``, and ``BadLine`` at the first line that has no event.
+    """
+    for number, line in Lines(path):
+        if line is None:
+            raise BadLine(path, number, None, f"is longer than {LONGEST_LINE // 2**20} MB")
+        if line and not line.isspace():
+            try:
+                event = _event(line)
+            except InvalidEvent as error:
+                raise BadLine(path, number, error.field or None, error.reason) from None
+            yield number, event
 
 
 def _chunks(lines: Iterable[tuple[int, bytes | None]]) -> Iterator[list[tuple[int, bytes | None]]]:
@@ -127,6 +144,7 @@ class _Import:
         on_error: OnError,
         producer: str | None,
         derived: DerivedIds | None,
+        rejects: str | None = None,
     ) -> None:
         self.lines = lines
         self.read = 0
@@ -136,7 +154,7 @@ class _Import:
         self._reached = self._begin = log.position_of(producer) if producer else 0
         self._reject = on_error == "reject"
         self._result = Imported()
-        self._rejects = Rejects(lines.path, self._reached)
+        self._rejects = Rejects(lines.path, self._reached, rejects)
         self._writer = ThreadPoolExecutor(1)
         self._validator = Validator(log.registry)
         self._begin_batch()

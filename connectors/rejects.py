@@ -19,10 +19,13 @@ from connectors.errors import OtherImport
 class Rejects:
     """The rejected lines of one source; the file is created with the first of them."""
 
-    def __init__(self, source: str, reached: int = 0) -> None:
-        """``reached`` is the number of the last line that an earlier import committed."""
+    def __init__(self, source: str, reached: int = 0, path: str | None = None) -> None:
+        """``reached`` is the number of the last line that an earlier import committed.
+
+        The file is ``path``, by default one beside the source.
+        """
         name = "stdin" if source == "-" else source
-        self.path = f"{name}.rejected.jsonl"
+        self.path = path or f"{name}.rejected.jsonl"
         self._reached = reached
         self._file: BinaryIO | None = None
         if reached and Path(self.path).exists():

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from event_log import Category, Effect, Event, EventLog, NewEvent, Validator
+from event_log import Category, Effect, Event, NewEvent, Registry, Validator
 from replay.errors import Refused
 
 if TYPE_CHECKING:
@@ -43,15 +43,28 @@ class Entity:
             self.fields.pop(name, None)
 
 
-def read_entity(log: EventLog, stream: str) -> Entity:
-    """Fold the events of a stream into its current state."""
+class Streams(Protocol):
+    """Where the events of streams are read: a log, or one with events that are not appended yet."""
+
+    @property
+    def registry(self) -> Registry:
+        """The categories of the streams."""
+
+    def stream(self, stream: str) -> list[Event]:
+        """All events of one stream, by version."""
+
+
+def read_entity(log: Streams, stream: str, version: int | None = None) -> Entity:
+    """Fold the events of a stream into its current state, or its state at a version."""
     entity = Entity(stream)
     for event in log.stream(stream):
+        if version is not None and event.version > version:
+            break
         entity.apply(event, log.registry.event_types[event.type].effect)
     return entity
 
 
-def check_edit(domain: Domain, log: EventLog, current: Entity, event: NewEvent) -> dict[str, int]:
+def check_edit(domain: Domain, log: Streams, current: Entity, event: NewEvent) -> dict[str, int]:
     """Validate an editor's event against the current state of its entity; raises ``Refused``.
 
     It checks that the entity exists or does not, that no required text is empty, the domain's own
@@ -68,10 +81,10 @@ def check_edit(domain: Domain, log: EventLog, current: Entity, event: NewEvent) 
     return {**ancestors, current.stream: current.version}
 
 
-def changes_nothing(log: EventLog, current: Entity, event: NewEvent) -> bool:
+def changes_nothing(log: Streams, current: Entity, event: NewEvent) -> bool:
     """Whether a valid event is a revision after which every field is as it was before.
 
-    >>> from event_log import EventType
+    >>> from event_log import EventLog, EventType
     >>> import pyarrow as pa, tempfile
     >>> types = EventType("TagDefined", Effect.CREATES), EventType("TagRevised", Effect.REVISES)
     >>> tag = Category("tag", pa.schema([("name", pa.string())]), types)
@@ -114,7 +127,7 @@ def _check_required(event: NewEvent, category: Category) -> None:
 
 
 def _check_references(
-    domain: Domain, log: EventLog, current: Entity, event: NewEvent, category: str
+    domain: Domain, log: Streams, current: Entity, event: NewEvent, category: str
 ) -> None:
     for name, target in domain.references.get(category, {}).items():
         kept = set(_ids(current.fields, name))
@@ -135,7 +148,7 @@ def _check_reference(target: Entity, field: str) -> None:
 
 
 def _check_parents(
-    domain: Domain, log: EventLog, current: Entity, event: NewEvent, category: str
+    domain: Domain, log: Streams, current: Entity, event: NewEvent, category: str
 ) -> dict[str, int]:
     """Refuse a parent that is a descendant; returns the versions of all ancestors-to-be.
 

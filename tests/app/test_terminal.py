@@ -56,6 +56,11 @@ def commands(home: Path) -> dict[str, list[list[str]]]:
     return {
         "append": [["append", EVIL, EVIL], ["append", f"tag/{EVIL}", "TagRevised"],
                    ["append", "tag/evil", "TagRevised", "--actor", EVIL]],
+        "batch": [["batch", str(home / "evil.jsonl")], ["batch", EVIL], ["batch", "-"]],
+        "show": [["show", ARTICLE], ["show", ARTICLE, "--json"], ["show", EVIL]],
+        "types": [["types"], ["types", EVIL], ["types", "--json"]],
+        "restore": [["restore", ARTICLE, "--version", "99"], ["restore", EVIL, "--version", "1"]],
+        "undo": [["undo", "999"]],
         "import": [["import", str(home / "evil.jsonl")], ["import", EVIL], ["import", "-"]],
         "generate": [["generate", "--articles", "1"]],
         "log": [["log"], ["log", "--json"], ["log", "--type", EVIL]],

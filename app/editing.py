@@ -1,0 +1,246 @@
+"""The commands of a news desk: show, types, batch, restore, undo."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app import show
+from app.content import Actor
+from app.options import (
+    DEFAULT_HOME,
+    Failure,
+    Home,
+    Json,
+    Stream,
+    errors_as_messages,
+    open_archive,
+)
+from event_log import counted
+
+if TYPE_CHECKING:
+    from event_log import Category, Receipt
+    from replay import Entity
+
+Version = Annotated[
+    int | None, typer.Option("--version", min=1, help="As of this version of the entity.")
+]
+
+
+def show_entity(
+    stream: Stream, version: Version = None, home: Home = DEFAULT_HOME, as_json: Json = False
+) -> None:
+    """Print the fields of an entity, now or at a version.
+
+    `stet history` prints how it came to be so. `stet search` and `stet export` print documents,
+    which show what other entities contribute as well.
+
+    Example: stet show article/titanic-1912
+    """
+    with errors_as_messages():
+        entity = open_archive(home).entity(stream, version)
+    fields = {name: show.plain(value) for name, value in entity.fields.items()}
+    if as_json:
+        show.json(
+            {
+                "stream": stream,
+                "version": entity.version,
+                "sequence": entity.sequence,
+                "removed": not entity.live,
+                "fields": fields,
+            }
+        )
+        return
+    removed = "" if entity.live else "; it was removed, and no view shows it"
+    show.heading(f"{stream}, version {entity.version}, sequence {entity.sequence:,}{removed}")
+    for name, value in fields.items():
+        if isinstance(value, list):
+            value = ", ".join(map(str, value))
+        if "\n" not in str(value):
+            show.line(f"{name}: {value}")
+        else:
+            show.line(f"{name}:")
+            for each in str(value).split("\n"):
+                show.line(f"    {each}")
+
+
+def types(
+    category: Annotated[
+        str | None, typer.Argument(metavar="[CATEGORY]", help="Only this category, such as tag.")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """List the types of events, and their fields.
+
+    Example: stet types article
+    """
+    with errors_as_messages():
+        archive = open_archive(home, new=True)
+        categories = {each.name: each for each in archive.domain.categories}
+        if category is not None and category not in categories:
+            names = ", ".join(categories)
+            raise Failure(f"there is no category {category!r}; there are: {names}")
+        chosen = [each for name, each in categories.items() if category in (None, name)]
+    if as_json:
+        show.json([_category_object(each) for each in chosen])
+        return
+    show.table(
+        ("type", "what it does", "needs"),
+        [
+            (kind.name, f"{kind.effect} {each.name}/…", ", ".join(kind.required))
+            for each in chosen
+            for kind in each.types
+            if not kind.retired
+        ],
+    )
+    for each in chosen:
+        fields = ", ".join(f"{field.name} ({_kind(field.type)})" for field in each.fields)
+        show.line(f"fields of {each.name}: {fields}")
+    show.line(f"example: stet append {_example(chosen[0])}")
+
+
+def _category_object(category: Category) -> dict[str, Any]:
+    return {
+        "category": category.name,
+        "schema_version": category.schema_version,
+        "fields": {field.name: _kind(field.type) for field in category.fields},
+        "types": [asdict(kind) for kind in category.types if not kind.retired],
+    }
+
+
+def _kind(type_: Any) -> str:
+    """A field's type as people name it.
+
+    >>> import pyarrow as pa
+    >>> _kind(pa.timestamp("us", "UTC")), _kind(pa.list_(pa.string()))
+    ('date and time', 'list of texts')
+    """
+    import pyarrow as pa
+
+    if pa.types.is_list(type_):
+        return f"list of {_kind(type_.value_type)}s"
+    names = {
+        "timestamp[us, tz=UTC]": "date and time",
+        "date32[day]": "date",
+        "string": "text",
+        "large_string": "long text",
+        "int64": "whole number",
+        "double": "number",
+        "bool": "true or false",
+    }
+    return names.get(str(type_), str(type_))
+
+
+def _example(category: Category) -> str:
+    """The words of a command that creates an entity."""
+    from event_log import Effect
+
+    kind = next(each for each in category.types if each.effect is Effect.CREATES)
+    values = {"date and time": "1912-04-15T20:00:00Z", "date": "1912-04-15", "text": "…"}
+    fields = {
+        name: values.get(_kind(category.fields.field(name).type), 0) for name in kind.required
+    }
+    return f"{category.name}/id {kind.name} --data '{show.json_line(fields)}'"
+
+
+def batch(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="JSON Lines, .gz, .zst, or - for stdin.")
+    ],
+    actor: Actor = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Append the events of a file together, or none of them.
+
+    Each is checked as `stet append` checks it, and as if those before it had been appended. The
+    lines are those of `stet import`, which checks less, and is made for large files.
+
+    Example: stet batch corrections.jsonl --actor ana
+    """
+    from archive import RefusedInBatch
+    from connectors import read_events
+
+    with errors_as_messages():
+        archive = open_archive(home, new=True)
+        lines = list(read_events(file))
+        if not lines:
+            raise Failure(f"{show.name(file)}: there is no event in it")
+        events = [_by(event, actor) for _, event in lines]
+        try:
+            receipt = archive.append_all(events)
+        except RefusedInBatch as error:
+            line = lines[error.number - 1][0]
+            raise Failure(
+                f"{show.name(file)}, line {line}: {error.cause}; nothing was appended"
+            ) from None
+    left_out = len(events) - receipt.added
+    left = f"; {counted(left_out, 'event')} changed nothing or were known already"
+    _print_receipt(receipt, as_json, left if left_out else "")
+
+
+def _by(event: Any, actor: str | None) -> Any:
+    from dataclasses import replace
+
+    return event if actor is None or event.actor is not None else replace(event, actor=actor)
+
+
+def restore(
+    stream: Stream,
+    version: Annotated[int, typer.Option(min=1, help="The version to go back to.")],
+    actor: Actor = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Make an entity what it was at a version, by new events.
+
+    Nothing is taken out of the log. `stet history` prints the versions.
+
+    Example: stet restore article/titanic-1912 --version 2 --actor ana
+    """
+    with errors_as_messages():
+        archive = open_archive(home)
+        receipt = archive.restore(stream, version, actor=actor)
+        entity = archive.entity(stream)
+    _print_receipt(receipt, as_json, _state_of(entity))
+
+
+def undo(
+    sequence: Annotated[int, typer.Argument(metavar="SEQUENCE", min=1, help="The event's.")],
+    actor: Actor = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Take back what one event changed, by new events.
+
+    What later events changed stays. An event whose fields were changed again is not undone.
+
+    Example: stet undo 1204 --actor ana
+    """
+    with errors_as_messages():
+        archive = open_archive(home)
+        undone = next(archive.log.read(sequence - 1, limit=1), None)
+        receipt = archive.undo(sequence, actor=actor)
+        entity = archive.entity(undone.stream) if undone else None
+    _print_receipt(receipt, as_json, _state_of(entity) if entity else "")
+
+
+def _state_of(entity: Entity) -> str:
+    return f"; {entity.stream} is at version {entity.version}" + (
+        "" if entity.live else ", and removed"
+    )
+
+
+def _print_receipt(receipt: Receipt, as_json: bool, after: str = "") -> None:
+    if as_json:
+        show.json(asdict(receipt))
+        return
+    if not receipt.added:
+        show.line(f"nothing was appended{after}")
+        return
+    to = f" to {receipt.last:,}" if receipt.last != receipt.first else ""
+    events = counted(receipt.added, "event")
+    show.line(f"{events} appended, sequence {receipt.first:,}{to}, digest {receipt.digest}{after}")

@@ -1,0 +1,125 @@
+"""Restoring and undoing: new events that bring an entity back to what it was.
+
+Nothing is taken out of the log. What an entity was is folded from its events; the new events make
+its fields, and whether it is shown, the same again.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from archive.edit import append_all
+from event_log import Effect, NewEvent
+from replay import Entity, Refused, read_entity
+
+if TYPE_CHECKING:
+    from archive.editable import Editable
+    from event_log import Category, Event, Receipt
+
+
+def restore(archive: Editable, stream: str, version: int, actor: str | None = None) -> Receipt:
+    """Append the events that make an entity what it was at a version.
+
+    Raises ``Refused`` when the stream has no such version, or is so already.
+    """
+    wanted = entity_at(archive, stream, version)
+    return _bring_back(archive, wanted, f"{stream} is as it was at version {version}", actor)
+
+
+def undo(archive: Editable, sequence: int, actor: str | None = None) -> Receipt:
+    """Append the events that take back what one event changed, and nothing else.
+
+    Raises ``Refused`` when a later event changed the same again, when the log has no such event,
+    and when it changed nothing.
+    """
+    event = next(archive.log.read(sequence - 1, limit=1), None) if sequence > 0 else None
+    if event is None:
+        raise Refused(f"there is no sequence {sequence}; the log's head is {archive.log.head}")
+    before = _state(archive, event.stream, event.version - 1)
+    after = _state(archive, event.stream, event.version)
+    wanted = deepcopy(read_entity(archive.log, event.stream))
+    for name in sorted({*before.fields, *after.fields}):
+        if before.fields.get(name) == after.fields.get(name):
+            continue
+        if wanted.fields.get(name) != after.fields.get(name):
+            raise _changed_again(archive, event, name)
+        wanted.fields.pop(name, None)
+        if name in before.fields:
+            wanted.fields[name] = before.fields[name]
+    if before.live != after.live:
+        if wanted.live != after.live:
+            raise _changed_again(archive, event, None)
+        wanted.live = before.live
+    return _bring_back(archive, wanted, f"sequence {sequence} changed nothing", actor)
+
+
+def entity_at(archive: Editable, stream: str, version: int | None = None) -> Entity:
+    """The state of an entity at a version, or now; raises ``Refused`` where there is none."""
+    entity = read_entity(archive.log, stream, version)
+    if version is not None and (version < 1 or entity.version < version):
+        latest = read_entity(archive.log, stream).version
+        has = f"its versions are 1 to {latest}" if latest else "it has no events"
+        raise Refused(f"{stream} has no version {version}; {has}")
+    if entity.version == 0:
+        raise Refused(f"{stream} has no events; stet log prints those of the log")
+    return entity
+
+
+def _state(archive: Editable, stream: str, version: int) -> Entity:
+    return read_entity(archive.log, stream, version) if version else Entity(stream)
+
+
+def _changed_again(archive: Editable, event: Event, field: str | None) -> Refused:
+    """Why an event cannot be undone: the event after it that changed the same."""
+    later = [each for each in archive.log.stream(event.stream) if each.version > event.version]
+    touching = [
+        each
+        for each in later
+        if field is None or field in each.data or field in (each.data.get("cleared") or ())
+    ]
+    again = (touching or later)[-1]
+    what = f"data.{field}" if field else "whether it is shown"
+    return Refused(
+        f"{event.stream}: {what} was changed again by sequence {again.sequence}; undo that first,"
+        " or restore a version"
+    )
+
+
+def _bring_back(
+    archive: Editable, wanted: Entity, if_so_already: str, actor: str | None
+) -> Receipt:
+    current = read_entity(archive.log, wanted.stream)
+    category = archive.log.registry[wanted.stream.partition("/")[0]]
+    events = [
+        NewEvent(wanted.stream, type_, data, actor=actor)
+        for type_, data in _steps(current, wanted, category)
+    ]
+    if not events:
+        raise Refused(f"{if_so_already}; there is nothing to append")
+    return append_all(archive, events, current.version)
+
+
+def _steps(current: Entity, wanted: Entity, category: Category) -> list[tuple[str, dict[str, Any]]]:
+    """The types and the data of the events that lead from one state to another."""
+    if not wanted.live:
+        return [(_type(category, Effect.REMOVES), {})] if current.live else []
+    changes = {
+        name: value for name, value in wanted.fields.items() if current.fields.get(name) != value
+    }
+    if cleared := sorted(current.fields.keys() - wanted.fields.keys()):
+        changes["cleared"] = cleared
+    revision = [(_type(category, Effect.REVISES), changes)] if changes else []
+    if current.live:
+        return revision
+    if category.types_to_use(Effect.REINSTATES):
+        return [(_type(category, Effect.REINSTATES), {}), *revision]
+    return [(_type(category, Effect.CREATES), dict(wanted.fields))]
+
+
+def _type(category: Category, effect: Effect) -> str:
+    """The first type of an effect; raises ``Refused`` if the category has none to use."""
+    types = category.types_to_use(effect)
+    if not types:
+        raise Refused(f"{category.name} has no event that {effect}; it stays as it is")
+    return types[0]

@@ -1,0 +1,375 @@
+"""A news desk on the command line: show, types, batch, restore, undo, and what they are given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from app.cli import cli
+from archive import Archive
+from replay import Refused
+
+
+class Desk:
+    """The command line over one archive."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def run(self, *words: str, stdin: str | None = None) -> Result:
+        return CliRunner(env={"STET_HOME": str(self.home)}).invoke(cli, words, input=stdin)
+
+    def ok(self, *words: str, stdin: str | None = None) -> str:
+        result = self.run(*words, stdin=stdin)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def refused(self, *words: str, stdin: str | None = None) -> str:
+        before = self.head()
+        result = self.run(*words, stdin=stdin)
+        assert result.exit_code in (1, 2), result.output
+        assert "Traceback" not in result.output
+        assert self.head() == before, "nothing was appended"
+        return result.stderr
+
+    def append(self, stream: str, type_: str, **data: Any) -> None:
+        self.ok("append", stream, type_, "--data", json.dumps(data))
+
+    def head(self) -> int:
+        return Archive(self.home).log.head
+
+    def fields(self, stream: str) -> dict[str, Any]:
+        fields: dict[str, Any] = json.loads(self.ok("show", stream, "--json"))["fields"]
+        return fields
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "home")
+
+
+@pytest.fixture
+def ocean(desk: Desk) -> Desk:
+    """A tag of three versions: Sea, a place; Ocean; a subject."""
+    desk.append("tag/sea", "TagDefined", name="Sea", kind="place")
+    desk.append("tag/sea", "TagRevised", name="Ocean")
+    desk.append("tag/sea", "TagRevised", kind="subject")
+    return desk
+
+
+# show and types
+
+
+def test_an_entity_is_shown_as_it_is_and_as_it_was(ocean: Desk) -> None:
+    assert ocean.ok("show", "tag/sea").splitlines() == [
+        "tag/sea, version 3, sequence 3", "name: Ocean", "kind: subject"
+    ]  # fmt: skip
+    shown = json.loads(ocean.ok("show", "tag/sea", "--version", "1", "--json"))
+    assert shown["fields"] == {"name": "Sea", "kind": "place"}
+    assert "its versions are 1 to 3" in ocean.refused("show", "tag/sea", "--version", "4")
+    assert "tag/none has no events" in ocean.refused("show", "tag/none")
+    ocean.append("tag/sea", "TagRemoved")
+    assert "it was removed" in ocean.ok("show", "tag/sea")
+
+
+def test_a_text_of_several_lines_is_shown_below_its_name(desk: Desk) -> None:
+    desk.append("article/1", "ArticlePublished", headline="H", published_at="1912", body="a\n\nb")
+    assert "body:\n    a\n    \n    b" in desk.ok("show", "article/1")
+
+
+def test_types_are_listed_with_what_they_need_and_an_example_that_works(desk: Desk) -> None:
+    listed = json.loads(desk.ok("types", "--json"))
+    assert [each["category"] for each in listed] == ["article", "byline", "image", "section", "tag"]
+    assert listed[0]["fields"]["published_at"] == "date and time"
+    for category in ("article", "byline", "section", "tag"):
+        shown = desk.ok("types", category)
+        words = shown.strip().splitlines()[-1].removeprefix("example: stet ").split(" ", 4)
+        desk.ok(*words[:3], "--data", words[4].strip("'"))
+    assert "there are: article, byline, image, section, tag" in desk.refused("types", "nothing")
+    assert not json.loads(desk.ok("types", "tag", "--json"))[0]["types"][0]["retired"]
+
+
+# what an event is given
+
+
+def test_the_fields_come_from_an_argument_a_file_or_standard_input(
+    desk: Desk, tmp_path: Path
+) -> None:
+    data = '{"name": "Sea"}'
+    (tmp_path / "data.json").write_text(data)
+    desk.ok("append", "tag/1", "TagDefined", "--data", data)
+    desk.ok("append", "tag/2", "TagDefined", "--data", f"@{tmp_path}/data.json")
+    desk.ok("append", "tag/3", "TagDefined", "--data", "-", stdin=data)
+    assert [desk.fields(f"tag/{n}") for n in (1, 2, 3)] == [{"name": "Sea"}] * 3
+    for wrong, says in (
+        ("@nowhere", "cannot read nowhere"),
+        ("@.", "Is a directory"),
+        ("{", "not JSON"),
+    ):
+        assert says in desk.refused("append", "tag/4", "TagDefined", "--data", wrong)
+    preview = desk.run("preview", "tag/4", "TagDefined", "--data", f"@{tmp_path}/data.json")
+    assert "TagDefined of tag/4 would rewrite" in preview.stdout
+
+
+def test_the_body_comes_from_a_file(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "body.md").write_text("Blow!\n\nSeen off Montauk.\n")
+    data = '{"headline": "Whales", "published_at": "1851-10-18"}'
+    body = ("--body-file", f"{tmp_path}/body.md")
+    desk.ok("append", "article/1", "ArticlePublished", "--data", data, *body)
+    assert desk.fields("article/1")["body"] == "Blow!\n\nSeen off Montauk."
+    desk.ok("append", "article/1", "ArticleRevised", "--body-file", "-", stdin="Gone.")
+    assert desk.fields("article/1")["body"] == "Gone."
+    told = desk.refused("append", "article/1", "ArticleRevised", "--data", '{"body": "x"}', *body)
+    assert "leave out one of them" in told
+    assert "tag has no body" in desk.refused("append", "tag/1", "TagDefined", *body)
+    (tmp_path / "body.md").write_bytes(b"\xff")
+    assert "is not UTF-8" in desk.refused("append", "article/1", "ArticleRevised", *body)
+
+
+@pytest.mark.parametrize(
+    ("stream", "type_", "data", "says"),
+    [
+        ("image/1", "ImageAdded", {"url": "not a url"}, "data.url: 'not a url' is no address"),
+        ("image/1", "ImageAdded", {"url": "javascript:alert(1)"}, "is no address"),
+        ("image/1", "ImageAdded", {"url": "//host/x"}, "is no address"),
+        ("image/1", "ImageAdded", {"url": "http://[x"}, "is no address"),
+        ("image/1", "ImageAdded", {"url": "/a.jpg", "width": -5}, "data.width: -5 is less than 1"),
+        ("image/1", "ImageAdded", {"url": "/a.jpg", "height": 0}, "data.height: 0 is less than 1"),
+        ("byline/1", "BylineRegistered", {"name": "A", "url": "x"}, "is no address"),
+        (
+            "article/1", "ArticlePublished",
+            {"headline": "H", "published_at": "1912", "word_count": -1}, "data.word_count: -1",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_no_address_and_no_size_is_refused(
+    desk: Desk, stream: str, type_: str, data: dict[str, Any], says: str
+) -> None:
+    assert says in desk.refused("append", stream, type_, "--data", json.dumps(data))
+
+
+# batch
+
+SECTIONS = [
+    {"stream": "section/a", "type": "SectionOpened", "data": {"name": "A"}},
+    {
+        "stream": "section/b",
+        "type": "SectionOpened",
+        "data": {"name": "B", "parent_id": "section/a"},
+    },
+    {"stream": "section/a", "type": "SectionRevised", "data": {"description": "First"}},
+]
+
+
+def lines(*events: dict[str, Any]) -> str:
+    return "\n\n".join(map(json.dumps, events))
+
+
+def test_a_batch_is_checked_event_after_event_and_appended_as_one(desk: Desk) -> None:
+    printed = desk.ok("batch", "-", "--actor", "ana", stdin=lines(*SECTIONS))
+    assert printed.startswith("3 events appended, sequence 1 to 3")
+    assert desk.fields("section/b") == {"name": "B", "parent_id": "section/a"}
+    assert {event.actor for event in Archive(desk.home).log.read()} == {"ana"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ({"stream": "section/c", "type": "SectionRevised", "data": {"name": "C"}},
+         "line 7: section/c does not exist"),
+        ({"stream": "section/a", "type": "SectionOpened", "data": {"name": "A"}},
+         "line 7: section/a exists already"),
+        ({"stream": "section/a", "type": "SectionRevised", "data": {"parent_id": "section/b"}},
+         "is a cycle"),
+        ({"stream": "section/a", "type": "SectionRevised", "data": {"shoe": 1}},
+         "line 7: data.shoe"),
+        ({"stream": "section/a", "type": "Nothing", "data": {}}, "line 7: type"),
+        ({"stream": "section/a"}, "line 7: type: is missing"),
+    ],
+)  # fmt: skip
+def test_one_event_that_is_refused_lets_none_in_and_its_line_is_named(
+    desk: Desk, bad: dict[str, Any], says: str
+) -> None:
+    told = desk.refused("batch", "-", stdin=lines(*SECTIONS, bad))
+    assert says in told
+    assert not (desk.home / "log").exists() or desk.head() == 0
+
+
+def test_a_batch_again_adds_nothing_that_has_an_id_and_what_changes_nothing_is_left(
+    desk: Desk,
+) -> None:
+    named = [{**event, "event_id": f"e{n}"} for n, event in enumerate(SECTIONS)]
+    desk.ok("batch", "-", stdin=lines(*named))
+    assert desk.ok("batch", "-", stdin=lines(*named)).startswith(
+        "nothing was appended; 3 events changed nothing or were known already"
+    )
+    again = {"stream": "section/b", "type": "SectionRevised", "data": {"name": "B"}}
+    other = {"stream": "section/b", "type": "SectionRevised", "data": {"name": "C"}}
+    assert "1 event changed nothing" in desk.ok("batch", "-", stdin=lines(again, other))
+    assert desk.head() == 4
+    assert "there is no event in it" in desk.refused("batch", "-", stdin="\n")
+    assert "no such file" in desk.refused("batch", "nowhere")
+
+
+# restore and undo
+
+
+def test_an_event_is_undone_and_what_came_later_stays(ocean: Desk) -> None:
+    assert "tag/sea is at version 4" in ocean.ok("undo", "2", "--actor", "ana")
+    assert ocean.fields("tag/sea") == {"name": "Sea", "kind": "subject"}
+    assert "data.name was changed again by sequence 4" in ocean.refused("undo", "2")
+    assert "there is no sequence 99" in ocean.refused("undo", "99")
+    ocean.ok("undo", "4")
+    assert ocean.fields("tag/sea") == {"name": "Ocean", "kind": "subject"}
+
+
+def test_a_creation_a_removal_and_a_return_are_undone(desk: Desk) -> None:
+    desk.append("article/1", "ArticlePublished", headline="H", published_at="1912", kicker="K")
+    desk.append("article/1", "ArticleRetracted")
+    desk.ok("undo", "2")
+    shown = json.loads(desk.ok("show", "article/1", "--json"))
+    assert (shown["removed"], shown["fields"]["kicker"]) == (False, "K")
+    desk.ok("undo", "3")
+    assert json.loads(desk.ok("show", "article/1", "--json"))["removed"]
+    desk.append("tag/1", "TagDefined", name="Sea")
+    desk.ok("undo", "5")
+    assert json.loads(desk.ok("show", "tag/1", "--json"))["removed"]
+    assert "whether it is shown was changed again by sequence 6" in desk.refused("undo", "5")
+
+
+def test_a_version_is_restored_also_of_what_was_removed(ocean: Desk) -> None:
+    ocean.append("tag/sea", "TagRemoved")
+    ocean.ok("restore", "tag/sea", "--version", "2")
+    shown = json.loads(ocean.ok("show", "tag/sea", "--json"))
+    assert (shown["removed"], shown["fields"]) == (False, {"name": "Ocean", "kind": "place"})
+    told = ocean.refused("restore", "tag/sea", "--version", "2")
+    assert "tag/sea is as it was at version 2; there is nothing to append" in told
+    assert "its versions are 1 to 5" in ocean.refused("restore", "tag/sea", "--version", "6")
+    ocean.ok("restore", "tag/sea", "--version", "4")
+    assert json.loads(ocean.ok("show", "tag/sea", "--json"))["removed"]
+
+
+def test_what_refers_to_something_that_is_gone_is_not_restored(desk: Desk) -> None:
+    desk.append("section/sea", "SectionOpened", name="Sea")
+    article = {"headline": "H", "published_at": "1912", "section_id": "section/sea"}
+    desk.append("article/1", "ArticlePublished", **article)
+    desk.append("article/1", "ArticleRevised", cleared=["section_id"])
+    desk.append("section/sea", "SectionClosed")
+    told = desk.refused("restore", "article/1", "--version", "1")
+    assert "data.section_id: section/sea was removed" in told
+
+
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "headline": st.text(min_size=1).filter(str.strip),
+        "kicker": st.none() | st.text(),
+        "body": st.text(),
+        "published_at": st.datetimes().map(lambda at: f"{at.isoformat()}Z"),
+        "word_count": st.integers(0, 2**40),
+        "cleared": st.lists(st.sampled_from(["abstract", "language", "source"]), max_size=2),
+    },
+)
+STEPS = st.lists(st.sampled_from(["ArticleRetracted", "ArticleReinstated"]) | FIELDS, max_size=6)
+
+
+@settings(max_examples=15)
+@given(STEPS)
+def test_restoring_any_version_makes_the_entity_what_it_was_and_undoing_takes_back_one_step(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[Any]
+) -> None:
+    archive = Archive(tmp_path_factory.mktemp("home"))
+    first = {"headline": "First", "published_at": "1851-10-18", "source": "s", "language": "en"}
+    archive.append("article/1", "ArticlePublished", first)
+    for step in steps:
+        if isinstance(step, dict):
+            step = {n: v for n, v in step.items() if n not in (step.get("cleared") or ())}
+        try:
+            if isinstance(step, str):
+                archive.append("article/1", step)
+            else:
+                archive.append("article/1", "ArticleRevised", step)
+        except Refused:
+            continue  # what is removed is not revised
+    states = {n: state(archive, n) for n in range(1, archive.entity("article/1").version + 1)}
+    for version, was in states.items():
+        if state(archive) != was:
+            archive.restore("article/1", version)
+        assert comparable(state(archive)) == comparable(was)
+        last = list(archive.log.stream("article/1"))[-1]
+        if last.version > 1 and comparable(state(archive, last.version - 1)) != comparable(was):
+            archive.undo(last.sequence)
+            before = state(archive, last.version - 1)
+            assert comparable(state(archive)) == comparable(before)
+
+
+def state(archive: Archive, version: int | None = None) -> tuple[bool, dict[str, Any]]:
+    entity = archive.entity("article/1", version)
+    return entity.live, entity.fields
+
+
+def comparable(state: tuple[bool, dict[str, Any]]) -> Any:
+    """A state as readers see it: of what is removed they see nothing."""
+    live, fields = state
+    return fields if live else None
+
+
+# log, diff, import
+
+
+def test_the_log_is_narrowed_by_actor_and_by_the_days_of_recording(desk: Desk) -> None:
+    for n, actor in enumerate(["ana", "bo", "ana"]):
+        data = ("--data", '{"name": "Sea"}', "--actor", actor)
+        desk.ok("append", f"tag/{n}", "TagDefined", *data)
+
+    def sequences(*words: str) -> list[int]:
+        printed = desk.ok("log", "--json", *words).splitlines()
+        return [json.loads(line)["sequence"] for line in printed]
+
+    assert sequences("--actor", "ana") == [1, 3]
+    assert sequences("--actor", "ana", "--limit", "1") == [1]
+    assert sequences("--since", "today", "--until", "today", "--limit", "2") == [1, 2]
+    assert sequences("--since", "-1d", "--actor", "bo") == [2]
+    assert sequences("--since", "tomorrow") == sequences("--until", "yesterday") == []
+    assert sequences("--since", "0001-01-01") == [1, 2, 3]
+    assert "--since: " in desk.refused("log", "--since", "soon")
+    assert "--until" in desk.refused("log", "--until", "today", "--follow")
+
+
+def test_without_points_the_last_change_of_an_entity_is_compared(ocean: Desk) -> None:
+    difference = json.loads(ocean.ok("diff", "tag/sea", "--json"))
+    assert (difference["old_sequence"], difference["new_sequence"]) == (2, 3)
+    assert [each["path"] for each in difference["changes"]][:1] == ["kind"]
+    difference = json.loads(ocean.ok("diff", "tag/sea", "--to", "2", "--json"))
+    assert (difference["old_sequence"], difference["new_sequence"]) == (1, 2)
+    assert "tag/none has no event of its own" in ocean.refused("diff", "tag/none")
+
+
+def test_rejected_lines_go_where_they_are_asked_to(desk: Desk, tmp_path: Path) -> None:
+    source, rejects = tmp_path / "in.jsonl", tmp_path / "out" / "bad.jsonl"
+    rejects.parent.mkdir()
+    source.write_text(lines(SECTIONS[0], {"stream": "section/x"}))
+    result = desk.run("import", str(source), "--on-error", "reject", "--rejects", str(rejects))
+    assert (result.exit_code, json.loads(rejects.read_text())["line"]) == (1, 3)
+    assert str(rejects) in result.stderr
+    assert [path.name for path in tmp_path.glob("*.rejected.jsonl")] == []
+    assert "--on-error reject" in desk.refused("import", str(source), "--rejects", str(rejects))
+    missing = str(tmp_path / "none" / "bad.jsonl")
+    told = desk.refused("import", str(source), "--on-error", "reject", "--rejects", missing)
+    assert "none/bad.jsonl" in told
+
+
+def test_help_lists_the_commands_by_what_they_are_for() -> None:
+    printed = CliRunner().invoke(cli, ["--help"]).stdout
+    headings = [
+        line.rstrip(":") for line in printed.splitlines() if line.endswith(":") and line[0] != " "
+    ]
+    assert headings == ["Options", "Edit", "Read", "Bring", "Operate", "Check"]
+    assert "..." not in printed.split("Edit:")[1].split("Read:")[0]
