@@ -60,6 +60,7 @@ from .lineage import completed as completed
 from .lineage import lineage_of as lineage_of
 from .lineage import roots_of as roots_of
 from .rules import Entity as Entity
+from .rules import Streams as Streams
 from .rules import changes_nothing as changes_nothing
 from .rules import check_edit as check_edit
 from .rules import read_entity as read_entity
