@@ -82,6 +82,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "preview": freshness.preview,
         "restore": editing.restore,
         "undo": editing.undo,
+        "edit": editing.edit,
         "show": editing.show_entity,
         "types": editing.types,
     },

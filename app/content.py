@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app import completing, show, visibility
+from app.entity_file import prose_field
 from app.options import (
     DEFAULT_HOME,
     Failure,
@@ -138,20 +139,23 @@ def parse_data(data: str) -> Any:
 
 def with_body(archive: Archive, type_: str, data: Any, file: str | None) -> Any:
     """The fields of an event with the text of a file as the long text of its category."""
-    from event_log import TEXT
-
     category = archive.log.registry.owner.get(type_)
     if file is None or category is None or not isinstance(data, dict):
         return data
-    names = [field.name for field in category.fields if field.type == TEXT]
-    if len(names) != 1:
+    prose = prose_field(category)
+    if prose is None:
         raise Failure(f"--body-file: {category.name} has no body; its fields: stet types")
-    if names[0] in data:
-        raise Failure(f"--body-file: data.{names[0]} is given as well; leave out one of them")
+    if prose in data:
+        raise Failure(f"--body-file: data.{prose} is given as well; leave out one of them")
+    return {**data, prose: text_of(file, "--body-file").removesuffix("\n")}
+
+
+def text_of(file: str, option: str) -> str:
+    """The text of a file, or of standard input; raises an error if it cannot be read."""
     try:
-        return {**data, names[0]: _content(file, "--body-file").decode().removesuffix("\n")}
+        return _content(file, option).decode()
     except UnicodeDecodeError as error:
-        raise Failure(f"--body-file: {show.name(file)} is not UTF-8, byte {error.start}") from None
+        raise Failure(f"{option}: {show.name(file)} is not UTF-8, byte {error.start}") from None
 
 
 def _content(file: str, option: str) -> bytes:

@@ -1,14 +1,23 @@
-"""The commands of a news desk: show, types, batch, restore, undo."""
+"""The commands of a news desk: show, edit, types, batch, restore, undo."""
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app import show
-from app.content import Actor
+from app import entity_file, show
+from app.content import Actor, text_of
 from app.options import (
     DEFAULT_HOME,
     Failure,
@@ -18,7 +27,7 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
-from event_log import counted
+from event_log import Effect, counted
 
 if TYPE_CHECKING:
     from event_log import Category, Receipt
@@ -64,6 +73,76 @@ def show_entity(
             show.line(f"{name}:")
             for each in str(value).split("\n"):
                 show.line(f"    {each}")
+
+
+FromFile = Annotated[
+    str | None,
+    typer.Option("--file", metavar="FILE|-", help="Take the changed file, and open no editor."),
+]
+
+
+def edit(
+    stream: Stream,
+    file: FromFile = None,
+    actor: Actor = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Change an entity as a file in your editor.
+
+    What you changed is appended. The editor is that of VISUAL or EDITOR. The file has the fields,
+    then the text. A field that is taken out is emptied. If somebody else was faster, nothing is
+    appended, and your file is kept.
+
+    Example: stet edit article/titanic-1912 --actor ana
+    """
+    with errors_as_messages():
+        archive = open_archive(home)
+        entity = archive.entity(stream)
+        category = archive.log.registry[stream.partition("/")[0]]
+        before = entity_file.written(entity, category)
+        given = _edited(stream, before) if file is None else nullcontext(text_of(file, "--file"))
+        with given as after:
+            fields, version = entity_file.read(after, entity, category)
+            data = entity_file.changes(entity.fields, fields)
+            type_ = next(iter(category.types_to_use(Effect.REVISES)), None)
+            if type_ is None:
+                raise Failure(f"{category.name} has no event that revises")
+            expected = entity.version if version is None else version
+            receipt = archive.append(stream, type_, data, expected_version=expected, actor=actor)
+    _print_receipt(receipt, as_json, f"; {stream} is at version {receipt.version}")
+
+
+@contextmanager
+def _edited(stream: str, before: str) -> Iterator[str]:
+    """The text as an editor left it; its file is kept if what is done with the text fails."""
+    folder = Path(tempfile.mkdtemp(prefix="stet-"))
+    path = folder / f"{re.sub(r'[^-.a-zA-Z0-9]', '-', stream)[:100]}.md"
+    path.write_text(before, encoding="utf-8")
+    try:
+        _open_editor(path)
+        yield text_of(str(path), "the editor")
+    except (Exception, KeyboardInterrupt):
+        if path.exists() and path.read_bytes() != before.encode():
+            show.note(f"your file is kept: stet edit {stream} --file {show.name(path)}")
+        else:
+            shutil.rmtree(folder)
+        raise
+    shutil.rmtree(folder)
+
+
+def _open_editor(path: Path) -> None:
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or shutil.which("vi")
+    if not command:
+        raise Failure("there is no editor; set EDITOR, or use --file")
+    try:
+        # The command is the user's own setting.
+        done = subprocess.run([*shlex.split(command), str(path)], check=False)  # noqa: S603
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise Failure(f"cannot start the editor {command!r}: {reason}; set EDITOR") from None
+    if done.returncode:
+        raise Failure(f"the editor ended with {done.returncode}; nothing was appended")
 
 
 def types(
@@ -136,8 +215,6 @@ def _kind(type_: Any) -> str:
 
 def _example(category: Category) -> str:
     """The words of a command that creates an entity."""
-    from event_log import Effect
-
     kind = next(each for each in category.types if each.effect is Effect.CREATES)
     values = {"date and time": "1912-04-15T20:00:00Z", "date": "1912-04-15", "text": "…"}
     fields = {

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from app import entity_file
 from app.cli import cli
 from archive import Archive
-from replay import Refused
+from newsroom import DOMAIN
+from replay import Entity, Refused
+
+ROOT = Path(__file__).parents[2]
 
 
 class Desk:
@@ -153,6 +159,137 @@ def test_what_is_no_address_and_no_size_is_refused(
     desk: Desk, stream: str, type_: str, data: dict[str, Any], says: str
 ) -> None:
     assert says in desk.refused("append", stream, type_, "--data", json.dumps(data))
+
+
+# edit
+
+
+@pytest.fixture
+def story(desk: Desk) -> Desk:
+    """An article of one version."""
+    desk.append(
+        "article/1", "ArticlePublished", headline="Whales", published_at="1851-10-18",
+        kicker="At Sea", word_count=2, body="Blow!\n\n+++\nSeen.",
+    )  # fmt: skip
+    return desk
+
+
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Let the editor be a program in Python that changes ``text``, and may end with ``code``."""
+    script = tmp_path / "an editor.py"
+    script.write_text(
+        "import sys, pathlib\npath = pathlib.Path(sys.argv[1])\ncode = 0\n"
+        f"text = path.read_text()\n{program}\npath.write_text(text)\nsys.exit(code)\n"
+    )
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", f"{sys.executable} '{script}'")
+
+
+CHANGES = r"""
+assert 'word_count = 2' in text and '# abstract = ""' in text and '# tag_ids = []' in text
+text = text.replace('"Whales"', r'"Whales \"Return\""').replace('kicker = "At Sea"', '')
+text = text.replace('# abstract = ""', 'abstract = "They came."') + "Gone."
+"""
+
+
+def test_what_is_changed_in_the_editor_is_appended(
+    story: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor(tmp_path, monkeypatch, CHANGES)
+    assert "article/1 is at version 2" in story.ok("edit", "article/1", "--actor", "ana")
+    event = Archive(story.home).log.stream("article/1")[1]
+    assert (event.actor, dict(event.data)) == ("ana", {
+        "headline": 'Whales "Return"', "abstract": "They came.",
+        "body": "Blow!\n\n+++\nSeen.\nGone.", "cleared": ["kicker"],
+    })  # fmt: skip
+
+
+def test_an_editor_that_changes_nothing_appends_nothing(
+    story: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor(tmp_path, monkeypatch, "")
+    assert "nothing was appended" in story.ok("edit", "article/1")
+    assert story.head() == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        ("text = text.replace('= 2', '= two')", "a text in quotes"),
+        ("text = text.replace('= 2', '= \"two\"')", "data.word_count"),
+        ("text = text.replace('word_count', 'words')", "words is no field of article"),
+        ("text = text[4:]", "between two lines of +++"),
+        ("text = text.replace('headline = \"Whales\"', '')", "headline"),
+        ("text += 'x'; code = 3", "the editor ended with 3"),
+    ],
+)
+def test_a_file_that_is_refused_is_kept(
+    story: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, says: str
+) -> None:
+    editor(tmp_path, monkeypatch, program)
+    told = story.refused("edit", "article/1")
+    assert says in told
+    kept = Path(told.split("--file ")[1].splitlines()[0])
+    assert kept.stat().st_size
+    shutil.rmtree(kept.parent)
+
+
+FASTER = """
+import subprocess
+done = subprocess.run({command!r}, cwd={root!r}, capture_output=True)
+assert done.returncode == 0, done
+text = text.replace('"Whales"', '"Whale"')
+"""
+
+
+def test_somebody_who_was_faster_is_a_conflict_that_loses_nothing(
+    story: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "from app.cli import main; main()"
+    other = ["append", "article/1", "ArticleRevised", "--data", '{"kicker": "New"}']
+    command = [sys.executable, "-c", program, "--home", str(story.home), *other]
+    editor(tmp_path, monkeypatch, FASTER.format(command=command, root=str(ROOT)))
+    told = story.run("edit", "article/1").stderr
+    assert "expected version 1, but it is at version 2" in told
+    kept = Path(told.split("--file ")[1].splitlines()[0])
+    assert 'headline = "Whale"' in kept.read_text()
+    text = kept.read_text().replace("version 1", "version 2").replace("At Sea", "New")
+    story.ok("edit", "article/1", "--file", "-", stdin=text)
+    assert (story.fields("article/1")["headline"], story.head()) == ("Whale", 3)
+    shutil.rmtree(kept.parent)
+
+
+def test_without_an_editor_it_is_said(story: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    for command in ("/no/such/editor", "'unclosed"):
+        monkeypatch.setenv("EDITOR", command)
+        assert "cannot start the editor" in story.refused("edit", "article/1")
+    monkeypatch.delenv("EDITOR")
+    monkeypatch.setenv("PATH", "")
+    assert "there is no editor; set EDITOR, or use --file" in story.refused("edit", "article/1")
+
+
+VALUES = st.text(st.characters(codec="utf-8"))
+ARTICLE = st.fixed_dictionaries(
+    {"headline": VALUES.filter(str.strip)},
+    optional={
+        "kicker": VALUES,
+        "body": VALUES,
+        "word_count": st.integers(0, 2**62),
+        "tag_ids": st.lists(VALUES, max_size=3),
+    },
+)
+
+
+@settings(max_examples=100)
+@example({"headline": "a\r\nb\x7f\u2028\t", "body": "\n\r\n+++\r\n\n+++ \r x\n\n"})
+@given(ARTICLE)
+def test_a_file_that_nobody_changes_means_no_change(fields: dict[str, Any]) -> None:
+    category = next(each for each in DOMAIN.categories if each.name == "article")
+    entity = Entity("article/1", 7, 9, True, fields)
+    found, version = entity_file.read(entity_file.written(entity, category), entity, category)
+    assert entity_file.changes(fields, found) == {}
+    assert version == 7
 
 
 # batch

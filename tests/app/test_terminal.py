@@ -58,6 +58,8 @@ def commands(home: Path) -> dict[str, list[list[str]]]:
                    ["append", "tag/evil", "TagRevised", "--actor", EVIL]],
         "batch": [["batch", str(home / "evil.jsonl")], ["batch", EVIL], ["batch", "-"]],
         "show": [["show", ARTICLE], ["show", ARTICLE, "--json"], ["show", EVIL]],
+        "edit": [["edit", ARTICLE, "--file", EVIL], ["edit", EVIL],
+                 ["edit", ARTICLE, "--file", "-"]],
         "types": [["types"], ["types", EVIL], ["types", "--json"]],
         "restore": [["restore", ARTICLE, "--version", "99"], ["restore", EVIL, "--version", "1"]],
         "undo": [["undo", "999"]],
