@@ -62,7 +62,7 @@ def catch_up_views(context: OpExecutionContext, archive: ArchiveResource) -> Non
 def _catch_up(context: OpExecutionContext, archive: ArchiveResource, done: Progress) -> None:
     from archive import CatchUp
 
-    opened = CatchUp.open(archive.archive(), archive.views, context.log.info)
+    opened = CatchUp.open(archive.archive(), archive.chosen, context.log.info)
     with opened as running:
         head = running.head
         while (step := running.step(head)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,42 +19,60 @@ DOMAINS: dict[str, Domain] = {}
 
 
 def archive_resource(domain: Domain) -> ArchiveResource:
-    """The resource of runs over archives of a domain.
+    """The resource of runs over archives of a domain; its views are an enumeration.
 
     The domain's name is a default of the class: Dagster makes the resource anew from a run's
     config, and a value given to the resource is lost there.
     """
     DOMAINS[domain.name] = domain
-    name = domain.name
-
-    class OfDomain(ArchiveResource):
-        domain: str = name
-
-    return OfDomain()
+    view_name = StrEnum("View", {view: view for view in domain.views})  # type: ignore[misc]
+    fields = {"domain": str, "views": list[view_name] | None}
+    # Dagster reads the annotations, which in this module are text that cannot name a local type.
+    of_domain = type(
+        "OfDomain",
+        (ArchiveResource,),
+        {
+            "__module__": __name__,
+            "__annotations__": fields,
+            "domain": domain.name,
+            "views": None,
+        },
+    )
+    resource: ArchiveResource = of_domain()
+    return resource
 
 
 class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
     """The archive of a run, and which of its views are rebuilt.
 
     ``home`` is the folder. ``domain`` is the name of the domain that these definitions are for.
-    ``views`` names the views to rebuild; all if it is empty. ``at`` is a sequence or an instant;
-    the log's head if it is empty. ``search`` is the URL of the Elasticsearch to index into; its
-    passwords and keys stay in the settings (``STET_SEARCH_API_KEY`` and so on). ``dead_letters``
-    is the percentage of a view's documents that the engine may refuse. A value that is not given
-    is taken from the settings ``STET_HOME``, ``STET_SEARCH`` and ``STET_DEAD_LETTERS``, from the
-    environment or the settings file in the home.
+    ``views`` names the views to rebuild; all if it is not given. ``at`` is a sequence or an
+    instant; the log's head if it is empty. ``search`` is the URL of the Elasticsearch to index
+    into; its passwords and keys stay in the settings (``STET_SEARCH_API_KEY`` and so on).
+    ``dead_letters`` is the percentage of a view's documents that the engine may refuse. A value
+    that is not given is taken from the settings ``STET_HOME``, ``STET_SEARCH`` and
+    ``STET_DEAD_LETTERS``, from the environment or the settings file in the home.
     """
 
     home: str = ""
     domain: str = ""
-    views: list[str] = []  # noqa: RUF012 - the base class is pydantic, which copies it
+    views: list[str] | None = None
     at: str = ""
     search: str = ""
     dead_letters: float | None = None
 
+    @property
+    def chosen(self) -> list[str] | None:
+        """The names of the views to rebuild; None for all. Raises ``Failure`` for an empty list."""
+        if self.views is None:
+            return None
+        if not self.views:
+            raise Failure("views: the list is empty; name a view, or leave it out for all")
+        return list(map(str, self.views))
+
     def wants(self, view: str) -> bool:
         """Whether this view is to be rebuilt."""
-        return not self.views or view in self.views
+        return self.chosen is None or view in self.chosen
 
     @property
     def tolerated(self) -> float:
@@ -73,7 +92,8 @@ class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
         Steps of one process share the rebuild, and hold its generation until the process ends or
         begins another run. A step in another process finds the rebuild by the run's id.
         """
-        return _rebuild(self.archive(), tuple(self.views), self.at, run_id, self.tolerated)
+        views = tuple(self.chosen or ())
+        return _rebuild(self.archive(), views, self.at, run_id, self.tolerated)
 
 
 def home_of(home: str) -> str:

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
-from dagster import AssetKey, DagsterInstance, DefaultScheduleStatus, ExecuteInProcessResult
+from dagster import (
+    AssetKey,
+    DagsterInstance,
+    DagsterInvalidConfigError,
+    DefaultScheduleStatus,
+    ExecuteInProcessResult,
+)
 
 from archive import Archive
 from event_log import EventLog, NewEvent
@@ -81,6 +87,20 @@ def test_run_config_chooses_the_views_and_the_point_in_time(home: Path) -> None:
     assert set(metadata_of(chosen)) == {"views/articles", "index/articles"}
     now = Archive(home).engine.serving()
     assert (now["articles"].sequence, now["bylines"].sequence) == (1, 2)
+
+
+def test_a_view_that_there_is_not_is_refused_before_the_run_and_so_is_a_choice_of_none(
+    home: Path,
+) -> None:
+    with pytest.raises(DagsterInvalidConfigError, match="not in enum type View got artcles"):
+        execute(home, views=["artcles"])
+    assert execute(home).success
+    before = Archive(home).engine.serving()
+    empty = execute(home, views=[])
+    assert not empty.success
+    (failed, *_) = [event for event in empty.all_events if event.is_step_failure]
+    assert "views: the list is empty" in str(failed.step_failure_data.user_failure_data)
+    assert Archive(home).engine.serving() == before
 
 
 def test_each_index_is_checked_against_its_view_document_by_document(home: Path) -> None:
