@@ -84,7 +84,7 @@ def test_no_change_is_said(home):
         (("article/1", "--from", "04/05/1912"), 1, "(1912-04-05 or 1912-05-04)"),
         (("article/9", "--from", "1"), 1, "there is no article/9 in articles"),
         (("whales", "--from", "1"), 2, "give --view"),
-        (("article/1",), 2, "--from"),
+        (("article/9",), 1, "article/9 has no event of its own"),
     ],
 )
 def test_what_cannot_be_compared_is_said(home, arguments, code, said):
