@@ -27,7 +27,7 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
-from event_log import Effect, counted
+from event_log import counted
 
 if TYPE_CHECKING:
     from event_log import Category, Receipt
@@ -96,6 +96,8 @@ def edit(
 
     Example: stet edit article/titanic-1912 --actor ana
     """
+    from event_log import Effect
+
     with errors_as_messages():
         archive = open_archive(home)
         entity = archive.entity(stream)
@@ -215,6 +217,8 @@ def _kind(type_: Any) -> str:
 
 def _example(category: Category) -> str:
     """The words of a command that creates an entity."""
+    from event_log import Effect
+
     kind = next(each for each in category.types if each.effect is Effect.CREATES)
     values = {"date and time": "1912-04-15T20:00:00Z", "date": "1912-04-15", "text": "…"}
     fields = {
