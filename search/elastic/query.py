@@ -43,6 +43,7 @@ def bool_query(
 ) -> Json:
     """The body's ``query``. Filters and dates do not score; clauses that only score are optional.
 
+    >>> from search.syntax import parse
     >>> articles = IndexMapping("headline", {"headline": ["headline"]}, {"id": "id"}, None, bulk=())
     >>> bool_query(parse("*"), True, Limits({"id": ["1"]}), articles, scored=False)
     {'bool': {'filter': [{'match_all': {}}, {'terms': {'id': ['1']}}]}}
