@@ -27,7 +27,7 @@ def json_line(value: Any) -> str:
     Control characters are escaped as JSON does, so that the value is exact and no terminal obeys.
 
     >>> json_line({"name": "\x9b2J"})
-    '{"name":"\\\\u009b2J"}'
+    '{"name":"\\u009b2J"}'
     """
     import orjson
 
