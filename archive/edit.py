@@ -12,7 +12,7 @@ from replay import Refused, changes_nothing, check_edit, read_entity
 
 if TYPE_CHECKING:
     from archive.editable import Editable
-    from event_log import NewEvent, Receipt
+    from event_log import Batch, EventLog, NewEvent, Receipt
 
 
 def append(
@@ -59,17 +59,12 @@ def _append(
     archive: Editable, events: Sequence[NewEvent], expected_version: int | None, force: bool
 ) -> Receipt:
     log = archive.log
-    form = log.batch()
-    for number, event in enumerate(events, 1):
-        try:
-            form.add(event)
-        except InvalidEvent as error:
-            raise RefusedInBatch(number, error) from None
-    first = read_entity(log, events[0].stream)
+    batch, supposed = _batch(log, events), Supposed(log)
+    first = read_entity(supposed, events[0].stream)
     known = log.known([event.event_id for event in events if event.event_id is not None])
     if events[0].event_id not in known and expected_version not in (None, first.version):
         raise WrongExpectedVersion(first.stream, expected_version or 0, first.version)
-    supposed, batch = Supposed(log), log.batch()
+    kept: list[NewEvent] = []
     seen: dict[str, int] = {}
     last = first.sequence
     for number, event in enumerate(events, 1):
@@ -84,12 +79,23 @@ def _append(
         for stream, version in looked_at.items():
             seen.setdefault(stream, version - supposed.added(stream))
         if force or not changes_nothing(log, current, event):
-            batch.add(event)
+            kept.append(event)
             supposed.add(event)
-    if not len(batch):
+    if not kept:
         return log.receipt(last)
     archive.remember_domain()
-    return log.commit(batch, seen)
+    return log.commit(batch if len(kept) == len(events) else _batch(log, kept), seen)
+
+
+def _batch(log: EventLog, events: Sequence[NewEvent]) -> Batch:
+    """A batch of events; raises ``RefusedInBatch`` for the first whose form is not valid."""
+    batch = log.batch()
+    for number, event in enumerate(events, 1):
+        try:
+            batch.add(event)
+        except InvalidEvent as error:
+            raise RefusedInBatch(number, error) from None
+    return batch
 
 
 def check(archive: Editable, event: NewEvent) -> None:
