@@ -108,13 +108,11 @@ def read_events(path: str) -> Iterator[tuple[int, NewEvent]]:
     Raises ``UnreadableFile``, and ``BadLine`` at the first line that has no event.
     """
     for number, line in Lines(path):
-        if line is None:
-            raise BadLine(path, number, None, f"is longer than {LONGEST_LINE // 2**20} MB")
-        if line and not line.isspace():
-            try:
-                event = _event(line)
-            except InvalidEvent as error:
-                raise BadLine(path, number, error.field or None, error.reason) from None
+        try:
+            event = _event_of(line)
+        except InvalidEvent as error:
+            raise BadLine(path, number, error.field or None, error.reason) from None
+        if event is not None:
             yield number, event
 
 
@@ -219,13 +217,13 @@ class _Import:
 
     def _parsed(self, chunk: list[tuple[int, bytes | None]]) -> Iterator[Parsed]:
         for number, line in chunk:
-            if line is None:
-                self._bad(number, b"", None, f"is longer than {LONGEST_LINE // 2**20} MB")
-            elif not line.isspace() and line:
-                try:
-                    yield number, line, _event(line)
-                except InvalidEvent as error:
-                    self._bad(number, line, error.field or None, error.reason)
+            try:
+                event = _event_of(line)
+            except InvalidEvent as error:
+                self._bad(number, line or b"", error.field or None, error.reason)
+                continue
+            if line is not None and event is not None:
+                yield number, line, event
 
     def _with_ids(self, parsed: list[Parsed]) -> Iterator[tuple[int, bytes, NewEvent, bool]]:
         """The events with their ids, and whether these were made here."""
@@ -293,6 +291,16 @@ class _Import:
         receipt, count = pending.result()
         self._result.added += receipt.added
         self._result.known += count - receipt.added
+
+
+def _event_of(line: bytes | None) -> NewEvent | None:
+    """The event of a line, None for a blank one; raises ``InvalidEvent`` if it has none.
+
+    A line that is too long to be read is None.
+    """
+    if line is None:
+        raise InvalidEvent("", f"is longer than {LONGEST_LINE // 2**20} MB")
+    return _event(line) if line and not line.isspace() else None
 
 
 def _event(line: bytes) -> NewEvent:
