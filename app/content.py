@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from event_log import Event, EventLog, Receipt
 
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHOWN = 200
 """How many characters of a long text ``stet history`` prints."""
 
@@ -226,8 +225,8 @@ def _recorded(log: EventLog, date: str, option: str) -> int:
     except dates.InvalidDate as error:
         raise Failure(f"{option}: {error}") from None
     last = span.first - 1 if option == "--since" else span.last
-    first_of_all = -62_135_596_800_000_000  # the year 1, in microseconds since 1970
-    return log.at(EPOCH + timedelta(microseconds=max(last, first_of_all))).sequence
+    instant = dates.EPOCH + timedelta(microseconds=max(last, dates.FIRST_INSTANT))
+    return log.at(instant).sequence
 
 
 def _chosen(

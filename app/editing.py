@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +30,7 @@ from app.options import (
 from event_log import counted
 
 if TYPE_CHECKING:
-    from event_log import Category, Receipt
+    from event_log import Category, NewEvent, Receipt
     from replay import Entity
 
 Version = Annotated[
@@ -263,9 +263,7 @@ def batch(
     _print_receipt(receipt, as_json, left if left_out else "")
 
 
-def _by(event: Any, actor: str | None) -> Any:
-    from dataclasses import replace
-
+def _by(event: NewEvent, actor: str | None) -> NewEvent:
     return event if actor is None or event.actor is not None else replace(event, actor=actor)
 
 
@@ -303,10 +301,10 @@ def undo(
     """
     with errors_as_messages():
         archive = open_archive(home)
-        undone = next(archive.log.read(sequence - 1, limit=1), None)
         receipt = archive.undo(sequence, actor=actor)
-        entity = archive.entity(undone.stream) if undone else None
-    _print_receipt(receipt, as_json, _state_of(entity) if entity else "")
+        undone = next(archive.log.read(sequence - 1, limit=1))
+        entity = archive.entity(undone.stream)
+    _print_receipt(receipt, as_json, _state_of(entity))
 
 
 def _state_of(entity: Entity) -> str:

@@ -80,16 +80,16 @@ def read(text: str, entity: Entity, category: Category) -> tuple[dict[str, Any],
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The data of an event that makes the old fields the new ones.
+    """The data of a revision that makes the old fields those of a file, where empty is none.
 
-    >>> changes({"name": "Sea", "kind": "place"}, {"name": "Ocean"})
+    >>> changes({"name": "Sea", "kind": "place"}, {"name": "Ocean", "kind": ""})
     {'name': 'Ocean', 'cleared': ['kind']}
     """
+    from archive import revision_of
+
     before = {name: show.plain(value) for name, value in old.items() if value not in EMPTY}
     after = {name: value for name, value in new.items() if value not in EMPTY}
-    changed = {name: value for name, value in after.items() if before.get(name) != value}
-    cleared = sorted(before.keys() - after.keys())
-    return {**changed, "cleared": cleared} if cleared else changed
+    return revision_of(before, after)
 
 
 def prose_field(category: Category) -> str | None:

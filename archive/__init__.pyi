@@ -35,6 +35,7 @@ from .rebuild import Indexed as Indexed
 from .rebuild import Rebuild as Rebuild
 from .rebuild import RebuildResult as RebuildResult
 from .rebuild import Rebuilt as Rebuilt
+from .revert import revision_of as revision_of
 from .similar import NoSuchDocument as NoSuchDocument
 from .similar import Suggestion as Suggestion
 from .status import Status as Status

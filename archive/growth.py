@@ -34,7 +34,6 @@ FOLDER = "growth"
 DATE, RECORDED = "date", "recorded"
 BY = (DATE, RECORDED)
 """What decides the month of a document: its own date, or when its events were recorded."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
 
@@ -97,7 +96,7 @@ def months(first: str, last: str) -> list[str]:
         raise InvalidMonth(str(error)) from None
     if begin > end:
         raise InvalidMonth(f"{first} is after {last}; exchange them")
-    days = [EPOCH + timedelta(microseconds=number) for number in (begin, end)]
+    days = [dates.EPOCH + timedelta(microseconds=number) for number in (begin, end)]
     numbers = [day.year * 12 + day.month - 1 for day in days]
     return [f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(numbers[0], numbers[1] + 1)]
 

@@ -6,7 +6,7 @@ its fields, and whether it is shown, the same again.
 
 from __future__ import annotations
 
-from copy import deepcopy
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from archive.edit import append_all
@@ -36,9 +36,9 @@ def undo(archive: Editable, sequence: int, actor: str | None = None) -> Receipt:
     event = next(archive.log.read(sequence - 1, limit=1), None) if sequence > 0 else None
     if event is None:
         raise Refused(f"there is no sequence {sequence}; the log's head is {archive.log.head}")
-    before = _state(archive, event.stream, event.version - 1)
-    after = _state(archive, event.stream, event.version)
-    wanted = deepcopy(read_entity(archive.log, event.stream))
+    before = read_entity(archive.log, event.stream, event.version - 1)
+    after = read_entity(archive.log, event.stream, event.version)
+    wanted = read_entity(archive.log, event.stream)
     for name in sorted({*before.fields, *after.fields}):
         if before.fields.get(name) == after.fields.get(name):
             continue
@@ -66,8 +66,15 @@ def entity_at(archive: Editable, stream: str, version: int | None = None) -> Ent
     return entity
 
 
-def _state(archive: Editable, stream: str, version: int) -> Entity:
-    return read_entity(archive.log, stream, version) if version else Entity(stream)
+def revision_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of a revision that makes an entity's old fields the new ones.
+
+    >>> revision_of({"name": "Sea", "kind": "place"}, {"name": "Ocean"})
+    {'name': 'Ocean', 'cleared': ['kind']}
+    """
+    changed = {name: value for name, value in new.items() if old.get(name) != value}
+    cleared = sorted(old.keys() - new.keys())
+    return {**changed, "cleared": cleared} if cleared else changed
 
 
 def _changed_again(archive: Editable, event: Event, field: str | None) -> Refused:
@@ -104,11 +111,7 @@ def _steps(current: Entity, wanted: Entity, category: Category) -> list[tuple[st
     """The types and the data of the events that lead from one state to another."""
     if not wanted.live:
         return [(_type(category, Effect.REMOVES), {})] if current.live else []
-    changes = {
-        name: value for name, value in wanted.fields.items() if current.fields.get(name) != value
-    }
-    if cleared := sorted(current.fields.keys() - wanted.fields.keys()):
-        changes["cleared"] = cleared
+    changes = revision_of(current.fields, wanted.fields)
     revision = [(_type(category, Effect.REVISES), changes)] if changes else []
     if current.live:
         return revision
