@@ -72,8 +72,12 @@ class Archive(Editable):
         loading: LoadProgress | None = None,
         tolerated: float | None = None,
         merge: bool = False,
+        promote: bool = True,
     ) -> RebuildResult:
         """Compute views from the log, index them beside the live ones, compare, and promote.
+
+        Without ``promote`` the generation is kept until the next rebuild or ``clear``, and is not
+        live: ``promote(generation)`` makes it so.
 
         ``at`` is a sequence or an instant, by default the log's head. ``progress`` is called with a
         line at each step, ``loading`` every few seconds with the progress of an index.
@@ -88,7 +92,7 @@ class Archive(Editable):
         from search import TOLERATED
 
         share = TOLERATED if tolerated is None else tolerated
-        return run(self.existing(), views, at, progress, loading, share, merge)
+        return run(self.existing(), views, at, progress, loading, share, merge, promote)
 
     def catch_up(
         self, views: Sequence[str] | None = None, tell: Tell | None = None

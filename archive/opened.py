@@ -11,6 +11,7 @@ from archive import domains
 from archive.errors import UnknownView
 from archive.place import is_url, open_log
 from archive.places import Places
+from event_log import settings
 
 if TYPE_CHECKING:
     from event_log import EventLog
@@ -64,6 +65,13 @@ class Opened(Places):
         given = self._connection
         cluster = given if isinstance(given, Connection) else configured_connection(given)
         return open_engine(self.folder.absolute(), self.views, cluster)
+
+    @property
+    def uses_cluster(self) -> bool:
+        """Whether the engine is an Elasticsearch cluster; it is not connected to."""
+        given = self._connection
+        address = settings.text("STET_SEARCH") if given is None else given
+        return address not in ("", "embedded", None)
 
     def view(self, view: str | View) -> View:
         """The view of this name, the first one if it is empty; raises ``UnknownName``."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
 from archive.gap import Gap
 from archive.progress import Tell, silent
 from event_log import Lock, advice, as_told, counted, plain_path
-from replay import begin_build, check_views, write_json
+from replay import begin_build, check_views, has_build, newest_build, write_json
 from search import (
     TOLERATED,
     Differences,
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from archive.archive import Archive
     from event_log import Point
     from replay import Build, Written
+
+NOTE = "rebuild.json"
+"""In a generation's folder: which rebuild made it, of which build and views."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class RebuildResult:
     sequence: int
     seconds: float
     views: list[Rebuilt]
+    promoted: bool = True
+    """Whether the generation is live."""
 
 
 @dataclass
@@ -101,23 +106,36 @@ class Rebuild:
         archive: Archive,
         views: Sequence[str] | None = None,
         at: Point = None,
-        build_id: str | None = None,
+        rebuild_id: str | None = None,
         tolerated: float = TOLERATED,
+        written: bool = False,
     ) -> Rebuild:
-        """Begin a rebuild, or continue the one that was begun with this ``build_id``.
+        """Begin a rebuild, or continue the one that was begun with this ``rebuild_id``.
+
+        ``rebuild_id`` is also the id of its build. With ``written`` the documents that the newest
+        build has of these views are indexed, if there is one, and not computed again.
 
         Raises ``BrokenView``, before anything is written, when a view has a mistake.
         """
-        chosen = tuple(archive.chosen_views(views))
-        check_views(archive.log, archive.chosen_views(views).values())
-        build = begin_build(archive.log, archive.builds, at=at, build_id=build_id)
+        chosen = archive.chosen_views(views)
+        check_views(archive.log, chosen.values())
         engine = archive.engine
-        generation, lock = _generation(engine, build, chosen)
+        source = _build_of(engine, rebuild_id) or rebuild_id
+        if written and source == rebuild_id and at is None:
+            source = newest_build(archive.builds, chosen.values(), archive.log) or rebuild_id
+        build = begin_build(archive.log, archive.builds, at=at, build_id=source)
+        generation, lock = _generation(engine, build, rebuild_id or build.build_id, tuple(chosen))
         engine.clear(keep=generation)
         directory = Generations(engine.folder).directory(generation)
-        note = json.loads((directory / "rebuild.json").read_text())
-        views, as_of = tuple(note["views"]), at is not None
+        views = tuple(json.loads((directory / NOTE).read_text())["views"])
+        as_of = at is not None
         return cls(archive, build, generation, views, directory, lock, tolerated, as_of)
+
+    @staticmethod
+    def is_known(archive: Archive, rebuild_id: str) -> bool:
+        """Whether a rebuild, or its build, is still there to be continued."""
+        begun = _build_of(archive.engine, rebuild_id) or has_build(archive.builds, rebuild_id)
+        return bool(begun)
 
     reached: int = 0
     """The sequence that the generation was at when it was promoted."""
@@ -161,7 +179,13 @@ class Rebuild:
             ) from error
         rejected = len(self.engine.rejected(view, self.generation))
         seconds = time.perf_counter() - started
-        return Indexed(view, index.documents, seconds, index.bytes, rejected)
+        indexed = Indexed(view, index.documents, seconds, index.bytes, rejected)
+        write_json(self._directory / f"{view}.indexed", asdict(indexed))
+        return indexed
+
+    def indexed(self, view: str) -> Indexed:
+        """The result of ``index``, also when another process did it."""
+        return Indexed(**json.loads((self._directory / f"{view}.indexed").read_text()))
 
     def check(self, view: str) -> Differences:
         """Compare a view's index with its documents, one by one; only an equal one is promoted.
@@ -194,12 +218,10 @@ class Rebuild:
             gap.discard()
             self.engine.close()
 
-    def promote_when_complete(self) -> bool:
-        """Promote if every view of this rebuild passed its check; returns whether it did."""
-        if not all(passed_check(self._directory, view) for view in self.views):
-            return False
-        self.promote()
-        return True
+    @property
+    def complete(self) -> bool:
+        """Whether every view of this rebuild passed its check."""
+        return all(passed_check(self._directory, view) for view in self.views)
 
     def close(self) -> None:
         """Close the build and release the generation; what was written stays."""
@@ -214,7 +236,7 @@ class Rebuild:
             )
 
     def _still_there(self) -> None:
-        if not (self._directory / "rebuild.json").exists():
+        if not (self._directory / NOTE).exists():
             raise NotPromoted(
                 f"generation {self.generation} was deleted by a later rebuild; start again"
             )
@@ -228,23 +250,22 @@ def run(
     loading: LoadProgress | None = None,
     tolerated: float = TOLERATED,
     merge: bool = False,
+    promote: bool = True,
 ) -> RebuildResult:
-    """Run a whole rebuild in this process.
-
-    ``progress`` is called with each step, ``loading`` every few seconds with the progress of an
-    index.
-    """
+    """Run a whole rebuild in this process; see ``Archive.rebuild``."""
     tell = progress or silent
     started = time.perf_counter()
     rebuild = Rebuild.begin(archive, views, at, tolerated=tolerated)
     try:
         rebuilt = [_rebuild(rebuild, view, tell, loading, merge) for view in rebuild.views]
-        tell("promoting")
-        rebuild.promote()
+        if promote:
+            tell("promoting")
+            rebuild.promote()
     finally:
         rebuild.close()
     seconds = time.perf_counter() - started
-    return RebuildResult(rebuild.generation, rebuild.reached, seconds, rebuilt)
+    reached = rebuild.reached or rebuild.sequence
+    return RebuildResult(rebuild.generation, reached, seconds, rebuilt, promote)
 
 
 def _rebuild(
@@ -271,20 +292,41 @@ def _rebuild(
     )
 
 
-def _generation(engine: Engine, build: Build, views: tuple[str, ...]) -> tuple[int, Lock]:
-    """The number of the build's generation, created if it is new, and a shared lock on it."""
+def _noted(generations: Generations, rebuild_id: str) -> tuple[int, dict[str, Any]] | None:
+    """The generation of a rebuild, and its note; None when there is none."""
+    for number in reversed(generations.numbers()):
+        path = generations.directory(number) / NOTE
+        note = json.loads(path.read_text()) if path.exists() else {}
+        if note.get("rebuild_id") == rebuild_id:
+            return number, note
+    return None
+
+
+def _build_of(engine: Engine, rebuild_id: str | None) -> str | None:
+    """The build that a rebuild has begun to index; None when it has not."""
+    noted = _noted(Generations(engine.folder), rebuild_id) if rebuild_id else None
+    return str(noted[1]["build_id"]) if noted else None
+
+
+def _generation(
+    engine: Engine, build: Build, rebuild_id: str, views: tuple[str, ...]
+) -> tuple[int, Lock]:
+    """The number of a rebuild's generation, created if it is new, and a shared lock on it."""
     generations = Generations(engine.folder)
     with generations.lock():
-        for number in reversed(generations.numbers()):
-            path = generations.directory(number) / "rebuild.json"
-            if path.exists() and json.loads(path.read_text())["build_id"] == build.build_id:
-                return number, _shared(path.with_name("lock"))
+        if noted := _noted(generations, rebuild_id):
+            return noted[0], _shared(generations.directory(noted[0]) / "lock")
         number = max([*engine.numbers(), build.number - 1]) + 1
         directory = generations.directory(number)
         directory.mkdir()
         lock = _shared(directory / "lock")
-        note = {"build_id": build.build_id, "sequence": build.sequence, "views": list(views)}
-        write_json(directory / "rebuild.json", note)
+        note = {
+            "rebuild_id": rebuild_id,
+            "build_id": build.build_id,
+            "sequence": build.sequence,
+            "views": list(views),
+        }
+        write_json(directory / NOTE, note)
     return number, lock
 
 

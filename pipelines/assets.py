@@ -18,6 +18,7 @@ from dagster import (
     AssetExecutionContext,
     AssetObservation,
     AssetsDefinition,
+    AutomationCondition,
     BetaWarning,
     DataVersion,
     FreshnessPolicy,
@@ -28,76 +29,111 @@ from dagster import (
     observable_source_asset,
 )
 
-from pipelines import metadata, plots
+from archive import Archive, Indexed, Rebuild
+from pipelines import describing, metadata, plots
 from pipelines.failing import errors_as_failures
+from pipelines.reporting import (
+    LOG,
+    live_materializations,
+    observe_head,
+    offer_generations,
+    version_tags,
+)
 from pipelines.resources import ArchiveResource
+from pipelines.selection import INDEX_GROUP, VIEWS_GROUP, Selection, selection_of
+from replay import View
 from search import Differences, Loading
 
 # Observing the log is worth a decorator that Dagster still calls beta; the lock file pins it.
 warnings.filterwarnings("ignore", category=BetaWarning)
 
-VIEWS_GROUP = "views"
-INDEX_GROUP = "index"
 EQUAL = "documents_equal_view"
 EQUALS = "Each document of the index equals the document of the view with the same id."
 FRESH = FreshnessPolicy.time_window(
     fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
 )
 """An index must be rebuilt, caught up, or seen at the head once a day, two hours late at most."""
+Built = Iterator[MaterializeResult[None] | AssetCheckResult]
 
 
-@observable_source_asset(
-    name="log",
-    group_name="log",
-    description="The append-only log of events.",
-)
-def log(archive: ArchiveResource) -> ObserveResult:
-    """Observe the log: its data version is its head."""
-    with errors_as_failures():
-        events = archive.archive().log
-        head, digest = events.head, events.digest
-    return ObserveResult(
-        data_version=DataVersion(str(head)), metadata={"head": head, "digest": digest}
+def log_asset(archive: Archive) -> Any:
+    """The asset of the log, which others write and Dagster observes."""
+
+    @observable_source_asset(
+        name=LOG.path[-1],
+        group_name="log",
+        description=describing.log(archive),
+        metadata=describing.log_metadata(archive),
+        tags=describing.tags(archive, "log"),
     )
+    def log(archive: ArchiveResource) -> ObserveResult:
+        """Observe the log: its data version is its head."""
+        with errors_as_failures():
+            events = archive.archive().log
+            head, digest = events.head, events.digest
+        return ObserveResult(
+            data_version=DataVersion(str(head)), metadata={"head": head, "digest": digest}
+        )
+
+    return log
 
 
-def view_asset(name: str) -> AssetsDefinition:
+def view_asset(archive: Archive, view: View) -> AssetsDefinition:
     """The asset of a view: its documents, computed from the log as of the run's sequence."""
+    name = view.name
 
     @asset(
         name=name,
         key_prefix=VIEWS_GROUP,
         group_name=VIEWS_GROUP,
-        deps=[log],
+        deps=[LOG],
         output_required=False,
+        code_version=str(view.code_version),
+        automation_condition=AutomationCondition.code_version_changed(),
         kinds={"duckdb", "parquet"},
-        description=f"The documents of the view {name!r}, as Parquet.",
+        owners=describing.owners(archive),
+        tags=describing.tags(archive, "view"),
+        metadata=describing.view_metadata(archive, view),
+        description=describing.view(view),
     )
     def documents(
         context: AssetExecutionContext, archive: ArchiveResource
     ) -> Iterator[MaterializeResult[None]]:
-        if not archive.wants(name):
-            context.log.info(f"{name} is not among the views of this run, and is not changed")
-            return
         with errors_as_failures():
-            rebuild = archive.rebuild(context.run.run_id)
-            written = rebuild.write(name)
+            selection = selection_of(context, archive)
+            if name not in selection.documents:
+                context.log.info(f"{name} is not among the views of this run, and is not changed")
+                return
+            build = archive.build(selection)
+            opened = archive.archive()
+            for head in observe_head(opened, context.instance):
+                context.log_event(head)
+            written = build.write(view)
             shown: dict[str, Any] = metadata.figures(
-                rebuild.sequence, written.documents, written.seconds, written.bytes
+                build.sequence, written.documents, written.seconds, written.bytes
             )
-            shown["sample"] = metadata.sample(rebuild.path(name))
-            if date := rebuild.archive.views[name].date:
-                shown[f"{name} a year"] = plots.documents_per_year(name, rebuild.path(name), date)
-        yield MaterializeResult(metadata=shown, data_version=DataVersion(str(rebuild.sequence)))
+            shown["sample"] = metadata.sample(build.path(name), view)
+            shown["dagster/uri"] = build.path(name).absolute().as_uri()
+            shown["dagster/column_schema"] = describing.columns(build.schema(name), view)
+            if view.date:
+                shown[f"{name} a year"] = plots.documents_per_year(
+                    name, build.path(name), view.date
+                )
+        tags = version_tags(build.sequence, LOG, str(view.code_version))
+        yield MaterializeResult(
+            metadata=shown, data_version=DataVersion(str(build.sequence)), tags=tags
+        )
 
     return documents
 
 
-def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
+def index_asset(archive: Archive, view: View, documents: AssetsDefinition) -> AssetsDefinition:
     """The asset of an index, with the check that its documents equal the view's.
 
-    The last index of a rebuild to finish promotes all views of the rebuild at once.
+    The last index of a rebuild to finish promotes all views of the rebuild at once. Then the
+    indexes are materialized: a materialization is what is live. Until then they are observed.
     """
+    name = view.name
 
     @asset(
         name=name,
@@ -105,32 +141,77 @@ def index_asset(name: str, documents: AssetsDefinition) -> AssetsDefinition:
         group_name=INDEX_GROUP,
         deps=[documents],
         output_required=False,
-        kinds={"tantivy", "elasticsearch"},
+        code_version=str(view.code_version),
+        automation_condition=AutomationCondition.code_version_changed(),
+        kinds={"elasticsearch" if archive.uses_cluster else "tantivy"},
+        owners=describing.owners(archive),
+        tags=describing.tags(archive, "index"),
+        metadata=describing.index_metadata(archive, view),
         freshness_policy=FRESH,
         pool=f"{INDEX_GROUP}_{name}",  # two rebuilds must not load the same view
-        check_specs=[AssetCheckSpec(EQUAL, asset=[INDEX_GROUP, name], description=EQUALS)],
-        description=f"The search index over the view {name!r}.",
+        check_specs=[
+            AssetCheckSpec(EQUAL, asset=[INDEX_GROUP, name], description=EQUALS, blocking=True)
+        ],
+        description=describing.index(view),
     )
-    def index(
-        context: AssetExecutionContext, archive: ArchiveResource
-    ) -> Iterator[MaterializeResult[None]]:
+    def index(context: AssetExecutionContext, archive: ArchiveResource) -> Built:
         with errors_as_failures():
-            rebuild = archive.rebuild(context.run.run_id)
+            selection = selection_of(context, archive)
+            if name not in selection.indexes:
+                context.log.info(f"{name} is not among the views of this run, and is not changed")
+                return
+            rebuild = archive.rebuild(selection)
+            if name not in selection.documents and not rebuild.path(name).exists():
+                context.log.info(f"no build has the documents of {name}; they are computed now")
+                rebuild.write(name)
             indexed = rebuild.index(name, lambda loading: _report(context, loading))
             differences = rebuild.check(name)
-            if rebuild.promote_when_complete():
-                context.log.info(f"generation {rebuild.generation} is live now")
-        shown = metadata.figures(
-            rebuild.sequence, indexed.documents, indexed.seconds, indexed.bytes
-        )
-        shown |= {"generation": rebuild.generation, "dead letters": indexed.rejected}
-        yield MaterializeResult(
-            metadata=shown,
-            data_version=DataVersion(str(rebuild.sequence)),
-            check_results=[_equal(differences)],
-        )
+            _report_built(context, rebuild, indexed)
+            if rebuild.complete:
+                if archive.promotes:
+                    rebuild.promote()
+                _report_live(context, archive, rebuild, selection)
+        yield _equal(differences)
 
     return index
+
+
+def _report_built(context: AssetExecutionContext, rebuild: Rebuild, indexed: Indexed) -> None:
+    """Tell Dagster that an index is built, which is not live yet."""
+    shown = {"generation": rebuild.generation, **_figures(rebuild, indexed)}
+    what = f"generation {rebuild.generation} is built as of {rebuild.sequence:,}, and not live yet"
+    context.log_event(AssetObservation(context.asset_key, what, metadata=shown))
+
+
+def _report_live(
+    context: AssetExecutionContext,
+    archive: ArchiveResource,
+    rebuild: Rebuild,
+    selection: Selection,
+) -> None:
+    """Tell Dagster which indexes are live when a rebuild is complete, and at which sequence.
+
+    The views that this run has computed are told already, unless the live indexes are at another
+    sequence: events were caught up since, or the rebuild was not promoted.
+    """
+    opened, number = archive.archive(), rebuild.generation
+    said = f"generation {number} is live"
+    figures = {view: _figures(rebuild, rebuild.indexed(view)) for view in rebuild.views}
+    if not archive.promotes:
+        said = f"generation {number} is complete as of {rebuild.sequence:,}, and not promoted"
+        figures = {view: {} for view in rebuild.views}
+    context.log.info(said)
+    for event in live_materializations(opened, said, figures):
+        group, view = event.asset_key.path
+        is_told = view in selection.documents and rebuild.reached == rebuild.sequence
+        if group == INDEX_GROUP or not is_told:
+            context.log_event(event)
+    offer_generations(opened, context.instance)
+
+
+def _figures(rebuild: Rebuild, indexed: Indexed) -> dict[str, Any]:
+    shown = metadata.figures(rebuild.sequence, indexed.documents, indexed.seconds, indexed.bytes)
+    return shown | {"dead letters": indexed.rejected}
 
 
 def _report(context: AssetExecutionContext, loading: Loading) -> None:
@@ -165,10 +246,10 @@ def references_check(documents: AssetsDefinition) -> AssetChecksDefinition:
         from replay import unresolved_references
 
         with errors_as_failures():
-            rebuild = archive.rebuild(context.run.run_id)
-            state, references = rebuild.build.state, rebuild.archive.domain.references
-            with state.log_errors():
-                unresolved = unresolved_references(state, references)
+            build = archive.build(selection_of(context, archive))
+            references = archive.archive().domain.references
+            with build.state.log_errors():
+                unresolved = unresolved_references(build.state, references)
         return AssetCheckResult(
             passed=not unresolved,
             severity=AssetCheckSeverity.WARN,

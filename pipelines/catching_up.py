@@ -7,20 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dagster import (
-    AssetKey,
-    AssetMaterialization,
-    Failure,
-    OpExecutionContext,
-    in_process_executor,
-    job,
-    op,
-)
+from dagster import Failure, OpExecutionContext, job, op
 
 from event_log import counted
 from pipelines import metadata, plots
-from pipelines.assets import INDEX_GROUP
 from pipelines.failing import errors_as_failures
+from pipelines.reporting import live_materializations, observe_head
 from pipelines.resources import ArchiveResource
 
 if TYPE_CHECKING:
@@ -80,15 +72,14 @@ def _catch_up(context: OpExecutionContext, archive: ArchiveResource, done: Progr
 def _show(context: OpExecutionContext, archive: ArchiveResource, done: Progress) -> None:
     """Write the figures of each view that caught up, and those of the run, to Dagster."""
     run, views = _run_figures(archive, done), _view_figures(archive, done)
-    for view, figures in views.items():
-        context.log_event(
-            AssetMaterialization(
-                AssetKey([INDEX_GROUP, view]),
-                description=f"caught up to {figures['sequence']:,}",
-                metadata={**figures, **run},
-                tags={"dagster/data_version": str(figures["sequence"])},
-            )
-        )
+    opened = archive.archive()
+    if done.steps:
+        for head in observe_head(opened, context.instance):
+            context.log_event(head)
+        said = f"caught up to {max(step.through for step in done.steps):,}"
+        shown = {view: {**figures, **run} for view, figures in views.items()}
+        for event in live_materializations(opened, said, shown):
+            context.log_event(event)
     lines = [(view, *(of[f"documents {name}"] for name in COUNTED)) for view, of in views.items()]
     run["views"] = metadata.table(["view", *COUNTED], lines)
     if done.behind:
@@ -125,16 +116,13 @@ def _view_figures(archive: ArchiveResource, done: Progress) -> dict[str, dict[st
     if not done.steps:
         return {}
     figures: dict[str, dict[str, Any]] = {}
-    for view, now in archive.archive().engine.serving().items():
+    for view in archive.archive().engine.serving():
         if not archive.wants(view) or view in done.behind or view in done.broken:
             continue
         parts = [part for step in done.steps for part in step.views if part.view == view]
         seconds = sum(part.seconds for part in parts)
         counts = {f"documents {n}": sum(getattr(part, n) for part in parts) for n in COUNTED}
         figures[view] = {
-            "sequence": now.sequence,
-            "generation": now.generation,
-            "dagster/row_count": now.documents,
             **counts,
             "seconds of this view": round(seconds, 3),
             "documents a second": metadata.rate(counts["documents computed"], seconds),
@@ -145,7 +133,6 @@ def _view_figures(archive: ArchiveResource, done: Progress) -> dict[str, dict[st
 @job(
     description="Bring the live indexes from their checkpoints to the head of the log, all views "
     "together. A run that was killed can be started again.",
-    executor_def=in_process_executor,
 )
 def catch_up() -> None:
     """Catch up."""

@@ -1,6 +1,7 @@
 """The definitions that Dagster loads: assets, checks, jobs, schedules and sensors.
 
-``definitions`` are those of the domain in force. ``definitions_for`` makes them for any domain.
+A code location is one archive. ``definitions`` are those of the archive that ``STET_HOME`` names.
+``definitions_for`` makes them for any archive.
 Concepts: https://docs.dagster.io/guides/build/assets
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dagster import (
     AssetChecksDefinition,
     AssetSelection,
+    AutomationConditionSensorDefinition,
     DefaultScheduleStatus,
     Definitions,
     ScheduleDefinition,
@@ -17,66 +19,78 @@ from dagster import (
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from archive import domain_in_force
-from pipelines.assets import (
-    INDEX_GROUP,
-    VIEWS_GROUP,
-    index_asset,
-    log,
-    references_check,
-    view_asset,
-)
+from archive import Archive
+from event_log import settings
+from pipelines.assets import index_asset, log_asset, references_check, view_asset
 from pipelines.catching_up import catch_up
 from pipelines.failing import alert_on_failure
 from pipelines.growth import backfill, growth
 from pipelines.lag import Limits, lag_checks, observe_lag
 from pipelines.new_events import new_events
 from pipelines.operations import promote, roll_back
-from pipelines.resources import archive_resource, home_of
+from pipelines.reporting import LOG
+from pipelines.resources import archive_resource
 from pipelines.retention import clear, daily_clear
 from pipelines.sealing import Sealing, hourly_seal, seal
+from pipelines.selection import INDEX_GROUP, VIEWS_GROUP
 from pipelines.verifying import digests_hold, live_index_checks, verify_job, weekly_verify
-from replay import Domain
 
 observe_log = define_asset_job(
     "observe_log",
-    selection=AssetSelection.assets(log.key),
+    selection=AssetSelection.assets(LOG),
     description="Observe the log's head, so that Dagster knows which views lag behind it.",
 )
 
+rebuild_changed_code = AutomationConditionSensorDefinition(
+    "rebuild_changed_code",
+    target=AssetSelection.groups(VIEWS_GROUP, INDEX_GROUP),
+    minimum_interval_seconds=60,
+    description="Rebuild the views whose code version was raised, when it is switched on.",
+)
 
-def definitions_for(domain: Domain) -> Definitions:
-    """Assets, checks, jobs, schedules and sensors for archives of a domain.
 
-    >>> from archive import find_domain
-    >>> definitions_for(find_domain("newsroom")).resolve_job_def("rebuild").name
+def definitions_for(archive: Archive) -> Definitions:
+    """Assets, checks, jobs, schedules and sensors of an archive.
+
+    All steps of a run are in one process: they share the folded state of a build, and two
+    processors.
+
+    >>> import tempfile
+    >>> from archive import Archive
+    >>> definitions_for(Archive(tempfile.mkdtemp())).resolve_job_def("rebuild").name
     'rebuild'
     """
-    views = {name: view_asset(name) for name in domain.views}
-    indexes = {name: index_asset(name, views[name]) for name in domain.views}
-    lag, equal = lag_checks(domain), live_index_checks(domain)
-    rebuild, verify = _rebuild_job(lag, equal), verify_job(equal)
+    views = {name: view_asset(archive, view) for name, view in archive.views.items()}
+    indexes = [index_asset(archive, archive.views[name], views[name]) for name in views]
+    lag, equal = lag_checks(archive), live_index_checks(archive)
+    rebuild, verify = _rebuild_job(archive, lag, equal), verify_job(equal)
     by_hand = [promote, roll_back, seal, clear]
     first = next(iter(views.values()))
     return Definitions(
-        assets=[log, *views.values(), *indexes.values(), growth],
+        assets=[log_asset(archive), *views.values(), *indexes, growth],
         asset_checks=[references_check(first), lag, digests_hold, equal],
         jobs=[rebuild, catch_up, backfill, verify, _check_lag_job(lag), observe_log, *by_hand],
         schedules=[_nightly_rebuild(rebuild), hourly_seal, weekly_verify(verify), daily_clear],
-        sensors=[new_events, observe_lag, alert_on_failure],
-        resources={"archive": archive_resource(domain), "sealing": Sealing(), "limits": Limits()},
+        sensors=[new_events, observe_lag, alert_on_failure, rebuild_changed_code],
+        resources={"archive": archive_resource(archive), "sealing": Sealing(), "limits": Limits()},
+        executor=in_process_executor,
     )
 
 
-def _rebuild_job(*separate: AssetChecksDefinition) -> UnresolvedAssetJobDefinition:
-    """The job ``rebuild``, without the checks that belong to other jobs."""
+def _rebuild_job(
+    archive: Archive, *separate: AssetChecksDefinition
+) -> UnresolvedAssetJobDefinition:
+    """The job ``rebuild``, without the checks that belong to other jobs.
+
+    Its config names all that a run may choose, so that the launchpad shows it.
+    """
     return define_asset_job(
         "rebuild",
         selection=AssetSelection.groups(VIEWS_GROUP, INDEX_GROUP)
         - AssetSelection.checks(*separate),
         description="Compute the views from the log, index them, check, and promote all together. "
         "Choose views and the point in time under resources: archive: config.",
-        executor_def=in_process_executor,  # the steps share one folded state, and two processors
+        config={"resources": {"archive": {"config": {"views": list(archive.views), "at": ""}}}},
     )
 
 
@@ -88,6 +102,7 @@ def _nightly_rebuild(rebuild: UnresolvedAssetJobDefinition) -> ScheduleDefinitio
         cron_schedule="0 3 * * *",
         execution_timezone="UTC",
         default_status=DefaultScheduleStatus.STOPPED,
+        description="Rebuild all views every night at 3:00 UTC.",
     )
 
 
@@ -97,8 +112,7 @@ def _check_lag_job(lag: AssetChecksDefinition) -> UnresolvedAssetJobDefinition:
         "check_lag",
         selection=AssetSelection.checks(lag),
         description="Check how far each index is behind the log. It changes nothing.",
-        executor_def=in_process_executor,
     )
 
 
-definitions = definitions_for(domain_in_force(home_of("")))
+definitions = definitions_for(Archive(settings.home()))

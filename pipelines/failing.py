@@ -6,11 +6,14 @@ Annotations are not postponed in this module: Dagster reads those of ``context``
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from dagster import (
     DagsterEvent,
+    DagsterInvariantViolationError,
     DefaultSensorStatus,
     Failure,
+    OpExecutionContext,
     RetryRequested,
     RunFailureSensorContext,
     run_failure_sensor,
@@ -25,17 +28,33 @@ SECONDS_TO_RETRY = 60
 def errors_as_failures() -> Iterator[None]:
     """Turn an expected error into Dagster's ``Failure`` in one line, or into a retry.
 
-    A cluster that does not answer may answer later, so the step is retried. A damaged log, a
-    sequence beyond the head, a broken view or a full disk need somebody to act, so the step fails.
+    A cluster that does not answer may answer later, so the step is retried. The last time it fails
+    with the cause. A damaged log, a sequence beyond the head, a broken view or a full disk need
+    somebody to act, so the step fails at once.
     """
     from search import ClusterAway
 
     try:
         yield
     except ClusterAway as error:
-        raise RetryRequested(MOST_RETRIES, SECONDS_TO_RETRY) from error
+        _retry(one_line(str(error)), error)
     except expected_errors() as error:
         raise Failure(description=one_line(str(error)), allow_retries=False) from error
+
+
+def _retry(cause: str, error: Exception) -> NoReturn:
+    """Ask for another try of the step, and log the cause; fail with it after the last one."""
+    try:
+        context = OpExecutionContext.get()
+    except DagsterInvariantViolationError:  # a sensor's look, which Dagster repeats by itself
+        raise Failure(description=cause, allow_retries=False) from error
+    tried = context.retry_number + 1
+    if tried > MOST_RETRIES:
+        raise Failure(description=f"{cause} (tried {tried} times)", allow_retries=False) from error
+    context.log.warning(
+        f"{cause}; tried again in {SECONDS_TO_RETRY} s ({tried} of {MOST_RETRIES} times)"
+    )
+    raise RetryRequested(MOST_RETRIES, SECONDS_TO_RETRY) from error
 
 
 def expected_errors() -> tuple[type[Exception], ...]:

@@ -11,13 +11,12 @@ from dagster import (
     MonthlyPartitionsDefinition,
     asset,
     define_asset_job,
-    in_process_executor,
 )
 
 from event_log import settings
 from pipelines import metadata, plots
-from pipelines.assets import log
 from pipelines.failing import errors_as_failures
+from pipelines.reporting import LOG
 from pipelines.resources import ArchiveResource
 
 
@@ -39,7 +38,7 @@ class Growth(Config):
 @asset(
     name="growth",
     group_name="growth",
-    deps=[log],
+    deps=[LOG],
     partitions_def=partitions(),
     kinds={"duckdb"},
     pool="growth",
@@ -78,5 +77,4 @@ backfill = define_asset_job(
     selection=[growth],
     description="Count the documents of the views up to the ends of some months. "
     "Launch it over a range of partitions. Live indexes are not changed.",
-    executor_def=in_process_executor,
 )

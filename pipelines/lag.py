@@ -18,7 +18,6 @@ from dagster import (
     AssetCheckSpec,
     AssetKey,
     AssetMaterialization,
-    AssetObservation,
     ConfigurableResource,
     DefaultSensorStatus,
     SensorEvaluationContext,
@@ -27,16 +26,20 @@ from dagster import (
     sensor,
 )
 
-from archive import Lag
-from pipelines.assets import INDEX_GROUP
-from pipelines.failing import errors_as_failures, expected_errors
+from archive import Archive, Lag
+from pipelines.failing import errors_as_failures, expected_errors, one_line
+from pipelines.reporting import (
+    VERSION,
+    head_observation,
+    live_materializations,
+    offer_generations,
+)
 from pipelines.resources import ArchiveResource, whole
-from replay import Domain
+from pipelines.selection import INDEX_GROUP, VIEWS_GROUP
 from search import Generation
 
 LAG = "lag"
 BEHIND = "How many events the index is behind the log, and how long the oldest has waited."
-VERSION_TAG = "dagster/data_version"
 REPORT_AGAIN = timedelta(hours=12)
 """An index at the head is reported again after this time, so that it does not look stale."""
 
@@ -117,14 +120,14 @@ def measure_views(archive: ArchiveResource, limits: Limits) -> list[ViewLag]:
     return measured
 
 
-def lag_checks(domain: Domain) -> AssetChecksDefinition:
+def lag_checks(archive: Archive) -> AssetChecksDefinition:
     """A check on the index of each view: how far it is behind the log."""
 
     @multi_asset_check(
         name="lag",
         specs=[
             AssetCheckSpec(LAG, asset=[INDEX_GROUP, view], description=BEHIND)
-            for view in domain.views
+            for view in archive.views
         ],
         can_subset=True,
         description="Compare each index's checkpoint with the head of the log. It changes nothing.",
@@ -154,21 +157,20 @@ def observe_lag(
 ) -> SensorResult:
     """Report to Dagster what changed in the log and the indexes since the last look."""
     try:
-        log = archive.archive().log
-        head, digest, measured = log.head, log.digest, measure_views(archive, limits)
+        opened = archive.archive()
+        head, measured = opened.log.head, measure_views(archive, limits)
+        if not head:
+            return SensorResult(skip_reason=f"the log of {opened.home} is empty")
+        indexes = _unknown(context, opened, measured)
+        if indexes:
+            offer_generations(opened, context.instance)
     except expected_errors() as error:
-        return SensorResult(skip_reason=f"cannot observe: {error}")
-    if not head:
-        return SensorResult(skip_reason=f"the log of {archive.archive().home} is empty")
+        return SensorResult(skip_reason=f"cannot observe: {one_line(str(error))}")
     before = _parse_cursor(context.cursor)
     now = {f"view {each.view}": _mark(each) for each in measured}
     changed = [each for each in measured if before.get(f"view {each.view}") != _mark(each)]
     checks = [AssetCheckEvaluation(**each.check_result) for each in changed]
-    indexes = [_materialization(each) for each in measured if _is_unknown(context, each)]
-    heads: list[AssetObservation] = []
-    if before.get("head") != head:
-        figures: dict[str, Any] = {"head": head, "digest": digest}
-        heads = [AssetObservation("log", metadata=figures, tags={VERSION_TAG: str(head)})]
+    heads = [head_observation(opened)] if before.get("head") != head else []
     worst = max(measured, key=lambda each: each.lag.events)
     summary = f"head {head:,}; {worst.view}: {worst.check_result['description']}"
     if not (checks or indexes or heads):
@@ -193,31 +195,31 @@ def _parse_cursor(cursor: str | None) -> Mapping[str, Any]:
     return marks if isinstance(marks, dict) else {}
 
 
-def _is_unknown(context: SensorEvaluationContext, measured: ViewLag) -> bool:
+def _unknown(
+    context: SensorEvaluationContext, archive: Archive, measured: list[ViewLag]
+) -> list[AssetMaterialization]:
+    """Materializations of the views whose live index Dagster does not know, or heard of long ago.
+
+    The views of such indexes are among them, unless Dagster knows them at that sequence.
+    """
+    unknown: dict[str, dict[str, Any]] = {
+        each.view: {}
+        for each in measured
+        if each.live is not None and _is_unknown(context, each.live, at_head=not each.lag.events)
+    }
+    said = "Observed, not written by a run: by the command line, stet follow or the Python API."
+    return list(live_materializations(archive, said, unknown)) if unknown else []
+
+
+def _is_unknown(context: SensorEvaluationContext, live: Generation, at_head: bool) -> bool:
     """Whether Dagster does not know that this generation is live, or last heard of it long ago."""
-    if measured.live is None:
-        return False
-    key = AssetKey([INDEX_GROUP, measured.view])
-    known = context.instance.get_latest_materialization_event(key)
-    if known is None or known.asset_materialization is None:
-        return True
-    if (known.asset_materialization.tags or {}).get(VERSION_TAG) != str(measured.live.sequence):
-        return True
-    reported = datetime.fromtimestamp(known.timestamp, UTC)
-    return not measured.lag.events and datetime.now(UTC) - reported > REPORT_AGAIN
-
-
-def _materialization(measured: ViewLag) -> AssetMaterialization:
-    now = measured.live
-    assert now is not None  # noqa: S101 - ``_is_unknown`` is false for such a view
-    return AssetMaterialization(
-        AssetKey([INDEX_GROUP, measured.view]),
-        description="Observed, not written by this run: by the command line or stet follow.",
-        metadata={
-            "sequence": now.sequence,
-            "documents": now.documents,
-            "generation": now.generation,
-            "bytes": now.bytes,
-        },
-        tags={VERSION_TAG: str(now.sequence)},
-    )
+    for group in (VIEWS_GROUP, INDEX_GROUP):
+        known = context.instance.get_latest_materialization_event(AssetKey([group, live.view]))
+        made = known.asset_materialization if known else None
+        if known is None or made is None or (made.tags or {}).get(VERSION) != str(live.sequence):
+            return True
+        generation = made.metadata.get("generation")
+        if group == INDEX_GROUP and (not generation or generation.value != live.generation):
+            return True
+        reported = datetime.fromtimestamp(known.timestamp, UTC)
+    return at_head and datetime.now(UTC) - reported > REPORT_AGAIN

@@ -13,10 +13,10 @@ from dagster import MarkdownMetadataValue, MetadataValue
 from event_log import plain_path
 
 if TYPE_CHECKING:
+    from replay import View
     from search import Loading
 
 SAMPLES = 5
-COLUMNS = 7
 CELL = 60
 
 
@@ -48,15 +48,25 @@ def progress(loading: Loading) -> dict[str, Any]:
     return {**figures, "waiting for": loading.note} if loading.note else figures
 
 
-def sample(path: Path) -> MarkdownMetadataValue:
-    """The first documents of a view's Parquet file as a Markdown table."""
+def sample(path: Path, view: View) -> MarkdownMetadataValue:
+    """The first documents of a view's Parquet file as a Markdown table: what they are found by.
+
+    The columns are the id, the title, the date and the filters, without those that are ids.
+    """
     import pyarrow.parquet as pq
+
+    from search import values
 
     batch = next(pq.ParquetFile(plain_path(path)).iter_batches(SAMPLES), None)
     if batch is None:
         return MetadataValue.md("There are no documents.")
-    names = batch.schema.names[:COLUMNS]
-    return table(names, ([document[name] for name in names] for document in batch.to_pylist()))
+    filters = {n: p for n, p in view.filters.items() if n != "id" and not n.endswith("_id")}
+    paths = {view.title: view.title, **({view.date: view.date} if view.date else {}), **filters}
+    chosen = {"id": "id", **paths}
+    return table(
+        list(chosen),
+        ([", ".join(values(line, at)) for at in chosen.values()] for line in batch.to_pylist()),
+    )
 
 
 def table(headings: Sequence[str], lines: Iterable[Sequence[Any]]) -> MarkdownMetadataValue:

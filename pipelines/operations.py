@@ -1,9 +1,18 @@
 """The jobs that an operator launches by hand: promote a generation, or roll back."""
 
-from dagster import Config, MetadataValue, OpExecutionContext, job, op
+from typing import Any
+
+from dagster import Config, OpExecutionContext, PartitionedConfig, job, op
 from pydantic import Field
 
+from archive import Archive
 from pipelines.failing import errors_as_failures
+from pipelines.reporting import (
+    GENERATIONS,
+    generations_table,
+    live_materializations,
+    offer_generations,
+)
 from pipelines.resources import ArchiveResource
 
 
@@ -11,7 +20,7 @@ class Wanted(Config):
     """Which generation is to be live."""
 
     generation: int = Field(
-        description="The number of a generation; `stet generations` lists them."
+        description="The number of a generation. Choose a partition to take one that there is."
     )
 
 
@@ -31,9 +40,10 @@ def promote_generation(
     from search import promote
 
     with errors_as_failures():
-        views = promote(archive.archive().engine, config.generation, archive.tolerated)
-    context.log.info(f"generation {config.generation} is live in {', '.join(views)}")
-    context.add_output_metadata({"generation": config.generation, "views": list(views)})
+        opened = archive.archive()
+        views = promote(opened.engine, config.generation, archive.tolerated)
+        context.log.info(f"generation {config.generation} is live in {', '.join(views)}")
+        _report(context, opened, f"generation {config.generation} was promoted")
 
 
 @op(description="Undo the last promotion, in all views at once.")
@@ -42,14 +52,34 @@ def roll_back_generation(
 ) -> None:
     """Undo the last promotion, or all since a generation was live."""
     with errors_as_failures():
-        live = archive.archive().engine.roll_back(config.generation or None)
-    for view, now in live.items():
-        context.log.info(f"{view}: generation {now.generation} is live")
-    numbers = {view: now.generation for view, now in live.items()}
-    context.add_output_metadata({"live": MetadataValue.json(numbers)})
+        opened = archive.archive()
+        live = opened.engine.roll_back(config.generation or None)
+        for view, now in live.items():
+            context.log.info(f"{view}: generation {now.generation} is live")
+        numbers = ", ".join(str(n) for n in sorted({now.generation for now in live.values()}))
+        _report(context, opened, f"rolled back to generation {numbers}")
 
 
-@job(description="Make the generation live that the run's config names.")
+def _report(context: OpExecutionContext, archive: Archive, said: str) -> None:
+    """Tell Dagster what is live now in each view, and what may be promoted."""
+    for event in live_materializations(archive, said):
+        context.log_event(event)
+    offer_generations(archive, context.instance)
+    live = {view: now.generation for view, now in archive.engine.serving().items()}
+    context.add_output_metadata({"live": live, "generations": generations_table(archive)})
+
+
+def _of_partition(generation: str) -> dict[str, Any]:
+    return {"ops": {"promote_generation": {"config": {"generation": int(generation)}}}}
+
+
+@job(
+    description="Make a generation live. The partitions are the generations that may be promoted;"
+    " or name one in the config.",
+    config=PartitionedConfig(
+        partitions_def=GENERATIONS, run_config_for_partition_key_fn=_of_partition
+    ),
+)
 def promote() -> None:
     """Make a generation live."""
     promote_generation()

@@ -1,65 +1,49 @@
-"""The configuration of a run: the archive, its search engine, the views, and the point in time."""
+"""The archive of a code location, and what a run may choose: views, the point in time, promotion.
 
-from __future__ import annotations
+Annotations are not postponed in this module: Dagster reads those of the resource.
+"""
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Optional
 
 from dagster import ConfigurableResource, Failure
+from pydantic import Field
 
 from event_log import InvalidSetting, settings
 
 if TYPE_CHECKING:
     from archive import Archive, Rebuild
-    from replay import Domain
+    from pipelines.selection import Selection
+    from replay import Build
 
-DOMAINS: dict[str, Domain] = {}
-"""By name, the domains that definitions were made for; a run's configuration has only the name."""
-
-
-def archive_resource(domain: Domain) -> ArchiveResource:
-    """The resource of runs over archives of a domain; its views are an enumeration.
-
-    The domain's name is a default of the class: Dagster makes the resource anew from a run's
-    config, and a value given to the resource is lost there.
-    """
-    DOMAINS[domain.name] = domain
-    view_name = StrEnum("View", {view: view for view in domain.views})  # type: ignore[misc]
-    fields = {"domain": str, "views": list[view_name] | None}
-    # Dagster reads the annotations, which in this module are text that cannot name a local type.
-    of_domain = type(
-        "OfDomain",
-        (ArchiveResource,),
-        {
-            "__module__": __name__,
-            "__annotations__": fields,
-            "domain": domain.name,
-            "views": None,
-        },
-    )
-    resource: ArchiveResource = of_domain()
-    return resource
+VIEWS = "The views to rebuild or to catch up, of those that the run selects; all of them if empty."
 
 
 class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
-    """The archive of a run, and which of its views are rebuilt.
+    """What a run may choose. The archive itself is that of the code location, and no choice.
 
-    ``home`` is the folder. ``domain`` is the name of the domain that these definitions are for.
-    ``views`` names the views to rebuild; all if it is not given. ``at`` is a sequence or an
-    instant; the log's head if it is empty. ``search`` is the URL of the Elasticsearch to index
-    into; its passwords and keys stay in the settings (``STET_SEARCH_API_KEY`` and so on).
-    ``dead_letters`` is the percentage of a view's documents that the engine may refuse. A value
-    that is not given is taken from the settings ``STET_HOME``, ``STET_SEARCH`` and
-    ``STET_DEAD_LETTERS``, from the environment or the settings file in the home.
+    ``archive_resource`` makes the resource of an archive. A share of dead letters that is not given
+    is taken from the setting ``STET_DEAD_LETTERS``.
     """
 
-    home: str = ""
-    domain: str = ""
-    views: list[str] | None = None
-    at: str = ""
-    search: str = ""
-    dead_letters: float | None = None
+    opened: ClassVar[Optional["Archive"]] = None
+    views: list[str] | None = Field(default=None, description=VIEWS)
+    at: str = Field(
+        default="",
+        description="Rebuild as of this sequence or instant, such as 1200 or 2026-01-31T12:00:00Z;"
+        " the log's head if it is empty.",
+    )
+    promote: bool | None = Field(
+        default=None,
+        description="Whether what is rebuilt becomes live. If it is not given, a rebuild of the"
+        " present does, and one as of a point (at) does not.",
+    )
+    dead_letters: float | None = Field(
+        default=None,
+        description="The percentage of a view's documents that the engine may refuse;"
+        " STET_DEAD_LETTERS if it is not given.",
+    )
 
     @property
     def chosen(self) -> list[str] | None:
@@ -71,8 +55,13 @@ class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
         return list(map(str, self.views))
 
     def wants(self, view: str) -> bool:
-        """Whether this view is to be rebuilt."""
+        """Whether this view is to be rebuilt or caught up."""
         return self.chosen is None or view in self.chosen
+
+    @property
+    def promotes(self) -> bool:
+        """Whether what is rebuilt becomes live."""
+        return not self.at if self.promote is None else self.promote
 
     @property
     def tolerated(self) -> float:
@@ -80,25 +69,48 @@ class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
         percent = self.dead_letters
         return (settings.number("STET_DEAD_LETTERS") if percent is None else percent) / 100
 
-    def archive(self) -> Archive:
+    def archive(self) -> "Archive":
         """The archive, with its log and its engine; raises ``NoArchive`` if it does not exist."""
-        home = home_of(self.home)
-        settings.open_home(home)
-        return _archive(home, self.domain, self.search).existing()
+        if self.opened is None:
+            raise Failure("this resource has no archive; make it with archive_resource(archive)")
+        settings.open_home(str(self.opened.home))
+        return self.opened.existing()
 
-    def rebuild(self, run_id: str) -> Rebuild:
-        """The rebuild of a run; its first step sets the sequence for all its steps.
+    def build(self, selection: "Selection") -> "Build":
+        """The build of a run's documents, which needs no engine.
 
-        Steps of one process share the rebuild, and hold its generation until the process ends or
-        begins another run. A step in another process finds the rebuild by the run's id.
+        The first step sets its sequence for all steps. Those of one process share it.
         """
-        views = tuple(self.chosen or ())
-        return _rebuild(self.archive(), views, self.at, run_id, self.tolerated)
+        return _build(self.archive(), self.at, selection.rebuild_id)
+
+    def rebuild(self, selection: "Selection") -> "Rebuild":
+        """The rebuild of a run, with its generation in the engine.
+
+        Steps of one process share it, and hold its generation until the process ends or begins
+        another run. A step in another process finds it by the run's id.
+        """
+        return _rebuild(self.archive(), self.at, self.tolerated, selection)
 
 
-def home_of(home: str) -> str:
-    """The home that is given, else the setting ``STET_HOME``."""
-    return home or settings.home()
+def archive_resource(archive: "Archive") -> ArchiveResource:
+    """The resource of the runs over an archive; its views are an enumeration.
+
+    The archive is a value of the class: Dagster makes the resource anew from a run's config, and a
+    value given to the resource is lost there.
+    """
+    view_name = StrEnum("View", {view: view for view in archive.views})  # type: ignore[misc]
+    of_archive = type(
+        "OfArchive",
+        (ArchiveResource,),
+        {
+            "__module__": __name__,
+            "__annotations__": {"opened": ClassVar, "views": list[view_name] | None},
+            "opened": archive,
+            "views": Field(default=None, description=VIEWS),
+        },
+    )
+    resource: ArchiveResource = of_archive()
+    return resource
 
 
 def whole(name: str) -> int:
@@ -109,20 +121,22 @@ def whole(name: str) -> int:
         raise Failure(str(error)) from None
 
 
-@lru_cache(maxsize=4)
-def _archive(home: str, domain: str, search: str) -> Archive:
-    from archive import Archive
-    from search import configured_connection
+@lru_cache(maxsize=1)
+def _build(archive: "Archive", at: str, rebuild_id: str) -> "Build":
+    from replay import begin_build
 
-    return Archive(
-        home, DOMAINS.get(domain, domain), configured_connection(search or None) or "embedded"
-    )
+    return begin_build(archive.log, archive.builds, at=at or None, build_id=rebuild_id)
 
 
 @lru_cache(maxsize=1)
-def _rebuild(
-    archive: Archive, views: tuple[str, ...], at: str, run_id: str, tolerated: float
-) -> Rebuild:
+def _rebuild(archive: "Archive", at: str, tolerated: float, selection: "Selection") -> "Rebuild":
     from archive import Rebuild
 
-    return Rebuild.begin(archive, views or None, at or None, build_id=run_id, tolerated=tolerated)
+    return Rebuild.begin(
+        archive,
+        selection.indexes,
+        at or None,
+        rebuild_id=selection.rebuild_id,
+        tolerated=tolerated,
+        written=not selection.documents,
+    )

@@ -7,30 +7,36 @@ from dagster import (
     DefaultScheduleStatus,
     OpExecutionContext,
     ScheduleDefinition,
-    in_process_executor,
     job,
     op,
 )
 
 from pipelines.failing import errors_as_failures
+from pipelines.reporting import generations_table, offer_generations
 from pipelines.resources import ArchiveResource
 
+WHAT = "Delete generations and builds that are not live, and not kept to go back or forward to."
 
-@op(description="Delete generations and builds that are not live and not kept for roll-back.")
+
+@op(description=WHAT)
 def clear_archive(context: OpExecutionContext, archive: ArchiveResource) -> None:
     """Delete old generations and builds; the output's metadata names them."""
     with errors_as_failures():
-        cleared = archive.archive().clear()
-    context.log.info(str(cleared))
+        opened = archive.archive()
+        cleared = opened.clear()
+        context.log.info(str(cleared))
+        offer_generations(opened, context.instance)
+        table = generations_table(opened)
     context.add_output_metadata(
-        {"generations": list(cleared.generations), "builds": list(cleared.builds)}
+        {
+            "generations": list(cleared.generations),
+            "builds": list(cleared.builds),
+            "kept": table,
+        }
     )
 
 
-@job(
-    description="Delete generations and builds that are not live and not kept for roll-back.",
-    executor_def=in_process_executor,
-)
+@job(description=WHAT)
 def clear() -> None:
     """Delete old generations and builds."""
     clear_archive()

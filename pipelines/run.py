@@ -10,6 +10,7 @@ from typing import Any
 from dagster import DagsterInstance, EventLogEntry
 
 from pipelines.failing import what_failed
+from pipelines.selection import INDEX_GROUP, VIEWS_GROUP
 
 OnStep = Callable[[str, dict[str, Any]], None]
 """Called when a step is done, with its asset (``views/articles``) and metadata."""
@@ -25,18 +26,18 @@ def run_rebuild(home: str, on_step: OnStep, at: str = "") -> None:
     Raises ``RunFailed`` with the step and the reason. If ``DAGSTER_HOME`` is set, the Dagster UI
     shows the run.
     """
-    from archive import domain_in_force
+    from archive import Archive
     from pipelines.definitions import definitions_for
 
     instance = DagsterInstance.get() if "DAGSTER_HOME" in os.environ else None
-    job = definitions_for(domain_in_force(home)).resolve_job_def("rebuild")
+    job = definitions_for(Archive(home)).resolve_job_def("rebuild")
     with instance or DagsterInstance.ephemeral() as running:
         run_id = str(uuid.uuid4())
         running.add_event_listener(run_id, lambda entry: _report(entry, on_step))
         result = job.execute_in_process(
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                "resources": {"archive": {"config": {"home": home, "at": at}}},
+                "resources": {"archive": {"config": {"at": at}}},
             },
             instance=running,
             run_id=run_id,
@@ -49,8 +50,16 @@ def run_rebuild(home: str, on_step: OnStep, at: str = "") -> None:
 
 
 def _report(entry: EventLogEntry, on_step: OnStep) -> None:
+    """Call ``on_step`` for the documents of a view, and for an index when it is built."""
     event = entry.dagster_event
-    if event is not None and event.is_step_materialization:
-        materialization = event.step_materialization_data.materialization
-        metadata = {name: value.value for name, value in materialization.metadata.items()}
-        on_step("/".join(materialization.asset_key.path), metadata)
+    if event is None or event.asset_key is None:
+        return
+    group = event.asset_key.path[0]
+    if event.is_step_materialization and group == VIEWS_GROUP:
+        shown = event.step_materialization_data.materialization.metadata
+    elif event.is_asset_observation and group == INDEX_GROUP:
+        shown = event.asset_observation_data.asset_observation.metadata
+    else:
+        return
+    if "bytes" in shown:  # not the progress of a load
+        on_step(event.asset_key.to_user_string(), {name: v.value for name, v in shown.items()})

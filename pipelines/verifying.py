@@ -16,17 +16,16 @@ from dagster import (
     Failure,
     ScheduleDefinition,
     define_asset_job,
-    in_process_executor,
     multi_asset_check,
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from archive import Archive
 from event_log import counted
-from pipelines.assets import INDEX_GROUP, log
 from pipelines.failing import errors_as_failures, one_line
+from pipelines.reporting import LOG
 from pipelines.resources import ArchiveResource
-from replay import Domain
+from pipelines.selection import INDEX_GROUP
 
 DIGESTS = "digests_hold"
 EQUAL_VIEW = "live_index_equals_view"
@@ -37,7 +36,7 @@ EQUAL_VIEW = "live_index_equals_view"
     specs=[
         AssetCheckSpec(
             DIGESTS,
-            asset=log.key,
+            asset=LOG,
             description="Each event and each commit matches its digest; no clock was ahead.",
         )
     ],
@@ -58,7 +57,7 @@ def digests_hold(archive: ArchiveResource) -> Iterator[AssetCheckResult]:
         if isinstance(failure.__cause__, DamagedLog | InvalidCheckpoint):
             first = getattr(failure.__cause__, "sequence", 0)
             yield AssetCheckResult(
-                asset_key=log.key,
+                asset_key=LOG,
                 check_name=DIGESTS,
                 passed=False,
                 description=failure.description,
@@ -66,7 +65,7 @@ def digests_hold(archive: ArchiveResource) -> Iterator[AssetCheckResult]:
             )
         raise
     yield AssetCheckResult(
-        asset_key=log.key,
+        asset_key=LOG,
         check_name=DIGESTS,
         passed=told is None,
         severity=AssetCheckSeverity.WARN if told else AssetCheckSeverity.ERROR,
@@ -79,7 +78,7 @@ def digests_hold(archive: ArchiveResource) -> Iterator[AssetCheckResult]:
     )
 
 
-def live_index_checks(domain: Domain) -> AssetChecksDefinition:
+def live_index_checks(archive: Archive) -> AssetChecksDefinition:
     """A check on each index: the live generation equals the view, computed anew."""
 
     @multi_asset_check(
@@ -90,7 +89,7 @@ def live_index_checks(domain: Domain) -> AssetChecksDefinition:
                 asset=[INDEX_GROUP, view],
                 description="The live index equals the view, computed anew, document by document.",
             )
-            for view in domain.views
+            for view in archive.views
         ],
         can_subset=True,
     )
@@ -147,7 +146,6 @@ def verify_job(equal_view: AssetChecksDefinition) -> UnresolvedAssetJobDefinitio
         selection=AssetSelection.checks(digests_hold, equal_view),
         description="Recompute the log's digests, and compare the live indexes with their views. "
         "It reads everything and changes nothing.",
-        executor_def=in_process_executor,
     )
 
 

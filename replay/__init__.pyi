@@ -13,8 +13,10 @@ from .builds.durable import plain_path as plain_path
 from .builds.durable import write_json as write_json
 from .builds.folder import clear_builds as clear_builds
 from .builds.folder import folded_entities as folded_entities
+from .builds.folder import has_build as has_build
 from .builds.folder import kept_documents as kept_documents
 from .builds.folder import list_builds as list_builds
+from .builds.folder import newest_build as newest_build
 from .builds.folder import scratch_folder as scratch_folder
 from .builds.folder import state_folder as state_folder
 from .builds.make import write_documents as write_documents

@@ -35,12 +35,14 @@ from .evaluation import read_queries as read_queries
 from .evaluation import run_queries as run_queries
 from .evaluation import trec_run as trec_run
 from .generations import Generations as Generations
+from .generations import Pointer as Pointer
 from .lines import document_sql as document_sql
 from .mapping import values as values
 from .promotion import TOLERATED as TOLERATED
 from .promotion import check_path as check_path
 from .promotion import note_check as note_check
 from .promotion import passed_check as passed_check
+from .promotion import promotable as promotable
 from .promotion import promote as promote
 from .promotion import require_check as require_check
 from .query import Query as Query

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from search.errors import SearchError
 from search.query import Query
+
+if TYPE_CHECKING:
+    from search.generations import Pointer
 
 __all__ = [
     "Answer",
@@ -200,6 +203,9 @@ class Engine(Protocol):
 
     def generations(self) -> list[Generation]:
         """All finished generations, oldest first."""
+
+    def pointer(self) -> Pointer:
+        """Each view's live generation, and those that are kept to go back or forward to."""
 
     def serving(self) -> dict[str, Generation]:
         """The live generations by view."""

@@ -1,6 +1,7 @@
 """Generations on disk: what each one is, which are live, and which are being built.
 
-    index/serving.json           each view's live generation, and those that were live before
+    index/serving.json           each view's live generation, those before it, those rolled back
+                                 from
     index/checkpoints.json       to which sequence generations were advanced after their build
     index/lock                   held while generations are promoted or deleted
     index/000042/lock            held, shared, by every process that builds generation 42
@@ -41,32 +42,54 @@ Live = dict[str, int]
 
 @dataclass(frozen=True)
 class Pointer:
-    """Each view's live generation, and those that were live before, the latest first."""
+    """Each view's live generation, those that were live before it, and those rolled back from."""
 
     live: Live
     before: tuple[Live, ...] = ()
+    """What was live before, the latest first."""
+    after: tuple[Live, ...] = ()
+    """What was rolled back from since the last promotion, the next one first."""
 
     def promoted(self, generations: Mapping[str, int]) -> Pointer:
-        """The pointer after these generations are made live; other views stay as they are."""
+        """The pointer after these generations are made live; other views stay as they are.
+
+        A promotion decides what a roll-back left open: nothing is kept to go forward to.
+        """
         live = {**self.live, **generations}
         if live == self.live or not self.live:
-            return Pointer(live, self.before)
+            return Pointer(live, self.before, self.after)
         return Pointer(live, (self.live, *self.before)[:STATES_BEFORE])
 
     def rolled_back(self, to: int | None = None) -> Pointer:
         """The pointer before the last promotion, or at the last time generation ``to`` was live.
 
+        What it leaves is kept, so that one may promote it again.
+
         Raises ``NothingServes`` when there is no such generation to go back to.
         """
         for place, state in enumerate(self.before):
             if to is None or to in state.values():
-                return Pointer(state, self.before[place + 1 :])
+                left = (self.live, *self.before[:place])
+                return Pointer(state, self.before[place + 1 :], (*reversed(left), *self.after))
         which = "before the live one" if to is None else f"{to} among those kept"
         raise NothingServes(f"there is no generation {which}; see: stet generations")
 
     def kept(self) -> set[tuple[str, int]]:
-        """The view and number of each generation that is live or kept for roll-back."""
-        return {pair for state in (self.live, *self.before) for pair in state.items()}
+        """The view and number of each generation that is live, or kept to go back or forward to."""
+        states = (self.live, *self.before, *self.after)
+        return {pair for state in states for pair in state.items()}
+
+    def state(self, view: str, generation: int) -> str:
+        """What a generation of a view is for: ``live``, ``roll back``, ``promote again`` or ````.
+
+        >>> Pointer({"articles": 2}, before=({"articles": 1},)).state("articles", 1)
+        'roll back'
+        """
+        states = (("live", (self.live,)), ("roll back", self.before), ("promote again", self.after))
+        found = (
+            word for word, lives in states if any(live.get(view) == generation for live in lives)
+        )
+        return next(found, "")
 
 
 def new_generation(
@@ -199,7 +222,11 @@ class Generations:
         path = self.root / "serving.json"
         try:
             content = json.loads(path.read_text())
-            return Pointer(dict(content["serving"]), tuple(map(dict, content["before"])))
+            return Pointer(
+                dict(content["serving"]),
+                tuple(map(dict, content["before"])),
+                tuple(map(dict, content.get("after", ()))),
+            )
         except FileNotFoundError:
             return Pointer({})
         except (ValueError, TypeError, KeyError) as error:
@@ -220,7 +247,11 @@ class Generations:
             self._write_pointer(self.pointer_or_none().promoted(generations))
 
     def _write_pointer(self, pointer: Pointer) -> None:
-        content = {"serving": pointer.live, "before": list(pointer.before)}
+        content = {
+            "serving": pointer.live,
+            "before": list(pointer.before),
+            "after": list(pointer.after),
+        }
         write_json(self.root / "serving.json", content)
 
     def _check_finished(self, view: str, generation: int) -> None:

@@ -66,6 +66,21 @@ def require_check(engine: Engine, view: str, generation: int, tolerated: float) 
         )
 
 
+def promotable(engine: Engine) -> dict[int, list[str]]:
+    """The generations that passed their check and are not live in all their views, with these."""
+    built: dict[int, list[str]] = {}
+    for each in engine.generations():
+        built.setdefault(each.generation, []).append(each.view)
+    live = engine.pointer().live
+    folder = Generations(engine.folder)
+    return {
+        number: views
+        for number, views in built.items()
+        if all(passed_check(folder.directory(number), view) for view in views)
+        and any(live.get(view) != number for view in views)
+    }
+
+
 def promote(engine: Engine, generation: int, tolerated: float = TOLERATED) -> Sequence[str]:
     """Make a finished generation live in all its views at the same moment; returns the views.
 
@@ -73,7 +88,11 @@ def promote(engine: Engine, generation: int, tolerated: float = TOLERATED) -> Se
     """
     views = [built.view for built in engine.generations() if built.generation == generation]
     if not views:
-        raise NotPromoted(f"there is no generation {generation}; see: stet generations")
+        numbers = ", ".join(map(str, promotable(engine))) or "none"
+        raise NotPromoted(
+            f"there is no generation {generation}; see: stet generations (those that may be"
+            f" promoted: {numbers})"
+        )
     for view in views:
         require_check(engine, view, generation, tolerated)
     engine.promote(dict.fromkeys(views, generation))

@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from event_log import EventLog, Point
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from event_log import EventLog, Point, plain_path
 from replay.builds import folder, make
 from replay.state import State
 from replay.view import View
@@ -70,6 +73,10 @@ class Build:
     def path(self, view_name: str) -> Path:
         """The Parquet file of a view's documents."""
         return self.directory / f"{view_name}.parquet"
+
+    def schema(self, view_name: str) -> pa.Schema:
+        """The columns of a view's documents, as they were written."""
+        return pq.read_schema(plain_path(self.path(view_name)))
 
     def close(self) -> None:
         """Close DuckDB, and delete its temporary files."""

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from replay.builds.durable import may_write, write_json
 
 if TYPE_CHECKING:
-    from event_log import Snapshot
+    from event_log import EventLog, Snapshot
     from replay.builds.build import Written
     from replay.view import View
 
@@ -88,6 +88,11 @@ def find(views: Path, build_id: str) -> Path | None:
     return next((path for path, metadata in builds if metadata["build_id"] == build_id), None)
 
 
+def has_build(views: Path, build_id: str) -> bool:
+    """Whether a build that was begun with this id is there."""
+    return find(views, build_id) is not None
+
+
 def _with_metadata(directories: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The builds with their metadata, without those that have been deleted meanwhile."""
     for directory in directories:
@@ -127,6 +132,23 @@ def kept_documents(views: Path, view: View, snapshot: Snapshot) -> Path | None:
     return None
 
 
+def newest_build(views: Path, wanted: Collection[View], log: EventLog) -> str | None:
+    """The id of the newest build of this log in which this code has written all views wanted."""
+    head = log.head
+    for directory, metadata in _with_metadata(reversed(list_builds(views))):
+        if metadata["sequence"] > head:
+            continue
+        snapshot = log.at(metadata["sequence"])
+        if not _is_of(metadata, snapshot):
+            continue
+        notes = views_of(directory)
+        versions = {name: note["code_version"] for name, note in notes.items()}
+        if all(versions.get(view.name) == view.code_version for view in wanted):
+            build_id: str = metadata["build_id"]
+            return build_id
+    return None
+
+
 def folded_entities(views: Path, snapshot: Snapshot) -> Path | None:
     """The folder of the entities that a build of this snapshot has folded, if there is one."""
     folders = (directory / "state" for directory in _of(views, snapshot))
@@ -135,10 +157,15 @@ def folded_entities(views: Path, snapshot: Snapshot) -> Path | None:
 
 def _of(views: Path, snapshot: Snapshot) -> Iterator[Path]:
     """The builds of a snapshot, the newest first."""
-    wanted = (snapshot.sequence, snapshot.digest, snapshot.upcast_digest)
     for directory, metadata in _with_metadata(reversed(list_builds(views))):
-        if tuple(metadata.get(name) for name in ("sequence", "digest", "upcast")) == wanted:
+        if _is_of(metadata, snapshot):
             yield directory
+
+
+def _is_of(metadata: dict[str, Any], snapshot: Snapshot) -> bool:
+    """Whether a build is of this snapshot of this log."""
+    of_build = tuple(metadata.get(name) for name in ("sequence", "digest", "upcast"))
+    return of_build == (snapshot.sequence, snapshot.digest, snapshot.upcast_digest)
 
 
 @contextmanager

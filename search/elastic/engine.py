@@ -21,7 +21,7 @@ from search.elastic.patience import Patience
 from search.embargo import Embargo
 from search.engine import Answer, Change, Generation, LoadProgress
 from search.errors import NothingServes, NotIndexed
-from search.generations import Generations, new_generation, now
+from search.generations import Generations, Pointer, new_generation, now
 from search.pace import Pace
 from search.query import Query
 
@@ -217,6 +217,10 @@ class ElasticsearchEngine:
     def generations(self) -> list[Generation]:
         """All finished generations, oldest first."""
         return self._indexes.counted(i for i in self._indexes.all() if i.finished)
+
+    def pointer(self) -> Pointer:
+        """Each view's live generation, and those that are kept to go back or forward to."""
+        return self._indexes.pointer()
 
     def serving(self) -> dict[str, Generation]:
         """The live generations by view."""

@@ -4,6 +4,7 @@
                                       generation's metadata and mapping
     stet-articles                     the alias of the live index, which readers use
     stet-articles-before-1, -2        the aliases of the indexes that were live before it
+    stet-articles-after-1, -2         the aliases of the indexes that were rolled back from
     stet-articles-000042-at-1200      an alias with the sequence that steps advanced the index to
     stet-articles-000042-by-9f8a01c2  the alias through which the index's one writer writes: a fence
 
@@ -57,9 +58,9 @@ class ClusterGenerations:
         return f"{name}-by-{uuid.uuid4().hex[:12]}"
 
     def _state_aliases(self, view: str) -> list[str]:
-        """The aliases of a view's live index and of those that were live before it."""
-        before = [f"{self.alias(view)}-before-{n}" for n in range(1, STATES_BEFORE + 1)]
-        return [self.alias(view), *before]
+        """The aliases of a view's live index, of those before it, and of those rolled back from."""
+        kept = [f"{when}-{n}" for when in ("before", "after") for n in range(1, STATES_BEFORE + 1)]
+        return [self.alias(view), *(f"{self.alias(view)}-{each}" for each in kept)]
 
     def all(self) -> list[Index]:
         """Every index of Stet's, the oldest generation first, finished or not."""
@@ -220,14 +221,14 @@ class ClusterGenerations:
         self._cluster.ask("DELETE", f"/{name}", missing=None)
 
     def pointer(self, indexes: list[Index] | None = None) -> Pointer:
-        """Each view's live generation, and those that were live before."""
-        states: list[dict[str, int]] = [{} for _ in range(STATES_BEFORE + 1)]
+        """Each view's live generation, those that were live before, and those rolled back from."""
+        states: list[dict[str, int]] = [{} for _ in range(2 * STATES_BEFORE + 1)]
         for index in self.all() if indexes is None else indexes:
             for place, alias in enumerate(self._state_aliases(index.metadata.view)):
                 if alias in index.aliases:
                     states[place][index.metadata.view] = index.metadata.generation
-        live, *before = states
-        return Pointer(live, tuple(state for state in before if state))
+        live, before, after = states[0], states[1 : STATES_BEFORE + 1], states[STATES_BEFORE + 1 :]
+        return Pointer(live, tuple(filter(None, before)), tuple(filter(None, after)))
 
     def change_pointer(self, change: Callable[[Pointer], Pointer]) -> Pointer:
         """Replace the pointer by what ``change`` returns for it, in one call; returns the new one.
@@ -262,6 +263,10 @@ class ClusterGenerations:
 
 
 def _of(pointer: Pointer, view: str) -> list[int | None]:
-    states = [pointer.live, *pointer.before]
-    states += [{}] * (STATES_BEFORE + 1 - len(states))
-    return [state.get(view) for state in states]
+    """A view's generations in the order of ``_state_aliases``; None where there is none."""
+    nothing: dict[str, int] = {}
+    before, after = (
+        [*states, *[nothing] * (STATES_BEFORE - len(states))]
+        for states in (pointer.before, pointer.after)
+    )
+    return [state.get(view) for state in (pointer.live, *before, *after)]

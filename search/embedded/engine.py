@@ -19,7 +19,7 @@ from search.embedded.index import EmbeddedIndex
 from search.embedded.readers import OpenGeneration, Readers, damaged
 from search.embedded.writer import MUCH, Writer
 from search.engine import Answer, Change, Generation, LoadProgress
-from search.generations import Generations, new_generation, now
+from search.generations import Generations, Pointer, new_generation, now
 from search.mapping import IndexMapping
 from search.pace import Pace
 from search.query import Limits, Query
@@ -164,6 +164,10 @@ class EmbeddedEngine:
     def generations(self) -> list[Generation]:
         """All finished generations, oldest first."""
         return self._generations.finished()
+
+    def pointer(self) -> Pointer:
+        """Each view's live generation, and those that are kept to go back or forward to."""
+        return self._generations.pointer()
 
     def serving(self) -> dict[str, Generation]:
         """The live generations by view."""

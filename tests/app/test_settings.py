@@ -18,13 +18,13 @@ from typer.testing import CliRunner
 
 from app.cli import cli
 from app.options import chosen_home
-from archive import domain_in_force, look_back, send_alert
+from archive import Archive, domain_in_force, look_back, send_alert
 from event_log import WrongClock, machine, settings
 from event_log.clock import moment_after
 from event_log.storage.bucket_cache import cache_folder
 from pipelines.growth import partitions
 from pipelines.lag import Limits
-from pipelines.resources import ArchiveResource
+from pipelines.resources import ArchiveResource, archive_resource
 from pipelines.sealing import Sealing
 from search import configured_connection
 from search.connection import Connection
@@ -200,7 +200,7 @@ def test_a_run_uses_the_file_in_its_own_home(tmp_path: Path) -> None:
     for home, percent in (("one", 10), ("two", 20)):
         (tmp_path / home).mkdir()
         (tmp_path / home / "stet.toml").write_text(f"STET_DEAD_LETTERS = {percent}")
-    resources = [ArchiveResource(home=str(tmp_path / home)) for home in ("one", "two", "one")]
+    resources = [archive_resource(Archive(tmp_path / home)) for home in ("one", "two", "one")]
     tolerated = []
     for resource in resources:
         resource.archive()
@@ -276,8 +276,6 @@ def test_an_option_of_the_command_goes_before_the_file(write: Callable[[str], Pa
 def test_the_percentage_of_dead_letters_is_that_of_the_file(
     write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from archive import Archive
-
     seen: list[float] = []
 
     def rebuild(*_: Any, tolerated: float, **__: Any) -> None:

@@ -101,16 +101,17 @@ def test_a_view_that_does_not_exist_is_told_with_those_that_do(archive: Archive)
 
 
 def test_steps_may_run_in_any_object_of_the_same_build(archive: Archive) -> None:
-    promoted = []
+    complete = []
     for view in ("articles", "bylines"):
-        Rebuild.begin(archive, ["articles", "bylines"], build_id="run-1").write(view)
+        Rebuild.begin(archive, ["articles", "bylines"], rebuild_id="run-1").write(view)
     publish(archive, 2)  # too late for this build
     for view in ("articles", "bylines"):
-        step = Rebuild.begin(archive, ["articles", "bylines"], build_id="run-1")
+        step = Rebuild.begin(archive, ["articles", "bylines"], rebuild_id="run-1")
         assert step.index(view).documents == 1
         assert not step.check(view)
-        promoted.append(step.promote_when_complete())
-    assert promoted == [False, True]
+        complete.append(step.complete)
+    assert complete == [False, True]
+    step.promote()
     assert served(archive) == {"articles": 1, "bylines": 1}
 
 
@@ -143,7 +144,7 @@ def test_a_document_that_differs_is_found_and_nothing_is_promoted(archive: Archi
     )
     with pytest.raises(NotPromoted, match="3 documents differ"):
         rebuild.promote()
-    assert not rebuild.promote_when_complete()
+    assert not rebuild.complete
     assert served(archive)["articles"] == 1
 
 

@@ -16,7 +16,9 @@ import pytest
 import real_elasticsearch
 import yaml
 from dagster import DagsterInstance, ExecuteInProcessResult
+from jobs import run_job
 
+from archive import Archive
 from event_log import EventLog, NewEvent
 from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
@@ -58,16 +60,9 @@ def engine(home: Path, used: Connection) -> Engine:
 
 
 def execute(
-    home: Path, url: str, job: str = "rebuild", ops: Any = None, **config: Any
+    home: Path, url: str, job: str = "rebuild", ops: Any = None, **chosen: Any
 ) -> ExecuteInProcessResult:
-    return definitions.resolve_job_def(job).execute_in_process(
-        run_config={
-            "loggers": {"console": {"config": {"log_level": "ERROR"}}},
-            "resources": {"archive": {"config": {"home": str(home), "search": url, **config}}},
-            **({"ops": ops} if ops else {}),
-        },
-        raise_on_error=False,
-    )
+    return run_job(Archive(home, DOMAIN, url), job, ops=ops, **chosen)
 
 
 def test_the_job_rebuilds_into_the_cluster_and_shows_how_far_it_is(
@@ -147,10 +142,11 @@ def test_a_run_that_is_cancelled_ends_within_seconds_and_the_next_one_cleans_up(
         elastic_load.Loader._send_once = slowly
         elastic_load.SMALLEST = 1
         elastic_load.Size.bytes = 1
-        from pipelines.definitions import definitions
-        config = {{"home": {str(home)!r}, "search": {used.url!r}, "views": ["articles"]}}
+        from archive import Archive
+        from pipelines import definitions_for
+        definitions = definitions_for(Archive({str(home)!r}, connection={used.url!r}))
         definitions.resolve_job_def("rebuild").execute_in_process(
-            run_config={{"resources": {{"archive": {{"config": config}}}}}}
+            run_config={{"resources": {{"archive": {{"config": {{"views": ["articles"]}}}}}}}}
         )
     """
     child = subprocess.Popen(

@@ -9,7 +9,6 @@ from dagster import (
     DagsterEvent,
     DagsterInstance,
     Failure,
-    RetryRequested,
     build_run_status_sensor_context,
     job,
     op,
@@ -56,11 +55,25 @@ def test_an_expected_error_is_a_failure_in_one_line_without_a_retry(error: Any) 
     assert isinstance(caught.value.__cause__, error)
 
 
-def test_a_cluster_that_is_away_is_tried_again() -> None:
-    with pytest.raises(RetryRequested) as caught, errors_as_failures():
-        raise ClusterAway("nobody answers")
-    assert caught.value.max_retries == failing.MOST_RETRIES
-    assert caught.value.seconds_to_wait == failing.SECONDS_TO_RETRY
+def test_a_cluster_that_is_away_is_tried_again_and_its_cause_is_the_headline_at_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(failing, "SECONDS_TO_RETRY", 0)
+    events, result = failed(ClusterAway, True)
+    kinds = [event.event_type_value for event in result.all_events]
+    assert kinds.count("STEP_UP_FOR_RETRY") == failing.MOST_RETRIES
+    (last,) = events
+    headline = str(last.step_failure_data.error_display_string).splitlines()[0]
+    assert headline.endswith(f"Failure: it broke (tried {failing.MOST_RETRIES + 1} times)")
+    assert "max_retries" not in str(last.step_failure_data)
+    again = [event for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
+    assert all("it" in str(event.step_retry_data.error) for event in again)
+
+
+def test_in_a_sensor_a_cluster_that_is_away_is_a_failure_in_one_line() -> None:
+    with pytest.raises(Failure) as caught, errors_as_failures():
+        raise ClusterAway("nobody\n answers")
+    assert caught.value.description == "nobody answers"
 
 
 def test_any_other_error_stays_as_it_is() -> None:

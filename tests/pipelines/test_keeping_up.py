@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,21 +20,20 @@ from dagster import (
     SensorResult,
     build_sensor_context,
 )
+from jobs import failures, materialized, run_job
 
 from archive import Archive, growth
 from event_log import EventLog, NewEvent
 from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
-from pipelines import resources
 from pipelines.definitions import definitions
 from pipelines.lag import Limits, observe_lag
 from pipelines.new_events import new_events
-from pipelines.resources import ArchiveResource
+from pipelines.resources import archive_resource
 from replay import Domain
 from search import Engine
 
 PUBLISHED = {"headline": "Whales return", "published_at": "1851-10-18T12:00:00Z"}
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @pytest.fixture
@@ -57,25 +57,25 @@ def publish(log: EventLog, *names: str) -> None:
     log.append([NewEvent(f"article/{name}", "ArticlePublished", PUBLISHED) for name in names])
 
 
+def opened() -> Archive:
+    """The archive that the environment names."""
+    return Archive(os.environ["STET_HOME"], DOMAIN)
+
+
 def execute(
     job: str, instance: DagsterInstance | None = None, partition: str | None = None
 ) -> ExecuteInProcessResult:
-    found = definitions.resolve_job_def(job)
-    return found.execute_in_process(
-        run_config=QUIET, instance=instance, partition_key=partition, raise_on_error=False
-    )
+    return run_job(opened(), job, instance, partition=partition)
 
 
 def failure(result: ExecuteInProcessResult) -> str:
-    (failed,) = [event for event in result.all_events if event.is_step_failure]
-    data = failed.step_failure_data.user_failure_data
-    assert data is not None
-    return data.description or ""
+    (reason,) = failures(result)
+    return reason
 
 
 def look(instance: DagsterInstance, cursor: str | None = None) -> SensorResult:
     context = build_sensor_context(instance=instance, cursor=cursor)
-    said = new_events(context, archive=ArchiveResource())
+    said = new_events(context, archive=archive_resource(opened()))
     assert isinstance(said, SensorResult)
     return said
 
@@ -146,15 +146,10 @@ def test_a_catch_up_shows_figures_for_each_view_a_histogram_and_the_lag(
     result = execute("catch_up")
     assert result.success
     assert {now.sequence for now in engine.serving().values()} == {5}
-    shown = {
-        event.step_materialization_data.materialization.asset_key.path[-1]: {
-            name: value.value
-            for name, value in event.step_materialization_data.materialization.metadata.items()
-        }
-        for event in result.get_asset_materialization_events()
-    }
-    assert set(shown) == set(DOMAIN.views)
-    articles = shown["articles"]
+    shown = materialized(result)
+    groups = ("views", "index")
+    assert set(shown) == {f"{group}/{view}" for group in groups for view in DOMAIN.views}
+    articles = shown["index/articles"]
     assert (articles["events folded"], articles["sequence"]) == (2, 5)
     assert (articles["documents written"], articles["documents deleted"]) == (2, 0)
     assert articles["documents computed"] == 2
@@ -189,14 +184,14 @@ def test_what_was_done_outside_dagster_is_seen_once(log: EventLog, engine: Engin
 
         def seen(cursor: str | None) -> SensorResult:
             context = build_sensor_context(instance=instance, cursor=cursor)
-            said = observe_lag(context, archive=ArchiveResource(), limits=Limits())
+            said = observe_lag(context, archive=archive_resource(opened()), limits=Limits())
             assert isinstance(said, SensorResult)
             for event in said.asset_events:
                 instance.report_runless_asset_event(event)
             return said
 
         first = seen(None)
-        assert len(first.asset_events) == 1 + 2 * len(tuple(DOMAIN.views))
+        assert len(first.asset_events) == 1 + 3 * len(tuple(DOMAIN.views))
         assert "nothing changed: head 3" in skipped(seen(first.cursor))
         found = instance.get_latest_materialization_event(AssetKey(["index", "articles"]))
         assert found is not None
@@ -266,7 +261,7 @@ def test_without_dagsters_history_everything_holds(log: EventLog, engine: Engine
 
 
 def test_a_view_that_breaks_is_named_and_the_others_are_caught_up(
-    log: EventLog, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    log: EventLog, engine: Engine
 ) -> None:
     def broken(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError("no topic today")
@@ -274,9 +269,8 @@ def test_a_view_that_breaks_is_named_and_the_others_are_caught_up(
     topics = replace(DOMAIN.views["topics"], documents=broken)
     views = {**DOMAIN.views, "topics": topics}
     domain = Domain(DOMAIN.name, DOMAIN.categories, views, DOMAIN.references)
-    monkeypatch.setitem(resources.DOMAINS, DOMAIN.name, domain)
     log.append([NewEvent("tag/sea", "TagDefined", {"name": "Sea", "kind": "subject"})])
-    result = execute("catch_up")
+    result = run_job(Archive(log.path.parent, domain), "catch_up")
     serving = {view: now.sequence for view, now in engine.serving().items()}
     assert serving["articles"] == 4
     assert serving["topics"] == 3

@@ -15,6 +15,7 @@ from dagster import MarkdownMetadataValue
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsroom import DOMAIN
 from pipelines import metadata, plots
 from search import Loading
 
@@ -93,18 +94,32 @@ def test_progress_has_the_seconds_left_unless_nothing_was_done_yet() -> None:
     assert (waiting["seconds left"], waiting["waiting for"]) == (None, "busy")
 
 
-def test_a_sample_is_the_first_five_documents_and_seven_columns(tmp_path: Path) -> None:
+def test_a_sample_is_the_first_five_documents_with_what_they_are_found_by(tmp_path: Path) -> None:
     path = tmp_path / "articles.parquet"
-    pq.write_table(pa.table({f"c{n}": [f"{n}.{k}" for k in range(9)] for n in range(9)}), path)
-    cells = shown(metadata.sample(path))
-    assert cells[0] == [f"c{n}" for n in range(7)]
-    assert [line[0] for line in cells[2:]] == ["0.0", "0.1", "0.2", "0.3", "0.4"]
+    document = {
+        "headline": "Whales",
+        "published_at": START,
+        "section": {"id": "section/sea", "name": "Sea"},
+        "bylines": [{"id": "byline/1", "name": "Ana"}, {"id": "byline/2", "name": "Bo"}],
+        "tags": [],
+        "language": None,
+        "source": "Desk",
+        "body": "long",
+    }
+    lines = [{"id": f"article/{number}", **document} for number in range(9)]
+    pq.write_table(pa.Table.from_pylist(lines), path)
+    cells = shown(metadata.sample(path, DOMAIN.views["articles"]))
+    assert cells[0] == [
+        "id", "headline", "published_at", "section", "byline", "tag", "language", "source"
+    ]  # fmt: skip
+    assert [line[0] for line in cells[2:]] == [f"article/{number}" for number in range(5)]
+    assert cells[2][3:] == ["Sea", "Ana, Bo", "", "", "Desk"]
 
 
 def test_a_sample_of_no_documents_says_so(tmp_path: Path) -> None:
     path = tmp_path / "articles.parquet"
     pq.write_table(pa.table({"id": pa.array([], pa.string())}), path)
-    assert metadata.sample(path).value == "There are no documents."
+    assert metadata.sample(path, DOMAIN.views["articles"]).value == "There are no documents."
 
 
 def test_the_most_memory_never_shrinks() -> None:

@@ -16,11 +16,13 @@ from dagster import (
     DefaultScheduleStatus,
     ExecuteInProcessResult,
 )
+from jobs import failures, materialized, run_job
 
-from archive import Archive
+from archive import Archive, WrongDomain
 from event_log import EventLog, NewEvent
 from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
+from pipelines import definitions_for
 from pipelines.definitions import definitions
 from pipelines.run import RunFailed, run_rebuild
 
@@ -36,33 +38,15 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def execute(home: Path, **config: Any) -> ExecuteInProcessResult:
-    return definitions.resolve_job_def("rebuild").execute_in_process(
-        run_config=config_of(home, **config), raise_on_error=False
-    )
-
-
-def config_of(home: Path, **config: Any) -> dict[str, Any]:
-    return {
-        "loggers": {"console": {"config": {"log_level": "ERROR"}}},
-        "resources": {"archive": {"config": {"home": str(home), **config}}},
-    }
-
-
-def metadata_of(result: ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
-    found = {}
-    for event in result.get_asset_materialization_events():
-        materialization = event.step_materialization_data.materialization
-        values = {name: value.value for name, value in materialization.metadata.items()}
-        found["/".join(materialization.asset_key.path)] = values
-    return found
+def execute(home: Path, **chosen: Any) -> ExecuteInProcessResult:
+    return run_job(home, "rebuild", **chosen)
 
 
 def test_the_job_rebuilds_every_view_and_index_and_promotes_them(home: Path) -> None:
     result = execute(home)
     assert result.success
     names = {f"{group}/{view}" for group in ("views", "index") for view in DOMAIN.views}
-    assert set(metadata_of(result)) == names
+    assert set(materialized(result)) == names
     assert {
         view: now.sequence for view, now in Archive(home).engine.serving().items()
     } == dict.fromkeys(tuple(DOMAIN.views), 2)
@@ -70,7 +54,7 @@ def test_the_job_rebuilds_every_view_and_index_and_promotes_them(home: Path) -> 
 
 
 def test_a_materialization_shows_figures_samples_and_a_plot(home: Path) -> None:
-    articles = metadata_of(execute(home))["views/articles"]
+    articles = materialized(execute(home))["views/articles"]
     assert (articles["sequence"], articles["documents"]) == (2, 2)
     assert articles["seconds"] > 0
     assert articles["documents a second"] > 0
@@ -82,9 +66,9 @@ def test_a_materialization_shows_figures_samples_and_a_plot(home: Path) -> None:
 
 def test_run_config_chooses_the_views_and_the_point_in_time(home: Path) -> None:
     assert execute(home).success
-    chosen = execute(home, views=["articles"], at="1")
+    chosen = execute(home, views=["articles"], at="1", promote=True)
     assert chosen.success
-    assert set(metadata_of(chosen)) == {"views/articles", "index/articles"}
+    assert set(materialized(chosen)) == {"views/articles", "index/articles"}
     now = Archive(home).engine.serving()
     assert (now["articles"].sequence, now["bylines"].sequence) == (1, 2)
 
@@ -98,8 +82,7 @@ def test_a_view_that_there_is_not_is_refused_before_the_run_and_so_is_a_choice_o
     before = Archive(home).engine.serving()
     empty = execute(home, views=[])
     assert not empty.success
-    (failed, *_) = [event for event in empty.all_events if event.is_step_failure]
-    assert "views: the list is empty" in str(failed.step_failure_data.user_failure_data)
+    assert "views: the list is empty" in failures(empty)[0]
     assert Archive(home).engine.serving() == before
 
 
@@ -126,15 +109,12 @@ def test_a_failing_run_says_what_and_where_and_leaves_what_serves(home: Path) ->
     assert Archive(home).engine.serving() == before
 
 
-def test_an_archive_of_another_domain_fails_in_one_line(home: Path) -> None:
+def test_an_archive_of_another_domain_is_refused_in_one_line(home: Path) -> None:
     (home / "domain.json").write_text('{"domain": "orders"}')
-    result = execute(home)
-    assert not result.success
-    failed = next(event for event in result.all_events if event.is_step_failure)
-    reason = failed.step_failure_data.user_failure_data
-    assert reason is not None
-    assert "is an archive of the domain 'orders', not of 'newsroom'" in str(reason.description)
-    assert len(str(reason.description).splitlines()) == 1
+    with pytest.raises(WrongDomain) as refused:
+        definitions_for(Archive(home, DOMAIN))
+    assert "is an archive of the domain 'orders', not of 'newsroom'" in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def rebuild_at(home: Path, at: str) -> None:
@@ -143,9 +123,7 @@ def rebuild_at(home: Path, at: str) -> None:
 
 def test_the_log_asset_is_observed_with_its_head_as_data_version(home: Path) -> None:
     with DagsterInstance.ephemeral() as instance:
-        definitions.resolve_job_def("observe_log").execute_in_process(
-            run_config=config_of(home), instance=instance
-        )
+        run_job(home, "observe_log", instance)
         (observed,) = instance.fetch_observations(AssetKey("log"), limit=1).records
     assert observed.asset_observation is not None
     assert observed.asset_observation.tags["dagster/data_version"] == "2"

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance, ExecuteInProcessResult
+from jobs import failures, run_job
 
 from archive import Archive
-from newsroom import DOMAIN
-from pipelines import definitions_for
 from replay.builds.build import Build
 
 
@@ -23,21 +21,6 @@ def home(tmp_path: Path) -> Path:
     return home
 
 
-def _run(job: str, home: Path) -> ExecuteInProcessResult:
-    config = {"resources": {"archive": {"config": {"home": str(home)}}}}
-    with DagsterInstance.ephemeral() as instance:
-        return (
-            definitions_for(DOMAIN)
-            .resolve_job_def(job)
-            .execute_in_process(run_config=config, instance=instance, raise_on_error=False)
-        )
-
-
-def _reasons(result: ExecuteInProcessResult) -> list[str]:
-    failed = (event.step_failure_data for event in result.all_events if event.is_step_failure)
-    return [str(each.user_failure_data and each.user_failure_data.description) for each in failed]
-
-
 @pytest.mark.parametrize("job", ["rebuild", "verify"])
 def test_a_damaged_commit_is_named(job: str, home: Path) -> None:
     commit = home / "log/commits/00000000000000000002.parquet"
@@ -46,9 +29,9 @@ def test_a_damaged_commit_is_named(job: str, home: Path) -> None:
         (build / "build.json").write_text(
             (build / "build.json").read_text().replace('"sequence": 2', '"sequence": 1')
         )
-    result = _run(job, home)
+    result = run_job(home, job)
     assert not result.success
-    reasons = _reasons(result)
+    reasons = failures(result)
     assert reasons
     for reason in reasons:
         assert commit.name in reason or "sequence 2" in reason, reason
@@ -67,7 +50,7 @@ def test_a_view_that_vanished_before_it_was_indexed_is_said(
         return result
 
     monkeypatch.setattr(Build, "write", lost)
-    result = _run("rebuild", home)
+    result = run_job(home, "rebuild")
     assert not result.success
-    assert any("topics" in reason for reason in _reasons(result))
-    assert not any("room" in reason for reason in _reasons(result))
+    assert any("topics" in reason for reason in failures(result))
+    assert not any("room" in reason for reason in failures(result))

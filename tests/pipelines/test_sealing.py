@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from dagster import (
     build_schedule_context,
 )
 from dagster._core.errors import ScheduleExecutionError
+from jobs import run_job
 
+from archive import Archive
 from event_log import EventLog, NewEvent
 from newsroom.categories import CATEGORIES
+from pipelines import definitions_for
 from pipelines.definitions import definitions
-from pipelines.resources import ArchiveResource
+from pipelines.resources import archive_resource
 from pipelines.sealing import Sealing, hourly_seal
 
 COMMITS = 5
@@ -38,14 +42,13 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EventLog:
     return log
 
 
+def opened() -> Archive:
+    """The archive that the environment names."""
+    return Archive(os.environ["STET_HOME"])
+
+
 def execute(**sealing: Any) -> ExecuteInProcessResult:
-    return definitions.resolve_job_def("seal").execute_in_process(
-        run_config={
-            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            "resources": {"sealing": {"config": sealing}},
-        },
-        raise_on_error=False,
-    )
+    return run_job(opened(), "seal", resources={"sealing": {"config": sealing}})
 
 
 def metadata_of(result: ExecuteInProcessResult) -> dict[str, Any]:
@@ -56,7 +59,7 @@ def metadata_of(result: ExecuteInProcessResult) -> dict[str, Any]:
 
 def evaluated(scheduled: ScheduleDefinition = hourly_seal) -> list[str | RunRequest]:
     """What the schedule says, evaluated as Dagster's daemon does: runs, or why there is none."""
-    loaded = definitions.get_repository_def()
+    loaded = definitions_for(opened()).get_repository_def()
     with (
         DagsterInstance.ephemeral() as instance,
         build_schedule_context(
@@ -120,7 +123,7 @@ def test_the_schedule_asks_for_the_job_when_more_are_open_than_may_be(
 
 
 def test_the_number_may_stand_in_the_resource(log: EventLog) -> None:
-    archive = ArchiveResource(home=str(log.path.parent))
+    archive = archive_resource(Archive(log.path.parent))
     for most, kind in ((COMMITS, SkipReason), (COMMITS - 1, RunRequest)):
         with build_schedule_context() as context:
             said = hourly_seal(context, archive=archive, sealing=Sealing(open_commits=most))

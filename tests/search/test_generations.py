@@ -76,9 +76,26 @@ def test_a_promotion_leaves_other_views_and_a_second_one_changes_nothing(
 
 def test_rolling_back_to_a_generation_passes_over_those_after_it() -> None:
     pointer = Pointer({"a": 3}, ({"a": 2}, {"a": 1}))
-    assert pointer.rolled_back(1) == Pointer({"a": 1})
+    assert pointer.rolled_back(1) == Pointer({"a": 1}, after=({"a": 2}, {"a": 3}))
     with pytest.raises(NothingServes, match="no generation 9 among those kept"):
         pointer.rolled_back(9)
+
+
+@given(LIVES, st.integers(1, STATES_BEFORE))
+def test_what_was_rolled_back_from_is_kept_until_the_next_promotion(
+    promotions: list[Any], times: int
+) -> None:
+    pointer = Pointer({})
+    for generations in promotions:
+        pointer = pointer.promoted(generations)
+    left = []
+    for _ in range(min(times, len(pointer.before))):
+        left.append(pointer.live)
+        pointer = pointer.rolled_back()
+        assert pointer.after == tuple(reversed(left))
+        assert {pair for live in left for pair in live.items()} <= pointer.kept()
+    if left and left[-1] != pointer.live:
+        assert pointer.promoted(left[-1]).after == ()
 
 
 def test_an_archive_without_an_index_has_no_generations(tmp_path: Path) -> None:
