@@ -133,9 +133,8 @@ class Rebuild:
 
     @staticmethod
     def is_known(archive: Archive, rebuild_id: str) -> bool:
-        """Whether a rebuild, or its build, is still there to be continued."""
-        begun = _build_of(archive.engine, rebuild_id) or has_build(archive.builds, rebuild_id)
-        return bool(begun)
+        """Whether the build of a rebuild is still there, so that it can be continued."""
+        return has_build(archive.builds, _build_of(archive.engine, rebuild_id) or rebuild_id)
 
     reached: int = 0
     """The sequence that the generation was at when it was promoted."""

@@ -78,7 +78,7 @@ def live_materializations(
         more = figures[name] if figures else {}
         view, index = AssetKey([VIEWS_GROUP, name]), AssetKey([INDEX_GROUP, name])
         code = str(archive.views[name].code_version)
-        shown = {"sequence": now.sequence, "dagster/row_count": now.documents, **more}
+        shown = {**more, "sequence": now.sequence, "dagster/row_count": now.documents}
         yield AssetMaterialization(
             view, description, metadata=shown, tags=version_tags(now.sequence, LOG, code)
         )

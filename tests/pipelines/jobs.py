@@ -34,7 +34,7 @@ def run_job(
         definitions_for(opened)
         .resolve_job_def(job)
         .execute_in_process(
-            run_config=config,
+            run_config=None if partition else config,  # the partition has a config of its own
             instance=instance,
             partition_key=partition,
             asset_selection=assets,
