@@ -132,9 +132,16 @@ class Rebuild:
         return cls(archive, build, generation, views, directory, lock, tolerated, as_of)
 
     @staticmethod
-    def is_known(archive: Archive, rebuild_id: str) -> bool:
-        """Whether the build of a rebuild is still there, so that it can be continued."""
-        return has_build(archive.builds, _build_of(archive.engine, rebuild_id) or rebuild_id)
+    def can_continue(archive: Archive, rebuild_id: str) -> bool:
+        """Whether the build of a rebuild is still there, and its generation was not promoted.
+
+        To continue a promoted one would take away, for a while, the index that readers use.
+        """
+        engine = archive.engine
+        noted = _noted(Generations(engine.folder), rebuild_id)
+        if noted and any(number == noted[0] for _, number in engine.pointer().kept()):
+            return False
+        return has_build(archive.builds, noted[1]["build_id"] if noted else rebuild_id)
 
     reached: int = 0
     """The sequence that the generation was at when it was promoted."""

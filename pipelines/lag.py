@@ -25,6 +25,7 @@ from dagster import (
     multi_asset_check,
     sensor,
 )
+from pydantic import Field
 
 from archive import Archive, Lag
 from pipelines.failing import errors_as_failures, expected_errors, one_line
@@ -44,6 +45,10 @@ REPORT_AGAIN = timedelta(hours=12)
 """An index at the head is reported again after this time, so that it does not look stale."""
 
 
+def _limit(verb: str, unit: str) -> str:
+    return f"The check {verb} above this many {unit}; the setting of this name if it is not given."
+
+
 class Limits(ConfigurableResource):  # type: ignore[type-arg]
     """The lags above which the check warns, and above which it fails.
 
@@ -52,10 +57,10 @@ class Limits(ConfigurableResource):  # type: ignore[type-arg]
     ``STET_LAG_ERROR_SECONDS`` (3,600).
     """
 
-    warn_events: int | None = None
-    error_events: int | None = None
-    warn_seconds: int | None = None
-    error_seconds: int | None = None
+    warn_events: int | None = Field(default=None, description=_limit("warns", "events"))
+    error_events: int | None = Field(default=None, description=_limit("fails", "events"))
+    warn_seconds: int | None = Field(default=None, description=_limit("warns", "seconds"))
+    error_seconds: int | None = Field(default=None, description=_limit("fails", "seconds"))
 
     def limit(self, name: str) -> int:
         """The limit of this name; raises ``Failure`` when the setting is not a number."""

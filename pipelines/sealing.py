@@ -17,6 +17,7 @@ from dagster import (
     op,
     schedule,
 )
+from pydantic import Field
 
 from event_log import SEAL_GRACE_SECONDS, counted
 from pipelines.failing import errors_as_failures, expected_errors
@@ -30,8 +31,15 @@ class Sealing(ConfigurableResource):  # type: ignore[type-arg]
     (500) by default. ``grace_seconds`` is how long replaced files are kept.
     """
 
-    open_commits: int | None = None
-    grace_seconds: float = SEAL_GRACE_SECONDS
+    open_commits: int | None = Field(
+        default=None,
+        description="The schedule seals when more commits than this are open; STET_SEAL_COMMITS if"
+        " it is not given.",
+    )
+    grace_seconds: float = Field(
+        default=SEAL_GRACE_SECONDS,
+        description="For how long replaced files are kept for readers that have them open.",
+    )
 
     def most_open(self) -> int:
         """How many commits may be open; raises ``Failure`` if the setting is not a number."""

@@ -5,22 +5,20 @@ A run is launched for a job, for a selection of assets, or again for some steps 
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagster import AssetCheckExecutionContext, AssetExecutionContext, AssetKey, Failure
 
+from archive import Rebuild
+
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
-    from archive import Archive
     from pipelines.resources import ArchiveResource
 
 VIEWS_GROUP = "views"
 INDEX_GROUP = "index"
-RESUMED = "dagster/is_resume_retry"
-"""The tag of a run that goes on from where another failed."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,15 @@ def selection_of(
 ) -> Selection:
     """What the run of a step rebuilds: its selected assets, of which the config may choose some.
 
-    Raises ``Failure`` when the config chooses none of them, and when a run goes on with a rebuild
-    that was deleted.
+    A run that goes on from where another failed has the selection of that one. Raises ``Failure``
+    when the config chooses none of the assets, and when there is nothing to go on with.
     """
     run = context.run
-    keys = _keys(run, context.op_execution_context.job_def.asset_layer.selected_asset_keys)
+    first = _first(run, context.instance)
+    of_job = context.op_execution_context.job_def.asset_layer.selected_asset_keys
+    keys = set(run.asset_selection or of_job)
+    if first is run and run.step_keys_to_execute is not None:
+        keys = {key for key in keys if "__".join(key.path) in run.step_keys_to_execute}
     opened = archive.archive()
     documents, indexes = (
         tuple(v for v in opened.views if archive.wants(v) and AssetKey([group, v]) in keys)
@@ -50,32 +52,22 @@ def selection_of(
     if keys and not (documents or indexes):
         named = ", ".join(archive.chosen or ())
         raise Failure(f"views: the run selects no asset of {named}; name others, or leave it out")
-    if not _is_resumed(run):
-        return Selection(run.run_id, documents, indexes)
-    return Selection(_resumed(run, context.instance, opened), documents, indexes)
-
-
-def _keys(run: DagsterRun, of_job: Set[AssetKey]) -> set[AssetKey]:
-    """The assets of a run. A run that goes on has those of the run that failed."""
-    keys = set(run.asset_selection or of_job)
-    if run.step_keys_to_execute is None or _is_resumed(run):
-        return keys
-    return {key for key in keys if "__".join(key.path) in run.step_keys_to_execute}
-
-
-def _is_resumed(run: DagsterRun) -> bool:
-    return run.tags.get(RESUMED) == "true"
-
-
-def _resumed(run: DagsterRun, instance: DagsterInstance, archive: Archive) -> str:
-    """The id of the rebuild that a run goes on with: that of the run that failed."""
-    from archive import Rebuild
-
-    first: DagsterRun | None = run
-    while first is not None and first.parent_run_id is not None and _is_resumed(first):
-        first = instance.get_run_by_id(first.parent_run_id)
-    if first is None or not Rebuild.is_known(archive, first.run_id):
+    if first is not run and not Rebuild.can_continue(opened, first.run_id):
         raise Failure(
-            "what the failed run has rebuilt was deleted meanwhile; launch the rebuild again"
+            "what the failed run has rebuilt was deleted or promoted meanwhile;"
+            " launch the rebuild again"
         )
-    return first.run_id
+    return Selection(first.run_id, documents, indexes)
+
+
+def _first(run: DagsterRun, instance: DagsterInstance) -> DagsterRun:
+    """The run whose rebuild a run goes on with: that which failed, if it does some of its steps.
+
+    A run of some steps of a run that succeeded is a rebuild of its own.
+    """
+    while run.step_keys_to_execute is not None and run.parent_run_id is not None:
+        parent = instance.get_run_by_id(run.parent_run_id)
+        if parent is None or parent.is_success:
+            return run
+        run = parent
+    return run

@@ -13,6 +13,7 @@ from dagster import (
     AssetCheckSeverity,
     AssetKey,
     DagsterInstance,
+    DagsterInvalidConfigError,
     DagsterRunStatus,
     DefaultScheduleStatus,
     DefaultSensorStatus,
@@ -26,6 +27,7 @@ from archive import Archive, growth
 from event_log import EventLog, NewEvent
 from newsroom import DOMAIN
 from newsroom.categories import CATEGORIES
+from pipelines import definitions_for
 from pipelines.definitions import definitions
 from pipelines.lag import Limits, observe_lag
 from pipelines.new_events import new_events
@@ -227,6 +229,23 @@ def test_verify_warns_of_a_clock_that_was_ahead_and_passes(
     assert (warned.check_name, warned.severity) == ("digests_hold", AssetCheckSeverity.WARN)
     assert "3472 days" in str(warned.description)
     assert engine.serving()
+
+
+def test_a_range_of_months_is_counted_by_one_run(log: EventLog) -> None:
+    job = definitions_for(Archive(log.path.parent, DOMAIN)).resolve_job_def("backfill")
+    months = {"start": "2025-02", "end": "2025-04"}
+    tags = {f"dagster/asset_partition_range_{end}": month for end, month in months.items()}
+    result = job.execute_in_process(tags=tags)
+    assert result.success
+    counted = [e.partition for e in result.get_asset_materialization_events()]
+    assert counted == ["2025-02", "2025-03", "2025-04"]
+
+
+def test_a_mistyped_way_of_counting_is_refused_before_the_run(log: EventLog) -> None:
+    job = definitions_for(Archive(log.path.parent, DOMAIN)).resolve_job_def("backfill")
+    config = {"ops": {"growth": {"config": {"by": "recoded"}}}}
+    with pytest.raises(DagsterInvalidConfigError, match="not in enum type By got recoded"):
+        job.execute_in_process(partition_key="2025-02", run_config=config)
 
 
 def test_a_backfill_counts_months_and_promotes_nothing(log: EventLog, engine: Engine) -> None:

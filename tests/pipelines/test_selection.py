@@ -166,4 +166,4 @@ def test_a_run_that_goes_on_from_a_failure_promotes_all_unless_its_rebuild_was_d
         archive.rebuild()
         again = gone_on(run_id)
         assert not again.success
-        assert "was deleted meanwhile; launch the rebuild again" in failures(again)[0]
+        assert "was deleted or promoted meanwhile; launch the rebuild again" in failures(again)[0]
