@@ -50,6 +50,13 @@ def rebuild(
         bool,
         typer.Option("--merge", help="Merge each index into one segment before it is promoted."),
     ] = False,
+    promote: Annotated[
+        bool,
+        typer.Option(
+            help="Make the new indexes live. Without it they are kept until the next rebuild:"
+            " stet promote makes them live."
+        ),
+    ] = True,
     tolerated: Tolerated = None,
     search: Search = None,
     home: Home = DEFAULT_HOME,
@@ -73,6 +80,7 @@ def rebuild(
             loading=loading,
             tolerated=_share(tolerated),
             merge=merge,
+            promote=promote,
         )
     if as_json:
         show.json(asdict(result))
@@ -124,7 +132,10 @@ def _print_result(result: RebuildResult) -> None:
         for built in result.views
     ]
     show.table(HEADINGS, lines, right=HEADINGS[1:])
+    state = (
+        "is live" if result.promoted else f"is not live (stet promote {result.generation} makes it)"
+    )
     show.line(
-        f"generation {result.generation} is live, as of sequence {result.sequence:,} "
+        f"generation {result.generation} {state}, as of sequence {result.sequence:,} "
         f"({result.seconds:.1f} s)"
     )

@@ -12,20 +12,22 @@ from app.options import DEFAULT_HOME, Home, Json, Search, errors_as_messages, op
 
 
 def generations(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """List the kept generations, and mark the live ones.
+    """List the kept generations, and what each is kept as.
+
+    `live` is what readers search, `roll back` what stet roll-back returns to, and `promote again`
+    what was rolled back from. What has no such word goes with the next rebuild or stet clear.
 
     Example: stet generations --json
     """
     with errors_as_messages():
         archive = open_archive(home, search)
-        live = archive.engine.serving()
-        kept = archive.generations()
+        pointer = archive.engine.pointer()
+        kept = [(each, pointer.state(each.view, each.generation)) for each in archive.generations()]
     if as_json:
-        for each in kept:
-            is_live = live.get(each.view) == each
-            show.json({**dataclasses.asdict(each), "live": is_live})
+        for each, state in kept:
+            show.json({**dataclasses.asdict(each), "live": state == "live", "state": state})
         return
-    headings = ("view", "generation", "sequence", "documents", "MB", "built at", "")
+    headings = ("view", "generation", "sequence", "documents", "MB", "built at", "kept as")
     lines = [
         (
             each.view,
@@ -34,9 +36,9 @@ def generations(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json 
             f"{each.documents:,}",
             f"{each.bytes / 1e6:.1f}",
             each.built_at,
-            "live" if live.get(each.view) == each else "",
+            state,
         )
-        for each in kept
+        for each, state in kept
     ]
     show.table(headings, lines, right=headings[1:5])
 

@@ -40,7 +40,7 @@ from pipelines.reporting import (
     version_tags,
 )
 from pipelines.resources import ArchiveResource
-from pipelines.selection import INDEX_GROUP, VIEWS_GROUP, Selection, selection_of
+from pipelines.selection import INDEX_GROUP, VIEWS_GROUP, selection_of
 from replay import View
 from search import Differences, Loading
 
@@ -170,7 +170,7 @@ def index_asset(archive: Archive, view: View, documents: AssetsDefinition) -> As
             if rebuild.complete:
                 if archive.promotes:
                     rebuild.promote()
-                _report_live(context, archive, rebuild, selection)
+                _report_live(context, archive, rebuild)
         yield _equal(differences)
 
     return index
@@ -184,15 +184,11 @@ def _report_built(context: AssetExecutionContext, rebuild: Rebuild, indexed: Ind
 
 
 def _report_live(
-    context: AssetExecutionContext,
-    archive: ArchiveResource,
-    rebuild: Rebuild,
-    selection: Selection,
+    context: AssetExecutionContext, archive: ArchiveResource, rebuild: Rebuild
 ) -> None:
     """Tell Dagster which indexes are live when a rebuild is complete, and at which sequence.
 
-    The views that this run has computed are told already, unless the live indexes are at another
-    sequence: events were caught up since, or the rebuild was not promoted.
+    It does not know the views yet if events were caught up since, or nothing was promoted.
     """
     opened, number = archive.archive(), rebuild.generation
     said = f"generation {number} is live"
@@ -201,11 +197,8 @@ def _report_live(
         said = f"generation {number} is complete as of {rebuild.sequence:,}, and not promoted"
         figures = {view: {} for view in rebuild.views}
     context.log.info(said)
-    for event in live_materializations(opened, said, figures):
-        group, view = event.asset_key.path
-        is_told = view in selection.documents and rebuild.reached == rebuild.sequence
-        if group == INDEX_GROUP or not is_told:
-            context.log_event(event)
+    for event in live_materializations(opened, context.instance, said, figures):
+        context.log_event(event)
     offer_generations(opened, context.instance)
 
 

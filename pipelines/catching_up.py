@@ -78,7 +78,7 @@ def _show(context: OpExecutionContext, archive: ArchiveResource, done: Progress)
             context.log_event(head)
         said = f"caught up to {max(step.through for step in done.steps):,}"
         shown = {view: {**figures, **run} for view, figures in views.items()}
-        for event in live_materializations(opened, said, shown):
+        for event in live_materializations(opened, context.instance, said, shown):
             context.log_event(event)
     lines = [(view, *(of[f"documents {name}"] for name in COUNTED)) for view, of in views.items()]
     run["views"] = metadata.table(["view", *COUNTED], lines)

@@ -6,7 +6,6 @@ Annotations are not postponed in this module: Dagster reads those of ``context``
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dagster import (
@@ -17,7 +16,6 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetKey,
-    AssetMaterialization,
     ConfigurableResource,
     DefaultSensorStatus,
     SensorEvaluationContext,
@@ -30,19 +28,17 @@ from pydantic import Field
 from archive import Archive, Lag
 from pipelines.failing import errors_as_failures, expected_errors, one_line
 from pipelines.reporting import (
-    VERSION,
     head_observation,
     live_materializations,
     offer_generations,
 )
 from pipelines.resources import ArchiveResource, whole
-from pipelines.selection import INDEX_GROUP, VIEWS_GROUP
+from pipelines.selection import INDEX_GROUP
 from search import Generation
 
 LAG = "lag"
 BEHIND = "How many events the index is behind the log, and how long the oldest has waited."
-REPORT_AGAIN = timedelta(hours=12)
-"""An index at the head is reported again after this time, so that it does not look stale."""
+OUTSIDE = "Observed, not written by a run: by the command line, stet follow or the Python API."
 
 
 def _limit(verb: str, unit: str) -> str:
@@ -166,7 +162,7 @@ def observe_lag(
         head, measured = opened.log.head, measure_views(archive, limits)
         if not head:
             return SensorResult(skip_reason=f"the log of {opened.home} is empty")
-        indexes = _unknown(context, opened, measured)
+        indexes = list(live_materializations(opened, context.instance, OUTSIDE))
         if indexes:
             offer_generations(opened, context.instance)
     except expected_errors() as error:
@@ -198,33 +194,3 @@ def _parse_cursor(cursor: str | None) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return marks if isinstance(marks, dict) else {}
-
-
-def _unknown(
-    context: SensorEvaluationContext, archive: Archive, measured: list[ViewLag]
-) -> list[AssetMaterialization]:
-    """Materializations of the views whose live index Dagster does not know, or heard of long ago.
-
-    The views of such indexes are among them, unless Dagster knows them at that sequence.
-    """
-    unknown: dict[str, dict[str, Any]] = {
-        each.view: {}
-        for each in measured
-        if each.live is not None and _is_unknown(context, each.live, at_head=not each.lag.events)
-    }
-    said = "Observed, not written by a run: by the command line, stet follow or the Python API."
-    return list(live_materializations(archive, said, unknown)) if unknown else []
-
-
-def _is_unknown(context: SensorEvaluationContext, live: Generation, at_head: bool) -> bool:
-    """Whether Dagster does not know that this generation is live, or last heard of it long ago."""
-    for group in (VIEWS_GROUP, INDEX_GROUP):
-        known = context.instance.get_latest_materialization_event(AssetKey([group, live.view]))
-        made = known.asset_materialization if known else None
-        if known is None or made is None or (made.tags or {}).get(VERSION) != str(live.sequence):
-            return True
-        generation = made.metadata.get("generation")
-        if group == INDEX_GROUP and (not generation or generation.value != live.generation):
-            return True
-        reported = datetime.fromtimestamp(known.timestamp, UTC)
-    return at_head and datetime.now(UTC) - reported > REPORT_AGAIN

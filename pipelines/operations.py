@@ -62,7 +62,7 @@ def roll_back_generation(
 
 def _report(context: OpExecutionContext, archive: Archive, said: str) -> None:
     """Tell Dagster what is live now in each view, and what may be promoted."""
-    for event in live_materializations(archive, said):
+    for event in live_materializations(archive, context.instance, said):
         context.log_event(event)
     offer_generations(archive, context.instance)
     live = {view: now.generation for view, now in archive.engine.serving().items()}

@@ -7,6 +7,7 @@ sequence is the log's, an index when its sequence is the view's: then Dagster sh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -23,6 +24,7 @@ from pipelines.selection import INDEX_GROUP, VIEWS_GROUP
 
 if TYPE_CHECKING:
     from archive import Archive
+    from search import Generation
 
 LOG = AssetKey("log")
 VERSION = "dagster/data_version"
@@ -31,6 +33,8 @@ INPUT = "dagster/input_data_version"
 POINTER = "dagster/input_event_pointer"
 NO_POINTER = "NULL"
 
+REPORT_AGAIN = timedelta(hours=12)
+"""An index at the head is reported again after this time, so that it does not look stale."""
 GENERATIONS = DynamicPartitionsDefinition(name="generation")
 """The generations that may be promoted: the job ``promote`` offers them as its partitions."""
 
@@ -65,13 +69,16 @@ def head_observation(archive: Archive) -> AssetObservation:
 
 
 def live_materializations(
-    archive: Archive, description: str, figures: Mapping[str, Mapping[str, Any]] | None = None
+    archive: Archive,
+    instance: DagsterInstance,
+    description: str,
+    figures: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[AssetMaterialization]:
-    """Materializations of the views and indexes that are live, each at its sequence.
+    """Materializations of what is live, each at its sequence, that Dagster does not know.
 
-    ``figures`` are more of their metadata, by view; what it does not name is left out.
+    ``figures`` are more of their metadata, by view; what it does not name is left out. An index at
+    the head that Dagster heard of long ago is told again, so that it does not look stale.
     """
-    table = generations_table(archive)
     for name, now in archive.engine.serving().items():
         if name not in archive.views or (figures is not None and name not in figures):
             continue
@@ -79,17 +86,38 @@ def live_materializations(
         view, index = AssetKey([VIEWS_GROUP, name]), AssetKey([INDEX_GROUP, name])
         code = str(archive.views[name].code_version)
         shown = {**more, "sequence": now.sequence, "dagster/row_count": now.documents}
-        yield AssetMaterialization(
-            view, description, metadata=shown, tags=version_tags(now.sequence, LOG, code)
-        )
-        shown |= {"generation": now.generation, "bytes": now.bytes, "generations": table}
-        yield AssetMaterialization(
-            index, description, metadata=shown, tags=version_tags(now.sequence, view, code)
-        )
+        if not _is_known(instance, view, now):
+            yield AssetMaterialization(
+                view, description, metadata=shown, tags=version_tags(now.sequence, LOG, code)
+            )
+        if not _is_known(instance, index, now, again=now.sequence == archive.log.head):
+            shown |= {"generation": now.generation, "bytes": now.bytes}
+            shown["generations"] = generations_table(archive, name)
+            yield AssetMaterialization(
+                index, description, metadata=shown, tags=version_tags(now.sequence, view, code)
+            )
 
 
-def generations_table(archive: Archive) -> MarkdownMetadataValue:
-    """All finished generations as a Markdown table, with what each is for."""
+def _is_known(
+    instance: DagsterInstance, asset: AssetKey, live: Generation, again: bool = False
+) -> bool:
+    """Whether Dagster's last materialization of a view or an index is what is live.
+
+    With ``again`` one that is older than ``REPORT_AGAIN`` does not count.
+    """
+    event = instance.get_latest_materialization_event(asset)
+    known = event.asset_materialization if event else None
+    if event is None or known is None or (known.tags or {}).get(VERSION) != str(live.sequence):
+        return False
+    generation = known.metadata.get("generation")
+    if asset.path[0] == INDEX_GROUP and (not generation or generation.value != live.generation):
+        return False
+    age = datetime.now(UTC) - datetime.fromtimestamp(event.timestamp, UTC)
+    return not (again and age > REPORT_AGAIN)
+
+
+def generations_table(archive: Archive, view: str | None = None) -> MarkdownMetadataValue:
+    """The finished generations, of one view or of all, as a table that says what each is for."""
     pointer = archive.engine.pointer()
     lines = [
         (
@@ -102,6 +130,7 @@ def generations_table(archive: Archive) -> MarkdownMetadataValue:
             pointer.state(each.view, each.generation),
         )
         for each in archive.generations()
+        if view in (None, each.view)
     ]
     headings = ("view", "generation", "sequence", "documents", "MB", "built at", "kept as")
     return metadata.table(headings, lines)
