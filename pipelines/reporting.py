@@ -121,18 +121,19 @@ def generations_table(archive: Archive, view: str | None = None) -> MarkdownMeta
     pointer = archive.engine.pointer()
     lines = [
         (
-            each.view,
+            *(() if view else (each.view,)),
             str(each.generation),
+            pointer.state(each.view, each.generation),
             each.sequence,
             each.documents,
             f"{each.bytes / 1e6:.1f}",
             each.built_at,
-            pointer.state(each.view, each.generation),
         )
         for each in archive.generations()
         if view in (None, each.view)
     ]
-    headings = ("view", "generation", "sequence", "documents", "MB", "built at", "kept as")
+    names = ("generation", "kept as", "sequence", "documents", "MB", "built at")
+    headings = names if view else ("view", *names)
     return metadata.table(headings, lines)
 
 

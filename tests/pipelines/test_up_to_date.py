@@ -137,8 +137,8 @@ def test_after_a_roll_back_and_a_promotion_the_indexes_show_what_is_live(
         assert back.success
         assert generations(instance, archive) == {"articles": 1, "topics": 1}
         table = materialized(back)["index/articles"]["generations"]
-        assert "| articles | 1 | 1 | 1 |" in table
-        assert "| promote again |" in table
+        assert "| 1 | live | 1 | 1 |" in table
+        assert "| 2 | promote again | 2 | 2 |" in table
         behind = status(archive, instance)
         assert {behind[f"views/{view}"] for view in archive.views} == {"STALE"}, "the log went on"
 
