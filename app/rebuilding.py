@@ -42,21 +42,24 @@ Tolerated = Annotated[
     ),
 ]
 
+Merged = Annotated[
+    bool,
+    typer.Option("--merge", help="Merge each index into one segment before it is promoted."),
+]
+Promoted = Annotated[
+    bool,
+    typer.Option(
+        help="Make the new indexes live. Without it they are kept until the next rebuild:"
+        " stet promote makes them live."
+    ),
+]
+
 
 def rebuild(
     views: Views = None,
     at: At = None,
-    merge: Annotated[
-        bool,
-        typer.Option("--merge", help="Merge each index into one segment before it is promoted."),
-    ] = False,
-    promote: Annotated[
-        bool,
-        typer.Option(
-            help="Make the new indexes live. Without it they are kept until the next rebuild:"
-            " stet promote makes them live."
-        ),
-    ] = True,
+    merge: Merged = False,
+    promote: Promoted = True,
     tolerated: Tolerated = None,
     search: Search = None,
     home: Home = DEFAULT_HOME,

@@ -5,7 +5,7 @@ Concepts: https://docs.dagster.io/guides/build/assets
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -41,7 +41,7 @@ from pipelines.reporting import (
 )
 from pipelines.resources import ArchiveResource
 from pipelines.selection import INDEX_GROUP, VIEWS_GROUP, selection_of
-from replay import View
+from replay import Build, View
 from search import Differences, Loading
 
 # Observing the log is worth a decorator that Dagster still calls beta; the lock file pins it.
@@ -53,7 +53,7 @@ FRESH = FreshnessPolicy.time_window(
     fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
 )
 """An index must be rebuilt, caught up, or seen at the head once a day, two hours late at most."""
-Built = Iterator[MaterializeResult[None] | AssetCheckResult]
+Decorator = Callable[[Callable[..., Any]], AssetsDefinition]
 
 
 def log_asset(archive: Archive) -> Any:
@@ -78,53 +78,65 @@ def log_asset(archive: Archive) -> Any:
     return log
 
 
+def _of_view(archive: Archive, view: View, layer: str) -> dict[str, Any]:
+    """What the assets of a view and of its index have in common."""
+    return {
+        "name": view.name,
+        "key_prefix": layer,
+        "group_name": layer,
+        "output_required": False,
+        "code_version": str(view.code_version),
+        "automation_condition": AutomationCondition.code_version_changed(),
+        "owners": describing.owners(archive),
+        "tags": describing.tags(archive, layer),
+    }
+
+
 def view_asset(archive: Archive, view: View) -> AssetsDefinition:
     """The asset of a view: its documents, computed from the log as of the run's sequence."""
-    name = view.name
 
-    @asset(
-        name=name,
-        key_prefix=VIEWS_GROUP,
-        group_name=VIEWS_GROUP,
+    decorate: Decorator = asset(
+        **_of_view(archive, view, VIEWS_GROUP),
         deps=[LOG],
-        output_required=False,
-        code_version=str(view.code_version),
-        automation_condition=AutomationCondition.code_version_changed(),
         kinds={"duckdb", "parquet"},
-        owners=describing.owners(archive),
-        tags=describing.tags(archive, "view"),
         metadata=describing.view_metadata(archive, view),
         description=describing.view(view),
     )
+
+    @decorate
     def documents(
         context: AssetExecutionContext, archive: ArchiveResource
     ) -> Iterator[MaterializeResult[None]]:
         with errors_as_failures():
             selection = selection_of(context, archive)
-            if name not in selection.documents:
-                context.log.info(f"{name} is not among the views of this run, and is not changed")
+            if view.name not in selection.documents:
+                context.log.info(f"{view.name} is not among the views of this run")
                 return
             build = archive.build(selection)
-            opened = archive.archive()
-            for head in observe_head(opened, context.instance):
+            for head in observe_head(archive.archive(), context.instance):
                 context.log_event(head)
-            written = build.write(view)
-            shown: dict[str, Any] = metadata.figures(
-                build.sequence, written.documents, written.seconds, written.bytes
-            )
-            shown["sample"] = metadata.sample(build.path(name), view)
-            shown["dagster/uri"] = build.path(name).absolute().as_uri()
-            shown["dagster/column_schema"] = describing.columns(build.schema(name), view)
-            if view.date:
-                shown[f"{name} a year"] = plots.documents_per_year(
-                    name, build.path(name), view.date
-                )
-        tags = version_tags(build.sequence, LOG, str(view.code_version))
+            shown = _write(build, view)
         yield MaterializeResult(
-            metadata=shown, data_version=DataVersion(str(build.sequence)), tags=tags
+            metadata=shown,
+            data_version=DataVersion(str(build.sequence)),
+            tags=version_tags(build.sequence, LOG, str(view.code_version)),
         )
 
     return documents
+
+
+def _write(build: Build, view: View) -> dict[str, Any]:
+    """Compute a view's documents; returns the metadata of the asset."""
+    written = build.write(view)
+    path = build.path(view.name)
+    shown = metadata.figures(build.sequence, written.documents, written.seconds, written.bytes)
+    shown["sample"] = metadata.sample(path, view)
+    shown["dagster/uri"] = path.absolute().as_uri()
+    shown["dagster/column_schema"] = describing.columns(build.schema(view.name), view)
+    if view.date:
+        name = f"{view.name} a year"
+        shown[name] = plots.documents_per_year(view.name, path, view.date)
+    return shown
 
 
 def index_asset(archive: Archive, view: View, documents: AssetsDefinition) -> AssetsDefinition:
@@ -133,47 +145,50 @@ def index_asset(archive: Archive, view: View, documents: AssetsDefinition) -> As
     The last index of a rebuild to finish promotes all views of the rebuild at once. Then the
     indexes are materialized: a materialization is what is live. Until then they are observed.
     """
-    name = view.name
+    equal = AssetCheckSpec(EQUAL, asset=[INDEX_GROUP, view.name], description=EQUALS, blocking=True)
 
-    @asset(
-        name=name,
-        key_prefix=INDEX_GROUP,
-        group_name=INDEX_GROUP,
+    decorate: Decorator = asset(
+        **_of_view(archive, view, INDEX_GROUP),
         deps=[documents],
-        output_required=False,
-        code_version=str(view.code_version),
-        automation_condition=AutomationCondition.code_version_changed(),
         kinds={"elasticsearch" if archive.uses_cluster else "tantivy"},
-        owners=describing.owners(archive),
-        tags=describing.tags(archive, "index"),
         metadata=describing.index_metadata(archive, view),
         freshness_policy=FRESH,
-        pool=f"{INDEX_GROUP}_{name}",  # two rebuilds must not load the same view
-        check_specs=[
-            AssetCheckSpec(EQUAL, asset=[INDEX_GROUP, name], description=EQUALS, blocking=True)
-        ],
+        pool=f"{INDEX_GROUP}_{view.name}",  # two rebuilds must not load the same view
+        check_specs=[equal],
         description=describing.index(view),
     )
-    def index(context: AssetExecutionContext, archive: ArchiveResource) -> Built:
+
+    @decorate
+    def index(
+        context: AssetExecutionContext, archive: ArchiveResource
+    ) -> Iterator[AssetCheckResult]:
         with errors_as_failures():
             selection = selection_of(context, archive)
-            if name not in selection.indexes:
-                context.log.info(f"{name} is not among the views of this run, and is not changed")
+            if view.name not in selection.indexes:
+                context.log.info(f"{view.name} is not among the views of this run")
                 return
             rebuild = archive.rebuild(selection)
-            if name not in selection.documents and not rebuild.path(name).exists():
-                context.log.info(f"no build has the documents of {name}; they are computed now")
-                rebuild.write(name)
-            indexed = rebuild.index(name, lambda loading: _report(context, loading))
-            differences = rebuild.check(name)
-            _report_built(context, rebuild, indexed)
-            if rebuild.complete:
-                if archive.promotes:
-                    rebuild.promote()
-                _report_live(context, archive, rebuild)
+            if view.name not in selection.documents and not rebuild.path(view.name).exists():
+                context.log.info(f"no build has the documents of {view.name}; they are computed")
+                rebuild.write(view.name)
+            differences = _fill(context, archive, rebuild, view.name)
         yield _equal(differences)
 
     return index
+
+
+def _fill(
+    context: AssetExecutionContext, archive: ArchiveResource, rebuild: Rebuild, view: str
+) -> Differences:
+    """Index and check a view; promote the rebuild if this was its last view."""
+    indexed = rebuild.index(view, lambda loading: _report(context, loading))
+    differences = rebuild.check(view)
+    _report_built(context, rebuild, indexed)
+    if rebuild.complete:
+        if archive.promotes:
+            rebuild.promote()
+        _report_live(context, archive, rebuild)
+    return differences
 
 
 def _report_built(context: AssetExecutionContext, rebuild: Rebuild, indexed: Indexed) -> None:

@@ -79,7 +79,7 @@ def owners(archive: Archive) -> list[str]:
 
 
 def tags(archive: Archive, layer: str) -> dict[str, str]:
-    """The tags by which assets are found: the domain, and the layer (log, view or index)."""
+    """The tags by which assets are found: the domain, and the layer (log, views or index)."""
     return {"stet/domain": archive.domain.name, "stet/layer": layer}
 
 

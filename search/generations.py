@@ -80,7 +80,9 @@ class Pointer:
         return {pair for state in states for pair in state.items()}
 
     def state(self, view: str, generation: int) -> str:
-        """What a generation of a view is for: ``live``, ``roll back``, ``promote again`` or ````.
+        """What a generation of a view is kept for; an empty text if it is not kept.
+
+        It is ``live``, or one that ``roll back`` or ``promote again`` would make so.
 
         >>> Pointer({"articles": 2}, before=({"articles": 1},)).state("articles", 1)
         'roll back'

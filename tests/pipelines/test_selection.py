@@ -13,6 +13,7 @@ from jobs import failures, materialized, run_job
 from archive import Archive
 from newsroom import DOMAIN
 from pipelines import definitions_for
+from replay import Domain
 from replay.builds.build import Build
 
 ALL = "__ASSET_JOB"
@@ -21,9 +22,18 @@ PUBLISHED = {"headline": "Whales return", "published_at": "1851-10-18T12:00:00Z"
 VIEW, INDEX = AssetKey(["views", "articles"]), AssetKey(["index", "articles"])
 
 
+FEW = Domain(
+    "newsroom",
+    DOMAIN.categories,
+    {name: DOMAIN.views[name] for name in ("articles", "bylines")},
+    DOMAIN.references,
+)
+"""The newsroom with two of its views: runs of seven take long."""
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    archive = Archive(tmp_path / "home", DOMAIN)
+    archive = Archive(tmp_path / "home", FEW)
     archive.append("article/1", "ArticlePublished", PUBLISHED)
     return archive
 
@@ -82,7 +92,7 @@ def test_an_index_takes_no_documents_of_other_code_or_of_another_log(
     note.write_text(note.read_text().replace('"code_version": 1', '"code_version": 0'))
     assert run_job(archive, ALL, assets=[INDEX]).success
     assert len(list(archive.builds.glob("*/articles.json"))) == 2
-    other = Archive(tmp_path / "other", DOMAIN)
+    other = Archive(tmp_path / "other", FEW)
     other.append("article/9", "ArticlePublished", PUBLISHED)
     archive.builds.rename(other.builds)
     assert run_job(other, ALL, assets=[INDEX]).success
@@ -131,6 +141,7 @@ def of_environment() -> Any:
     return definitions_for(Archive(settings.home())).resolve_job_def("rebuild")
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_from_a_failure_promotes_all_unless_its_rebuild_was_deleted(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
