@@ -8,7 +8,17 @@ from typing import Any
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from archive import Archive
+from newsroom import DOMAIN
 from pipelines import definitions_for
+from replay import Domain
+
+FEW = Domain(
+    "newsroom",
+    DOMAIN.categories,
+    {name: DOMAIN.views[name] for name in ("articles", "topics")},
+    DOMAIN.references,
+)
+"""The newsroom with two of its views: runs of seven take long."""
 
 
 def run_job(

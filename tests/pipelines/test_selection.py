@@ -8,27 +8,16 @@ from typing import Any
 
 import pytest
 from dagster import AssetKey, DagsterInstance, ReexecutionOptions, execute_job, reconstructable
-from jobs import failures, materialized, run_job
+from jobs import FEW, failures, materialized, run_job
 
 from archive import Archive
-from newsroom import DOMAIN
 from pipelines import definitions_for
-from replay import Domain
 from replay.builds.build import Build
 
 ALL = "__ASSET_JOB"
 QUIET = {"telemetry": {"enabled": False}}
 PUBLISHED = {"headline": "Whales return", "published_at": "1851-10-18T12:00:00Z"}
 VIEW, INDEX = AssetKey(["views", "articles"]), AssetKey(["index", "articles"])
-
-
-FEW = Domain(
-    "newsroom",
-    DOMAIN.categories,
-    {name: DOMAIN.views[name] for name in ("articles", "bylines")},
-    DOMAIN.references,
-)
-"""The newsroom with two of its views: runs of seven take long."""
 
 
 @pytest.fixture
@@ -100,18 +89,18 @@ def test_an_index_takes_no_documents_of_other_code_or_of_another_log(
 
 
 def test_an_index_whose_view_is_not_selected_beside_one_whose_view_is(archive: Archive) -> None:
-    bylines = AssetKey(["index", "bylines"])
-    result = run_job(archive, ALL, assets=[VIEW, INDEX, bylines])
+    topics = AssetKey(["index", "topics"])
+    result = run_job(archive, ALL, assets=[VIEW, INDEX, topics])
     assert result.success, failures(result)
-    assert live(archive) == {"articles": (1, 1), "bylines": (1, 1)}
+    assert live(archive) == {"articles": (1, 1), "topics": (1, 1)}
 
 
 def test_the_config_chooses_among_what_is_selected_and_refuses_what_is_not(
     archive: Archive,
 ) -> None:
-    refused = run_job(archive, ALL, assets=[VIEW, INDEX], views=["bylines"])
+    refused = run_job(archive, ALL, assets=[VIEW, INDEX], views=["topics"])
     assert not refused.success
-    assert "the run selects no asset of bylines" in failures(refused)[0]
+    assert "the run selects no asset of topics" in failures(refused)[0]
     assert live(archive) == {}
 
 
@@ -128,10 +117,10 @@ def test_a_rebuild_as_of_a_point_is_promoted_only_if_the_run_says_so(archive: Ar
         assert instance.get_dynamic_partitions("generation") == ["2"]
         assert run_job(archive, "promote", instance, partition="2").success
     assert live(archive)["articles"] == (2, 1)
-    assert run_job(archive, "rebuild", at="1", views=["bylines"], promote=True).success
-    assert live(archive)["bylines"] == (3, 1)
+    assert run_job(archive, "rebuild", at="1", views=["topics"], promote=True).success
+    assert live(archive)["topics"] == (3, 1)
     assert run_job(archive, "rebuild", promote=False).success
-    assert live(archive)["bylines"] == (3, 1)
+    assert live(archive)["topics"] == (3, 1)
 
 
 def of_environment() -> Any:
@@ -147,7 +136,7 @@ def test_a_run_that_goes_on_from_a_failure_promotes_all_unless_its_rebuild_was_d
 ) -> None:
     monkeypatch.setenv("STET_HOME", str(archive.home))
     job = reconstructable(of_environment)
-    chosen = {"resources": {"archive": {"config": {"views": ["articles", "bylines"]}}}}
+    chosen = {"resources": {"archive": {"config": {"views": ["articles", "topics"]}}}}
 
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -170,7 +159,7 @@ def test_a_run_that_goes_on_from_a_failure_promotes_all_unless_its_rebuild_was_d
         assert again.success
         computed = {e.step_key for e in again.all_events if e.event_type_value == "STEP_START"}
         assert not any(step.startswith("views__") for step in computed)
-        assert {v: at for v, (_, at) in live(archive).items()} == {"articles": 2, "bylines": 2}
+        assert {v: at for v, (_, at) in live(archive).items()} == {"articles": 2, "topics": 2}
 
         run_id = failed()
         shutil.rmtree(archive.builds)

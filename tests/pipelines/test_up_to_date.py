@@ -9,23 +9,15 @@ import pytest
 from dagster import AssetKey, DagsterInstance, build_sensor_context
 from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
-from jobs import failures, materialized, run_job
+from jobs import FEW, failures, materialized, run_job
 
 from archive import Archive
-from newsroom import DOMAIN
 from pipelines import definitions_for
 from pipelines.lag import Limits, observe_lag
 from pipelines.resources import archive_resource
 from replay import Domain
 
 PUBLISHED = {"headline": "Whales return", "published_at": "1851-10-18T12:00:00Z"}
-FEW = Domain(
-    "newsroom",
-    DOMAIN.categories,
-    {name: DOMAIN.views[name] for name in ("articles", "topics")},
-    DOMAIN.references,
-)
-"""The newsroom with two of its views: so many runs of seven take long."""
 
 
 @pytest.fixture
