@@ -28,6 +28,7 @@ from app import (
 )
 from app.commands import Command, Commands, Query
 from app.terminal import exit_code
+from app.without_pandas import import_arrow_without_pandas
 
 cli = typer.Typer(
     name="stet",
@@ -140,4 +141,5 @@ cli.add_typer(dead_letters.dead_letters, rich_help_panel="Check")
 
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
+    import_arrow_without_pandas()
     sys.exit(exit_code(cli))

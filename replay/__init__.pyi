@@ -56,6 +56,7 @@ from .kept.state import StateHeld as StateHeld
 from .kept.state import lock_kept_state as lock_kept_state
 from .kept.state import open_kept_state as open_kept_state
 from .kept.state import set_aside as set_aside
+from .lazy_ibis import ibis as ibis
 from .lineage import completed as completed
 from .lineage import lineage_of as lineage_of
 from .lineage import roots_of as roots_of

@@ -8,12 +8,14 @@ was written before.
 
 from __future__ import annotations
 
-import ibis
-import ibis.expr.datatypes as dt
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING
 
 from event_log import Category, Effect
 from replay.fold import last_value, long_texts
+from replay.lazy_ibis import ibis
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 SHORTENED = 200
 """The most characters of a text that a change shows, the ellipsis included."""
@@ -125,7 +127,7 @@ def _shown(marked: ir.Value, skipped: ir.Value | int) -> ir.Value:
 def as_text(value: ir.Value) -> ir.Value:
     """A value as text: instants in ISO 8601, lists with commas."""
     kind = value.type()
-    if isinstance(kind, dt.Array):
+    if kind.is_array():
         if not kind.value_type.is_string():
             value = value.map(lambda item: item.cast("string"))
         return value.join(", ")
