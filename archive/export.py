@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,6 @@ import pyarrow.parquet as pq
 
 from event_log import Point, Snapshot, plain_path
 from replay import (
-    HISTORY,
-    NoDocument,
     State,
     View,
     kept_documents,
@@ -69,22 +66,6 @@ def lines_of(path: Path, keys: set[str] | None) -> Iterator[bytes]:
 def as_json(value: Any) -> bytes:
     """A part of a document as JSON, as in an export."""
     return _escaped(orjson.dumps(value, option=OPTIONS))
-
-
-def history(archive: Archive, stream: str) -> list[dict[str, Any]]:
-    """List what each event of a stream changed, oldest first: documents of the view ``HISTORY``.
-
-    Raises ``NoDocument`` when the stream has no events.
-    """
-    version = archive.log.versions([stream])[stream]
-    if not version:
-        raise NoDocument(f"{stream} has no events; `stet log` shows what there is")
-    keys = [f"{stream}@{number}" for number in range(1, version + 1)]
-    documents = [orjson.loads(line) for line in export(archive, HISTORY, keys=keys)]
-    for document in documents:
-        for name in ("recorded_at", "occurred_at"):
-            document[name] = document[name] and datetime.fromisoformat(document[name])
-    return sorted(documents, key=lambda document: document["version"])
 
 
 def _escaped(line: bytes) -> bytes:

@@ -93,13 +93,19 @@ def _change(events: ir.Table, category: Category, name: str) -> ir.Value:
     )
 
 
-def _title(events: ir.Table, category: Category) -> ir.Value:
-    """The entity's title, marked: the first string that a creating event type requires."""
+def title_field(category: Category) -> str | None:
+    """The field with an entity's title: the first string that a creating event type requires."""
     creating = [t for t in category.types if t.effect is Effect.CREATES]
-    for name in (name for event_type in creating for name in event_type.required):
-        if category.fields.field(name).type == "string":
-            return ibis.coalesce(events[f"{name}_new"], events[f"{name}_old"])
-    return ibis.null("string")
+    names = (name for event_type in creating for name in event_type.required)
+    return next((name for name in names if category.fields.field(name).type == "string"), None)
+
+
+def _title(events: ir.Table, category: Category) -> ir.Value:
+    """The entity's title at each event, marked."""
+    name = title_field(category)
+    if name is None:
+        return ibis.null("string")
+    return ibis.coalesce(events[f"{name}_new"], events[f"{name}_old"])
 
 
 def _written(events: ir.Table, category: Category, name: str) -> ir.Value:

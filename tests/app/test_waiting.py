@@ -53,6 +53,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "show byline/1",
         "log --since today",
         "prove 1",
+        "history byline/1",
         f"append byline/1 BylineRevised --data {REVISION}",
         "restore byline/1 --version 1",
         "undo 2",
