@@ -91,7 +91,6 @@ def file(
 
 def _computed(view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] | None) -> Path:
     with State(snapshot, directory / "state") as state:
-        wanted = None if keys is None else state.keys(keys)
         path = directory / f"{view.name}.parquet"
-        write_documents(view, state, path, wanted)
+        write_documents(view, state, path, keys)
     return path

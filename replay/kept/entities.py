@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
-import ibis
-import ibis.expr.types as ir
-
 from replay.entities import DAY_COLUMN, Entities
 from replay.kept.state import HASH, HASHED, entity_table, hashed, lines, text_table, texts
+from replay.lazy_ibis import ibis
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from replay.kept.state import Kept
 
 
