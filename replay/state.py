@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from event_log import Snapshot, log_schema, machine, plain_path
 from replay.builds import parquet
-from replay.compiled import once
+from replay.compiled import sql_once
 from replay.entities import Entities
 from replay.fold import fold
 from replay.lazy_ibis import ibis
@@ -101,10 +101,21 @@ class State(Entities):
         ``key`` identifies the expression. The tables of all states have the same names and columns,
         so all states can use the SQL; those that it reads are created.
         """
-        sql, tables = once(self.registry, ("state", key), lambda: self._compile(expression))
+        return self._compiled(key, expression)[0]
+
+    def _compiled(
+        self, key: Hashable, expression: Callable[[], ir.Table]
+    ) -> tuple[str, frozenset[str]]:
+        """The SQL of an expression, and the names of the tables that it reads; all are created."""
+        sql, tables = sql_once(self.registry, ("state", key), lambda: self._compile(expression))
         for table in tables:
             self._create(table)
-        return sql
+        return sql, tables
+
+    def all_events(self) -> str:
+        """The name of the view of all events in DuckDB."""
+        self._create(EVENTS)
+        return EVENTS
 
     def query(self, sql: str) -> pa.Table:
         """The result of a query over this state's tables."""
@@ -121,7 +132,7 @@ class State(Entities):
     def _table(self, name: str) -> ir.Table:
         """The table of all events, or of a category's entities, for an expression."""
         self._create(name)
-        return self.backend.table(EVENTS if name == EVENTS else _entities(name))
+        return self.backend.table(EVENTS if name == EVENTS else entity_view(name))
 
     def _create(self, name: str) -> None:
         """Create the table of all events, or of a category's entities, when it is first read."""
@@ -145,7 +156,7 @@ class State(Entities):
         path = self.path(category)
         if not path.exists():
             parquet.write(self.connection, sql, path)
-        self._view(_entities(category), f"FROM read_parquet('{parquet.quoted(path)}')")
+        self._view(entity_view(category), f"FROM read_parquet('{parquet.quoted(path)}')")
 
     def _view(self, name: str, sql: str) -> None:
         self.connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')
@@ -254,7 +265,8 @@ class State(Entities):
             self.close()
 
 
-def _entities(category: str) -> str:
+def entity_view(category: str) -> str:
+    """The name of the view of a category's entities in DuckDB."""
     return f"entities_{category}"
 
 

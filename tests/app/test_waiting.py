@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 from archive import Archive
 
 ROOT = Path(__file__).parents[2]
+NEIGHBOURS = ["explain byline/1", "diff byline/1", "export bylines --key byline/1"]
+"""Commands that ask DuckDB what an earlier process compiled."""
 HEAVY = {"dagster", "duckdb", "elasticsearch", "ibis", "obstore", "pandas"}
 LOADED = """
 import sys
@@ -70,6 +73,24 @@ def test_a_command_does_not_load_what_its_answer_does_not_need(
     )
     assert done.returncode == 0, done.stderr
     assert HEAVY & {*done.stderr.split()} == set()
+
+
+@pytest.mark.parametrize("command", NEIGHBOURS)
+def test_a_document_is_made_by_sql_that_an_earlier_process_compiled(
+    command: str, built: Path, tmp_path: Path
+) -> None:
+    home = shutil.copytree(built, tmp_path / "home")
+    Archive(home).append("byline/1", "BylineRevised", {"bio": "Of the sea"})
+    loaded = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", LOADED, *command.split(), "--home", str(home)],
+            cwd=ROOT, capture_output=True, text=True,
+            env={**os.environ, "STET_CACHE": str(tmp_path / "cache")},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        loaded.append({"ibis", "pandas"} & {*done.stderr.split()})
+    assert loaded == [{"ibis"}, set()]
 
 
 @pytest.mark.parametrize(
