@@ -85,10 +85,9 @@ def explain(
 ) -> Explanation:
     """Explain a document as of a sequence, an instant, or now.
 
-    ``most`` limits the events that are listed. The entities are those of a kept build of that
-    sequence. If there is none, those around the document's are folded from the log; where its id
-    does not tell its entity, all are, and ``tell`` is called. Raises ``NoDocument`` when no event
-    belongs to such a document.
+    ``most`` limits the events that are listed. Without a kept build of that sequence the entities
+    around the document's are folded from the log; where its id does not tell its entity, all are,
+    and ``tell`` is called. Raises ``NoDocument`` when no event belongs to such a document.
 
     >>> import tempfile
     >>> from archive import Archive

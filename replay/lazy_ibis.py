@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 else:
 
     class _Ibis:
+        def __repr__(self) -> str:
+            return "ibis"
+
         def __getattr__(self, name: str) -> Any:
             import ibis
 
             return getattr(ibis, name)
 
     ibis = _Ibis()
+    """The module ``ibis``, imported when one of its names is first used."""

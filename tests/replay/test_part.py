@@ -63,7 +63,7 @@ def test_a_document_from_its_neighbourhood_is_that_of_all_entities(newsroom, art
 
 
 @pytest.mark.slow
-@settings(max_examples=15)
+@settings(max_examples=5)
 @given(histories())
 def test_documents_from_neighbourhoods_are_those_of_all_on_many_examples(
     events: list[NewEvent],
