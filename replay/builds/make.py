@@ -47,7 +47,7 @@ def write_documents(
 def _write(view: View, state: State, path: Path, keys: Collection[str] | None) -> int:
     most = _at_once(view, state)
     if keys is not None:
-        return parquet.write(state.connection, part_sql(view, state, keys), path)
+        return parquet.write(state.connection, part_sql(view, state, keys), path, order_by="id")
     if most is None or _entities(state) <= most:
         return parquet.write(state.connection, documents_sql(view, state), path, order_by="id")
     return parquet.write_parts(state.connection, _parts(view, state, most), path)
