@@ -192,7 +192,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--print-only", action="store_true", help="only print")
     chosen = parser.parse_args()
-    os.environ.pop("STET_SEARCH", None)
+    for name in ("STET_SEARCH", "PYTHONDONTWRITEBYTECODE"):  # a person has compiled modules
+        os.environ.pop(name, None)
     columns = []
     for articles in chosen.articles:
         with tempfile.TemporaryDirectory(prefix="stet-cli-") as folder:
