@@ -4,7 +4,7 @@ BIN := .venv/bin
 .DEFAULT_GOAL := help
 EXAMPLES ?= 500
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
-.PHONY: docs docs-links help test-all test-law setup demo test lint format bench bench-log bench-freshness bench-pgsync bench-ranking bench-threads dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
+.PHONY: docs docs-links help test-all test-law setup demo test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -53,6 +53,9 @@ format: setup  ## let ruff mend what it can
 
 bench: setup  ## measure on a generated archive (about five minutes)
 	@$(BIN)/python -m benchmarks.main
+
+bench-cli: setup  ## measure what a person waits for: each command beside search (about 40 minutes)
+	@$(BIN)/python -m benchmarks.cli
 
 bench-log: setup  ## measure the event log beside eventsourcing and UmaDB (about ten minutes)
 	@$(BIN)/python -m benchmarks.log

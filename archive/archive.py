@@ -322,7 +322,7 @@ class Archive(Editable):
         >>> [event["summary"] for event in archive.history("tag/sea")]
         ['ana defined “Sea”']
         """
-        from archive.export import history
+        from archive.history import history
 
         return history(self.existing(), stream)
 

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import ibis
-
 from archive.progress import Tell, silent
-from event_log import log_schema
 from replay import (
     EVENT,
+    OF_AN_EVENT,
     NoDocument,
+    Part,
     State,
     View,
+    entities_of,
     errors_of,
     folded_entities,
     label,
     lineage_of,
     referring,
     roots_of,
+    scratch_folder,
     state_folder,
 )
 
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from replay import References
 
 ENVELOPE = ("sequence", "stream", "version", "type", "actor", "recorded_at", "occurred_at")
-OF_AN_EVENT = re.compile(r"(?P<stream>.+)@(?P<version>[0-9]{1,18})")
-"""The id of a document that is one event, as those of the history are."""
+DOCUMENT, ENTITIES, SHOWN = "the_document", "its_entities", "shown_entities"
+"""The tables of ids in queries."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,9 @@ def explain(
 ) -> Explanation:
     """Explain a document as of a sequence, an instant, or now.
 
-    ``most`` limits the events that are listed. The entities are those of a kept build of that
-    sequence. If there is none, they are folded from the log, and ``tell`` is called. Raises
-    ``NoDocument`` when no event belongs to such a document.
+    ``most`` limits the events that are listed. Without a kept build of that sequence the entities
+    around the document's are folded from the log; where its id does not tell its entity, all are,
+    and ``tell`` is called. Raises ``NoDocument`` when no event belongs to such a document.
 
     >>> import tempfile
     >>> from archive import Archive
@@ -97,7 +98,7 @@ def explain(
     """
     of_view = archive.view(view)
     snapshot = archive.log.at(at)
-    with folded_state(archive, snapshot, tell or silent) as state:
+    with _state(archive, snapshot, of_view, document, tell or silent) as state:
         entities = _entities(state, of_view, document)
         events = _events(state, entities, document, of_view)
         if not events.num_rows:
@@ -117,6 +118,23 @@ def explain(
 
 
 @contextmanager
+def _state(
+    archive: Archive, snapshot: Snapshot, view: View, document: str, tell: Tell
+) -> Iterator[State]:
+    """The entities that a document is made from, and perhaps others."""
+    around = entities_of(view, archive.log.registry, [document])
+    if around is None or folded_entities(archive.builds, snapshot) is not None:
+        with folded_state(archive, snapshot, tell) as state:
+            yield state
+        return
+    with (
+        scratch_folder(archive.scratch_builds) as folder,
+        Part(snapshot, around, archive.domain.references, folder / "state") as part,
+    ):
+        yield part
+
+
+@contextmanager
 def folded_state(archive: Archive, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
     """The entities of a snapshot: those of a kept build, else the log is folded."""
     if folded_entities(archive.builds, snapshot) is None:
@@ -131,29 +149,29 @@ def _entities(state: State, view: View, document: str) -> list[str]:
     event = OF_AN_EVENT.fullmatch(document)
     if view.per == EVENT:
         return [event["stream"]] if event else []
-    pairs = lineage_of(view, state)
+    state.name_keys(DOCUMENT, [document])
     with errors_of(view, "lineage"):
-        entities = pairs.filter(pairs.id == document).select("entity").distinct().to_pyarrow()
+        sql = state.sql(("lineage of", view.lineage), lambda: _lineage(state, view))
+        entities = state.query(f"SELECT DISTINCT entity FROM ({sql})")
     return [entity for entity in entities.column("entity").to_pylist() if entity is not None]
+
+
+def _lineage(state: State, view: View) -> ir.Table:
+    document = state.named_keys(DOCUMENT)
+    return lineage_of(view, state, document).semi_join(document, "id").select("entity")
 
 
 def _events(state: State, entities: Sequence[str], document: str, view: View) -> pa.Table:
     """The events of these entities, oldest first; if the document is an event, those up to it."""
-    wanted = state.keys(entities).select(stream="id")
-    present = {entity.split("/", 1)[0] for entity in entities}
-    tables = [
-        state.events(category).semi_join(wanted, "stream").select(*ENVELOPE)
-        for category in state.registry
-        if category in present
-    ]
-    if not tables:
-        return log_schema(state.registry).empty_table().select(list(ENVELOPE))
-    events = ibis.union(*tables)
-    if view.per == EVENT and (event := OF_AN_EVENT.fullmatch(document)):
-        last = int(event["version"])
-        earlier = events.filter(events.version <= last).order_by("sequence").to_pyarrow()
-        return earlier if earlier.num_rows == last else earlier.slice(0, 0)
-    return events.order_by("sequence").to_pyarrow()
+    state.name_keys(ENTITIES, entities)
+    event = OF_AN_EVENT.fullmatch(document) if view.per == EVENT else None
+    last = int(event["version"]) if event else None
+    found = state.query(
+        f'SELECT {", ".join(ENVELOPE)} FROM "{state.all_events()}"'
+        f" WHERE stream IN (FROM {ENTITIES}){'' if last is None else f' AND version <= {last}'}"
+        " ORDER BY sequence"
+    )
+    return found if last in (None, found.num_rows) else found.slice(0, 0)
 
 
 def _how(
@@ -169,40 +187,38 @@ def _how(
     if view.per == EVENT:
         return dict.fromkeys(shown, "itself")
     for (entity, direct), phrase in sorted(
-        _named(state, document, entities, shown, references).items(), key=lambda pair: pair[0][1]
+        _named(state, entities, shown, references).items(), key=lambda pair: pair[0][1]
     ):
         if direct or not how[entity]:
             how[entity] = phrase
     if view.roots is not None:
-        beginning = roots_of(view, state, state.keys([document]))
+        key = "roots of", view.roots
         with errors_of(view, "roots"):
-            roots = beginning.to_pyarrow().column("id").to_pylist()
+            begin = state.sql(key, lambda: roots_of(view, state, state.named_keys(DOCUMENT)))
+            roots = state.query(begin).column("id").to_pylist()
         how |= {entity: "the document begins from it" for entity in roots if entity in how}
     return how | ({document: "itself"} if document in how else {})
 
 
 def _named(
     state: State,
-    document: str,
     entities: Sequence[str],
     shown: Sequence[str],
     references: References,
 ) -> dict[tuple[str, bool], str]:
     """Phrases by entity, and by whether the document is the one that names it or is named."""
-    all_keys, shown_keys = state.keys(entities), state.keys(shown)
+    state.name_keys(SHOWN, shown)
     present = {entity.split("/", 1)[0] for entity in entities}
     phrases: dict[tuple[str, bool], str] = {}
     for category, field, target in _fields(references):
         if category not in present or target not in present:
             continue
-        pairs = referring(state.entities(category), field)
-        pairs = pairs.semi_join(all_keys, "id")
-        pairs = pairs.semi_join(all_keys.select(entity="id"), "entity")
+        pairs = state.sql(("pairs of", category, field), partial(_pairs, state, category, field))
         for one, other, words in (
             ("entity", "id", "{} names it in {}"),
             ("id", "entity", "names {} in {}"),
         ):
-            for group in _grouped(pairs, one, other, shown_keys, document):
+            for group in _grouped(state, pairs, one, other):
                 direct = group["itself"] is not None
                 named = group["itself"] if direct else group["some"]
                 phrase = words.format(named, label(field))
@@ -212,18 +228,18 @@ def _named(
     return phrases
 
 
-def _grouped(
-    pairs: ir.Table, one: str, other: str, shown: ir.Table, document: str
-) -> list[dict[str, Any]]:
+def _pairs(state: State, category: str, field: str) -> ir.Table:
+    return referring(state.entities(category), field)
+
+
+def _grouped(state: State, pairs: str, one: str, other: str) -> list[dict[str, Any]]:
     """For each shown entity the others that it is paired with: the document, one, how many."""
-    near = pairs.select(one=pairs[one], other=pairs[other])
-    near = near.semi_join(shown.select(one="id"), "one")
-    grouped = near.group_by("one").agg(
-        itself=near.other.min(where=near.other == document),
-        some=near.other.min(),
-        count=near.count(),
-    )
-    groups: list[dict[str, Any]] = grouped.order_by("one").to_pyarrow().to_pylist()
+    groups: list[dict[str, Any]] = state.query(
+        f"SELECT {one} AS one, min({other}) FILTER ({other} IN (FROM {DOCUMENT})) AS itself,"
+        f" min({other}) AS some, count(*) AS count FROM ({pairs})"
+        f" WHERE {one} IN (FROM {SHOWN}) AND {other} IN (FROM {ENTITIES})"
+        " GROUP BY ALL ORDER BY one"
+    ).to_pylist()
     return groups
 
 

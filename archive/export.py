@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from event_log import Point, Snapshot, plain_path
 from replay import (
-    HISTORY,
-    NoDocument,
+    Part,
     State,
     View,
+    entities_of,
     kept_documents,
     scratch_folder,
     write_documents,
@@ -60,31 +61,33 @@ def export(
 def lines_of(path: Path, keys: set[str] | None) -> Iterator[bytes]:
     """The documents of a Parquet file as JSON, a line each; only those of ``keys`` if given."""
     with pq.ParquetFile(plain_path(path)) as parquet:
-        for batch in parquet.iter_batches(BATCH_DOCUMENTS):
+        for batch in documents_of(parquet, keys):
             for document in batch.to_pylist():
-                if keys is None or document["id"] in keys:
-                    yield _escaped(orjson.dumps(document, option=OPTIONS | ENDED))
+                yield _escaped(orjson.dumps(document, option=OPTIONS | ENDED))
+
+
+def documents_of(file: pq.ParquetFile, keys: set[str] | None) -> Iterator[pa.RecordBatch]:
+    """The documents of a file that is sorted by id, in batches; only those of ``keys`` if given.
+
+    Only the row groups that can have them are read.
+    """
+    if keys is None:
+        yield from file.iter_batches(BATCH_DOCUMENTS)
+        return
+    wanted, place = pa.array(sorted(keys), pa.string()), file.schema_arrow.names.index("id")
+    for group in range(file.num_row_groups):
+        ids = file.metadata.row_group(group).column(place).statistics
+        if ids is not None and ids.has_min_max and not any(ids.min <= k <= ids.max for k in keys):
+            continue
+        for batch in file.iter_batches(BATCH_DOCUMENTS, [group]):
+            found = batch.filter(pc.is_in(batch.column("id"), wanted))
+            if len(found):
+                yield found
 
 
 def as_json(value: Any) -> bytes:
     """A part of a document as JSON, as in an export."""
     return _escaped(orjson.dumps(value, option=OPTIONS))
-
-
-def history(archive: Archive, stream: str) -> list[dict[str, Any]]:
-    """List what each event of a stream changed, oldest first: documents of the view ``HISTORY``.
-
-    Raises ``NoDocument`` when the stream has no events.
-    """
-    version = archive.log.versions([stream])[stream]
-    if not version:
-        raise NoDocument(f"{stream} has no events; `stet log` shows what there is")
-    keys = [f"{stream}@{number}" for number in range(1, version + 1)]
-    documents = [orjson.loads(line) for line in export(archive, HISTORY, keys=keys)]
-    for document in documents:
-        for name in ("recorded_at", "occurred_at"):
-            document[name] = document[name] and datetime.fromisoformat(document[name])
-    return sorted(documents, key=lambda document: document["version"])
 
 
 def _escaped(line: bytes) -> bytes:
@@ -97,7 +100,10 @@ def _escaped(line: bytes) -> bytes:
 def file(
     archive: Archive, view: str | View, at: Point = None, keys: Sequence[str] | None = None
 ) -> Iterator[Path]:
-    """A Parquet file with these documents, and perhaps others; it exists inside of ``with``."""
+    """A Parquet file with these documents, and perhaps others; it exists inside of ``with``.
+
+    What is asked for by its keys is made from their neighbourhood, if the ids tell the entities.
+    """
     of_view = archive.view(view)
     snapshot = archive.log.at(at)
     kept = kept_documents(archive.builds, of_view, snapshot)
@@ -105,12 +111,23 @@ def file(
         yield kept
         return
     with scratch_folder(archive.scratch_builds) as directory:
-        yield _computed(of_view, snapshot, directory, keys)
+        yield _computed(archive, of_view, snapshot, directory, keys)
 
 
-def _computed(view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] | None) -> Path:
-    with State(snapshot, directory / "state") as state:
-        wanted = None if keys is None else state.keys(keys)
+def _computed(
+    archive: Archive, view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] | None
+) -> Path:
+    with state_for(archive, view, snapshot, directory / "state", keys) as state:
         path = directory / f"{view.name}.parquet"
-        write_documents(view, state, path, wanted)
+        write_documents(view, state, path, keys)
     return path
+
+
+def state_for(
+    archive: Archive, view: View, snapshot: Snapshot, folder: Path, keys: Sequence[str] | None
+) -> State:
+    """A state with all that these documents of a view are made from; of all without ``keys``."""
+    around = None if keys is None else entities_of(view, archive.log.registry, keys)
+    if around is None:
+        return State(snapshot, folder)
+    return Part(snapshot, around, archive.domain.references, folder)

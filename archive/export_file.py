@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 FORMATS = ("parquet", "jsonl", "csv")
 KEY = b"stet.documents"
 """The key in a Parquet file's metadata; its value says which documents are in the file."""
-BATCH_DOCUMENTS = 1_000
 
 
 @dataclass(frozen=True)
@@ -155,13 +154,10 @@ def _csv(source: Path, keys: set[str] | None) -> Iterator[bytes]:
     with pq.ParquetFile(plain_path(source)) as file:
         names = file.schema_arrow.names
         yield _csv_lines([names])
-        for batch in file.iter_batches(BATCH_DOCUMENTS):
-            wanted = (
-                [_cell(document[name]) for name in names]
-                for document in batch.to_pylist()
-                if keys is None or document["id"] in keys
+        for batch in export.documents_of(file, keys):
+            yield _csv_lines(
+                [_cell(document[name]) for name in names] for document in batch.to_pylist()
             )
-            yield _csv_lines(wanted)
 
 
 def _csv_lines(table: Any) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive.place import is_url
-from event_log import counted
+from event_log import counted, dates
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,7 @@ def measure_lag(log: EventLog, checkpoint: int) -> Lag:
     first = next(snapshot.scan(["recorded_at"], checkpoint), None)
     if first is None:
         return Lag(0, 0.0)
-    oldest: datetime = first.column("recorded_at")[0].as_py()
+    oldest = dates.EPOCH + timedelta(microseconds=first.column("recorded_at")[0].value)
     seconds = (datetime.now(UTC) - oldest).total_seconds()
     return Lag(snapshot.sequence - checkpoint, round(max(0.0, seconds), 3))
 

@@ -109,8 +109,8 @@ _ALL = (
             "replay, search", "an amount of memory in MB, GB, MiB or GiB", "1GB",
             otherwise="an eighth of the machine's or the container's"),
     Setting("STET_CACHE", PATH, None,
-            "The folder for copies of files from an object store, and for what is computed from an"
-            " archive that may only be read.",
+            "The folder for copies of files from an object store, for what is computed from an"
+            " archive that may only be read, and for the SQL of views.",
             "archive, event_log, replay", "a folder", "/var/cache/stet",
             otherwise="~/.cache/stet"),
     Setting("STET_CLOCK_AHEAD", NUMBER, "86400",

@@ -22,6 +22,7 @@ from .builds.folder import state_folder as state_folder
 from .builds.make import write_documents as write_documents
 from .checks import Unresolved as Unresolved
 from .checks import unresolved_references as unresolved_references
+from .compiled import keep_compiled as keep_compiled
 from .domain import Domain as Domain
 from .domain import InvalidDomain as InvalidDomain
 from .domain import References as References
@@ -40,6 +41,7 @@ from .errors import NotWritten as NotWritten
 from .errors import Refused as Refused
 from .errors import ReplayError as ReplayError
 from .history.changes import label as label
+from .history.of_stream import history_of as history_of
 from .history.view import HISTORY as HISTORY
 from .kept.advance import Advance as Advance
 from .kept.advance import OpenStep as OpenStep
@@ -58,9 +60,13 @@ from .kept.state import StateHeld as StateHeld
 from .kept.state import lock_kept_state as lock_kept_state
 from .kept.state import open_kept_state as open_kept_state
 from .kept.state import set_aside as set_aside
+from .lazy_ibis import ibis as ibis
 from .lineage import completed as completed
 from .lineage import lineage_of as lineage_of
 from .lineage import roots_of as roots_of
+from .part import OF_AN_EVENT as OF_AN_EVENT
+from .part import Part as Part
+from .part import entities_of as entities_of
 from .rules import Entity as Entity
 from .rules import Streams as Streams
 from .rules import changes_nothing as changes_nothing

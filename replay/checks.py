@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
-
 from replay.entities import live, referring
+from replay.lazy_ibis import ibis
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from replay.domain import References
     from replay.entities import Entities
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import ibis
+from replay.lazy_ibis import ibis
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

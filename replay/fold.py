@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-
-import ibis
-import ibis.expr.datatypes as dt
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING
 
 from event_log import TEXT, Category, Effect
+from replay.lazy_ibis import ibis
+
+if TYPE_CHECKING:
+    import ibis.expr.datatypes as dt
+    import ibis.expr.types as ir
 
 
 def fold(events: ir.Table, category: Category) -> ir.Table:
@@ -58,7 +60,7 @@ def _max_by(kind: dt.DataType) -> Callable[..., ir.Value]:
         """Declared for Ibis; the engine has the body."""
 
     builtin: Callable[..., ir.Value] = ibis.udf.agg.builtin(
-        max_by, signature=((kind, dt.int64), kind)
+        max_by, signature=((kind, "int64"), kind)
     )
     return builtin
 

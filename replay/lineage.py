@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis.expr.operations as ops
-import ibis.expr.types as ir
-
 from replay.declaration import SEQUENCE
 from replay.entities import chosen
 from replay.errors import BrokenView
@@ -17,6 +14,7 @@ from replay.view_errors import DOCUMENTS, LINEAGE, ROOTS, errors_of
 
 if TYPE_CHECKING:
     import ibis.expr.datatypes as dt
+    import ibis.expr.types as ir
 
     from replay.entities import Entities
     from replay.view import View
@@ -86,6 +84,8 @@ def roots_of(view: View, state: Entities, keys: ir.Table) -> ir.Table:
 
 def _kinds(view: View, part: str, table: object, *texts: str) -> dict[str, dt.DataType]:
     """The types of a table's columns; it must have those of ``texts``, and they must be strings."""
+    import ibis.expr.types as ir
+
     if not isinstance(table, ir.Table):
         kind = type(table).__name__
         raise BrokenView(view.name, part, f"returns a {kind}; it must return a table")
@@ -109,5 +109,7 @@ def _cast(value: ir.Value, kind: dt.DataType) -> ir.Value:
     DuckDB sums integers to 128 bits, and writes those as floats. ``Value.cast`` does nothing here,
     and DuckDB drops a cast that changes nothing.
     """
+    import ibis.expr.operations as ops
+
     cast: ir.Value = ops.Cast(value, to=kind).to_expr()
     return cast

@@ -7,20 +7,25 @@ import tempfile
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import ibis
-import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from event_log import Snapshot, log_schema, machine, plain_path
 from replay.builds import parquet
-from replay.compiled import once
+from replay.compiled import sql_once
 from replay.entities import Entities
 from replay.fold import fold
+from replay.lazy_ibis import ibis
 from replay.progress_bar import hide_progress_bar
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
 
 MOST_FILES = 500
 """More files are merged first: DuckDB holds more than 100 kB in memory for each file it reads."""
@@ -30,6 +35,8 @@ OF_THE_QUERY = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserEx
 """DuckDB's errors that no file's content causes."""
 EVENTS = "all events"
 """The name of the view of all events in the snapshot, which no category can have."""
+LOG = "log"
+"""The name of the view of all events in the snapshot's files, later ones included."""
 
 
 class State(Entities):
@@ -68,18 +75,25 @@ class State(Entities):
         self._spill = Path(self._temporary.name)
         self.directory = directory or self._spill
         self.memory_limit = memory_limit or machine.memory_limit()
-        self.backend = ibis.duckdb.connect(
-            threads=threads or machine.threads(),
-            memory_limit=self.memory_limit,
-            temp_directory=plain_path(self._spill),
-            preserve_insertion_order=False,
+        self.connection = duckdb.connect(
+            config={
+                "threads": threads or machine.threads(),
+                "memory_limit": self.memory_limit,
+                "temp_directory": plain_path(self._spill),
+                "preserve_insertion_order": False,
+            }
         )
-        self.backend.raw_sql("SET TimeZone = 'UTC'")
-        hide_progress_bar(self.backend.con)
-        self.backend.raw_sql("SET enable_external_file_cache = false")  # each file is read once
-        self._tables: dict[str, ir.Table] = {}
+        self.connection.execute("SET TimeZone = 'UTC'")
+        hide_progress_bar(self.connection)
+        self.connection.execute("SET enable_external_file_cache = false")  # each file is read once
+        self._created: set[str] = set()
         self._read_tables: set[str] = set()
         self._files = snapshot.files()
+
+    @cached_property
+    def backend(self) -> Backend:
+        """The backend of Ibis, which compiles expressions that are not compiled yet."""
+        return ibis.duckdb.from_connection(self.connection)
 
     def sql(self, key: Hashable, expression: Callable[[], ir.Table]) -> str:
         """The SQL of an expression over this state's tables, compiled once in a process.
@@ -87,10 +101,25 @@ class State(Entities):
         ``key`` identifies the expression. The tables of all states have the same names and columns,
         so all states can use the SQL; those that it reads are created.
         """
-        sql, tables = once(self.registry, ("state", key), lambda: self._compile(expression))
+        return self._compiled(key, expression)[0]
+
+    def _compiled(
+        self, key: Hashable, expression: Callable[[], ir.Table]
+    ) -> tuple[str, frozenset[str]]:
+        """The SQL of an expression, and the names of the tables that it reads; all are created."""
+        sql, tables = sql_once(self.registry, ("state", key), lambda: self._compile(expression))
         for table in tables:
-            self._table(table)
-        return sql
+            self._create(table)
+        return sql, tables
+
+    def all_events(self) -> str:
+        """The name of the view of all events in DuckDB."""
+        self._create(EVENTS)
+        return EVENTS
+
+    def query(self, sql: str) -> pa.Table:
+        """The result of a query over this state's tables."""
+        return self.connection.execute(sql).to_arrow_table()
 
     def _compile(self, expression: Callable[[], ir.Table]) -> tuple[str, frozenset[str]]:
         """The SQL of an expression, and the names of the tables that it reads."""
@@ -101,26 +130,36 @@ class State(Entities):
             self._read_tables = outer
 
     def _table(self, name: str) -> ir.Table:
-        """The table of all events, or of a category's entities, created when it is first read."""
-        if name not in self._tables:
-            table = self._events() if name == EVENTS else self._folded(name)
-            self._tables[name] = table
-        return self._tables[name]
+        """The table of all events, or of a category's entities, for an expression."""
+        self._create(name)
+        return self.backend.table(EVENTS if name == EVENTS else entity_view(name))
 
-    def _events(self) -> ir.Table:
-        """All events, with the columns of all categories."""
-        few = len(self._files) <= MOST_FILES
-        log = self._read(self._files if few else self._merged())
-        return self.backend.create_view(EVENTS, log.filter(log.sequence <= self.snapshot.sequence))
+    def _create(self, name: str) -> None:
+        """Create the table of all events, or of a category's entities, when it is first read."""
+        if name in self._created:
+            return
+        if name == EVENTS:
+            few = len(self._files) <= MOST_FILES
+            self._view(LOG, self._read(self._files if few else self._merged()))
+            self._create_events()
+        else:
+            of = self.category(name)
+            self._fold(name, self.sql(("fold", name), lambda: fold(self.events(name), of)))
+        self._created.add(name)
 
-    def _folded(self, category: str) -> ir.Table:
-        """The entities of a category, folded once, and then read from their file."""
+    def _create_events(self) -> None:
+        """Create the view of all events, with the columns of all categories."""
+        self._view(EVENTS, f"SELECT * FROM {LOG} WHERE sequence <= {self.snapshot.sequence}")
+
+    def _fold(self, category: str, sql: str) -> None:
+        """Fold the entities of a category once; then they are read from their file."""
         path = self.path(category)
         if not path.exists():
-            of = self.category(category)
-            sql = self.sql(("fold", category), lambda: fold(self.events(category), of))
-            parquet.write(self.backend, sql, path)
-        return self.backend.read_parquet(plain_path(path), table_name=f"entities_{category}")
+            parquet.write(self.connection, sql, path)
+        self._view(entity_view(category), f"FROM read_parquet('{parquet.quoted(path)}')")
+
+    def _view(self, name: str, sql: str) -> None:
+        self.connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')
 
     def _merged(self) -> list[str]:
         """The large files, and merged small ones: a feed leaves thousands of files in an hour."""
@@ -131,21 +170,19 @@ class State(Entities):
             name = hashlib.sha256("\n".join(some).encode()).hexdigest()
             path = self.directory / f"log-{name}.parquet"
             if not path.exists():
-                parquet.write(self.backend, self.backend.compile(self._read(some)), path)
+                parquet.write(self.connection, self._read(some), path)
             files.append(str(path))
         return files
 
-    def _read(self, files: Iterable[str]) -> ir.Table:
-        """The events of files; an empty file with every column fixes the types."""
+    def _read(self, files: Iterable[str]) -> str:
+        """The query for the events of files; an empty file with every column fixes the types."""
         typed = self._spill / "types.parquet"
         if not typed.exists():
             pq.write_table(log_schema(self.registry).empty_table(), plain_path(typed))
-        return self.backend.read_parquet(
-            [plain_path(file, partitioned=True) for file in [str(typed), *files]],
-            table_name="log",
-            union_by_name=True,
-            hive_partitioning=False,  # sealed files have the partition's category as a column
-        )
+        paths = [plain_path(file, partitioned=True) for file in [str(typed), *files]]
+        quoted = ", ".join(f"'{path}'" for path in paths)
+        # Sealed files have the partition's category as a column.
+        return f"FROM read_parquet([{quoted}], union_by_name=true, hive_partitioning=false)"
 
     def events(self, category: str) -> ir.Table:
         """The events of a category: the envelope, its fields, and ``cleared``.
@@ -167,7 +204,7 @@ class State(Entities):
 
     def count(self, category: str) -> int:
         """The number of entities of a category, removed ones included."""
-        self._table(category)
+        self._create(category)
         return int(pq.read_metadata(plain_path(self.path(category))).num_rows)
 
     def path(self, category: str) -> Path:
@@ -182,14 +219,21 @@ class State(Entities):
         events = self.events(category)
         return events.filter(events[field].notnull()).select("sequence", field)
 
-    def keys(self, ids: Iterable[str], name: str | None = None) -> ir.Table:
-        """A table with these ids, by which a view's documents are limited to them.
+    def keys(self, ids: Iterable[str]) -> ir.Table:
+        """A table with these ids, by which a view's documents are limited to them."""
+        name = f"keys_{uuid.uuid4().hex}"
+        self.name_keys(name, ids)
+        return self.named_keys(name)
 
-        With a ``name`` it replaces the table of that name.
-        """
-        path = plain_path(self._spill / f"keys-{uuid.uuid4().hex}.parquet")
+    def name_keys(self, name: str, ids: Iterable[str]) -> None:
+        """Make a table of this name with these ids, in place of the one before."""
+        path = plain_path(self._spill / f"{name}-{uuid.uuid4().hex}.parquet")
         pq.write_table(pa.table({"id": pa.array(list(ids), pa.string())}), path)
-        return self.backend.read_parquet(path, table_name=name)
+        self._view(name, f"FROM read_parquet('{path}')")
+
+    def named_keys(self, name: str) -> ir.Table:
+        """The table that ``name_keys`` has made, for an expression."""
+        return self.backend.table(name)
 
     @contextmanager
     def log_errors(self) -> Iterator[None]:
@@ -207,7 +251,7 @@ class State(Entities):
 
     def close(self) -> None:
         """Close DuckDB, and delete temporary files."""
-        self.backend.disconnect()
+        self.connection.close()
         self._temporary.cleanup()
 
     def __enter__(self) -> State:
@@ -219,6 +263,11 @@ class State(Entities):
                 self.snapshot.check_files()
         finally:
             self.close()
+
+
+def entity_view(category: str) -> str:
+    """The name of the view of a category's entities in DuckDB."""
+    return f"entities_{category}"
 
 
 def _may_be_damage(error: BaseException | None) -> bool:

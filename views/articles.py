@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
-
-from replay import View, chosen, referring, visible
+from replay import View, chosen, ibis, referring, visible
 from views.denormalize import in_position, itself, mentions, named, reference, through, with_lists
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from replay import Entities
 
 BYLINE = {"id": "other", "name": "name", "title": "title"}

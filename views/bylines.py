@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
-
-from replay import View, chosen, live, visible
+from replay import View, chosen, ibis, live, visible
 from views.denormalize import (
     counted,
     itself,
@@ -19,6 +16,8 @@ from views.denormalize import (
 )
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from replay import Entities
 
 

@@ -7,15 +7,14 @@ gives the same on all engines of Ibis; ``collect(order_by=...)`` does not.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import ibis
-import ibis.expr.datatypes as dt
-import ibis.expr.types as ir
-
-from replay import chosen, referring
+from replay import chosen, ibis, referring
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from replay import Entities
 
 LATEST = 10
@@ -138,7 +137,7 @@ def foremost(table: ir.Table, by: str, count: int) -> ir.Table:
     The comparison is no condition that a join could be made by: DuckDB would join all values with
     those of all ids, and compare the ids only then.
     """
-    place = _row_number().over(group_by="id", order_by=ibis.desc(by))
+    place = _number_of_the_line()().over(group_by="id", order_by=ibis.desc(by))
     first = table.select("id", by, place=place)
     first = first.filter(first.place <= count)
     least = first.group_by("id").agg(least=first[by].min())
@@ -151,12 +150,17 @@ def _declared():  # type: ignore[no-untyped-def]  # its types are the signature
     """A declaration for Ibis of a function of the engine."""
 
 
-_row_number: Callable[[], Any] = ibis.udf.agg.builtin(
-    _declared, name="row_number", signature=((), dt.int64)
-)
-"""The ``row_number()`` of SQL, which begins with 1. With it DuckDB's optimizer sees that only the
-first few lines are selected, and keeps these without sorting. Ibis' own begins with 0, by a
-subtraction that hides it."""
+@cache
+def _number_of_the_line() -> Callable[[], Any]:
+    """The ``row_number()`` of SQL, which begins with 1.
+
+    With it DuckDB's optimizer sees that only the first few lines are selected, and keeps these
+    without sorting. Ibis' own begins with 0, by a subtraction that hides it.
+    """
+    declared: Callable[[], Any] = ibis.udf.agg.builtin(
+        _declared, name="row_number", signature=((), "int64")
+    )
+    return declared
 
 
 def newest_first() -> list[ir.Deferred | str]:

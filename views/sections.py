@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
-
-from replay import View, chosen, live, referring, visible
+from replay import View, chosen, ibis, live, referring, visible
 from views.denormalize import (
     LATEST,
     NAMED,
@@ -23,6 +20,8 @@ from views.denormalize import (
 )
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from replay import Entities
 
 DEPTH = 5

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
-
-from replay import DAY, View, chosen, live, referring
+from replay import DAY, View, chosen, ibis, live, referring
 from views.denormalize import counted, gathered, named, reference, through, with_lists
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from replay import Entities
 
 HEADLINES = 50

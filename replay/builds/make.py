@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,6 @@ from replay.lineage import completed, documents_of
 from replay.view_errors import DOCUMENTS, LINEAGE, errors_of
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from replay.state import State
     from replay.view import View
 
@@ -27,8 +24,12 @@ PART = "part"
 """The name of the table with the ids of the documents of a part."""
 
 
-def write_documents(view: View, state: State, path: Path, keys: ir.Table | None = None) -> int:
+def write_documents(
+    view: View, state: State, path: Path, keys: Collection[str] | None = None
+) -> int:
     """Write a view's documents, sorted by id, as one Parquet file; returns their number.
+
+    Only those with the ids ``keys``, if given.
 
     DuckDB spills sorts and joins to disk, but keeps the lists that it collects in memory. So long
     documents are made in parts, in the order of their ids.
@@ -43,14 +44,13 @@ def write_documents(view: View, state: State, path: Path, keys: ir.Table | None 
     return written
 
 
-def _write(view: View, state: State, path: Path, keys: ir.Table | None) -> int:
+def _write(view: View, state: State, path: Path, keys: Collection[str] | None) -> int:
     most = _at_once(view, state)
     if keys is not None:
-        sql = state.backend.compile(completed(view, state, keys))
-        return parquet.write(state.backend, sql, path, order_by="id")
+        return parquet.write(state.connection, part_sql(view, state, keys), path, order_by="id")
     if most is None or _entities(state) <= most:
-        return parquet.write(state.backend, documents_sql(view, state), path, order_by="id")
-    return parquet.write_parts(state.backend, _parts(view, state, most), path)
+        return parquet.write(state.connection, documents_sql(view, state), path, order_by="id")
+    return parquet.write_parts(state.connection, _parts(view, state, most), path)
 
 
 def _check_lines(view: View, path: Path) -> None:
@@ -91,10 +91,11 @@ def _entities(state: State) -> int:
 def _parts(view: View, state: State, most: int) -> Iterator[str]:
     ids = documents_of(view, state).select("id").order_by("id").to_pyarrow().column("id")
     for start in range(0, max(1, len(ids)), most):
-        keys = state.keys(ids.slice(start, most).to_pylist(), PART)
-        key = PART, view.documents, view.lineage
-        yield state.sql(key, partial(_part, view, state, keys))
+        yield part_sql(view, state, ids.slice(start, most).to_pylist())
 
 
-def _part(view: View, state: State, keys: ir.Table) -> ir.Table:
-    return completed(view, state, keys).order_by("id")
+def part_sql(view: View, state: State, keys: Collection[str]) -> str:
+    """The SQL for the documents with these ids, sorted by id, until the next call."""
+    state.name_keys(PART, keys)
+    key = PART, view.documents, view.lineage
+    return state.sql(key, lambda: completed(view, state, state.named_keys(PART)).order_by("id"))

@@ -6,23 +6,20 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
 
 from event_log import durable_rename, plain_path
 from replay.duckdb_errors import too_little
 from replay.errors import NotWritten
 
-if TYPE_CHECKING:
-    from ibis.backends.duckdb import Backend
-
 GROUP_LINES = 20_000
 """Lines in a row group, the least that a reader holds in memory."""
 
 
-def write(backend: Backend, sql: str, path: Path, order_by: str | None = None) -> int:
+def write(connection: DuckDBPyConnection, sql: str, path: Path, order_by: str | None = None) -> int:
     """Write a query's result to a Parquet file, without Python; returns the number of lines.
 
     The file appears under its name only when it is complete and on disk. A process that is killed
@@ -31,20 +28,20 @@ def write(backend: Backend, sql: str, path: Path, order_by: str | None = None) -
     """
     ordered = f"FROM ({sql}) ORDER BY {order_by}" if order_by else sql
     with _appearing(path) as unfinished:
-        copied = backend.raw_sql(
+        copied = connection.execute(
             f"COPY ({ordered}) TO '{quoted(unfinished)}' "
             f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {GROUP_LINES})"
         ).fetchone()
     return int(copied[0]) if copied else 0
 
 
-def write_parts(backend: Backend, parts: Iterable[str], path: Path) -> int:
+def write_parts(connection: DuckDBPyConnection, parts: Iterable[str], path: Path) -> int:
     """Write the results of queries with the same columns, in turn, to one Parquet file."""
     with _appearing(path) as unfinished, ExitStack() as opened:
         writer: pq.ParquetWriter | None = None
         written = 0
         for part in parts:
-            batches = backend.raw_sql(part).to_arrow_reader(GROUP_LINES)
+            batches = connection.execute(part).to_arrow_reader(GROUP_LINES)
             if writer is None:
                 file = pq.ParquetWriter(
                     plain_path(unfinished), batches.schema, compression="zstd", compression_level=1

@@ -8,12 +8,14 @@ was written before.
 
 from __future__ import annotations
 
-import ibis
-import ibis.expr.datatypes as dt
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING
 
 from event_log import Category, Effect
 from replay.fold import last_value, long_texts
+from replay.lazy_ibis import ibis
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 SHORTENED = 200
 """The most characters of a text that a change shows, the ellipsis included."""
@@ -91,13 +93,19 @@ def _change(events: ir.Table, category: Category, name: str) -> ir.Value:
     )
 
 
-def _title(events: ir.Table, category: Category) -> ir.Value:
-    """The entity's title, marked: the first string that a creating event type requires."""
+def title_field(category: Category) -> str | None:
+    """The field with an entity's title: the first string that a creating event type requires."""
     creating = [t for t in category.types if t.effect is Effect.CREATES]
-    for name in (name for event_type in creating for name in event_type.required):
-        if category.fields.field(name).type == "string":
-            return ibis.coalesce(events[f"{name}_new"], events[f"{name}_old"])
-    return ibis.null("string")
+    names = (name for event_type in creating for name in event_type.required)
+    return next((name for name in names if category.fields.field(name).type == "string"), None)
+
+
+def _title(events: ir.Table, category: Category) -> ir.Value:
+    """The entity's title at each event, marked."""
+    name = title_field(category)
+    if name is None:
+        return ibis.null("string")
+    return ibis.coalesce(events[f"{name}_new"], events[f"{name}_old"])
 
 
 def _written(events: ir.Table, category: Category, name: str) -> ir.Value:
@@ -125,7 +133,7 @@ def _shown(marked: ir.Value, skipped: ir.Value | int) -> ir.Value:
 def as_text(value: ir.Value) -> ir.Value:
     """A value as text: instants in ISO 8601, lists with commas."""
     kind = value.type()
-    if isinstance(kind, dt.Array):
+    if kind.is_array():
         if not kind.value_type.is_string():
             value = value.map(lambda item: item.cast("string"))
         return value.join(", ")

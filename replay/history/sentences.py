@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-
-import ibis
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING
 
 from event_log import Category, Effect, EventType
+from replay.lazy_ibis import ibis
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 
 def type_columns(events: ir.Table, category: Category) -> dict[str, ir.Value]:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis
-import ibis.expr.types as ir
-
 from event_log import Category
 from replay.entities import chosen
 from replay.history.changes import changes, titles, with_marked_changes
 from replay.history.sentences import summary, type_columns
+from replay.lazy_ibis import ibis
 from replay.view import EVENT, View
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from replay.entities import Entities
 
 ENVELOPE = [

@@ -7,15 +7,17 @@ changes. So an expression is compiled once for all steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import TYPE_CHECKING, Any
-
-import ibis
-import ibis.expr.types as ir
 
 from replay.entities import DAY_COLUMN, Entities
 from replay.kept.state import HASH, HASHED, entity_table, hashed, lines, text_table, texts
+from replay.lazy_ibis import ibis
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
+
     from replay.kept.state import Kept
 
 
@@ -23,15 +25,26 @@ def _declared(value):  # type: ignore[no-untyped-def]  # its types are the signa
     """A declaration for Ibis of a function of DuckDB."""
 
 
-_hash: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
-    _declared, name="hash", signature=(("string",), "uint64")
-)
-_microseconds: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
-    _declared, name="epoch_us", signature=(("timestamp('UTC')",), "int64")
-)
-_timestamp: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
-    _declared, name="make_timestamp", signature=(("int64",), "timestamp")
-)
+@cache
+def _builtin(name: str, takes: str, gives: str) -> Callable[[ir.Value], Any]:
+    builtin: Callable[[ir.Value], Any] = ibis.udf.scalar.builtin(
+        _declared, name=name, signature=((takes,), gives)
+    )
+    return builtin
+
+
+def _hash(value: ir.Value) -> Any:
+    return _builtin("hash", "string", "uint64")(value)
+
+
+def _microseconds(value: ir.Value) -> Any:
+    return _builtin("epoch_us", "timestamp('UTC')", "int64")(value)
+
+
+def _timestamp(value: ir.Value) -> Any:
+    return _builtin("make_timestamp", "int64", "timestamp")(value)
+
+
 LINE = "number of the line"
 """The name of a column beside an entity's fields; no field can have it."""
 
@@ -43,9 +56,14 @@ class Whole(Entities):
     """Part of the key of an expression that was compiled over these tables."""
 
     def __init__(self, kept: Kept) -> None:
-        self.backend = kept.backend
+        self._kept = kept
         self.registry = kept.registry
         self._tables = kept.tables
+
+    @property
+    def backend(self) -> Backend:
+        """The backend of Ibis, which compiles expressions that are not compiled yet."""
+        return self._kept.backend
 
     def entities(self, category: str) -> ir.Table:
         """All entities of a category that are kept."""

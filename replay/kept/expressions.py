@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING
 
-from replay.compiled import once
+from replay.compiled import sql_once
 from replay.lineage import completed, lineage_of, newest
 
 if TYPE_CHECKING:
@@ -64,5 +64,7 @@ def compiled_sql(kept: Kept, key: Hashable, expression: Callable[[], ir.Table]) 
     The tables have the same names and columns in every step, and whenever the kept state is opened,
     so the SQL stays right. ``key`` identifies the expression among those over this registry.
     """
-    sql: str = once(kept.registry, ("kept", key), lambda: kept.backend.compile(expression()))
-    return sql
+    none: frozenset[str] = frozenset()
+    return sql_once(
+        kept.registry, ("kept", key), lambda: (kept.backend.compile(expression()), none)
+    )[0]

@@ -23,11 +23,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import ibis
 import pyarrow as pa
 
 from event_log import Lock, LockHeld, machine, plain_path
@@ -35,9 +35,12 @@ from replay.duckdb_errors import DamagedState, reading_state
 from replay.errors import ReplayError
 from replay.fold import long_texts
 from replay.kept.plans import Tables
+from replay.lazy_ibis import ibis
 from replay.progress_bar import hide_progress_bar
 
 if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+
     from event_log import EventLog, Registry
     from replay.domain import References
 
@@ -106,9 +109,13 @@ class Kept:
                 },
             )
             self.connection.execute("SET TimeZone = 'UTC'")
-        self.backend = ibis.duckdb.from_connection(self.connection)
         self.tables = Tables(self.connection)
         hide_progress_bar(self.connection)
+
+    @cached_property
+    def backend(self) -> Backend:
+        """The backend of Ibis, which compiles expressions that are not compiled yet."""
+        return ibis.duckdb.from_connection(self.connection)
 
     @property
     def metadata(self) -> Mapping[str, Any]:

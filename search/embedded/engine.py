@@ -17,6 +17,7 @@ from search.embargo import Embargo
 from search.embedded import segments
 from search.embedded.index import EmbeddedIndex
 from search.embedded.readers import OpenGeneration, Readers, damaged
+from search.embedded.version import VERSION
 from search.embedded.writer import MUCH, Writer
 from search.engine import Answer, Change, Generation, LoadProgress
 from search.generations import Generations, Pointer, new_generation, now
@@ -52,19 +53,15 @@ class EmbeddedEngine:
 
     def mapping(self, view: str) -> str:
         """The value that ``Generation.mapping`` has for a generation built now."""
-        from search.embedded import layout
-
-        return new_generation(self._views[view], 0, 0, layout.VERSION)[0].mapping
+        return new_generation(self._views[view], 0, 0, VERSION)[0].mapping
 
     def create(self, view: str, generation: int, sequence: int) -> None:
         """Begin an empty generation; what an unfinished attempt left of it is deleted."""
-        from search.embedded import layout
-
         self._close_writers(view, generation)
         self._generations.remove(view, generation)
         directory = self._generations.index(view, generation)
         directory.mkdir(parents=True)
-        metadata, mapping = new_generation(self._views[view], generation, sequence, layout.VERSION)
+        metadata, mapping = new_generation(self._views[view], generation, sequence, VERSION)
         writer = Writer(EmbeddedIndex.create(directory, mapping), MUCH)
         self._loading[view, generation] = metadata, mapping, writer
 

@@ -18,8 +18,6 @@ import pyarrow as pa
 from search.lines import document_sql, items, normalized_sql, quoted, scalar
 from search.mapping import MONTH_DAY, YEAR, IndexMapping
 
-VERSION = 2
-"""Raise with every change of the fields or of the analysis."""
 MIDDLE = 2**62
 """Added to microseconds so that none is negative and they sort as text."""
 

@@ -121,10 +121,20 @@ def test_a_hidden_entity_is_still_explained(archive):
 
 def test_where_a_build_of_that_sequence_is_kept_nothing_is_folded(archive):
     said: list[str] = []
-    without = explain(archive, "tag/sea", "topics", tell=said.append)
+    without = explain(archive, "1912-04-15", "timeline", tell=said.append)
     assert said == ["no build of sequence 9 is kept: folding the log up to there"]
     with begin_build(archive.log, archive.builds) as begun:
         begun.write(TOPICS)
-    assert explain(archive, "tag/sea", "topics", tell=said.append) == without
+    assert explain(archive, "1912-04-15", "timeline", tell=said.append) == without
     assert len(said) == 1
+    assert not list(archive.builds.glob(".reading-*"))
+
+
+def test_an_entitys_document_is_explained_from_its_neighbourhood_as_from_a_build(archive):
+    said: list[str] = []
+    without = explain(archive, "tag/sea", "topics", tell=said.append)
+    with begin_build(archive.log, archive.builds) as begun:
+        begun.write(TOPICS)
+    assert explain(archive, "tag/sea", "topics", tell=said.append) == without
+    assert said == []
     assert not list(archive.builds.glob(".reading-*"))

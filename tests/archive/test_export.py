@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from archive import export
@@ -80,3 +82,14 @@ def test_export_of_keys_is_those_documents_alone(archive, built):
         every["article/2"]
     ]
     assert list(export.export(archive, "articles", keys=["article/none"])) == []
+
+
+@pytest.mark.parametrize("keys", [[], ["a"], ["b", "e"], ["0", "c", "z"], ["é" * 300, "d"]])
+def test_documents_of_some_ids_are_read_from_the_row_groups_that_have_them(tmp_path, keys) -> None:
+    ids = sorted(["a", "b", "c", "d", "e", "é" * 300, "n" * 500])
+    pq.write_table(pa.table({"id": ids}), tmp_path / "documents.parquet", row_group_size=2)
+    with pq.ParquetFile(tmp_path / "documents.parquet") as file:
+        found = [
+            key for batch in export.documents_of(file, {*keys}) for key in batch["id"].to_pylist()
+        ]
+    assert found == [key for key in ids if key in keys]
