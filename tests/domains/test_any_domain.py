@@ -35,6 +35,7 @@ NOTE = Category(
         EventType("NoteEdited", Effect.REVISES),
         EventType("NoteDropped", Effect.REMOVES),
     ),
+    annotations=pa.schema([("reason", pa.string())]),
 )
 NOTES = View(
     name="notes",
