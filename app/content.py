@@ -28,8 +28,9 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
+from app.removing import Yes, ask_before_removing
 from app.visibility import Timeout, Wait
-from event_log import dates
+from event_log import NewEvent, dates
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -79,6 +80,7 @@ def append(
     event_id: EventId = None,
     occurred_at: OccurredAt = None,
     force: Force = False,
+    yes: Yes = False,
     wait: Wait = False,
     timeout: Timeout = 30.0,
     search: Search = None,
@@ -93,10 +95,12 @@ def append(
     """
     with errors_as_messages():
         archive = open_archive(home, search, new=True)
+        fields = _event_data(archive, type_, data, body_file, reason, note)
+        ask_before_removing(archive, [NewEvent(stream, type_, fields)], yes)
         receipt = archive.append(
             stream,
             type_,
-            _event_data(archive, type_, data, body_file, reason, note),
+            fields,
             expected_version=expected_version,
             event_id=event_id,
             occurred_at=occurred_at,

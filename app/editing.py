@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
+from app.removing import Yes, ask_before_removing
 from event_log import counted
 
 if TYPE_CHECKING:
@@ -259,6 +260,7 @@ def batch(
     actor: Actor = None,
     reason: Reason = None,
     note: Note = None,
+    yes: Yes = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -280,6 +282,7 @@ def batch(
             raise Failure(f"{show.name(file)}: there is no event in it")
         events = [_by(event, actor) for _, event in lines]
         events = [_saying(archive, event, reason, note) for event in events]
+        ask_before_removing(archive, events, yes)
         try:
             receipt = archive.append_all(events)
         except RefusedInBatch as error:
@@ -315,6 +318,7 @@ def restore(
     actor: Actor = None,
     reason: Reason = None,
     note: Note = None,
+    yes: Yes = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -328,7 +332,9 @@ def restore(
         archive = open_archive(home)
         category = archive.log.registry.get(stream.partition("/")[0])
         annotations = given_annotations(category, None, reason, note)
-        receipt = archive.restore(stream, version, actor=actor, annotations=annotations)
+        receipt = archive.restore(
+            stream, version, actor=actor, annotations=annotations, before=_question(archive, yes)
+        )
         entity = archive.entity(stream)
     _print_receipt(receipt, as_json, _state_of(entity))
 
@@ -338,6 +344,7 @@ def undo(
     actor: Actor = None,
     reason: Reason = None,
     note: Note = None,
+    yes: Yes = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -352,9 +359,15 @@ def undo(
         undone = next(archive.log.read(sequence - 1, limit=1), None)
         category = archive.log.registry.owner[undone.type] if undone else None
         annotations = given_annotations(category, None, reason, note)
-        receipt = archive.undo(sequence, actor=actor, annotations=annotations)
+        receipt = archive.undo(
+            sequence, actor=actor, annotations=annotations, before=_question(archive, yes)
+        )
         entity = archive.entity(next(archive.log.read(receipt.last - 1, limit=1)).stream)
     _print_receipt(receipt, as_json, _state_of(entity))
+
+
+def _question(archive: Archive, yes: bool) -> Callable[[Sequence[NewEvent]], None]:
+    return lambda events: ask_before_removing(archive, events, yes)
 
 
 def _state_of(entity: Entity) -> str:

@@ -11,6 +11,7 @@ from archive.opened import Opened
 if TYPE_CHECKING:
     from archive.preview import Preview
     from archive.progress import Tell
+    from archive.revert import Before
     from event_log import NewEvent, Receipt
     from replay import Entity
 
@@ -98,15 +99,17 @@ class Editable(Opened):
         *,
         actor: str | None = None,
         annotations: Mapping[str, Any] | None = None,
+        before: Before | None = None,
     ) -> Receipt:
         """Append the events that make an entity what it was at a version.
 
-        The first of them carries the ``annotations``.
+        The first of them carries the ``annotations``. ``before`` is called with them before they
+        are appended, and may raise to stop that.
         Raises ``Refused`` when the stream has no such version, or is so already.
         """
         from archive.revert import restore
 
-        return restore(self, stream, version, actor, annotations)
+        return restore(self, stream, version, actor, annotations, before)
 
     def undo(
         self,
@@ -114,10 +117,12 @@ class Editable(Opened):
         *,
         actor: str | None = None,
         annotations: Mapping[str, Any] | None = None,
+        before: Before | None = None,
     ) -> Receipt:
         """Append the events that take back what one event changed, and nothing else.
 
-        The first of them carries the ``annotations``.
+        The first of them carries the ``annotations``. ``before`` is called with them before they
+        are appended, and may raise to stop that.
         Raises ``Refused`` when a later event changed the same again, when the log has no such
         event, and when it changed nothing.
 
@@ -131,7 +136,27 @@ class Editable(Opened):
         """
         from archive.revert import undo
 
-        return undo(self, sequence, actor, annotations)
+        return undo(self, sequence, actor, annotations, before)
+
+    def used_by(
+        self, streams: str | Sequence[str], supposing: Sequence[NewEvent] = ()
+    ) -> dict[str, dict[str, int]]:
+        """Count the live entities that refer to each of these entities, by their category.
+
+        They are counted as they will be after the events ``supposing``, which are not appended.
+
+        >>> import tempfile
+        >>> archive = Editable(tempfile.mkdtemp())
+        >>> _ = archive.append("section/sea", "SectionOpened", {"name": "Sea"})
+        >>> bay = {"name": "Bay", "parent_id": "section/sea"}
+        >>> _ = archive.append("section/bay", "SectionOpened", bay)
+        >>> archive.used_by(["section/sea", "section/bay"])
+        {'section/sea': {'section': 1}, 'section/bay': {}}
+        """
+        from archive.references import used_by
+
+        named = [streams] if isinstance(streams, str) else streams
+        return used_by(self.existing(), named, supposing)
 
     def remember_domain(self) -> None:
         """Write the domain's name into the archive.

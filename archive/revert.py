@@ -15,8 +15,13 @@ from event_log import Effect, NewEvent
 from replay import Entity, Refused, read_entity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from archive.editable import Editable
     from event_log import Category, Event, Receipt
+
+    Before = Callable[[Sequence[NewEvent]], None]
+    """Is called with events before they are appended, and may raise to stop it."""
 
 
 def restore(
@@ -25,6 +30,7 @@ def restore(
     version: int,
     actor: str | None = None,
     annotations: Mapping[str, Any] | None = None,
+    before: Before | None = None,
 ) -> Receipt:
     """Append the events that make an entity what it was at a version.
 
@@ -33,7 +39,7 @@ def restore(
     """
     wanted = entity_at(archive, stream, version)
     so_already = f"{stream} is as it was at version {version}"
-    return _bring_back(archive, wanted, so_already, actor, annotations)
+    return _bring_back(archive, wanted, so_already, actor, annotations, before)
 
 
 def undo(
@@ -41,6 +47,7 @@ def undo(
     sequence: int,
     actor: str | None = None,
     annotations: Mapping[str, Any] | None = None,
+    before: Before | None = None,
 ) -> Receipt:
     """Append the events that take back what one event changed, and nothing else.
 
@@ -50,6 +57,12 @@ def undo(
     event = next(archive.log.read(sequence - 1, limit=1), None) if sequence > 0 else None
     if event is None:
         raise Refused(f"there is no sequence {sequence}; the log's head is {archive.log.head}")
+    wanted, so_already = _without(archive, event), f"sequence {sequence} changed nothing"
+    return _bring_back(archive, wanted, so_already, actor, annotations, before)
+
+
+def _without(archive: Editable, event: Event) -> Entity:
+    """The current state of an event's entity, without what the event changed."""
     before = read_entity(archive.log, event.stream, event.version - 1)
     after = read_entity(archive.log, event.stream, event.version)
     wanted = read_entity(archive.log, event.stream)
@@ -65,7 +78,7 @@ def undo(
         if wanted.live != after.live:
             raise _changed_again(archive, event, None)
         wanted.live = before.live
-    return _bring_back(archive, wanted, f"sequence {sequence} changed nothing", actor, annotations)
+    return wanted
 
 
 def entity_at(archive: Editable, stream: str, version: int | None = None) -> Entity:
@@ -113,6 +126,7 @@ def _bring_back(
     if_so_already: str,
     actor: str | None,
     annotations: Mapping[str, Any] | None,
+    before: Before | None,
 ) -> Receipt:
     current = read_entity(archive.log, wanted.stream)
     category = archive.log.registry[wanted.stream.partition("/")[0]]
@@ -124,6 +138,8 @@ def _bring_back(
         raise Refused(f"{if_so_already}; there is nothing to append")
     if annotations:
         events[0] = replace(events[0], data={**events[0].data, **annotations})
+    if before is not None:
+        before(events)
     return append_all(archive, events, current.version)
 
 

@@ -20,6 +20,7 @@ from .builds.folder import state_folder as state_folder
 from .builds.make import write_documents as write_documents
 from .checks import Unresolved as Unresolved
 from .checks import unresolved_references as unresolved_references
+from .checks import uses as uses
 from .domain import Domain as Domain
 from .domain import InvalidDomain as InvalidDomain
 from .domain import References as References
