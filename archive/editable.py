@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archive import domains
@@ -11,7 +11,6 @@ from archive.opened import Opened
 if TYPE_CHECKING:
     from archive.preview import Preview
     from archive.progress import Tell
-    from archive.revert import Before
     from event_log import NewEvent, Receipt
     from replay import Entity
 
@@ -99,7 +98,7 @@ class Editable(Opened):
         *,
         actor: str | None = None,
         annotations: Mapping[str, Any] | None = None,
-        before: Before | None = None,
+        before: Callable[[Sequence[NewEvent]], None] | None = None,
     ) -> Receipt:
         """Append the events that make an entity what it was at a version.
 
@@ -117,7 +116,7 @@ class Editable(Opened):
         *,
         actor: str | None = None,
         annotations: Mapping[str, Any] | None = None,
-        before: Before | None = None,
+        before: Callable[[Sequence[NewEvent]], None] | None = None,
     ) -> Receipt:
         """Append the events that take back what one event changed, and nothing else.
 
