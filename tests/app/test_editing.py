@@ -356,6 +356,16 @@ def test_a_batch_again_adds_nothing_that_has_an_id_and_what_changes_nothing_is_l
     assert "no such file" in desk.refused("batch", "nowhere")
 
 
+def test_what_is_null_in_a_batch_is_left_as_it_is_for_the_events_after_it(ocean: Desk) -> None:
+    nothing = {"kind": None, "cleared": None, "note": "Said."}
+    events = [
+        {"stream": "tag/sea", "type": "TagRevised", "data": nothing},
+        {"stream": "tag/sea", "type": "TagRevised", "data": {"name": "The Sea"}},
+    ]
+    ocean.ok("batch", "-", stdin=lines(*events))
+    assert ocean.fields("tag/sea") == {"name": "The Sea", "kind": "subject"}
+
+
 # restore and undo
 
 
