@@ -6,7 +6,7 @@ import contextlib
 import functools
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app import completing, show, visibility
+from app.annotations import Note, Reason, of_event, print_annotations, with_annotations
 from app.entity_file import prose_field
 from app.options import (
     DEFAULT_HOME,
@@ -27,8 +28,9 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
+from app.removing import Yes, ask_before_removing
 from app.visibility import Timeout, Wait
-from event_log import dates
+from event_log import NewEvent, dates
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -72,10 +74,13 @@ def append(
     data: Data = "{}",
     body_file: BodyFile = None,
     actor: Actor = None,
+    reason: Reason = None,
+    note: Note = None,
     expected_version: ExpectedVersion = None,
     event_id: EventId = None,
     occurred_at: OccurredAt = None,
     force: Force = False,
+    yes: Yes = False,
     wait: Wait = False,
     timeout: Timeout = 30.0,
     search: Search = None,
@@ -90,19 +95,47 @@ def append(
     """
     with errors_as_messages():
         archive = open_archive(home, search, new=True)
+        fields = _event_data(archive, type_, data, body_file, reason, note)
+        ask_before_removing(archive, [NewEvent(stream, type_, fields)], yes)
         receipt = archive.append(
             stream,
             type_,
-            with_body(archive, type_, parse_data(data), body_file),
+            fields,
             expected_version=expected_version,
             event_id=event_id,
             occurred_at=occurred_at,
             actor=actor,
             force=force,
         )
-        if not as_json:
+    _print_appended(archive, receipt, stream, event_id, timeout if wait else None, as_json)
+
+
+def _event_data(
+    archive: Archive,
+    type_: str,
+    data: str,
+    body_file: str | None,
+    reason: str | None,
+    note: str | None,
+) -> Any:
+    """The data that the options of an event give together."""
+    fields = with_body(archive, type_, parse_data(data), body_file)
+    return with_annotations(archive.log.registry.owner.get(type_), fields, reason, note)
+
+
+def _print_appended(
+    archive: Archive,
+    receipt: Receipt,
+    stream: str,
+    event_id: str | None,
+    timeout: float | None,
+    as_json: bool,
+) -> None:
+    """Print a receipt; with a timeout, wait until its event can be searched."""
+    if not as_json:
+        with errors_as_messages():
             show.line(_receipt_line(archive, receipt, stream, event_id))
-    if wait:
+    if timeout is not None:
         visibility.print_when_searchable(archive, receipt, timeout, as_json)
     elif as_json:
         show.json(asdict(receipt))
@@ -215,7 +248,7 @@ def log_events(
             if as_json:
                 show.json(show.event_object(event))
             else:
-                show.line(_event_line(event))
+                show.line(_event_line(event, of_event(event, log.registry.owner[event.type])))
 
 
 def _recorded(log: EventLog, date: str, option: str) -> int:
@@ -254,13 +287,18 @@ def _following(
             log.wait(after + 1)
 
 
-def _event_line(event: Event) -> str:
-    data = " ".join(f"{name}={show.short(value, 40)}" for name, value in event.data.items())
+def _event_line(event: Event, annotations: Mapping[str, Any]) -> str:
+    data = " ".join(
+        f"{name}={show.short(value, 40)}"
+        for name, value in event.data.items()
+        if name not in annotations
+    )
+    said = "".join(f"  {name}={show.short(value, 100)}" for name, value in annotations.items())
     when = show.plain(event.occurred_at or event.recorded_at)
     who = f" by {event.actor}" if event.actor else ""
     return (
         f"{event.sequence:>8}  {when:<20}  {event.type} {event.stream} v{event.version}{who}  "
-        f"{show.short(data, 100)}"
+        f"{show.short(data, 100)}{said}"
     )
 
 
@@ -271,7 +309,8 @@ def history(
 ) -> None:
     """Print what each event of one entity changed.
 
-    It prints the fields of each event, from what to what, computed from the log now. The view
+    It prints the reason and the note of each event, and its fields, from what to what, computed
+    from the log now. The view
     `history` holds the same for all entities, as of the last catch-up, to be searched: stet search
     ana --view history. `stet log` prints events as they were appended. `stet diff` compares a
     document at two points of the log, with what other entities changed in it.
@@ -295,6 +334,7 @@ def _print_change(document: dict[str, Any]) -> None:
         f"    version {document['version']}, sequence {document['sequence']}, "
         f"{document['type']}{who}"
     )
+    print_annotations({each["field"]: each["value"] for each in document["annotations"]})
     for change in document["changes"]:
         old, new = (
             "(nothing)" if change[side] is None else show.short(change[side], SHOWN)

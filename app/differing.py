@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app import looking_back, show
+from app.annotations import of_event, print_annotations
 from app.explaining import Document, view_of
 from app.options import (
     DEFAULT_HOME,
@@ -64,16 +65,31 @@ def diff(
         archive = open_archive(home)
         view = view_of(archive, document, view)
         from_ = from_ or _before_the_last_event(archive, document, to)
-        if archive.log.at(from_).sequence > archive.log.at(to).sequence:
-            raise Failure(f"--from {from_} is after --to {to or 'the head'}; exchange them")
+        _check_order(archive, from_, to)
         difference = archive.diff(document, view, old=from_, new=to)
         points = (difference.old_sequence, difference.new_sequence)
         recorded = [looking_back.recorded_text(archive, sequence) for sequence in points]
+        annotated = _annotated(archive, difference)
     if as_json:
-        instants = {"old_recorded_at": recorded[0], "new_recorded_at": recorded[1]}
-        show.json({**asdict(difference), **instants})
+        more = {"old_recorded_at": recorded[0], "new_recorded_at": recorded[1]}
+        show.json({**asdict(difference), **more, "annotated": annotated})
     else:
-        _print(difference, recorded)
+        _print(difference, recorded, annotated)
+
+
+def _check_order(archive: Archive, from_: str, to: str | None) -> None:
+    if archive.log.at(from_).sequence > archive.log.at(to).sequence:
+        raise Failure(f"--from {from_} is after --to {to or 'the head'}; exchange them")
+
+
+def _annotated(archive: Archive, difference: Difference) -> list[dict[str, Any]]:
+    """The events of the document's entity between the points that have annotations."""
+    return [
+        {"sequence": event.sequence, "type": event.type, "annotations": said}
+        for event in archive.log.stream(difference.document)
+        if difference.old_sequence < event.sequence <= difference.new_sequence
+        and (said := of_event(event, archive.log.registry.owner[event.type]))
+    ]
 
 
 def _before_the_last_event(archive: Archive, document: str, to: str | None) -> str:
@@ -85,7 +101,9 @@ def _before_the_last_event(archive: Archive, document: str, to: str | None) -> s
     return str(sequences[-1] - 1)
 
 
-def _print(difference: Difference, recorded: list[str | None]) -> None:
+def _print(
+    difference: Difference, recorded: list[str | None], annotated: list[dict[str, Any]]
+) -> None:
     old, new = difference.old_sequence, difference.new_sequence
     points = [
         f"{sequence:,}" + (f" ({when})" if when else "")
@@ -102,6 +120,9 @@ def _print(difference: Difference, recorded: list[str | None]) -> None:
     for change in difference.changes:
         for line in _lines(change):
             show.line(line)
+    for event in annotated:
+        show.line(f"sequence {event['sequence']:,}, {event['type']}")
+        print_annotations(event["annotations"])
 
 
 def _lines(change: FieldChange) -> Iterator[str]:

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app import entity_file, show
+from app.annotations import Note, Reason, given_annotations, of_event, print_annotations
 from app.content import Actor, text_of
 from app.options import (
     DEFAULT_HOME,
@@ -27,10 +28,14 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
+from app.removing import Yes, ask_before_removing
 from event_log import counted
 
 if TYPE_CHECKING:
-    from event_log import Category, NewEvent, Receipt
+    import pyarrow as pa
+
+    from archive import Archive
+    from event_log import Category, Event, NewEvent, Receipt
     from replay import Entity
 
 Version = Annotated[
@@ -43,13 +48,14 @@ def show_entity(
 ) -> None:
     """Print the fields of an entity, now or at a version.
 
-    `stet history` prints how it came to be so. `stet search` and `stet export` print documents,
-    which show what other entities contribute as well.
+    Of a removed one it prints who removed it, and why. `stet history` prints how it came to be so.
+    `stet search` and `stet export` print documents, which show what other entities contribute.
 
     Example: stet show article/titanic-1912
     """
     with errors_as_messages():
-        entity = open_archive(home).entity(stream, version)
+        archive = open_archive(home)
+        entity = archive.entity(stream, version)
     fields = {name: show.plain(value) for name, value in entity.fields.items()}
     if as_json:
         show.json(
@@ -58,12 +64,15 @@ def show_entity(
                 "version": entity.version,
                 "sequence": entity.sequence,
                 "removed": not entity.live,
+                "removal": entity.removal and show.event_object(entity.removal),
                 "fields": fields,
             }
         )
         return
     removed = "" if entity.live else "; it was removed, and no view shows it"
     show.heading(f"{stream}, version {entity.version}, sequence {entity.sequence:,}{removed}")
+    if entity.removal:
+        _print_removal(archive, entity.removal)
     for name, value in fields.items():
         if isinstance(value, list):
             value = ", ".join(map(str, value))
@@ -73,6 +82,13 @@ def show_entity(
             show.line(f"{name}:")
             for each in str(value).split("\n"):
                 show.line(f"    {each}")
+
+
+def _print_removal(archive: Archive, event: Event) -> None:
+    who = f" by {event.actor}" if event.actor else ""
+    when = show.plain(event.occurred_at or event.recorded_at)
+    show.line(f"    {event.type}{who}, {when}")
+    print_annotations(of_event(event, archive.log.registry.owner[event.type]))
 
 
 FromFile = Annotated[
@@ -85,6 +101,8 @@ def edit(
     stream: Stream,
     file: FromFile = None,
     actor: Actor = None,
+    reason: Reason = None,
+    note: Note = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -102,11 +120,13 @@ def edit(
         archive = open_archive(home)
         entity = archive.entity(stream)
         category = archive.log.registry[stream.partition("/")[0]]
+        annotations = given_annotations(category, None, reason, note)
         before = entity_file.written(entity, category)
         given = _edited(stream, before) if file is None else nullcontext(text_of(file, "--file"))
         with given as after:
             fields, version = entity_file.read(after, entity, category)
             data = entity_file.changes(entity.fields, fields)
+            data = data and {**data, **annotations}
             type_ = next(iter(category.types_to_use(Effect.REVISES)), None)
             if type_ is None:
                 raise Failure(f"{category.name} has no event that revises")
@@ -178,9 +198,14 @@ def types(
         ],
     )
     for each in chosen:
-        fields = ", ".join(f"{field.name} ({_kind(field.type)})" for field in each.fields)
-        show.line(f"fields of {each.name}: {fields}")
+        show.line(f"fields of {each.name}: {_listed(each.fields)}")
+        if len(each.annotations):
+            show.line(f"annotations of {each.name}: {_listed(each.annotations)}")
     show.line(f"example: stet append {_example(chosen[0])}")
+
+
+def _listed(fields: pa.Schema) -> str:
+    return ", ".join(f"{field.name} ({_kind(field.type)})" for field in fields)
 
 
 def _category_object(category: Category) -> dict[str, Any]:
@@ -188,6 +213,7 @@ def _category_object(category: Category) -> dict[str, Any]:
         "category": category.name,
         "schema_version": category.schema_version,
         "fields": {field.name: _kind(field.type) for field in category.fields},
+        "annotations": {field.name: _kind(field.type) for field in category.annotations},
         "types": [asdict(kind) for kind in category.types if not kind.retired],
     }
 
@@ -222,7 +248,7 @@ def _example(category: Category) -> str:
     kind = next(each for each in category.types if each.effect is Effect.CREATES)
     values = {"date and time": "1912-04-15T20:00:00Z", "date": "1912-04-15", "text": "…"}
     fields = {
-        name: values.get(_kind(category.fields.field(name).type), 0) for name in kind.required
+        name: values.get(_kind(category.carried.field(name).type), 0) for name in kind.required
     }
     return f"{category.name}/id {kind.name} --data '{show.json_line(fields)}'"
 
@@ -232,13 +258,17 @@ def batch(
         str, typer.Argument(metavar="FILE", help="JSON Lines, .gz, .zst, or - for stdin.")
     ],
     actor: Actor = None,
+    reason: Reason = None,
+    note: Note = None,
+    yes: Yes = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Append the events of a file together, or none of them.
 
     Each is checked as `stet append` checks it, and as if those before it had been appended. The
-    lines are those of `stet import`, which checks less, and is made for large files.
+    lines are those of `stet import`, which checks less, and is made for large files. The options
+    are for events that do not say who, why, or with which note.
 
     Example: stet batch corrections.jsonl --actor ana
     """
@@ -251,6 +281,8 @@ def batch(
         if not lines:
             raise Failure(f"{show.name(file)}: there is no event in it")
         events = [_by(event, actor) for _, event in lines]
+        events = [_saying(archive, event, reason, note) for event in events]
+        ask_before_removing(archive, events, yes)
         try:
             receipt = archive.append_all(events)
         except RefusedInBatch as error:
@@ -267,10 +299,26 @@ def _by(event: NewEvent, actor: str | None) -> NewEvent:
     return event if actor is None or event.actor is not None else replace(event, actor=actor)
 
 
+def _saying(archive: Archive, event: NewEvent, reason: str | None, note: str | None) -> NewEvent:
+    """The event with the reason and the note that it does not have itself."""
+    category = archive.log.registry.owner.get(event.type)
+    own = event.data
+    given = given_annotations(
+        category,
+        own,
+        None if own.get("reason") is not None else reason,
+        None if own.get("note") is not None else note,
+    )
+    return replace(event, data={**own, **given})
+
+
 def restore(
     stream: Stream,
     version: Annotated[int, typer.Option(min=1, help="The version to go back to.")],
     actor: Actor = None,
+    reason: Reason = None,
+    note: Note = None,
+    yes: Yes = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -282,7 +330,11 @@ def restore(
     """
     with errors_as_messages():
         archive = open_archive(home)
-        receipt = archive.restore(stream, version, actor=actor)
+        category = archive.log.registry.get(stream.partition("/")[0])
+        annotations = given_annotations(category, None, reason, note)
+        receipt = archive.restore(
+            stream, version, actor=actor, annotations=annotations, before=_question(archive, yes)
+        )
         entity = archive.entity(stream)
     _print_receipt(receipt, as_json, _state_of(entity))
 
@@ -290,6 +342,9 @@ def restore(
 def undo(
     sequence: Annotated[int, typer.Argument(metavar="SEQUENCE", min=1, help="The event's.")],
     actor: Actor = None,
+    reason: Reason = None,
+    note: Note = None,
+    yes: Yes = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -301,10 +356,18 @@ def undo(
     """
     with errors_as_messages():
         archive = open_archive(home)
-        receipt = archive.undo(sequence, actor=actor)
-        undone = next(archive.log.read(sequence - 1, limit=1))
-        entity = archive.entity(undone.stream)
+        undone = next(archive.log.read(sequence - 1, limit=1), None)
+        category = archive.log.registry.owner[undone.type] if undone else None
+        annotations = given_annotations(category, None, reason, note)
+        receipt = archive.undo(
+            sequence, actor=actor, annotations=annotations, before=_question(archive, yes)
+        )
+        entity = archive.entity(next(archive.log.read(receipt.last - 1, limit=1)).stream)
     _print_receipt(receipt, as_json, _state_of(entity))
+
+
+def _question(archive: Archive, yes: bool) -> Callable[[Sequence[NewEvent]], None]:
+    return lambda events: ask_before_removing(archive, events, yes)
 
 
 def _state_of(entity: Entity) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archive import domains
@@ -33,14 +33,15 @@ class Editable(Opened):
         """Append an editor's event, after validating it against its entity's current state.
 
         ``data`` has the fields that the event sets. The others stay as they are, and so does one
-        whose value is ``None``. To empty fields, name them: ``{"cleared": ["room"]}``.
+        whose value is ``None``. To empty fields, name them: ``{"cleared": ["room"]}``. It also has
+        the event's annotations, such as ``{"reason": "..."}``.
 
         With ``expected_version`` the event is refused if its stream is at another version. Without
         one, an event of another editor that comes between is no conflict: this one is validated
         again, and appended after it. If the log has the ``event_id`` already, nothing is appended,
-        and the receipt of the first append is returned. A revision that changes nothing is not
-        appended either, unless ``force`` is set: the receipt is that of the stream's last event,
-        and its ``added`` is 0.
+        and the receipt of the first append is returned. A revision that changes nothing, and has no
+        annotation, is not appended either, unless ``force`` is set: the receipt is that of the
+        stream's last event, and its ``added`` is 0.
 
         Raises ``Refused`` for an event that contradicts the current state (it revises what does
         not exist), ``WrongExpectedVersion``, and the errors of ``EventLog.append``. In each case
@@ -90,18 +91,37 @@ class Editable(Opened):
 
         return entity_at(self, stream, version)
 
-    def restore(self, stream: str, version: int, *, actor: str | None = None) -> Receipt:
+    def restore(
+        self,
+        stream: str,
+        version: int,
+        *,
+        actor: str | None = None,
+        annotations: Mapping[str, Any] | None = None,
+        before: Callable[[Sequence[NewEvent]], None] | None = None,
+    ) -> Receipt:
         """Append the events that make an entity what it was at a version.
 
+        The first of them carries the ``annotations``. ``before`` is called with them before they
+        are appended, and may raise to stop that.
         Raises ``Refused`` when the stream has no such version, or is so already.
         """
         from archive.revert import restore
 
-        return restore(self, stream, version, actor)
+        return restore(self, stream, version, actor, annotations, before)
 
-    def undo(self, sequence: int, *, actor: str | None = None) -> Receipt:
+    def undo(
+        self,
+        sequence: int,
+        *,
+        actor: str | None = None,
+        annotations: Mapping[str, Any] | None = None,
+        before: Callable[[Sequence[NewEvent]], None] | None = None,
+    ) -> Receipt:
         """Append the events that take back what one event changed, and nothing else.
 
+        The first of them carries the ``annotations``. ``before`` is called with them before they
+        are appended, and may raise to stop that.
         Raises ``Refused`` when a later event changed the same again, when the log has no such
         event, and when it changed nothing.
 
@@ -115,7 +135,27 @@ class Editable(Opened):
         """
         from archive.revert import undo
 
-        return undo(self, sequence, actor)
+        return undo(self, sequence, actor, annotations, before)
+
+    def used_by(
+        self, streams: str | Sequence[str], supposing: Sequence[NewEvent] = ()
+    ) -> dict[str, dict[str, int]]:
+        """Count the live entities that refer to each of these entities, by their category.
+
+        They are counted as they will be after the events ``supposing``, which are not appended.
+
+        >>> import tempfile
+        >>> archive = Editable(tempfile.mkdtemp())
+        >>> _ = archive.append("section/sea", "SectionOpened", {"name": "Sea"})
+        >>> bay = {"name": "Bay", "parent_id": "section/sea"}
+        >>> _ = archive.append("section/bay", "SectionOpened", bay)
+        >>> archive.used_by(["section/sea", "section/bay"])
+        {'section/sea': {'section': 1}, 'section/bay': {}}
+        """
+        from archive.references import used_by
+
+        named = [streams] if isinstance(streams, str) else streams
+        return used_by(self.existing(), named, supposing)
 
     def remember_domain(self) -> None:
         """Write the domain's name into the archive.

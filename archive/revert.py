@@ -7,6 +7,7 @@ its fields, and whether it is shown, the same again.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archive.edit import append_all
@@ -14,28 +15,54 @@ from event_log import Effect, NewEvent
 from replay import Entity, Refused, read_entity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from archive.editable import Editable
     from event_log import Category, Event, Receipt
 
+    Before = Callable[[Sequence[NewEvent]], None]
+    """Is called with events before they are appended, and may raise to stop it."""
 
-def restore(archive: Editable, stream: str, version: int, actor: str | None = None) -> Receipt:
+
+def restore(
+    archive: Editable,
+    stream: str,
+    version: int,
+    actor: str | None = None,
+    annotations: Mapping[str, Any] | None = None,
+    before: Before | None = None,
+) -> Receipt:
     """Append the events that make an entity what it was at a version.
 
-    Raises ``Refused`` when the stream has no such version, or is so already.
+    The first of them carries the annotations. Raises ``Refused`` when the stream has no such
+    version, or is so already.
     """
     wanted = entity_at(archive, stream, version)
-    return _bring_back(archive, wanted, f"{stream} is as it was at version {version}", actor)
+    so_already = f"{stream} is as it was at version {version}"
+    return _bring_back(archive, wanted, so_already, actor, annotations, before)
 
 
-def undo(archive: Editable, sequence: int, actor: str | None = None) -> Receipt:
+def undo(
+    archive: Editable,
+    sequence: int,
+    actor: str | None = None,
+    annotations: Mapping[str, Any] | None = None,
+    before: Before | None = None,
+) -> Receipt:
     """Append the events that take back what one event changed, and nothing else.
 
-    Raises ``Refused`` when a later event changed the same again, when the log has no such event,
-    and when it changed nothing.
+    The first of them carries the annotations. Raises ``Refused`` when a later event changed the
+    same again, when the log has no such event, and when it changed nothing.
     """
     event = next(archive.log.read(sequence - 1, limit=1), None) if sequence > 0 else None
     if event is None:
         raise Refused(f"there is no sequence {sequence}; the log's head is {archive.log.head}")
+    wanted, so_already = _without(archive, event), f"sequence {sequence} changed nothing"
+    return _bring_back(archive, wanted, so_already, actor, annotations, before)
+
+
+def _without(archive: Editable, event: Event) -> Entity:
+    """The current state of an event's entity, without what the event changed."""
     before = read_entity(archive.log, event.stream, event.version - 1)
     after = read_entity(archive.log, event.stream, event.version)
     wanted = read_entity(archive.log, event.stream)
@@ -51,7 +78,7 @@ def undo(archive: Editable, sequence: int, actor: str | None = None) -> Receipt:
         if wanted.live != after.live:
             raise _changed_again(archive, event, None)
         wanted.live = before.live
-    return _bring_back(archive, wanted, f"sequence {sequence} changed nothing", actor)
+    return wanted
 
 
 def entity_at(archive: Editable, stream: str, version: int | None = None) -> Entity:
@@ -94,7 +121,12 @@ def _changed_again(archive: Editable, event: Event, field: str | None) -> Refuse
 
 
 def _bring_back(
-    archive: Editable, wanted: Entity, if_so_already: str, actor: str | None
+    archive: Editable,
+    wanted: Entity,
+    if_so_already: str,
+    actor: str | None,
+    annotations: Mapping[str, Any] | None,
+    before: Before | None,
 ) -> Receipt:
     current = read_entity(archive.log, wanted.stream)
     category = archive.log.registry[wanted.stream.partition("/")[0]]
@@ -104,6 +136,10 @@ def _bring_back(
     ]
     if not events:
         raise Refused(f"{if_so_already}; there is nothing to append")
+    if annotations:
+        events[0] = replace(events[0], data={**events[0].data, **annotations})
+    if before is not None:
+        before(events)
     return append_all(archive, events, current.version)
 
 

@@ -24,6 +24,8 @@ TYPE_NAMES = (
 )
 """``FIELD_TYPES`` as a domain writes them."""
 
+NONE = pa.schema([])
+
 ENVELOPE = pa.schema(
     [
         ("sequence", pa.int64()),
@@ -70,7 +72,7 @@ class EventType:
     name: str
     effect: Effect
     required: tuple[str, ...] = ()
-    """The names of the fields that are required; one may be given as a string."""
+    """The fields and annotations that are required; a single name may be given as a string."""
     retired: bool = False
 
     def __post_init__(self) -> None:
@@ -87,10 +89,14 @@ class Category:
     those that its type requires. Raises ``InvalidCategory`` for a declaration that the log cannot
     store.
 
-    Raise ``schema_version`` by one with every change. Adding a field or an event type, or retiring
-    a type, needs nothing else. A rename or a changed meaning needs an ``Upcaster``, under the
-    version whose events it converts. ``event_log.schemas.evolution`` lists the allowed changes,
-    and the alternatives to the others.
+    ``annotations`` are of the same types. A field is a value of the entity, which stays until an
+    event changes it. An annotation belongs to its event alone, such as the reason for it: it is no
+    part of the entity, and nothing to clear.
+
+    Raise ``schema_version`` by one with every change. Adding a field, an annotation or an event
+    type, or retiring a type, needs nothing else. A rename or a changed meaning needs an
+    ``Upcaster``, under the version whose events it converts. ``event_log.schemas.evolution`` lists
+    the allowed changes, and the alternatives to the others.
 
     >>> tag = Category("tag", pa.schema([("name", pa.string())]),
     ...                (EventType("TagDefined", Effect.CREATES, ("name",)),))
@@ -103,6 +109,7 @@ class Category:
     types: tuple[EventType, ...]
     schema_version: int = 1
     upcasters: Mapping[int, Upcaster] = field(default_factory=dict, hash=False)
+    annotations: pa.Schema = NONE
 
     def __post_init__(self) -> None:
         # SQL engines that read the files ignore case, so no two names may differ by case alone.
@@ -116,10 +123,10 @@ class Category:
                     f"category {self.name!r}: there cannot be an upcaster from version {version} "
                     f"on to version {self.schema_version}"
                 )
-        for fields in (self.fields, *(upcaster.fields for upcaster in self.upcasters.values())):
+        for fields in (self.carried, *(upcaster.fields for upcaster in self.upcasters.values())):
             self._check(fields)
         for event_type in self.types:
-            unknown = set(event_type.required) - set(self.fields.names)
+            unknown = set(event_type.required) - set(self.carried.names)
             if unknown:
                 raise InvalidCategory(
                     f"event type {event_type.name!r} requires unknown fields {sorted(unknown)}"
@@ -141,14 +148,20 @@ class Category:
             taken.add(item.name.lower())
 
     @cached_property
+    def carried(self) -> pa.Schema:
+        """What an event can carry: the fields, then the annotations."""
+        return pa.schema([*self.fields, *self.annotations])
+
+    @cached_property
     def struct(self) -> pa.StructType:
-        """The struct column of this category: its fields, then ``cleared``."""
-        return pa.struct([*self.fields, CLEARED])
+        """The struct column of this category: fields, annotations, then ``cleared``."""
+        return pa.struct([*self.carried, CLEARED])
 
     @cached_property
     def required(self) -> frozenset[str]:
         """The fields that some event type requires: never null, never cleared."""
-        return frozenset(name for event_type in self.types for name in event_type.required)
+        named = {name for event_type in self.types for name in event_type.required}
+        return frozenset(named.intersection(self.fields.names))
 
     @cached_property
     def upcast_before(self) -> int:

@@ -29,10 +29,11 @@ returns the converted fields, one line for each event, in the same order."""
 class Upcaster:
     """Converts events of one schema version to the next, by steps over columns.
 
-    ``fields`` are those of the earlier version, as its category declared them. Each step takes the
-    columns that the previous step returned: ``renamed``, ``filled``, ``dropped``, or your own
-    function over columns (a ``Step``), which must also convert the names in ``cleared``. A field
-    that the last step leaves out is absent. A field that the next version lacks is an error.
+    ``fields`` are those of the earlier version, as its category declared them, and then its
+    annotations: the steps treat both alike. Each step takes the columns that the previous step
+    returned: ``renamed``, ``filled``, ``dropped``, or your own function over columns (a ``Step``),
+    which must also convert the names in ``cleared``. A field that the last step leaves out is
+    absent. A field that the next version lacks is an error.
 
     Raise ``code_version`` when you change code that the steps call: results of the old code are
     then built again. A change of the step function itself is detected.

@@ -9,6 +9,8 @@ import pyarrow as pa
 from event_log import INSTANT, TEXT, Category, Effect, EventType
 
 IDS = pa.list_(pa.string())
+ANNOTATIONS = pa.schema([("reason", pa.string()), ("note", pa.string())])
+"""What an event of any category can say of itself: why, for the desk, and a note for the public."""
 
 ARTICLE = Category(
     "article",
@@ -35,6 +37,8 @@ ARTICLE = Category(
         EventType("ArticleRetracted", Effect.REMOVES),
         EventType("ArticleReinstated", Effect.REINSTATES),
     ),
+    schema_version=2,
+    annotations=ANNOTATIONS,
 )
 
 BYLINE = Category(
@@ -54,6 +58,8 @@ BYLINE = Category(
         EventType("BylineRevised", Effect.REVISES),
         EventType("BylineRemoved", Effect.REMOVES),
     ),
+    schema_version=2,
+    annotations=ANNOTATIONS,
 )
 
 IMAGE = Category(
@@ -75,6 +81,8 @@ IMAGE = Category(
         EventType("ImageRevised", Effect.REVISES),
         EventType("ImageWithdrawn", Effect.REMOVES),
     ),
+    schema_version=2,
+    annotations=ANNOTATIONS,
 )
 
 SECTION = Category(
@@ -91,6 +99,8 @@ SECTION = Category(
         EventType("SectionRevised", Effect.REVISES),
         EventType("SectionClosed", Effect.REMOVES),
     ),
+    schema_version=2,
+    annotations=ANNOTATIONS,
 )
 
 TAG_KINDS = ("person", "place", "organization", "subject", "work")
@@ -103,6 +113,8 @@ TAG = Category(
         EventType("TagRevised", Effect.REVISES),
         EventType("TagRemoved", Effect.REMOVES),
     ),
+    schema_version=2,
+    annotations=ANNOTATIONS,
 )
 
 CATEGORIES = (ARTICLE, BYLINE, IMAGE, SECTION, TAG)

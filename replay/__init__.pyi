@@ -22,6 +22,7 @@ from .builds.folder import state_folder as state_folder
 from .builds.make import write_documents as write_documents
 from .checks import Unresolved as Unresolved
 from .checks import unresolved_references as unresolved_references
+from .checks import uses as uses
 from .compiled import keep_compiled as keep_compiled
 from .domain import Domain as Domain
 from .domain import InvalidDomain as InvalidDomain

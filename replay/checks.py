@@ -1,16 +1,21 @@
-"""Checks of a log's content: references to entities that have no events."""
+"""Checks of a log's content: references to entities without events, and to entities in use."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from replay.entities import live, referring
+from replay.fold import fold
 from replay.lazy_ibis import ibis
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from event_log import Category
     from replay.domain import References
     from replay.entities import Entities
 
@@ -59,3 +64,72 @@ def _missing(state: Entities, category: str, field: str, target: str) -> ir.Tabl
         id=counts.entity,
         count=counts["count"],
     )
+
+
+def uses(
+    state: Entities,
+    references: References,
+    streams: Collection[str],
+    supposed: pa.Table | None = None,
+) -> dict[str, dict[str, int]]:
+    """Count by stream, and by category, the live entities that refer to one of these streams.
+
+    Only entities that ever did are folded, from their references alone. ``supposed`` has events
+    that come after those of the state, as ``event_log.suppose_events`` returns them.
+    """
+    counts: dict[str, dict[str, int]] = {stream: {} for stream in streams}
+    for category, targets in references.items():
+        wanted = {
+            field: [stream for stream in streams if stream.partition("/")[0] == target]
+            for field, target in targets.items()
+        }
+        wanted = {field: named for field, named in wanted.items() if named}
+        if not wanted:
+            continue
+        pairs = _naming(state, _referring_only(state.category(category), wanted), wanted, supposed)
+        counted = pairs.group_by("entity").agg(count=pairs.id.nunique())
+        for line in counted.order_by("entity").to_pyarrow().to_pylist():
+            counts[line["entity"]][category] = line["count"]
+    return counts
+
+
+def _referring_only(category: Category, fields: Collection[str]) -> Category:
+    """The category as if it had these fields and no others."""
+    kept = pa.schema([field for field in category.fields if field.name in fields])
+    types = tuple(
+        replace(t, required=tuple(n for n in t.required if n in fields)) for t in category.types
+    )
+    return replace(category, fields=kept, annotations=pa.schema([]), types=types, upcasters={})
+
+
+def _naming(
+    state: Entities,
+    category: Category,
+    wanted: Mapping[str, Sequence[str]],
+    supposed: pa.Table | None,
+) -> ir.Table:
+    """The pairs ``id, entity`` of live entities and those that they refer to, of the wanted ones.
+
+    ``wanted`` has by field the streams of the category that the field refers to.
+    """
+    events = _events(state, category, supposed)
+
+    def pairs(entities: ir.Table) -> Iterator[ir.Table]:
+        for field, streams in wanted.items():
+            named = referring(entities, field)
+            yield named.filter(named.entity.isin(streams))
+
+    ever = ibis.union(*pairs(events.mutate(id=events.stream))).select(stream="id").distinct()
+    return ibis.union(*pairs(live(fold(events.semi_join(ever, "stream"), category))))
+
+
+def _events(state: Entities, category: Category, supposed: pa.Table | None) -> ir.Table:
+    """The events of a category as far as ``fold`` needs them, and supposed ones after them."""
+    needed = ["stream", "sequence", "version", "type", "recorded_at", "occurred_at"]
+    events = state.events(category.name).select(*needed, *category.struct.names)
+    if supposed is None:
+        return events
+    more = ibis.memtable(supposed.select(["category", *needed, category.name]))
+    more = more.filter(more.category == category.name)
+    fields = {name: more[category.name][name] for name in category.struct.names}
+    return ibis.union(events, more.select(*needed, **fields).cast(events.schema()))

@@ -30,16 +30,26 @@ class Entity:
     """Whether the entity exists, and is not removed."""
     fields: dict[str, Any] = field(default_factory=dict)
 
-    def apply(self, event: Event, effect: Effect) -> None:
+    removal: Event | None = None
+    """The event that removed it; ``None`` while it is live."""
+
+    def apply(self, event: Event, registry: Registry) -> None:
         """Fold the stream's next event into the state."""
+        effect, category = registry.event_types[event.type].effect, registry.owner[event.type]
         if effect is Effect.CREATES:
             self.fields = {}
         self.live = effect in (Effect.CREATES, Effect.REINSTATES) or (
             self.live and effect is Effect.REVISES
         )
+        if effect is Effect.REMOVES:
+            self.removal = event
+        elif self.live:
+            self.removal = None
         self.version, self.sequence = event.version, event.sequence
-        self.fields |= event.data
-        for name in self.fields.pop("cleared", ()):
+        for name in category.fields.names:
+            if event.data.get(name) is not None:
+                self.fields[name] = event.data[name]
+        for name in event.data.get("cleared") or ():
             self.fields.pop(name, None)
 
 
@@ -60,7 +70,7 @@ def read_entity(log: Streams, stream: str, version: int | None = None) -> Entity
     for event in log.stream(stream):
         if version is not None and event.version > version:
             break
-        entity.apply(event, log.registry.event_types[event.type].effect)
+        entity.apply(event, log.registry)
     return entity
 
 
@@ -84,6 +94,8 @@ def check_edit(domain: Domain, log: Streams, current: Entity, event: NewEvent) -
 def changes_nothing(log: Streams, current: Entity, event: NewEvent) -> bool:
     """Whether a valid event is a revision after which every field is as it was before.
 
+    One with an annotation says something new, so it is none.
+
     >>> from event_log import EventLog, EventType
     >>> import pyarrow as pa, tempfile
     >>> types = EventType("TagDefined", Effect.CREATES), EventType("TagRevised", Effect.REVISES)
@@ -98,6 +110,8 @@ def changes_nothing(log: Streams, current: Entity, event: NewEvent) -> bool:
     validator, category = Validator(log.registry), log.registry.owner[event.type]
     new = validator.data(event, category)
     cleared = new.pop("cleared", ())
+    if not new.keys().isdisjoint(category.annotations.names):
+        return False
     old = {name: current.fields[name] for name in new if name in current.fields}
     if old.keys() != new.keys() or any(name in current.fields for name in cleared):
         return False

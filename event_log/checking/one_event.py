@@ -137,7 +137,7 @@ class Validator:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._converters = {
-            category.name: {f.name: CONVERTERS[f.type] for f in category.fields}
+            category.name: {f.name: CONVERTERS[f.type] for f in category.carried}
             for category in registry.values()
         }
 
@@ -200,7 +200,7 @@ class Validator:
         except ValueError as error:
             raise InvalidEvent("data.cleared", str(error)) from None
         for field in cleared:
-            if field not in self._converters[category.name]:
+            if field not in category.fields.names:
                 raise InvalidEvent("data.cleared", f"{shown(field)} is no field to clear")
             if field in category.required:
                 raise InvalidEvent("data.cleared", f"{field!r} is required and cannot be cleared")

@@ -4,7 +4,7 @@ The log's folder has every schema version with which events were appended, as
 ``schemas/<category>-<version>.json``. A process registers its categories before it appends. A new
 version may
 
-- add a field, which old events do not carry;
+- add a field or an annotation, which old events do not carry;
 - add an event type, or retire one: its events can still be read;
 - require fewer fields of an event type;
 - and, with an upcaster from the version before, rename, drop or fill fields, or change what they
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -43,7 +43,7 @@ NAMES = {kind: name for name, kind in TYPES.items()}
 KEYS = {
     "category", "schema_version", "readable_since", "upcasters", "fields", "types", checksum.KEY
 }  # fmt: skip
-"""What a registered schema says."""
+"""What a registered schema says. Programs in use refuse one that says more."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,10 @@ class Registered:
             "schema_version": self.category.schema_version,
             "readable_since": self.readable_since,
             "upcasters": sorted(self.upcasters),
-            "fields": _fields(self.category),
+            "fields": _named_types(self.category.carried),
             "types": {
                 t.name: {"effect": t.effect, "required": t.required, "retired": t.retired}
+                | ({"annotations": names} if (names := self.category.annotations.names) else {})
                 for t in self.category.types
             },
         }
@@ -79,19 +80,24 @@ class Registered:
     def from_json(cls, text: str) -> Registered:
         """Parse ``to_json``; ``ValueError``, ``TypeError`` or ``KeyError`` for other text.
 
-        Logs of before the checksum have schemas without one.
+        Logs of before the checksum have schemas without one. Which of the fields are annotations
+        stands beside each type, where programs of before annotations ignore it.
         """
         content = json.loads(text)
         if unknown := content.keys() - KEYS:
             raise ValueError(f"it says {', '.join(sorted(unknown))}, which is no part of a schema")
         if checksum.KEY in content and checksum.stamped(text.encode()) != text.encode():
             raise ValueError("it is not as it was written")
-        fields = pa.schema([(name, TYPES[kind]) for name, kind in content["fields"].items()])
+        kinds = [(name, TYPES[kind]) for name, kind in content["fields"].items()]
+        said = {name for t in content["types"].values() for name in t.get("annotations", ())}
+        fields = pa.schema([kind for kind in kinds if kind[0] not in said])
+        annotations = pa.schema([kind for kind in kinds if kind[0] in said])
         types = tuple(
             EventType(name, Effect(t["effect"]), tuple(t["required"]), bool(t["retired"]))
             for name, t in content["types"].items()
         )
-        category = Category(content["category"], fields, types, int(content["schema_version"]))
+        version = int(content["schema_version"])
+        category = Category(content["category"], fields, types, version, annotations=annotations)
         return cls(category, frozenset(content["upcasters"]), int(content["readable_since"]))
 
 
@@ -107,7 +113,7 @@ def checked(earlier: Sequence[Registered], category: Category) -> Registered | N
     if newest and newest.category.schema_version == version:
         return None
     since = newest.readable_since if newest and _misread_by_none(newest, category) else version
-    bare = Category(category.name, category.fields, category.types, version)
+    bare = replace(category, upcasters={})
     return Registered(bare, frozenset(category.upcasters), since)
 
 
@@ -130,7 +136,8 @@ def _refusals(earlier: Sequence[Registered], category: Category) -> Iterator[str
 def _differences(known: Category, category: Category) -> Iterator[str]:
     """Yield the differences between a category and the schema registered at its version."""
     for what, old, new in (
-        ("field", _fields(known), _fields(category)),
+        ("field", _named_types(known.fields), _named_types(category.fields)),
+        ("annotation", _named_types(known.annotations), _named_types(category.annotations)),
         ("event type", _types(known), _types(category)),
     ):
         for name in {**old, **new}:
@@ -160,7 +167,8 @@ def _missing(registered: Registered, category: Category) -> Iterator[str]:
 
 
 def _changed_fields(known: Category, category: Category) -> Iterator[str]:
-    old, new = _fields(known), _fields(category)
+    yield from _turned(known, category)
+    old, new = _named_types(known.carried), _named_types(category.carried)
     for name in old.keys() & new.keys():
         if old[name] != new[name]:
             yield (
@@ -169,7 +177,7 @@ def _changed_fields(known: Category, category: Category) -> Iterator[str]:
             )
     upcaster = category.upcasters.get(known.schema_version)
     if upcaster:
-        was = {field.name: NAMES[field.type] for field in upcaster.fields}
+        was = _named_types(upcaster.fields)
         for name in {**old, **was}:
             if old.get(name) != was.get(name):
                 yield (
@@ -177,6 +185,18 @@ def _changed_fields(known: Category, category: Category) -> Iterator[str]:
                     f"{name!r} as {was.get(name, 'no field')}, but the log has it as "
                     f"{old.get(name, 'no field')}; declare the fields as they were"
                 )
+
+
+def _turned(known: Category, category: Category) -> Iterator[str]:
+    """Yield the names that were a field of the entity and are an annotation now, or vice versa."""
+    for name in category.carried.names:
+        is_field, was_field = (name in each.fields.names for each in (category, known))
+        if name in known.carried.names and is_field != was_field:
+            kinds = {True: "a field", False: "an annotation"}
+            yield (
+                f"{name!r} cannot become {kinds[is_field]}: in version {known.schema_version} it "
+                f"is {kinds[was_field]}. Declare another name, and an upcaster that renames it"
+            )
 
 
 def _changed_types(known: Category, category: Category) -> Iterator[str]:
@@ -223,8 +243,8 @@ def _misread_by_none(newest: Registered, category: Category) -> bool:
     )
 
 
-def _fields(category: Category) -> dict[str, str]:
-    return {field.name: NAMES[field.type] for field in category.fields}
+def _named_types(fields: pa.Schema) -> dict[str, str]:
+    return {field.name: NAMES[field.type] for field in fields}
 
 
 def _types(category: Category) -> Mapping[str, object]:

@@ -24,16 +24,17 @@ HASH_DIGITS = 20
 
 
 def with_marked_changes(events: ir.Table, category: Category) -> ir.Table:
-    """Add to the events of a category the columns ``marked_changes`` and ``title``.
+    """Add to the events of a category ``annotations``, ``marked_changes`` and ``title``.
 
-    ``marked_changes`` is the list of changes, and ``title`` the entity's title at that event; the
-    texts of both are marked. ``changes`` and ``titles`` remove the marks from the events of all
-    categories together: a query that did so for each category would take longer to plan than to
-    run.
+    ``annotations`` is the list of what an event says of itself alone, ``marked_changes`` the list
+    of changes, and ``title`` the entity's title at that event. The texts of the last two are
+    marked. ``changes`` and ``titles`` remove the marks from the events of all categories together:
+    a query that did so for each category would take longer to plan than to run.
     """
     names = category.fields.names
     marked = events.select(
-        *(name for name in events.columns if name not in {*names, "cleared"}),
+        *(name for name in events.columns if name not in category.struct.names),
+        annotations=_annotations(events, category),
         **{f"{name}_new": _written(events, category, name) for name in names},
     )
     before = ibis.window(group_by="stream", order_by="sequence", preceding=(None, 1))
@@ -64,6 +65,14 @@ def changes(events: ir.Table) -> ir.Value:
 def titles(events: ir.Table) -> ir.Value:
     """The title of the entity at each event, or its stream."""
     return ibis.coalesce(_shown(events.title, len(MARK)), events.stream)
+
+
+def _annotations(events: ir.Table, category: Category) -> ir.Value:
+    """The list of an event's annotations: ``field``, ``value`` as text."""
+    values = {name: as_text(events[name]) for name in category.annotations.names}
+    values = values or {"": ibis.null("string")}  # so that the list of none has its type
+    given = [ibis.struct({"field": ibis.literal(n), "value": v}) for n, v in values.items()]
+    return ibis.array(given).filter(lambda annotation: annotation["value"].notnull())
 
 
 def label(field: str) -> str:

@@ -50,6 +50,11 @@ def history_of(events: Iterable[Event], category: Category) -> Iterator[dict[str
             "actor": event.actor,
             "recorded_at": event.recorded_at,
             "occurred_at": event.occurred_at,
+            "annotations": [
+                {"field": name, "value": _as_text(event.data[name])}
+                for name in category.annotations.names
+                if event.data.get(name) is not None
+            ],
             "changes": changes,
             "summary": _summary(event, effect, category, changed, title),
         }

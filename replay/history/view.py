@@ -36,7 +36,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     categories = state.registry.values()
     events = ibis.union(*(_events(state, category, keys) for category in categories))
     sentence = summary(events, titles(events))
-    return events.select("id", *ENVELOPE, changes=changes(events), summary=sentence)
+    return events.select("id", *ENVELOPE, "annotations", changes=changes(events), summary=sentence)
 
 
 def _events(state: Entities, category: Category, keys: ir.Table | None) -> ir.Table:
@@ -46,7 +46,8 @@ def _events(state: Entities, category: Category, keys: ir.Table | None) -> ir.Ta
         events = events.semi_join(streams, "stream")
     events = with_marked_changes(events, category)
     columns = type_columns(events, category)
-    events = events.select(_id(events), *ENVELOPE, "marked_changes", "title", **columns)
+    shown = [*ENVELOPE, "annotations", "marked_changes", "title"]
+    events = events.select(_id(events), *shown, **columns)
     return chosen(events, keys)
 
 
@@ -63,11 +64,16 @@ def _id(events: ir.Table) -> ir.Value:
 
 HISTORY = View(
     name="history",
-    code_version=1,
+    code_version=2,
     documents=documents,
     lineage=lineage,
     title="summary",
-    text={"summary": ("summary",), "old": ("changes.old",), "new": ("changes.new",)},
+    text={
+        "summary": ("summary",),
+        "annotation": ("annotations.value",),
+        "old": ("changes.old",),
+        "new": ("changes.new",),
+    },
     filters={
         "id": "id",
         "stream": "stream",

@@ -66,7 +66,7 @@ def test_where_no_index_is_live_it_is_the_logs_head(home):
     result = stet(home, "explain", "tag/sea@3")
     lines = result.stdout.splitlines()
     assert lines[0] == "tag/sea@3 in history, as of sequence 3"
-    assert lines[1] == "no generation is live yet; code version 1"
+    assert lines[1] == "no generation is live yet; code version 2"
     assert result.stderr == ""
 
 

@@ -274,8 +274,29 @@ def test_a_table_shows_all_its_cells_however_narrow_the_terminal_is(home: Path, 
         assert "…" not in printed
 
 
-def in_terminal(home: Path, words: str, width: int, **environment: str) -> str:
-    """What a command prints on a terminal of a width."""
+@pytest.fixture
+def in_use(tmp_path: Path) -> Path:
+    """A section that an article is in."""
+    archive = Archive(tmp_path / "in use")
+    archive.append("section/sea", "SectionOpened", {"name": "Sea"})
+    article = {"headline": "H", "published_at": "1912", "section_id": "section/sea"}
+    archive.append("article/1", "ArticlePublished", article)
+    return tmp_path / "in use"
+
+
+@pytest.mark.parametrize(("answer", "head"), [("n", 2), ("", 2), ("y", 3)])
+def test_on_a_terminal_it_is_asked_before_what_is_in_use_is_removed(
+    in_use: Path, answer: str, head: int
+):
+    removing = "append section/sea SectionClosed"
+    printed = in_terminal(in_use, removing, 100, typed=f"{answer}\n")
+    assert "section/sea is named by 1 article\r\nRemove it all the same? [y/N]: " in printed
+    assert ("nothing was appended" in printed) is (head == 2)
+    assert Archive(in_use).log.head == head
+
+
+def in_terminal(home: Path, words: str, width: int, typed: str = "", **environment: str) -> str:
+    """What a command prints on a terminal of a width, on which something is typed."""
     ours, its = pty.openpty()
     settings = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
     settings |= {"STET_HOME": str(home), "PYTHONPATH": str(ROOT), "COLUMNS": str(width)}
@@ -285,6 +306,7 @@ def in_terminal(home: Path, words: str, width: int, **environment: str) -> str:
         stdin=its, stdout=its, stderr=its, env=settings,
     )  # fmt: skip
     os.close(its)
+    os.write(ours, typed.encode())
     printed = b""
     while piece := _read(ours):
         printed += piece

@@ -35,6 +35,7 @@ NOTE = Category(
         EventType("NoteEdited", Effect.REVISES),
         EventType("NoteDropped", Effect.REMOVES),
     ),
+    annotations=pa.schema([("reason", pa.string())]),
 )
 NOTES = View(
     name="notes",
@@ -62,6 +63,7 @@ NOTES = {
     "filter": "shelf",
     "date": "written_at",
     "fields": {"title": "Whales seen off Nantucket", "shelf": "sea"},
+    "annotations": {"reason": "Seen again"},
 }
 ORDERS = {
     "spec": "examples.orders:DOMAIN",
@@ -74,6 +76,7 @@ ORDERS = {
     "filter": "shop",
     "date": "ordered_at",
     "fields": {"item": "Whales seen off Nantucket", "shop": "sea", "quantity": 1},
+    "annotations": {},
 }
 
 
@@ -177,7 +180,8 @@ def test_a_domain_goes_through_all_that_the_newsroom_does(
     changed = json.dumps({title: "Walrus seen"})
     (preview,) = desk.json("preview", one, business["revises"], "--data", changed)
     assert preview["documents"] == {view: 1, "history": 1}
-    desk.stet("append", one, business["revises"], "--data", changed, "--actor", "ben")
+    said = [word for n, text in business["annotations"].items() for word in (f"--{n}", text)]
+    desk.stet("append", one, business["revises"], "--data", changed, "--actor", "ben", *said)
     (caught_up,) = desk.json("catch-up")
     assert (caught_up["through"], caught_up["events"]) == (3, 1)
     assert desk.json("search", "walrus")[0]["hits"][0]["id"] == one
@@ -188,6 +192,7 @@ def test_a_domain_goes_through_all_that_the_newsroom_does(
     assert {"field": title, "old": business["fields"][title], "new": "Walrus seen"} in life[1][
         "changes"
     ]
+    assert {a["field"]: a["value"] for a in life[1]["annotations"]} == business["annotations"]
     assert desk.json("search", "ben", "--view", "history")[0]["total"] == 1
     (explained,) = desk.json("explain", one)
     assert (explained["view"], [c["sequence"] for c in explained["latest"]]) == (view, [1, 3])

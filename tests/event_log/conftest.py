@@ -33,6 +33,7 @@ THING = Category(
         EventType("ThingHidden", Effect.REMOVES),
         EventType("ThingShown", Effect.REINSTATES),
     ),
+    annotations=pa.schema([("reason", pa.string()), ("votes", pa.list_(pa.int64()))]),
 )
 NOTE = Category(
     "note",

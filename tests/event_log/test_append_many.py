@@ -52,6 +52,8 @@ DATA = {
             "day": st.dates(),
             "names": st.lists(st.text(max_size=3), max_size=3),
             "numbers": st.lists(st.integers(-5, 5), max_size=3),
+            "reason": st.text(max_size=3),
+            "votes": st.lists(st.integers(-5, 5), max_size=3),
         },
     ),
     "note": st.fixed_dictionaries({"title": st.text(max_size=3)}, optional={"body": st.text()}),

@@ -29,7 +29,7 @@ from event_log import (
     filled,
     renamed,
 )
-from event_log.category import FIELD_TYPES, Registry
+from event_log.category import FIELD_TYPES, NONE, Registry
 from event_log.schemas.evolution import Registered, checked
 from event_log.schemas.registered import Schemas
 
@@ -44,8 +44,11 @@ HEADED = (replace(WRITTEN, required=("headline",)), EDITED, BURNT)
 RENAMED = {1: Upcaster(FIELDS, renamed("title", "headline"))}
 
 
-def version_2(fields=FIELDS, types=NOTE.types, upcasters=None) -> Category:
-    return Category("note", fields, types, 2, upcasters or {})
+WHY = pa.schema([("why", pa.string())])
+
+
+def version_2(fields=FIELDS, types=NOTE.types, upcasters=None, annotations=NONE) -> Category:
+    return Category("note", fields, types, 2, upcasters or {}, annotations)
 
 
 def changed(written=WRITTEN, edited=EDITED, burnt=BURNT, *more) -> tuple[EventType, ...]:
@@ -73,6 +76,14 @@ def schemas(path: Path) -> list[str]:
 
 ALLOWED = {
     "a field is added": (version_2(MORE), 1),
+    "an annotation is added": (version_2(annotations=WHY), 1),
+    "a new event type requires an annotation": (
+        version_2(
+            types=changed(WRITTEN, EDITED, BURNT, EventType("NoteLost", Effect.REMOVES, "why")),
+            annotations=WHY,
+        ),
+        2,
+    ),
     "fields change their places": (version_2(pa.schema(list(reversed(FIELDS)))), 1),
     "an event type is retired": (version_2(types=changed(burnt=replace(BURNT, retired=True))), 1),
     "an event type is added": (
@@ -150,6 +161,15 @@ REFUSED = {
     ),
     "event type 'NoteBurnt' was removed, but the log may have events of it; keep it, with "
     "retired=True": version_2(types=(WRITTEN, EDITED)),
+    "'stars' cannot become an annotation: in version 1 it is a field. Declare another name, and an "
+    "upcaster that renames it": version_2(
+        pa.schema(list(FIELDS)[:2]), annotations=pa.schema([("stars", pa.int64())])
+    ),
+    "event type 'NoteBurnt' cannot require 'why' now": version_2(
+        types=changed(burnt=replace(BURNT, required=("why",))), annotations=WHY
+    ),
+    "annotation 'why' was added, but the version is the one that the log has; raise schema_version "
+    "to 2": replace(NOTE, annotations=WHY),
     "field 'colour' was added, but the version is the one that the log has; raise schema_version "
     "to 2": replace(NOTE, fields=MORE),
     "field 'stars' was removed, but": replace(NOTE, fields=pa.schema(list(FIELDS)[:2])),
@@ -291,6 +311,26 @@ def test_an_older_program_reads_newer_events_when_only_fields_were_added(path) -
     assert [dict(event.data) for event in read] == [{"title": "a"}, {"stars": 5}]
 
 
+def test_an_annotation_is_added_to_a_log_that_has_events_and_upcast_with_the_fields(path) -> None:
+    EventLog(path, (version_2(annotations=WHY),)).append(
+        [NewEvent("note/1", "NoteBurnt", {"why": "cold"})]
+    )
+    read = [dict(event.data) for event in EventLog(path, (version_2(annotations=WHY),)).read()]
+    assert read == [{"title": "a"}, {"why": "cold"}]
+    readable(path, NOTE)
+    assert [dict(event.data) for event in EventLog(path, (NOTE,)).read()] == [{"title": "a"}, {}]
+    steps = {2: Upcaster(pa.schema([*FIELDS, *WHY]), renamed("why", "reason"))}
+    annotations = pa.schema([("reason", pa.string())])
+    third = Category("note", FIELDS, NOTE.types, 3, steps, annotations)
+    register(path, third)
+    assert [dict(event.data) for event in EventLog(path, (third,)).read()] == [
+        {"title": "a"}, {"reason": "cold"}
+    ]  # fmt: skip
+    log = EventLog(path, (third,))
+    with pytest.raises(InvalidEvent, match="'reason' is no field to clear"):
+        log.append([NewEvent("note/1", "NoteEdited", {"cleared": ["reason"]})])
+
+
 def test_an_older_program_does_not_read_newer_events_that_it_would_misread(path) -> None:
     second = version_2(HEADLINE, HEADED, RENAMED)
     register(path, second)
@@ -381,6 +421,9 @@ def test_no_message_tells_to_begin_with_a_retired_type(path) -> None:
             lambda: version_2(upcasters={1: Upcaster(pa.schema([("a", pa.int8())]))}),
             "field 'a': cannot be int8",
         ),
+        (lambda: version_2(annotations=pa.schema([("Stars", TEXT)])), "that no other field has"),
+        (lambda: version_2(annotations=pa.schema([("cleared", TEXT)])), "not 'cleared'"),
+        (lambda: version_2(annotations=pa.schema([("a", pa.int8())])), "field 'a': cannot be int8"),
     ],
 )
 def test_a_category_that_cannot_be_is_told(declare, reason) -> None:
@@ -405,7 +448,10 @@ def categories(draw):
         for name in names
     )
     version = draw(st.integers(1, 999_999))
-    return Category("thing", pa.schema(list(kinds.items())), types, version)
+    fields = list(kinds.items())
+    at = draw(st.integers(0, len(kinds))) if types else len(kinds)
+    annotations = pa.schema(fields[at:])
+    return Category("thing", pa.schema(fields[:at]), types, version, annotations=annotations)
 
 
 @given(category=categories(), since=st.integers(1, 9), upcasters=st.frozensets(st.integers(1, 9)))

@@ -74,6 +74,9 @@ BAD_FIELDS = {
     ("unknown", "is no field of 'thing' (text, prose, count"): "x",
     ("cleared", "must be a list of strings, not a string"): "text",
     ("cleared", "'colour' is no field to clear"): ["colour"],
+    ("cleared", "'reason' is no field to clear"): ["reason"],
+    ("reason", "must be a string, not a list"): ["x"],
+    ("votes", "must be a list of whole numbers: an item must be a whole number, not 1.5"): [1.5],
 }
 BAD_ENVELOPES = {
     ("event_id", "is empty"): {"event_id": ""},

@@ -36,6 +36,8 @@ FIELDS = {
     "day": st.dates(),
     "names": st.lists(STRINGS, max_size=4),
     "numbers": st.lists(INT64, max_size=4),
+    "reason": STRINGS,
+    "votes": st.lists(INT64, max_size=2),
 }
 DATA = st.fixed_dictionaries({}, optional={n: st.none() | s for n, s in FIELDS.items()})
 NAMES = st.from_regex(r"[!-~é☃ ]*[!-~é☃][!-~é☃ ]*", fullmatch=True).map(lambda s: s[:40])

@@ -123,6 +123,8 @@ def histories(draw: st.DrawFn) -> list[NewEvent]:
         free = sorted(set(names) - chosen - category.required)
         cleared = draw(st.lists(st.sampled_from(free), max_size=2, unique=True)) if free else []
         data |= {"cleared": cleared} if cleared else {}
+        said = draw(st.sets(st.sampled_from(category.annotations.names), max_size=2))
+        data |= {name: draw(WORDS) for name in sorted(said)}
         occurred_at = draw(st.none() | INSTANTS)
         events.append(NewEvent(stream, kind.name, data, occurred_at=occurred_at))
     return events

@@ -44,7 +44,7 @@ def kind(value: Any, name: str = "") -> int:
     """The byte of a value's type; ``name`` tells what an empty list would be a list of."""
     if isinstance(value, list):
         present = [item for item in value if item is not None]
-        return 0x10 | (kind(present[0]) if present else 2 if name == ".numbers" else 1)
+        return 0x10 | (kind(present[0]) if present else 2 if name in (".numbers", ".votes") else 1)
     types = ((str, 1), (bool, 5), (int, 2), (float, 6), (datetime, 3), (date, 4))
     return next(number for type_, number in types if isinstance(value, type_))
 

@@ -93,11 +93,20 @@ def test_the_event_fits_its_category(event: Event) -> None:
     cleared = data.pop("cleared", [])
     assert set(cleared) <= set(category.fields.names) - category.required - set(data)
     for name, value in data.items():
-        field = category.fields.field(name)
+        field = category.carried.field(name)
         assert type(value) is JSON_TYPES[field.type]
         if field.type == INSTANT:
             assert datetime.fromisoformat(str(value)).tzinfo is not None
     assert datetime.fromisoformat(event["occurred_at"]).tzinfo is not None
+
+
+def test_the_four_corrections_of_the_titanic_and_each_retraction_have_a_reason_and_a_note() -> None:
+    corrections = [
+        event for event in LIFE
+        if event["stream"] == "article/titanic-1912" or event["type"].endswith("Retracted")
+    ]  # fmt: skip
+    assert len(corrections) == 4 + 2
+    assert all({"reason", "note"} <= event["data"].keys() for event in corrections)
 
 
 def test_event_ids_are_unique_uuids_and_causes_come_before_what_they_caused() -> None:

@@ -27,7 +27,7 @@ def plainly_folded(log: EventLog, until: int) -> dict[str, dict[str, Any]]:
             entities[event.stream] = {"id": event.stream, **dict.fromkeys(names)}
         entity = entities[event.stream]
         for field, value in event.data.items():
-            if field != "cleared":
+            if field in REGISTRY[event.category].fields.names:
                 entity[field] = value
         for field in event.data.get("cleared") or ():
             entity[field] = None

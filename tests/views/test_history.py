@@ -37,9 +37,29 @@ def test_every_event_is_a_document_with_its_envelope_and_what_changed(newsroom, 
         "actor": "ana",
         "recorded_at": recorded_at,
         "occurred_at": datetime(1851, 9, 19, 5, tzinfo=UTC),
+        "annotations": [],
         "changes": [{"field": "kicker", "old": "Old", "new": "New"}],
         "summary": "ana revised kicker of “Headline 1”",
     }
+
+
+def test_what_an_event_says_of_itself_is_in_its_own_document_and_no_change(newsroom, article):
+    newsroom.tell(
+        article("1", note="First edition."),
+        ("article/1", "ArticleRevised", {"kicker": "K", "reason": "Misread.", "note": "A word."}),
+        ("article/1", "ArticleRetracted", {"reason": ""}),
+        ("article/1", "ArticleReinstated", {}),
+    )
+    documents = newsroom.documents("history")
+    said = [documents[f"article/1@{version}"]["annotations"] for version in (1, 2, 3, 4)]
+    assert [[(a["field"], a["value"]) for a in annotations] for annotations in said] == [
+        [("note", "First edition.")],
+        [("reason", "Misread."), ("note", "A word.")],
+        [("reason", "")],
+        [],
+    ]
+    assert changed(documents["article/1@2"]) == [("kicker", None, "K")]
+    assert documents["article/1@2"]["summary"] == "Revised kicker of “Headline 1”"
 
 
 def test_all_categories_have_their_history(newsroom, article):
