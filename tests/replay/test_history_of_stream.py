@@ -26,6 +26,7 @@ KINDS = {
     "texts": (pa.list_(pa.string()), st.lists(st.sampled_from(["", "a", "b, c"]), max_size=3)),
     "wholes": (pa.list_(pa.int64()), st.lists(st.integers(-3, 3), max_size=3)),
 }
+ANNOTATED = ("text", "whole", "instant", "texts")
 THING = Category(
     "thing",
     pa.schema([(name, kind) for name, (kind, _) in KINDS.items()]),
@@ -35,8 +36,15 @@ THING = Category(
         EventType("ThingRemoved", Effect.REMOVES),
         EventType("ThingBack", Effect.REINSTATES),
     ),
+    annotations=pa.schema([(f"of_{name}", KINDS[name][0]) for name in ANNOTATED]),
 )
-DATA = st.fixed_dictionaries({}, optional={name: values for name, (_, values) in KINDS.items()})
+DATA = st.fixed_dictionaries(
+    {},
+    optional={
+        **{name: values for name, (_, values) in KINDS.items()},
+        **{f"of_{name}": KINDS[name][1] for name in ANNOTATED},
+    },
+)
 CLEARED = st.lists(st.sampled_from(list(KINDS)), max_size=2, unique=True)
 
 
