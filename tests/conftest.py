@@ -57,9 +57,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let every property test run on as many examples as ``--examples`` says."""
+    """Run property tests on as many examples as ``--examples`` says; share the sets-up of modules.
+
+    Tests that share a set-up of their module run in one worker, so that it is made once.
+    """
     if examples := config.getoption("--examples"):
         set_examples(items, examples)
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None and _shares_a_module_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def _shares_a_module_fixture(item: pytest.Item) -> bool:
+    found = getattr(item, "_fixtureinfo", None)  # pytest has no public way to ask for scopes
+    definitions = found.name2fixturedefs.values() if found else ()
+    return any(each[-1].scope == "module" for each in definitions)
 
 
 EngineOf = Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]]

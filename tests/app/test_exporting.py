@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,13 +24,20 @@ PUBLISHED = {"headline": ODD, "published_at": "1851-10-18T12:00:00.5Z", "section
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    archive = Archive(tmp_path / "home")
+def archive(built: Path, tmp_path: Path) -> Archive:
+    return Archive(shutil.copytree(built, tmp_path / "home"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of a section and two articles, rebuilt."""
+    home = tmp_path_factory.mktemp("built") / "home"
+    archive = Archive(home)
     archive.append("section/sea", "SectionOpened", {"name": "Sea"})
     archive.append("article/1", "ArticlePublished", PUBLISHED)
     archive.append("article/2", "ArticlePublished", PUBLISHED | {"headline": "Two"})
     archive.rebuild()
-    return archive
+    return home
 
 
 def _run(archive: Archive, *arguments: str) -> Result:

@@ -75,7 +75,9 @@ def test_a_command_does_not_load_what_its_answer_does_not_need(
     assert HEAVY & {*done.stderr.split()} == set()
 
 
-@pytest.mark.parametrize("command", NEIGHBOURS)
+@pytest.mark.parametrize(
+    "command", [NEIGHBOURS[0], *(pytest.param(c, marks=pytest.mark.slow) for c in NEIGHBOURS[1:])]
+)
 def test_a_document_is_made_by_sql_that_an_earlier_process_compiled(
     command: str, built: Path, tmp_path: Path
 ) -> None:

@@ -53,7 +53,6 @@ def execute(home: Path, **chosen: Any) -> ExecuteInProcessResult:
     return run_job(home, "rebuild", **chosen)
 
 
-@pytest.mark.xdist_group("rebuilt")
 def test_the_job_rebuilds_every_view_and_index_and_promotes_them(
     rebuilt: tuple[Path, ExecuteInProcessResult],
 ) -> None:
@@ -67,7 +66,6 @@ def test_the_job_rebuilds_every_view_and_index_and_promotes_them(
     assert Archive(home).search("whale").total == 2
 
 
-@pytest.mark.xdist_group("rebuilt")
 def test_a_materialization_shows_figures_samples_and_a_plot(
     rebuilt: tuple[Path, ExecuteInProcessResult],
 ) -> None:
@@ -103,7 +101,6 @@ def test_a_view_that_there_is_not_is_refused_before_the_run_and_so_is_a_choice_o
     assert Archive(home).engine.serving() == before
 
 
-@pytest.mark.xdist_group("rebuilt")
 def test_each_index_is_checked_against_its_view_document_by_document(
     rebuilt: tuple[Path, ExecuteInProcessResult],
 ) -> None:
@@ -113,7 +110,6 @@ def test_each_index_is_checked_against_its_view_document_by_document(
     assert all(e.passed for e in equal)
 
 
-@pytest.mark.xdist_group("rebuilt")
 def test_a_reference_that_does_not_resolve_is_a_warning(
     rebuilt: tuple[Path, ExecuteInProcessResult],
 ) -> None:

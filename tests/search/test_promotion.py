@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from search.comparison import Differences
 from search.engine import Engine, Generation
 from search.errors import NotPromoted
+from search.generations import Pointer
 from search.promotion import check_path, note_check, passed_check, promote
 
 
@@ -31,6 +32,9 @@ class Built:
             Generation(view, number, 10, 5, 100, 1, "1:abc", "2026-01-01T00:00:00Z")
             for view, number in self.views.items()
         ]
+
+    def pointer(self) -> Pointer:
+        return Pointer(self.live)
 
     def rejected(self, view: str, generation: int) -> set[str]:  # noqa: ARG002
         return {f"{view}/{n}" for n in range(self.dead)}
