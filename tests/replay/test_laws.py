@@ -40,28 +40,39 @@ def plainly_folded(log: EventLog, until: int) -> dict[str, dict[str, Any]]:
     return entities
 
 
-def name_of(entities: dict[str, Any], identity: str | None) -> dict[str, Any] | None:
+def named(entities: dict[str, Any], category: str, identity: str | None) -> dict[str, Any]:
+    """The entity that a reference to a category names; nothing if it names one of another."""
+    found: dict[str, Any] = entities.get(identity or "", {})
+    return found if (identity or "").startswith(f"{category}/") else {}
+
+
+def name_of(entities: dict[str, Any], category: str, identity: str | None) -> dict[str, Any] | None:
     if identity is None:
         return None
-    return {"id": identity, "name": entities.get(identity, {}).get("name")}
+    return {"id": identity, "name": named(entities, category, identity).get("name")}
 
 
 def plain_article(entities: dict[str, Any], article: dict[str, Any]) -> dict[str, Any]:
-    nothing: dict[str, Any] = {}
-    section = entities.get(article["section_id"], nothing)
+    section = named(entities, "section", article["section_id"])
+    photographers = {
+        i: named(entities, "image", i).get("photographer_id") for i in article["image_ids"] or []
+    }
     images = [
-        {"id": i, **{f: entities.get(i, nothing).get(f) for f in SHOWN}}
-        | {"photographer": name_of(entities, entities.get(i, nothing).get("photographer_id"))}
+        {"id": i, **{f: named(entities, "image", i).get(f) for f in SHOWN}}
+        | {"photographer": name_of(entities, "byline", photographers[i])}
         for i in article["image_ids"] or []
-        if entities.get(i, nothing).get("live", True)
+        if named(entities, "image", i).get("live", True)
     ]
     tags = [
-        {**(name_of(entities, i) or {}), "kind": entities.get(i, nothing).get("kind")}
+        {**(name_of(entities, "tag", i) or {}), "kind": named(entities, "tag", i).get("kind")}
         for i in article["tag_ids"] or []
-        if entities.get(i, nothing).get("live", True)
+        if named(entities, "tag", i).get("live", True)
     ]
     bylines = [
-        {**(name_of(entities, i) or {}), "title": entities.get(i, nothing).get("title")}
+        {
+            **(name_of(entities, "byline", i) or {}),
+            "title": named(entities, "byline", i).get("title"),
+        }
         for i in article["byline_ids"] or []
     ]
     words = None if article["body"] is None else len(article["body"].split())
@@ -72,15 +83,15 @@ def plain_article(entities: dict[str, Any], article: dict[str, Any]) -> dict[str
         *(article["byline_ids"] or []),
         *(article["image_ids"] or []),
         *(article["tag_ids"] or []),
-        *(entities.get(i, nothing).get("photographer_id") for i in article["image_ids"] or []),
+        *photographers.values(),
     ]
     kept = "headline kicker abstract body url published_at language source version updated_at id"
     return {
         **{f: article[f] for f in kept.split(" ")},
         "section": article["section_id"]
         and {
-            **(name_of(entities, article["section_id"]) or {}),
-            "parent": name_of(entities, section.get("parent_id")),
+            **(name_of(entities, "section", article["section_id"]) or {}),
+            "parent": name_of(entities, "section", section.get("parent_id")),
         },
         "bylines": bylines,
         "images": images,
@@ -103,9 +114,10 @@ def plain_byline(entities: dict[str, Any], byline: dict[str, Any]) -> dict[str, 
     together = [set(a["byline_ids"][:TOGETHER]) for a in written]
     others = [b for signed in together if me in signed for b in signed if b != me]
 
-    def counted(found: list[str]) -> list[dict[str, Any]]:
+    def counted(category: str, found: list[str]) -> list[dict[str, Any]]:
         ordered = sorted(set(found), key=lambda i: (-found.count(i), i))
-        return [{**(name_of(entities, i) or {}), "count": found.count(i)} for i in ordered]
+        names = ((name_of(entities, category, i) or {}, found.count(i)) for i in ordered)
+        return [{**name, "count": count} for name, count in names]
 
     made_from = [me, *(a["id"] for a in naming), *sections, *others]
     dates = [a["published_at"] for a in written]
@@ -116,8 +128,8 @@ def plain_byline(entities: dict[str, Any], byline: dict[str, Any]) -> dict[str, 
         "first_published_at": min(dates, default=None),
         "last_published_at": max(dates, default=None),
         "latest": [{f: a[f] for f in card} for a in written[:10]],
-        "sections": counted(sections),
-        "coauthors": counted(others),
+        "sections": counted("section", sections),
+        "coauthors": counted("byline", others),
         "sequence": max(entities[e]["sequence"] for e in made_from if e in entities),
     }
 
