@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 EXAMPLES ?= 500
+# one more than processors: tests often wait for a process, a disk or a server
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
 .PHONY: docs docs-links help test-all test-law setup demo test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
 
@@ -26,13 +28,13 @@ demo: setup  ## import the sample, run the rebuild job, show what came of it
 	@DAGSTER_HOME=$(CURDIR)/dagster_home $(BIN)/python -m app.demo
 
 test: setup lint  ## lint, check types and contracts, run the quick tests: no server needed
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow and not server"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not server"
 
 test-all: setup lint docs  ## everything: also kills, corpora, the laws at full size, real servers, the docs
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-law: setup  ## the laws of catching up on EXAMPLES=500 generated histories each
-	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n auto -k "on_many_examples or OnManyExamples" \
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(WORKERS) -k "on_many_examples or OnManyExamples" \
 		tests/replay tests/archive tests/search
 
 elasticsearch:  ## start a real Elasticsearch for the tests, on http://127.0.0.1:9200
