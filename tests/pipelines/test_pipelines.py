@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +166,22 @@ def test_loading_the_definitions_does_no_io(tmp_path: Path) -> None:
         check=True,
     )
     assert printed.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_dagster_finds_the_definitions_by_the_projects_own_file_and_so_does_dg(
+    tmp_path: Path,
+) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    module = project["dagster"]["module_name"]
+    assert project["dg"]["project"]["code_location_target_module"] == module
+    environment = {**os.environ, "STET_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "dagster", "definitions", "validate"],
+        cwd=ROOT, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"Validation successful for code location {module}" in done.stderr
 
 
 def test_dagsters_telemetry_is_off() -> None:
