@@ -181,7 +181,7 @@ def test_dagster_finds_the_definitions_by_the_projects_own_file_and_so_does_dg(
         cwd=ROOT, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert f"Validation successful for code location {module}" in done.stderr
+    assert f"Validation successful for code location {module}" in done.stdout
 
 
 def test_dagsters_telemetry_is_off() -> None:
