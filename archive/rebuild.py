@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from archive.gap import Gap
 from archive.progress import Tell, silent
 from event_log import Lock, advice, as_told, counted, plain_path
-from replay import begin_build, check_views, has_build, newest_build, write_json
+from replay import begin_build, check_views, newest_build, write_json
 from search import (
     TOLERATED,
     Differences,
@@ -131,17 +131,10 @@ class Rebuild:
         as_of = at is not None
         return cls(archive, build, generation, views, directory, lock, tolerated, as_of)
 
-    @staticmethod
-    def can_continue(archive: Archive, rebuild_id: str) -> bool:
-        """Whether the build of a rebuild is still there, and its generation was not promoted.
-
-        To continue a promoted one would take away, for a while, the index that readers use.
-        """
-        engine = archive.engine
-        noted = _noted(Generations(engine.folder), rebuild_id)
-        if noted and any(number == noted[0] for _, number in engine.pointer().kept()):
-            return False
-        return has_build(archive.builds, noted[1]["build_id"] if noted else rebuild_id)
+    @property
+    def is_promoted(self) -> bool:
+        """Whether the generation is live, or was; to fill it again would take it from readers."""
+        return any(number == self.generation for _, number in self.engine.pointer().kept())
 
     reached: int = 0
     """The sequence that the generation was at when it was promoted."""

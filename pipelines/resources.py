@@ -79,16 +79,20 @@ class ArchiveResource(ConfigurableResource):  # type: ignore[type-arg]
     def build(self, selection: "Selection") -> "Build":
         """The build of a run's documents, which needs no engine.
 
-        The first step sets its sequence for all steps. Those of one process share it.
+        The first step sets its sequence for all steps. Those of one process share it. Raises
+        ``Failure`` when the run goes on with a build that was deleted.
         """
-        return _build(self.archive(), self.at, selection.rebuild_id)
+        return _build(self.archive(), self.at, selection.rebuild_id, selection.goes_on)
 
     def rebuild(self, selection: "Selection") -> "Rebuild":
         """The rebuild of a run, with its generation in the engine.
 
         Steps of one process share it, and hold its generation until the process ends or begins
-        another run. A step in another process finds it by the run's id.
+        another run. A step in another process finds it by the run's id. Raises ``Failure`` when the
+        run goes on with a rebuild that was promoted.
         """
+        if selection.goes_on:
+            self.build(selection)
         return _rebuild(self.archive(), self.at, self.tolerated, selection)
 
 
@@ -121,10 +125,15 @@ def whole(name: str) -> int:
         raise Failure(str(error)) from None
 
 
-@lru_cache(maxsize=1)
-def _build(archive: "Archive", at: str, rebuild_id: str) -> "Build":
-    from replay import begin_build
+GONE = "what the failed run has rebuilt was {} meanwhile; launch the rebuild again"
 
+
+@lru_cache(maxsize=1)
+def _build(archive: "Archive", at: str, rebuild_id: str, goes_on: bool) -> "Build":
+    from replay import begin_build, has_build
+
+    if goes_on and not has_build(archive.builds, rebuild_id):
+        raise Failure(GONE.format("deleted"))
     return begin_build(archive.log, archive.builds, at=at or None, build_id=rebuild_id)
 
 
@@ -132,7 +141,7 @@ def _build(archive: "Archive", at: str, rebuild_id: str) -> "Build":
 def _rebuild(archive: "Archive", at: str, tolerated: float, selection: "Selection") -> "Rebuild":
     from archive import Rebuild
 
-    return Rebuild.begin(
+    rebuild = Rebuild.begin(
         archive,
         selection.indexes,
         at or None,
@@ -140,3 +149,6 @@ def _rebuild(archive: "Archive", at: str, tolerated: float, selection: "Selectio
         tolerated=tolerated,
         written=not selection.documents,
     )
+    if selection.goes_on and rebuild.is_promoted:
+        raise Failure(GONE.format("promoted"))
+    return rebuild

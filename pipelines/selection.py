@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetCheckExecutionContext, AssetExecutionContext, AssetKey, Failure
 
-from archive import Rebuild
-
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
@@ -28,6 +26,8 @@ class Selection:
     rebuild_id: str
     documents: tuple[str, ...]
     indexes: tuple[str, ...]
+    goes_on: bool = False
+    """Whether the rebuild is that of an earlier run, which failed."""
 
 
 def selection_of(
@@ -36,7 +36,7 @@ def selection_of(
     """What the run of a step rebuilds: its selected assets, of which the config may choose some.
 
     A run that goes on from where another failed has the selection of that one. Raises ``Failure``
-    when the config chooses none of the assets, and when there is nothing to go on with.
+    when the config chooses none of the assets.
     """
     run = context.run
     first = _first(run, context.instance)
@@ -52,12 +52,7 @@ def selection_of(
     if keys and not (documents or indexes):
         named = ", ".join(archive.chosen or ())
         raise Failure(f"views: the run selects no asset of {named}; name others, or leave it out")
-    if first is not run and not Rebuild.can_continue(opened, first.run_id):
-        raise Failure(
-            "what the failed run has rebuilt was deleted or promoted meanwhile;"
-            " launch the rebuild again"
-        )
-    return Selection(first.run_id, documents, indexes)
+    return Selection(first.run_id, documents, indexes, goes_on=first is not run)
 
 
 def _first(run: DagsterRun, instance: DagsterInstance) -> DagsterRun:

@@ -10,9 +10,11 @@ import pytest
 from dagster import AssetKey, DagsterInstance, ReexecutionOptions, execute_job, reconstructable
 from jobs import FEW, failures, materialized, run_job
 
-from archive import Archive
+from archive import Archive, Rebuild
 from pipelines import definitions_for
+from pipelines.reporting import live_materializations
 from replay.builds.build import Build
+from search import ClusterAway
 
 ALL = "__ASSET_JOB"
 QUIET = {"telemetry": {"enabled": False}}
@@ -102,6 +104,10 @@ def test_the_config_chooses_among_what_is_selected_and_refuses_what_is_not(
     assert not refused.success
     assert "the run selects no asset of topics" in failures(refused)[0]
     assert live(archive) == {}
+    other = AssetKey(["index", "topics"])
+    half = run_job(archive, ALL, assets=[INDEX, other], views=["articles"])
+    assert failures(half) == ["views: the run selects topics and its config does not"]
+    assert set(live(archive)) == {"articles"}
 
 
 def test_a_rebuild_as_of_a_point_is_promoted_only_if_the_run_says_so(archive: Archive) -> None:
@@ -121,6 +127,30 @@ def test_a_rebuild_as_of_a_point_is_promoted_only_if_the_run_says_so(archive: Ar
     assert live(archive)["topics"] == (3, 1)
     assert run_job(archive, "rebuild", promote=False).success
     assert live(archive)["topics"] == (3, 1)
+
+
+def test_a_step_that_is_tried_again_after_its_promotion_leaves_the_live_index_alone(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled: list[str] = []
+    index = Rebuild.index
+
+    def counted(self: Rebuild, view: str, *given: Any) -> Any:
+        filled.append(view)
+        return index(self, view, *given)
+
+    def away(*_: Any) -> Any:
+        monkeypatch.setattr("pipelines.assets.live_materializations", live_materializations)
+        raise ClusterAway("nobody answers")
+
+    monkeypatch.setattr(Rebuild, "index", counted)
+    monkeypatch.setattr("pipelines.failing.SECONDS_TO_RETRY", 0)
+    monkeypatch.setattr("pipelines.assets.live_materializations", away)
+    result = run_job(archive, ALL, assets=[VIEW, INDEX])
+    assert result.success, failures(result)
+    assert filled == ["articles"]
+    assert live(archive) == {"articles": (1, 1)}
+    assert materialized(result)["index/articles"]["generation"] == 1
 
 
 def of_environment() -> Any:
@@ -166,4 +196,4 @@ def test_a_run_that_goes_on_from_a_failure_promotes_all_unless_its_rebuild_was_d
         archive.rebuild()
         again = gone_on(run_id)
         assert not again.success
-        assert "was deleted or promoted meanwhile; launch the rebuild again" in failures(again)[0]
+        assert "was deleted meanwhile; launch the rebuild again" in failures(again)[0]
