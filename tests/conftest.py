@@ -59,12 +59,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run property tests on as many examples as ``--examples`` says; share the sets-up of modules.
 
-    Tests that share a set-up of their module run in one worker, so that it is made once.
+    Quick tests that share a set-up of their module run in one worker, so that it is made once. Slow
+    ones are spread over all workers.
     """
     if examples := config.getoption("--examples"):
         set_examples(items, examples)
     for item in items:
-        if item.get_closest_marker("xdist_group") is None and _shares_a_module_fixture(item):
+        placed = any(item.get_closest_marker(name) for name in ("xdist_group", "slow", "server"))
+        if not placed and _shares_a_module_fixture(item):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 

@@ -140,7 +140,7 @@ def documents(state: State, view: str) -> dict[str, dict[str, Any]]:
     return {document["id"]: document for document in found}
 
 
-@given_in_tiers(5, 40, histories(), st.data())
+@given_in_tiers(5, 30, histories(), st.data())
 def test_the_state_and_the_documents_are_those_of_a_plain_fold(events, data):
     log = told(events)
     until = data.draw(st.integers(0, len(events)))
