@@ -56,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # the workers read the marks afterwards
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run property tests on as many examples as ``--examples`` says; share the sets-up of modules.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from tiers import first_of
 from typer.testing import CliRunner
 
 from app.cli import cli
@@ -99,7 +100,7 @@ READING = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@first_of("damage", DAMAGES)
 def test_a_damaged_commit_is_named_by_every_command_that_reads_it(damage: str, home: Path) -> None:
     commit = home / "log/commits/00000000000000000002.parquet"
     commit.write_bytes(DAMAGES[damage](commit.read_bytes()))

@@ -41,26 +41,30 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+ALWAYS = (
+    "search whales",
+    "status",
+    "history byline/1",
+    f"append byline/1 BylineRevised --data {REVISION}",
+)
+ALSO = (
+    "generations",
+    "settings",
+    "subscriptions",
+    "types article",
+    "suggest wha",
+    "similar article/1",
+    "on-this-day",
+    "show byline/1",
+    "log --since today",
+    "prove 1",
+    "restore byline/1 --version 1",
+    "undo 2",
+)
+
+
 @pytest.mark.parametrize(
-    "command",
-    [
-        "search whales",
-        "status",
-        "generations",
-        "settings",
-        "subscriptions",
-        "types article",
-        "suggest wha",
-        "similar article/1",
-        "on-this-day",
-        "show byline/1",
-        "log --since today",
-        "prove 1",
-        "history byline/1",
-        f"append byline/1 BylineRevised --data {REVISION}",
-        "restore byline/1 --version 1",
-        "undo 2",
-    ],
+    "command", [*ALWAYS, *(pytest.param(each, marks=pytest.mark.slow) for each in ALSO)]
 )
 def test_a_command_does_not_load_what_its_answer_does_not_need(
     command: str, built: Path, tmp_path: Path

@@ -175,6 +175,7 @@ def test_after_a_rebuild_of_all_it_goes_on(newsroom: Newsroom) -> None:
     assert newsroom.set_aside() == []
 
 
+@pytest.mark.slow
 def test_after_a_rebuild_of_one_view_all_go_on_together(newsroom: Newsroom) -> None:
     newsroom.rename("B")
     newsroom.rebuild("bylines")

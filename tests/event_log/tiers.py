@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -53,6 +53,14 @@ def some_steps(every: int) -> pytest.MarkDecorator:
     """The argument ``every`` of a test: try each so-many-th step; 1, all of them, is slow."""
     all_steps = pytest.param(1, id="every step", marks=pytest.mark.slow)
     return pytest.mark.parametrize("every", [pytest.param(every, id="some steps"), all_steps])
+
+
+def first_of(argument: str, values: Iterable[object]) -> pytest.MarkDecorator:
+    """The argument of a test at each of these values: the first always, the others are slow."""
+    first, *others = values
+    return pytest.mark.parametrize(
+        argument, [first, *(pytest.param(other, marks=pytest.mark.slow) for other in others)]
+    )
 
 
 def set_examples(items: list[pytest.Item], examples: int) -> None:

@@ -16,6 +16,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 from histories import told
 from stepped import VIEW_NAMES, VIEWS, Stepped, Template
+from tiers import first_of
 
 from event_log import EventLog, NewEvent
 from replay.builds.make import documents_sql
@@ -177,7 +178,7 @@ def too_much(small: dict[str, int], large: dict[str, int]) -> dict[str, tuple[in
     return {name: (small[name], large[name]) for name in small if large[name] > MOST * small[name]}
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@first_of("shape", SHAPES)
 def test_a_rebuild_costs_in_proportion_to_the_longest_list(shape: Shape) -> None:
     small, large = (costs_of_rebuilding(log_of(shape, SIZE * by)) for by in (1, TIMES))
     assert too_much(small, large) == {}

@@ -37,7 +37,7 @@ def is_rebuilt(stepped: Stepped, log: EventLog) -> None:
     assert stepped.digests() == {name: set(documents[name]) for name in DOMAIN.views}
 
 
-@given_in_tiers(2, 30, histories(), st.data())
+@given_in_tiers(1, 30, histories(), st.data())
 def test_catching_up_in_any_steps_equals_rebuilding_from_zero(events, data):
     """Steps of any size, some after a restart, some that the engine has twice.
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from histories import EDGES, told
 from stepped import VIEW_NAMES, VIEWS, Rebuilds, Template
+from tiers import first_of
 
 from archive.step import digest
 from event_log import NewEvent
@@ -28,6 +29,7 @@ def published(number: int, instant: datetime) -> NewEvent:
     return NewEvent(f"article/{number}", "ArticlePublished", data)
 
 
+@pytest.mark.slow
 def test_a_revised_article_stays_on_its_day_from_the_first_microsecond_to_the_last() -> None:
     events = [published(number, instant) for number, instant in enumerate(EDGES)]
     events += [NewEvent(e.stream, "ArticleRevised", {"headline": "Second"}) for e in events]
@@ -56,7 +58,7 @@ def test_the_day_that_a_step_finds_an_article_by_is_its_day() -> None:
     stepped.kept.close()
 
 
-@pytest.mark.parametrize("view", VIEW_NAMES)
+@first_of("view", VIEW_NAMES)
 def test_no_expression_of_a_view_divides(view: str, newsroom: Any) -> None:
     """Ibis divides by floating-point numbers, also where Python's ``//`` is one of whole ones."""
     kept = template().stepped(told([published(1, EDGES[0])])).kept
