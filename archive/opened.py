@@ -69,9 +69,10 @@ class Opened(Places):
     @property
     def uses_cluster(self) -> bool:
         """Whether the engine is an Elasticsearch cluster; it is not connected to."""
+        from search import names_cluster
+
         given = self._connection
-        address = settings.text("STET_SEARCH") if given is None else given
-        return address not in ("", "embedded", None)
+        return names_cluster(settings.text("STET_SEARCH") if given is None else given)
 
     def view(self, view: str | View) -> View:
         """The view of this name, the first one if it is empty; raises ``UnknownName``."""

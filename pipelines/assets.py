@@ -35,6 +35,7 @@ from pipelines import describing, metadata, plots
 from pipelines.failing import errors_as_failures
 from pipelines.reporting import (
     LOG,
+    head_figures,
     live_materializations,
     observe_head,
     offer_generations,
@@ -70,11 +71,8 @@ def log_asset(archive: Archive) -> Any:
     def log(archive: ArchiveResource) -> ObserveResult:
         """Observe the log: its data version is its head."""
         with errors_as_failures():
-            events = archive.archive().log
-            head, digest = events.head, events.digest
-        return ObserveResult(
-            data_version=DataVersion(str(head)), metadata={"head": head, "digest": digest}
-        )
+            figures = head_figures(archive.archive())
+        return ObserveResult(data_version=DataVersion(str(figures["head"])), metadata=figures)
 
     return log
 
@@ -211,7 +209,8 @@ def _report_live(
         said = f"generation {number} is complete as of {rebuild.sequence:,}, and not promoted"
         figures = {view: {} for view in rebuild.views}
     context.log.info(said)
-    for event in live_materializations(opened, context.instance, said, figures):
+    live = opened.engine.serving()
+    for event in live_materializations(opened, context.instance, live, said, figures):
         context.log_event(event)
     offer_generations(opened, context.instance)
 

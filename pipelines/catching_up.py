@@ -3,6 +3,7 @@
 Annotations are not postponed in this module: Dagster reads those of ``context`` and of resources.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -71,14 +72,15 @@ def _catch_up(context: OpExecutionContext, archive: ArchiveResource, done: Progr
 
 def _show(context: OpExecutionContext, archive: ArchiveResource, done: Progress) -> None:
     """Write the figures of each view that caught up, and those of the run, to Dagster."""
-    run, views = _run_figures(archive, done), _view_figures(archive, done)
     opened = archive.archive()
+    live = opened.engine.serving() if done.steps else {}
+    run, views = _run_figures(archive, done), _view_figures(archive, done, live)
     if done.steps:
         for head in observe_head(opened, context.instance):
             context.log_event(head)
         said = f"caught up to {max(step.through for step in done.steps):,}"
         shown = {view: {**figures, **run} for view, figures in views.items()}
-        for event in live_materializations(opened, context.instance, said, shown):
+        for event in live_materializations(opened, context.instance, live, said, shown):
             context.log_event(event)
     lines = [(view, *(of[f"documents {name}"] for name in COUNTED)) for view, of in views.items()]
     run["views"] = metadata.table(["view", *COUNTED], lines)
@@ -111,12 +113,12 @@ def _run_figures(archive: ArchiveResource, done: Progress) -> dict[str, Any]:
     return figures
 
 
-def _view_figures(archive: ArchiveResource, done: Progress) -> dict[str, dict[str, Any]]:
-    """The figures of each view that caught up, summed over the steps."""
-    if not done.steps:
-        return {}
+def _view_figures(
+    archive: ArchiveResource, done: Progress, live: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    """The figures of each live view that caught up, summed over the steps."""
     figures: dict[str, dict[str, Any]] = {}
-    for view in archive.archive().engine.serving():
+    for view in live:
         if not archive.wants(view) or view in done.behind or view in done.broken:
             continue
         parts = [part for step in done.steps for part in step.views if part.view == view]

@@ -162,7 +162,8 @@ def observe_lag(
         head, measured = opened.log.head, measure_views(archive, limits)
         if not head:
             return SensorResult(skip_reason=f"the log of {opened.home} is empty")
-        indexes = list(live_materializations(opened, context.instance, OUTSIDE))
+        live = {each.view: each.live for each in measured if each.live is not None}
+        indexes = list(live_materializations(opened, context.instance, live, OUTSIDE))
         if indexes:
             offer_generations(opened, context.instance)
     except expected_errors() as error:

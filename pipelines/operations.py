@@ -1,5 +1,6 @@
 """The jobs that an operator launches by hand: promote a generation, or roll back."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from dagster import Config, OpExecutionContext, PartitionedConfig, job, op
@@ -14,6 +15,7 @@ from pipelines.reporting import (
     offer_generations,
 )
 from pipelines.resources import ArchiveResource
+from search import Generation
 
 
 class Wanted(Config):
@@ -43,7 +45,8 @@ def promote_generation(
         opened = archive.archive()
         views = promote(opened.engine, config.generation, archive.tolerated)
         context.log.info(f"generation {config.generation} is live in {', '.join(views)}")
-        _report(context, opened, f"generation {config.generation} was promoted")
+        live = opened.engine.serving()
+        _report(context, opened, live, f"generation {config.generation} was promoted")
 
 
 @op(description="Undo the last promotion, in all views at once.")
@@ -57,16 +60,18 @@ def roll_back_generation(
         for view, now in live.items():
             context.log.info(f"{view}: generation {now.generation} is live")
         numbers = ", ".join(str(n) for n in sorted({now.generation for now in live.values()}))
-        _report(context, opened, f"rolled back to generation {numbers}")
+        _report(context, opened, live, f"rolled back to generation {numbers}")
 
 
-def _report(context: OpExecutionContext, archive: Archive, said: str) -> None:
+def _report(
+    context: OpExecutionContext, archive: Archive, live: Mapping[str, Generation], said: str
+) -> None:
     """Tell Dagster what is live now in each view, and what may be promoted."""
-    for event in live_materializations(archive, context.instance, said):
+    for event in live_materializations(archive, context.instance, live, said):
         context.log_event(event)
     offer_generations(archive, context.instance)
-    live = {view: now.generation for view, now in archive.engine.serving().items()}
-    context.add_output_metadata({"live": live, "generations": generations_table(archive)})
+    numbers = {view: now.generation for view, now in live.items()}
+    context.add_output_metadata({"live": numbers, "generations": generations_table(archive)})
 
 
 def _of_partition(generation: str) -> dict[str, Any]:

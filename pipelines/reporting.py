@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -35,6 +36,7 @@ NO_POINTER = "NULL"
 
 REPORT_AGAIN = timedelta(hours=12)
 """An index at the head is reported again after this time, so that it does not look stale."""
+HEADINGS = ("view", "generation", "kept as", "sequence", "documents", "MB", "built at")
 GENERATIONS = DynamicPartitionsDefinition(name="generation")
 """The generations that may be promoted: the job ``promote`` offers them as its partitions."""
 
@@ -64,22 +66,30 @@ def observe_head(archive: Archive, instance: DagsterInstance) -> Iterator[AssetO
 
 def head_observation(archive: Archive) -> AssetObservation:
     """An observation of the log, whose data version is its head."""
-    figures: dict[str, Any] = {"head": archive.log.head, "digest": archive.log.digest}
-    return AssetObservation(LOG, metadata=figures, tags={VERSION: str(archive.log.head)})
+    figures = head_figures(archive)
+    return AssetObservation(LOG, metadata=figures, tags={VERSION: str(figures["head"])})
+
+
+def head_figures(archive: Archive) -> dict[str, Any]:
+    """The log's head, which is its data version, and its digest."""
+    return {"head": archive.log.head, "digest": archive.log.digest}
 
 
 def live_materializations(
     archive: Archive,
     instance: DagsterInstance,
+    live: Mapping[str, Generation],
     description: str,
     figures: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[AssetMaterialization]:
     """Materializations of what is live, each at its sequence, that Dagster does not know.
 
-    ``figures`` are more of their metadata, by view; what it does not name is left out. An index at
-    the head that Dagster heard of long ago is told again, so that it does not look stale.
+    ``live`` has the live generation of each view, as the engine has just said. ``figures`` are
+    more of their metadata, by view; what it does not name is left out. An index at the head that
+    Dagster heard of long ago is told again, so that it does not look stale.
     """
-    for name, now in archive.engine.serving().items():
+    head, tables = archive.log.head, cache(lambda: _generation_lines(archive))
+    for name, now in live.items():
         if name not in archive.views or (figures is not None and name not in figures):
             continue
         more = figures[name] if figures else {}
@@ -90,9 +100,10 @@ def live_materializations(
             yield AssetMaterialization(
                 view, description, metadata=shown, tags=version_tags(now.sequence, LOG, code)
             )
-        if not _is_known(instance, index, now, again=now.sequence == archive.log.head):
+        if not _is_known(instance, index, now, again=now.sequence == head):
             shown |= {"generation": now.generation, "bytes": now.bytes}
-            shown["generations"] = generations_table(archive, name)
+            lines = [line[1:] for line in tables() if line[0] == name]
+            shown["generations"] = metadata.table(HEADINGS[1:], lines)
             yield AssetMaterialization(
                 index, description, metadata=shown, tags=version_tags(now.sequence, view, code)
             )
@@ -116,12 +127,16 @@ def _is_known(
     return not (again and age > REPORT_AGAIN)
 
 
-def generations_table(archive: Archive, view: str | None = None) -> MarkdownMetadataValue:
-    """The finished generations, of one view or of all, as a table that says what each is for."""
+def generations_table(archive: Archive) -> MarkdownMetadataValue:
+    """The finished generations of all views as a table that says what each is for."""
+    return metadata.table(HEADINGS, _generation_lines(archive))
+
+
+def _generation_lines(archive: Archive) -> list[tuple[Any, ...]]:
     pointer = archive.engine.pointer()
-    lines = [
+    return [
         (
-            *(() if view else (each.view,)),
+            each.view,
             str(each.generation),
             pointer.state(each.view, each.generation),
             each.sequence,
@@ -130,11 +145,7 @@ def generations_table(archive: Archive, view: str | None = None) -> MarkdownMeta
             each.built_at,
         )
         for each in archive.generations()
-        if view in (None, each.view)
     ]
-    names = ("generation", "kept as", "sequence", "documents", "MB", "built at")
-    headings = names if view else ("view", *names)
-    return metadata.table(headings, lines)
 
 
 def offer_generations(archive: Archive, instance: DagsterInstance) -> None:

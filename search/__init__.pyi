@@ -4,6 +4,7 @@ from .comparison import Differences as Differences
 from .comparison import compare_index as compare_index
 from .connection import Connection as Connection
 from .connection import configured_connection as configured_connection
+from .connection import names_cluster as names_cluster
 from .connection import open_engine as open_engine
 from .dead_letters import DeadLetters as DeadLetters
 from .dead_letters import Letter as Letter

@@ -106,11 +106,20 @@ def configured_connection(url: str | None = None, **options: str | None) -> Conn
     ``STET_SEARCH_PREFIX``, ``STET_SEARCH_PATIENCE`` and ``STET_SEARCH_REPLICAS``.
     """
     url = settings.text("STET_SEARCH") if url is None else url
-    if url in (None, "", "embedded"):
+    if url is None or not names_cluster(url):
         return None
     configured = {name: settings.text(f"STET_SEARCH_{name.upper()}") for name in NAMES}
     configured |= {name: value for name, value in options.items() if value is not None}
     return Connection.of(url, **configured)
+
+
+def names_cluster(address: object) -> bool:
+    """Whether an address, or a setting, is that of a cluster and not the embedded engine.
+
+    >>> names_cluster("https://search.example:9200"), names_cluster("embedded"), names_cluster(None)
+    (True, False, False)
+    """
+    return address not in (None, "", "embedded")
 
 
 def open_engine(
