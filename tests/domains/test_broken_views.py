@@ -18,7 +18,6 @@ import pytest
 from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
-from tiers import first_of
 from typer.testing import CliRunner
 
 from app.cli import cli
@@ -294,7 +293,7 @@ def test_a_mistake_is_one_line_when_a_view_is_exported(clinic: Clinic, mistake: 
     assert f"view appointments: {says.replace('MODULE', module)}" in result.stderr
 
 
-@first_of("mistake", FIRST)
+@pytest.mark.parametrize("mistake", FIRST)
 def test_a_mistake_is_named_when_the_others_catch_up(clinic: Clinic, mistake: str) -> None:
     clinic.archive().rebuild()
     (old, new), says = MISTAKES[mistake]
@@ -316,7 +315,7 @@ def test_a_mistake_is_named_when_the_others_catch_up(clinic: Clinic, mistake: st
     assert clinic.archive().search("elbow").total == 1, "corrected, it catches up"
 
 
-@first_of("mistake", FIRST)
+@pytest.mark.parametrize("mistake", FIRST)
 @pytest.mark.parametrize("built", [True, False], ids=["built", "not built"])
 def test_a_preview_says_which_view_it_left_out(clinic: Clinic, mistake: str, built: bool) -> None:
     (old, new), says = MISTAKES[mistake]
