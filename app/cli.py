@@ -22,6 +22,7 @@ from app import (
     options,
     rebuilding,
     searching,
+    serve,
     serving,
     suggesting,
     upkeep,
@@ -106,6 +107,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "generate": importing.generate,
     },
     "Operate": {
+        "serve": serve.serve,
         "rebuild": rebuilding.rebuild,
         "catch-up": freshness.catch_up,
         "follow": freshness.follow,
@@ -138,6 +140,7 @@ for heading, commands in COMMANDS.items():
         else:
             cli.command(name, cls=Command, rich_help_panel=heading)(command)
 
+cli.add_typer(serve.access, rich_help_panel="Operate")
 cli.add_typer(dead_letters.dead_letters, rich_help_panel="Check")
 
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from event_log import settings
+from event_log.all_settings import MEMORY
 
 SHARE = 8
 """DuckDB may use one eighth of the memory.
@@ -58,7 +59,7 @@ def size(amount: str) -> int:
     >>> size("500 MB"), size("1.5GiB")
     (500000000, 1610612736)
     """
-    if not settings.MEMORY.takes(amount):
+    if not MEMORY.takes(amount):
         allowed = settings.SETTINGS["STET_MEMORY"].allowed
         raise settings.InvalidSetting(f"{amount!r} is no amount of memory; give {allowed}")
     parsed = AMOUNT.fullmatch(amount)

@@ -25,6 +25,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from event_log.all_settings import PATH as PATH
+from event_log.all_settings import SETTINGS as SETTINGS
+from event_log.all_settings import Setting as Setting
 from event_log.errors import EventLogError
 
 FILE_NAME = "stet.toml"
@@ -37,130 +40,6 @@ class InvalidSetting(EventLogError, ValueError):
     """A setting has an invalid value, or the settings file cannot be used."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """The form of a setting's value: a pattern, and whether TOML writes it as a number."""
-
-    pattern: str
-    number: bool = False
-
-    def takes(self, text: str) -> bool:
-        """Return whether a text has this form."""
-        return re.fullmatch(self.pattern, text, re.DOTALL) is not None
-
-
-TEXT = Kind(".+")
-PATH = Kind(r".*\S.*")
-WHOLE = Kind(r"[0-9]+", number=True)
-COUNT = Kind(r"0*[1-9][0-9]*", number=True)
-NUMBER = Kind(r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|inf", number=True)
-PERCENT = Kind(r"[0-9]{1,2}(\.[0-9]*)?|\.[0-9]+|100(\.0*)?", number=True)
-MEMORY = Kind(r"[0-9]+(\.[0-9]+)? ?(MB|GB|MiB|GiB)")
-MONTH = Kind(r"[0-9]{4}-(0[1-9]|1[0-2])")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting: its name, the form of its value, its default, and what it is for.
-
-    ``takes`` and ``example`` complete "give ..., such as ..." in a message. A default of None is
-    determined when it is needed, or means that there is none; ``otherwise`` describes it.
-    """
-
-    name: str
-    kind: Kind
-    default: str | None
-    meaning: str
-    room: str
-    takes: str = "a text"
-    example: str | None = None
-    otherwise: str = "not set"
-    secret: bool = False
-
-    @property
-    def allowed(self) -> str:
-        """The valid values, in words.
-
-        >>> SETTINGS["STET_THREADS"].allowed
-        'a whole number, 1 or more, such as 4'
-        """
-        example = self.example or self.default
-        return f"{self.takes}, such as {example}" if example else self.takes
-
-
-_LAG = "a whole number"
-_ALL = (
-    Setting("STET_HOME", PATH, "stet-home",
-            "The archive's home: a folder, or a URL such as s3://bucket/prefix.",
-            "app, pipelines", "a folder or a URL"),
-    Setting("STET_CONFIG", PATH, None,
-            "The settings file to use instead of the one in the home.",
-            "app, pipelines", "a path", "/etc/stet.toml", otherwise="stet.toml in the home"),
-    Setting("STET_DOMAIN", TEXT, None,
-            "The domain of an archive: a name, or module:NAME.",
-            "app, pipelines", "a domain's name, or module:NAME", "examples.orders:DOMAIN",
-            otherwise="the archive's, else newsroom"),
-    Setting("STET_THREADS", COUNT, None,
-            "Threads for computing views, reading, verifying and indexing.",
-            "event_log, replay, search", "a whole number, 1 or more", "4",
-            otherwise="the processors that the process may use"),
-    Setting("STET_MEMORY", MEMORY, None,
-            "Memory that DuckDB may use for one build or one kept state.",
-            "replay, search", "an amount of memory in MB, GB, MiB or GiB", "1GB",
-            otherwise="an eighth of the machine's or the container's"),
-    Setting("STET_CACHE", PATH, None,
-            "The folder for copies of files from an object store, for what is computed from an"
-            " archive that may only be read, and for the SQL of views.",
-            "archive, event_log, replay", "a folder", "/var/cache/stet",
-            otherwise="~/.cache/stet"),
-    Setting("STET_CLOCK_AHEAD", NUMBER, "86400",
-            "Seconds that the log's last event may be ahead of the clock of who appends.",
-            "event_log", "a number of seconds, or inf"),
-    Setting("STET_SEARCH", TEXT, "embedded",
-            "The URL of the Elasticsearch cluster to search with, or embedded.",
-            "search", "a URL, or embedded", "https://search.example:9200"),
-    Setting("STET_SEARCH_API_KEY", TEXT, None,
-            "The API key for the cluster.", "search", "an API key", secret=True),
-    Setting("STET_SEARCH_USER", TEXT, None,
-            "The user name for the cluster, if there is no API key.", "search", "a user name"),
-    Setting("STET_SEARCH_PASSWORD", TEXT, None,
-            "That user's password.", "search", "a password", secret=True),
-    Setting("STET_SEARCH_CA", PATH, None,
-            "The certificate of the authority that signed the cluster's certificate.",
-            "search", "a file", "ca.pem", otherwise="the system's authorities"),
-    Setting("STET_SEARCH_PREFIX", TEXT, "stet",
-            "The beginning of all index names; archives that share a cluster need different ones.",
-            "search", "lower case letters, digits, - and _"),
-    Setting("STET_SEARCH_PATIENCE", NUMBER, "600",
-            "Seconds that a load waits for a cluster that is away or busy.",
-            "search", "a number of seconds"),
-    Setting("STET_SEARCH_REPLICAS", WHOLE, None,
-            "Copies of each live index.", "search", "a whole number", "1",
-            otherwise="1 where there is a second node, else 0"),
-    Setting("STET_DEAD_LETTERS", PERCENT, "0.1",
-            "The percentage of a view's documents that may be dead letters.",
-            "app, pipelines", "a percentage from 0 to 100"),
-    Setting("STET_PAST_MB", WHOLE, "5000",
-            "Megabytes that all indexes of the past may take on disk.",
-            "archive", "a number of megabytes"),
-    Setting("STET_ALERT_COMMAND", TEXT, None,
-            "The command that gets a JSON object when a run fails.",
-            "archive", "a command", "mail-operator"),
-    Setting("STET_BACKFILL_FROM", MONTH, "2025-01",
-            "The first month of the job backfill.", "pipelines", "a month"),
-    Setting("STET_LAG_WARN_EVENTS", WHOLE, "1000",
-            "A lag of more events is a warning.", "pipelines", _LAG),
-    Setting("STET_LAG_ERROR_EVENTS", WHOLE, "100000",
-            "A lag of more events is an error.", "pipelines", _LAG),
-    Setting("STET_LAG_WARN_SECONDS", WHOLE, "300",
-            "A lag of more seconds is a warning.", "pipelines", _LAG),
-    Setting("STET_LAG_ERROR_SECONDS", WHOLE, "3600",
-            "A lag of more seconds is an error.", "pipelines", _LAG),
-    Setting("STET_SEAL_COMMITS", WHOLE, "500",
-            "The schedule seals the log when more commits are open.",
-            "pipelines", "a number of commits"),
-)  # fmt: skip
-SETTINGS: Mapping[str, Setting] = {setting.name: setting for setting in _ALL}
 NOT_IN_A_FILE = {"STET_CONFIG": "it names the file itself"}
 
 

@@ -1,0 +1,12 @@
+"""The routes of the pages; each module below has those of one subject."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.pages import session, static
+
+router = APIRouter(include_in_schema=False)
+# The pages of a view take any first word of a path, so they come last.
+for each in (static, session):
+    router.include_router(each.router)

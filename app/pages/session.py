@@ -1,0 +1,57 @@
+"""Logging in and out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.pages.templates import render
+from app.web.identity import Asking, end_session, start_session
+from app.web.site import Served
+
+router = APIRouter(include_in_schema=False)
+
+
+def local_path(path: str) -> str:
+    """The path to go on to, if it is one of this site; else the start page.
+
+    >>> local_path("/search?q=a"), local_path("//evil.example"), local_path("https://evil.example")
+    ('/search?q=a', '/', '/')
+    """
+    plain = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if plain and path.isprintable() else "/"
+
+
+@router.get("/login")
+async def login_page(request: Request, identity: Asking, next: str = "/") -> Response:
+    """Show the form to log in."""
+    return render(request, "login.html", identity, next=local_path(next), failed=False)
+
+
+@router.post("/login")
+async def log_in(
+    request: Request,
+    site: Served,
+    token: Annotated[str, Form(max_length=200)],
+    next: Annotated[str, Form(max_length=2000)] = "/",
+) -> Response:
+    """Begin a session with a token."""
+    from app.web.identity import Identity
+
+    holder = await site.work.run(site.access.holder, token.strip())
+    if holder is None:
+        nobody = Identity(None, None)
+        return render(request, "login.html", nobody, 403, next=local_path(next), failed=True)
+    response = RedirectResponse(local_path(next), 303)
+    start_session(site, response, holder)
+    return response
+
+
+@router.post("/logout")
+async def log_out() -> Response:
+    """End the session."""
+    response = RedirectResponse("/", 303)
+    end_session(response)
+    return response

@@ -1,0 +1,143 @@
+"""The application: the API, the pages and the health routes, over one archive."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from app.api.router import router as api
+from app.pages.error_page import error_page
+from app.pages.router import router as pages
+from app.pages.templates import Templates
+from app.server.health import router as health
+from app.web.access import Access
+from app.web.options import Options
+from app.web.problems import MEDIA_TYPE, Problem, WrongField, problem_of
+from app.web.protection import Protection
+from app.web.site import Site
+from app.web.work import Work
+
+if TYPE_CHECKING:
+    from archive import Archive
+
+THREADS = 8
+"""The threads of a process; a search holds the interpreter for a part of its time only."""
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+HOST_VARIABLE = "STET_SERVE_HOST"
+SECURE_VARIABLE = "STET_SERVE_SECURE"
+log = logging.getLogger("stet.server")
+
+
+def application(archive: Archive, options: Options, hosts: frozenset[str] = frozenset()) -> FastAPI:
+    """Make the application; ``hosts`` are the names that it may be called by, empty for any."""
+    site = Site(archive, Access(archive.folder), options, Work(THREADS, options.query_seconds))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        site.work.close()
+
+    app = FastAPI(
+        title="Stet",
+        version="1",
+        summary="A newspaper's archive: search it, read it, append to it, follow it",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        lifespan=lifespan,
+    )
+    app.state.site = site
+    app.state.templates = Templates(site)
+    app.include_router(health)
+    app.include_router(api)
+    app.include_router(pages)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _any_error)
+    for kind in _expected():
+        app.add_exception_handler(kind, _any_error)
+    app.add_middleware(Protection, options=options, hosts=hosts)
+    return app
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """The base errors of the rooms: Starlette's own handler of others also prints a traceback."""
+    from app.options import Failure
+    from archive import ArchiveError
+    from event_log import EventLogError
+    from replay import ReplayError
+    from search import SearchError
+
+    return (Problem, ArchiveError, EventLogError, ReplayError, SearchError, Failure)
+
+
+def from_environment() -> FastAPI:
+    """The application of a worker: the archive and the options are those of its environment."""
+    from app.options import open_archive
+    from event_log import settings
+
+    host = os.environ.get(HOST_VARIABLE, "127.0.0.1")
+    archive = open_archive(settings.home())
+    options = Options.read(host in LOOPBACK, os.environ.get(SECURE_VARIABLE) == "1")
+    return application(archive, options, allowed_hosts(host, options))
+
+
+def allowed_hosts(host: str, options: Options) -> frozenset[str]:
+    """The names that the server may be called by; others could be those of a hostile page.
+
+    See "DNS rebinding". An address that is not loopback, without a site's URL, takes any name.
+
+    >>> sorted(allowed_hosts("127.0.0.1", Options.read()))
+    ['127.0.0.1', '::1', 'localhost']
+    """
+    named = {urlsplit(options.site_url).hostname or ""} if options.site_url else set()
+    if host in LOOPBACK:
+        return frozenset({*LOOPBACK, *named})
+    return frozenset({*LOOPBACK, host, *named}) if named else frozenset()
+
+
+async def _invalid(request: Request, error: Any) -> Response:
+    wrong = [
+        WrongField(".".join(str(part) for part in each["loc"][1:]) or "body", str(each["msg"]))
+        for each in error.errors()
+    ]
+    said = "; ".join(f"{each.field}: {each.reason}" for each in wrong)
+    return _answer(request, Problem(422, f"the request is not valid: {said}", wrong))
+
+
+async def _http_error(request: Request, error: Any) -> Response:
+    detail = error.detail
+    if error.status_code == 404:
+        detail = "there is no such page"
+    return _answer(request, Problem(error.status_code, detail, headers=dict(error.headers or {})))
+
+
+async def _any_error(request: Request, error: Exception) -> Response:
+    problem = problem_of(error)
+    if problem is None or problem.status == 500:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    if problem is None:
+        problem = Problem(500, "the server failed; its log says why")
+    return _answer(request, problem)
+
+
+def _answer(request: Request, problem: Problem) -> Response:
+    """An error as JSON for programs, as a page for people."""
+    if request.url.path.startswith("/api/") or not _wants_page(request):
+        return JSONResponse(
+            problem.body(), problem.status, dict(problem.headers), media_type=MEDIA_TYPE
+        )
+    return error_page(request, problem)
+
+
+def _wants_page(request: Request) -> bool:
+    return "json" not in request.headers.get("accept", "")

@@ -1,0 +1,97 @@
+"""Running the server: its processes, its address, and what it refuses to be exposed without."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from app import show
+from app.options import Failure
+from app.server.application import HOST_VARIABLE, LOOPBACK, SECURE_VARIABLE
+from app.server.follower import FollowerProcess
+from app.server.logs import configure_logs, uvicorn_logs
+from app.web.access import Access
+from app.web.options import Options
+from archive import Archive
+
+BACKLOG = 2_048
+KEEP_ALIVE_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Where the server listens, and what stands before it."""
+
+    host: str
+    port: int
+    certificate: Path | None = None
+    key: Path | None = None
+    behind_proxy: bool = False
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        return self.host in LOOPBACK
+
+    @property
+    def url(self) -> str:
+        """The address to open."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.certificate else 'http'}://{host}:{self.port}/"
+
+
+def check_exposure(binding: Binding, access: Access) -> None:
+    """Refuse an address that others reach, without encryption or without anybody who may log in."""
+    if (binding.certificate is None) != (binding.key is None):
+        raise Failure("--tls-cert and --tls-key go together")
+    if binding.on_loopback:
+        return
+    if binding.certificate is None and not binding.behind_proxy:
+        raise Failure(
+            f"{binding.host} is reached from elsewhere, and tokens would travel in the open: give"
+            " --tls-cert and --tls-key, or --behind-proxy if a proxy before it encrypts"
+        )
+    if not access.any():
+        raise Failure(
+            f"{binding.host} is reached from elsewhere, and nobody has a token; make one first:"
+            " stet access add NAME --role operator"
+        )
+
+
+def run(archive: Archive, binding: Binding, workers: int, follow: bool = True) -> None:
+    """Serve an archive until the process is told to end, and follow its log meanwhile."""
+    check_exposure(binding, Access(archive.folder))
+    secure = binding.certificate is not None or binding.behind_proxy
+    options = Options.read(binding.on_loopback, secure)  # what is set wrongly is said now
+    os.environ["STET_HOME"] = archive.home
+    os.environ[HOST_VARIABLE] = binding.host
+    os.environ[SECURE_VARIABLE] = "1" if secure else ""
+    configure_logs()
+    follower = FollowerProcess(archive.home)
+    if follow:
+        follower.start()
+    reading = "open" if options.open_reading else "for who logs in"
+    show.line(f"Stet serves {archive.home} at {binding.url} (reading is {reading}); Ctrl-C ends it")
+    try:
+        uvicorn.run(
+            "app.server.application:from_environment",
+            factory=True,
+            host=binding.host,
+            port=binding.port,
+            workers=workers,
+            http="httptools",
+            ws="none",
+            log_config=uvicorn_logs(),
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=5,
+            proxy_headers=binding.behind_proxy,
+            server_header=False,
+            ssl_certfile=binding.certificate,
+            ssl_keyfile=binding.key,
+        )
+    finally:
+        follower.stop()

@@ -1,0 +1,34 @@
+"""``Site``: what every route needs, made once in each process of the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from app.web.access import Access
+from app.web.options import Options
+from app.web.work import Work
+
+if TYPE_CHECKING:
+    from archive import Archive
+
+
+@dataclass(frozen=True)
+class Site:
+    """The archive that is served, who may use it, how it is set, and the threads that work."""
+
+    archive: Archive
+    access: Access
+    options: Options
+    work: Work
+
+
+def site_of(request: Request) -> Site:
+    """The site of a request's application."""
+    site: Site = request.app.state.site
+    return site
+
+
+Served = Annotated[Site, Depends(site_of)]
