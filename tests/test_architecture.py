@@ -117,6 +117,7 @@ def test_dagster_is_imported_in_pipelines_only() -> None:
     "heavy",
     [
         "duckdb",
+        "fastapi",
         "ibis",
         "numpy",
         "obstore",

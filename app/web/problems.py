@@ -56,17 +56,10 @@ class Problem(Exception):
 
 def problem_of(error: Exception) -> Problem | None:
     """The problem that an expected error of a room is; ``None`` for any other error."""
-    from archive import ArchiveError, NoSuchDocument, NotVisible, RefusedInBatch, UnknownView
-    from event_log import EventLogError, InvalidEvent, InvalidPoint, WrongExpectedVersion
-    from replay import NoDocument, Refused, ReplayError
-    from search import (
-        ClusterAway,
-        InvalidQuery,
-        NothingServes,
-        NotPromoted,
-        SearchError,
-        UnknownName,
-    )
+    from archive import ArchiveError, RefusedInBatch
+    from event_log import EventLogError, InvalidEvent, WrongExpectedVersion
+    from replay import ReplayError
+    from search import SearchError
 
     if isinstance(error, Problem):
         return error
@@ -76,7 +69,22 @@ def problem_of(error: Exception) -> Problem | None:
         return Problem(422, str(error), [WrongField(error.field, error.reason)])
     if isinstance(error, WrongExpectedVersion):
         return Problem(412, str(error), more={"actual_version": error.actual})
-    statuses: dict[type[Exception], int] = {
+    for kind, status in _statuses().items():
+        if isinstance(error, kind):
+            return Problem(status, str(error))
+    if isinstance(error, ArchiveError | EventLogError | ReplayError | SearchError | Failure):
+        return Problem(500, str(error))
+    return None
+
+
+def _statuses() -> dict[type[Exception], int]:
+    """The status of each error that is not the server's fault."""
+    from archive import NoSuchDocument, NotVisible, UnknownView
+    from event_log import InvalidPoint
+    from replay import NoDocument, Refused
+    from search import ClusterAway, InvalidQuery, NothingServes, NotPromoted, UnknownName
+
+    return {
         Refused: 409,
         NotPromoted: 409,
         InvalidQuery: 422,
@@ -89,12 +97,6 @@ def problem_of(error: Exception) -> Problem | None:
         ClusterAway: 503,
         NotVisible: 504,
     }
-    for kind, status in statuses.items():
-        if isinstance(error, kind):
-            return Problem(status, str(error))
-    if isinstance(error, ArchiveError | EventLogError | ReplayError | SearchError | Failure):
-        return Problem(500, str(error))
-    return None
 
 
 def _in_batch(error: Any) -> Problem:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from app.cli import cli
 from app.options import chosen_home
+from app.web.options import Link, Options
 from archive import Archive, domain_in_force, look_back, send_alert
 from event_log import WrongClock, machine, settings
 from event_log.clock import moment_after
@@ -165,6 +166,68 @@ EFFECTS: dict[str, tuple[str, Callable[[], Any], Any]] = {
         4,
     ),
     "STET_SEAL_COMMITS": ("STET_SEAL_COMMITS = 5", lambda: Sealing().most_open(), 5),
+    "STET_READING": ('STET_READING = "closed"', lambda: Options.read().open_reading, False),
+    "STET_SITE_URL": (
+        'STET_SITE_URL = "https://archive.example.org/"',
+        lambda: Options.read().site_url,
+        "https://archive.example.org",
+    ),
+    "STET_SITE_NAME": (
+        'STET_SITE_NAME = "The Daily Planet"',
+        lambda: Options.read().name,
+        "The Daily Planet",
+    ),
+    "STET_SITE_LOGO": (
+        'STET_SITE_LOGO = "logo.svg"',
+        lambda: Options.read().logo,
+        Path("stet-home/logo.svg"),
+    ),
+    "STET_SITE_COLOUR": (
+        'STET_SITE_COLOUR = "#7a1f1f"',
+        lambda: Options.read().colour,
+        "#7a1f1f",
+    ),
+    "STET_SITE_LINKS": (
+        'STET_SITE_LINKS = "Privacy=https://example.org/privacy"',
+        lambda: Options.read().links,
+        (Link("Privacy", "https://example.org/privacy"),),
+    ),
+    "STET_TEMPLATES": (
+        'STET_TEMPLATES = "own"',
+        lambda: Options.read().templates,
+        Path("stet-home/own"),
+    ),
+    "STET_PICTURE_HOSTS": (
+        'STET_PICTURE_HOSTS = "images.example.org, *.example.com"',
+        lambda: Options.read().picture_hosts,
+        ("images.example.org", "*.example.com"),
+    ),
+    "STET_DAGSTER_URL": (
+        'STET_DAGSTER_URL = "http://127.0.0.1:3000"',
+        lambda: Options.read().dagster_url,
+        "http://127.0.0.1:3000",
+    ),
+    "STET_QUERY_SECONDS": (
+        "STET_QUERY_SECONDS = 2.5",
+        lambda: Options.read().query_seconds,
+        2.5,
+    ),
+    "STET_BODY_KB": ("STET_BODY_KB = 3", lambda: Options.read().body_bytes, 3_000),
+    "STET_REQUESTS_A_MINUTE": (
+        "STET_REQUESTS_A_MINUTE = 0",
+        lambda: Options.read().requests_a_minute,
+        0,
+    ),
+    "STET_EXPORT_DOCUMENTS": (
+        "STET_EXPORT_DOCUMENTS = 6",
+        lambda: Options.read().export_documents,
+        6,
+    ),
+    "STET_SESSION_HOURS": (
+        "STET_SESSION_HOURS = 8",
+        lambda: Options.read().session_hours,
+        8,
+    ),
 }
 
 
