@@ -16,6 +16,7 @@ from app.server.logs import configure_logs, uvicorn_logs
 from app.web.access import Access
 from app.web.options import Options
 from archive import Archive
+from event_log import settings
 
 BACKLOG = 2_048
 KEEP_ALIVE_SECONDS = 15
@@ -66,7 +67,7 @@ def run(archive: Archive, binding: Binding, workers: int, follow: bool = True) -
     check_exposure(binding, Access(archive.folder))
     secure = binding.certificate is not None or binding.behind_proxy
     options = Options.read(binding.on_loopback, secure)  # what is set wrongly is said now
-    os.environ["STET_HOME"] = archive.home
+    _tell_children(archive.home)
     os.environ[HOST_VARIABLE] = binding.host
     os.environ[SECURE_VARIABLE] = "1" if secure else ""
     configure_logs()
@@ -95,3 +96,11 @@ def run(archive: Archive, binding: Binding, workers: int, follow: bool = True) -
         )
     finally:
         follower.stop()
+
+
+def _tell_children(home: str) -> None:
+    """Hand the options of the command line on to the processes that are begun from here."""
+    os.environ["STET_HOME"] = home
+    for value in settings.in_force():
+        if value.source == settings.COMMAND_LINE and value.text is not None:
+            os.environ[value.setting.name] = value.text

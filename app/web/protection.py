@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.options import Options
@@ -60,19 +62,12 @@ class Protection:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-
-        async def protected(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                answered = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    answered.setdefault(name, value)
-            await send(message)
-
+        headers, answer = Headers(scope=scope), Answered(send, self._headers)
         if refused := self._refused(scope, headers):
-            await _answer(refused, protected)
+            await answer.refuse(refused)
             return
-        await self._app(scope, Body(receive, self._options.body_bytes), protected)
+        body = Body(receive, self._options.body_bytes, answer)
+        await self._app(scope, body, answer.send)
 
     def _refused(self, scope: Scope, headers: Headers) -> Problem | None:
         host = headers.get("host", "")
@@ -119,28 +114,65 @@ def _crosses(headers: Headers, host: str) -> bool:
     return origin is not None and urlsplit(origin).netloc != host
 
 
+class Answered:
+    """Sends an answer with the headers that all have, unless the request was refused meanwhile."""
+
+    def __init__(self, send: Send, headers: Mapping[str, str]) -> None:
+        self._send, self._headers = send, headers
+        self._begun = self._refused = False
+
+    async def send(self, message: Message) -> None:
+        """Send a piece of the application's answer."""
+        if self._refused:
+            return
+        if message["type"] == "http.response.start":
+            self._begun = True
+            answered = MutableHeaders(scope=message)
+            for name, value in self._headers.items():
+                answered.setdefault(name, value)
+        await self._send(message)
+
+    async def refuse(self, problem: Problem) -> None:
+        """Answer with a problem as JSON, whatever the application answers afterwards."""
+        if self._begun:
+            return
+        response = JSONResponse(
+            problem.body(), problem.status, dict(problem.headers), media_type=MEDIA_TYPE
+        )
+        start = {"type": "http.response.start", "status": response.status_code}
+        await self.send({**start, "headers": response.raw_headers})
+        await self.send({"type": "http.response.body", "body": response.body})
+        self._refused = True
+
+
 class Body:
     """Receives a body that may neither be too large nor take too long."""
 
-    def __init__(self, receive: Receive, most: int) -> None:
-        self._receive, self._left, self._most = receive, most, most
+    def __init__(self, receive: Receive, most: int, answer: Answered) -> None:
+        self._receive, self._left, self._most, self._answer = receive, most, most, answer
         self._until = time.monotonic() + BODY_SECONDS
         self._done = False
 
     async def __call__(self) -> Message:
-        """The next piece of the body; raises ``Problem`` 413 or 408."""
+        """The next piece of the body; one that is refused ends as if the client had gone."""
         if self._done:  # what comes now is that the client is gone, which may take any time
             return await self._receive()
         try:
             left = max(0.0, self._until - time.monotonic())
             message = await asyncio.wait_for(self._receive(), left)
         except TimeoutError:
-            raise Problem(408, f"the body took longer than {BODY_SECONDS:g} seconds") from None
+            return await self._refuse(
+                Problem(408, f"the body took longer than {BODY_SECONDS:g} seconds")
+            )
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            raise too_large(self._most)
+            return await self._refuse(too_large(self._most))
         self._done = not message.get("more_body", False)
         return message
+
+    async def _refuse(self, problem: Problem) -> Message:
+        await self._answer.refuse(problem)
+        return {"type": "http.disconnect"}
 
 
 class Rate:
@@ -169,20 +201,3 @@ class Rate:
         if len(self._buckets) > MOST_CLIENTS:
             self._buckets.popitem(last=False)
         return 0 if allowed else max(1, round((1 - left) / a_second))
-
-
-async def _answer(problem: Problem, send: Send) -> None:
-    """Answer a request that no route sees: always as JSON."""
-    from starlette.responses import JSONResponse
-
-    response = JSONResponse(
-        problem.body(), problem.status, headers=dict(problem.headers), media_type=MEDIA_TYPE
-    )
-    await send(
-        {
-            "type": "http.response.start",
-            "status": response.status_code,
-            "headers": response.raw_headers,
-        }
-    )
-    await send({"type": "http.response.body", "body": response.body})
