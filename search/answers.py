@@ -26,11 +26,12 @@ DATE = "date"
 
 @dataclass(frozen=True)
 class Found:
-    """One page of hits, each its score and its document; the number of all, and their facets."""
+    """One page of hits, each its score and its document; the number of all, and their counts."""
 
     total: int
     hits: Sequence[tuple[float | None, dict[str, Any]]]
     facets: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    histogram: list[tuple[str, int]] = field(default_factory=list)
 
 
 class Searched(Protocol):
@@ -95,6 +96,7 @@ def answer(query: Query, index: Searched, embargo: Embargo) -> Answer:
             for score, document in found.hits
         ],
         facets=found.facets,
+        histogram=found.histogram,
         matching="all" if every else "any",
         note="; ".join(filter(None, (parsed.note, *resolving.notes))) or None,
         suggestion=suggestion,
@@ -110,7 +112,7 @@ def _parsed(text: str, mapping: IndexMapping) -> Parsed:
 def _finds(text: str, query: Query, index: Searched, within: Limits) -> bool:
     """Whether any document that may be shown matches a text in the place of the query's."""
     parsed = Resolving(index, index.mapping).parsed(_parsed(text, index.mapping))
-    query = replace(query, size=0, facets=(), highlight=False)
+    query = replace(query, size=0, facets=(), facet_text={}, histogram=None, highlight=False)
     return index.find(query, parsed, False, within).total > 0
 
 
@@ -134,6 +136,10 @@ def limits(query: Query, mapping: IndexMapping, embargo: Embargo | None = None) 
     first, last = query.dates()
     if mapping.date is None and (first is not None or last is not None):
         raise InvalidQuery(f"the documents of {query.view} have no date to search by")
+    if mapping.date is None and query.histogram:
+        raise InvalidQuery(
+            f"the documents of {query.view} have no date to count by; leave the histogram out"
+        )
     chosen = _listed(query.filters)
     for name in dated & {*chosen}:
         first, last = _narrowed(first, last, name, chosen.pop(name))
@@ -151,6 +157,8 @@ def limits(query: Query, mapping: IndexMapping, embargo: Embargo | None = None) 
         last,
         _listed(query.excluded),
         month_day=query.month_day,
+        ids=query.ids,
+        excluded_ids=query.excluded_ids,
         hidden_after=after,
         hidden=embargo.entities,
     )

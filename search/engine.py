@@ -78,6 +78,8 @@ class Answer:
     hits: list[Hit]
     facets: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     """By facet, its values and how many hits have each: most frequent first, at most 100."""
+    histogram: list[tuple[str, int]] = field(default_factory=list)
+    """The number of hits by decade, year or month (``1912-04``), oldest first; none is 0."""
     matching: str = "all"
     """``all``: each hit has all words. ``any``: hits have some; those with more come first."""
     note: str | None = None

@@ -85,7 +85,7 @@ class Resolving:
 
     def _known_values(self, name: str) -> list[tuple[str, str]]:
         """All values of a filter, after what those that look alike have in common."""
-        return [(_key(value), value) for value in self._index.values(name)]
+        return with_keys(self._index.values(name))
 
 
 def _alike(value: str, known: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -114,4 +114,24 @@ def _key(value: str) -> str:
     >>> _key("São  Paulo") == _key("sao paulo")
     True
     """
-    return " ".join(words(value)) or value.casefold()
+    plain = value.translate(_WORDS).split() if value.isascii() else words(value)
+    return " ".join(plain) or value.casefold()
+
+
+_WORDS = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
+"""What ``words`` makes of ASCII, several times as fast: a facet may have 100,000 values."""
+
+
+def with_keys(values: Iterable[str]) -> list[tuple[str, str]]:
+    """Each value after what those that look alike have in common."""
+    return [(_key(value), value) for value in values]
+
+
+def containing(text: str, known: Iterable[tuple[str, str]]) -> list[str]:
+    """The values of ``with_keys`` that contain a text; case and accents do not matter.
+
+    >>> containing("ruiz a", with_keys(["Ruíz, Ana", "Ana Ruíz"]))
+    ['Ruíz, Ana']
+    """
+    sought = _key(text)
+    return [value for key, value in known if sought in key]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from event_log import dates
 from search.errors import InvalidQuery, UnknownName
+from search.histogram import HISTOGRAMS
 from search.query_form import check_form
 
 SORTS = ("relevance", "newest", "oldest")
@@ -19,8 +20,8 @@ class Query:
 
     A hit has one of the values of each filter. The range of dates includes both ends; an end that
     is a day, a month (``1912-04``) or a year (``1912``) includes all of it, and may be counted from
-    today (``-30d``): see ``event_log.dates``. Raises ``InvalidQuery`` for an unknown sort, an
-    invalid date, page or size, and for a range that ends before it begins.
+    today (``-30d``): see ``event_log.dates``. Raises ``InvalidQuery`` for an unknown sort or
+    histogram, an invalid date, page or size, and for a range that ends before it begins.
 
     >>> Query("south pole", filters={"section": ["Science"]}, date_from="1911").page
     1
@@ -44,6 +45,14 @@ class Query:
     """By filter, the values that no hit has."""
     month_day: str | None = None
     """Only documents of this month and day in any year, such as ``04-15``."""
+    ids: Sequence[str] = ()
+    """Only documents of these ids, also where the view has no filter by id; all if empty."""
+    excluded_ids: Sequence[str] = ()
+    """The ids that no hit has."""
+    histogram: str | None = None
+    """By what the hits are counted by their date: ``decade``, ``year`` or ``month``."""
+    facet_text: Mapping[str, str] = field(default_factory=dict)
+    """By facet, a text that each of its values contains; case and accents do not matter."""
     embargoed: bool = False
     """Whether what is dated in the future is found and shown too, as the desk needs it."""
     now: datetime | None = None
@@ -51,11 +60,17 @@ class Query:
     _dates: tuple[int | None, int | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.facets, str):
-            object.__setattr__(self, "facets", (self.facets,))
+        for name in ("facets", "ids", "excluded_ids"):
+            if isinstance(getattr(self, name), str):
+                object.__setattr__(self, name, (getattr(self, name),))
         check_form(self)
         if self.sort not in SORTS:
             raise InvalidQuery(f"cannot sort by {self.sort!r}; sort by one of: {', '.join(SORTS)}")
+        if self.histogram is not None and self.histogram not in HISTOGRAMS:
+            raise InvalidQuery(
+                f"cannot count by {self.histogram!r}; a histogram is by one of:"
+                f" {', '.join(HISTOGRAMS)}"
+            )
         if self.page < 1 or self.size < 0:
             raise InvalidQuery("pages count from 1, and a page cannot have less than 0 hits")
         if self.month_day is not None and not _is_month_day(self.month_day):
@@ -110,6 +125,8 @@ class Limits:
     last: int | None = None
     excluded: Mapping[str, Sequence[str]] = field(default_factory=dict)
     month_day: str | None = None
+    ids: Sequence[str] = ()
+    excluded_ids: Sequence[str] = ()
     hidden_after: int | None = None
     hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)
 

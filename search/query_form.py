@@ -24,11 +24,31 @@ def check_form(query: Query) -> None:
             for value in _several(f"{kind} {name}", values):
                 if not isinstance(value, date):  # of the documents' date, which is checked later
                     _text(f"{kind} {name}", value)
-    for name in _several("facets", query.facets):
-        _text("a facet", name)
+    for what, texts in (
+        ("a facet", query.facets),
+        ("an id", query.ids),
+        ("an excluded id", query.excluded_ids),
+    ):
+        for text in _several(what, texts):
+            _text(what, text)
+    _check_facet_text(query)
     for what, number in (("page", query.page), ("size", query.size)):
         if not isinstance(number, int) or isinstance(number, bool):
             raise InvalidQuery(f"{what}: {_told(number)} is no whole number")
+
+
+def _check_facet_text(query: Query) -> None:
+    if not isinstance(query.facet_text, Mapping):
+        raise InvalidQuery(
+            f"facet_text is a mapping of facets to texts, not {_told(query.facet_text)}"
+        )
+    for name, text in query.facet_text.items():
+        _text("the name of a facet", name)
+        _text(f"facet {name}: its text", text)
+        if name not in query.facets:
+            raise InvalidQuery(
+                f"facet_text has a text for {name!r}, which is none of the facets; add it to them"
+            )
 
 
 def _several(what: str, values: Any) -> Sequence[Any]:

@@ -99,6 +99,11 @@ def keyword(mapping: IndexMapping, name: str) -> str:
     return f"{path}.keyword" if path in _texts(mapping) else path
 
 
+def identifier(mapping: IndexMapping) -> str:
+    """The field with the whole id of a document, whatever filters the view has."""
+    return "id.keyword" if "id" in _texts(mapping) else "id"
+
+
 def _texts(mapping: IndexMapping) -> set[str]:
     return {path for paths in mapping.text.values() for path in paths}
 

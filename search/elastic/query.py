@@ -25,7 +25,7 @@ from search.clauses import (
     Prefix,
     Word,
 )
-from search.elastic.layout import BESIDE, exact, keyword, stems
+from search.elastic.layout import BESIDE, exact, identifier, keyword, stems
 from search.forms import is_initials
 from search.mapping import FIELD_WEIGHT, MONTH_DAY, IndexMapping
 from search.normalizing import is_unspaced, normalized
@@ -58,6 +58,7 @@ def bool_query(
         "must_not": [
             *(_clause(clause, mapping) for clause in parsed.excluded),
             *(_filter(name, values, mapping) for name, values in limits.excluded.items()),
+            *([_ids(limits.excluded_ids, mapping)] if limits.excluded_ids else []),
             *_hidden(limits, mapping),
         ],
     }
@@ -73,10 +74,16 @@ def _limits(limits: Limits, mapping: IndexMapping) -> Iterator[Json]:
         yield _dates(limits.first, limits.last)
     if limits.month_day is not None:
         yield {"term": {f"{BESIDE}.{MONTH_DAY}": limits.month_day}}
+    if limits.ids:
+        yield _ids(limits.ids, mapping)
 
 
 def _filter(name: str, values: Sequence[str], mapping: IndexMapping) -> Json:
     return {"terms": {keyword(mapping, name): list(values)}}
+
+
+def _ids(ids: Sequence[str], mapping: IndexMapping) -> Json:
+    return {"terms": {identifier(mapping): list(ids)}}
 
 
 def _dates(first: int | None, last: int | None) -> Json:

@@ -7,21 +7,18 @@ from contextlib import contextmanager, suppress
 
 from search import answers
 from search.clauses import Parsed
+from search.elastic import counting
 from search.elastic.cluster import Cluster
 from search.elastic.index import Index
-from search.elastic.layout import BESIDE, document_of, exact, keyword
+from search.elastic.layout import BESIDE, document_of, exact, identifier, keyword
 from search.elastic.query import Json, bool_query, paths_of_texts
 from search.errors import SearchError
 from search.mapping import IndexMapping
 from search.query import Limits, Query
 from search.syntax import parse
 
-FACET_VALUES = 100
-MOST_VALUES = 10_000_000
-"""More values than any facet has, so that all are counted."""
 WINDOW = 10_000
 """Hits that one search can return or skip (``index.max_result_window``)."""
-MOST_BUCKETS = 10_000
 SIMILAR = {"max_edits": 2, "prefix_length": 0, "size": 20, "min_word_length": 4}
 
 
@@ -62,6 +59,14 @@ class Searched:
         """The page of the documents that match: ``every`` word of the text, or any of them."""
         response = _response(query, parsed, every, limits, self.mapping, self._searcher)
         scored = query.sort == "relevance" and parsed.scored
+        counted = response.get("aggregations", {})
+
+        def of_all(aggs: Json) -> Json:
+            matching = bool_query(parsed, every, limits, self.mapping, scored=False)
+            found = self._searcher.search({"size": 0, "query": matching, "aggs": aggs})
+            aggregated: Json = found["aggregations"]
+            return aggregated
+
         return answers.Found(
             response["hits"]["total"]["value"],
             [
@@ -69,9 +74,10 @@ class Searched:
                 for hit in response["hits"]["hits"]
             ],
             {
-                name: [(str(b["key"]), int(b["doc_count"])) for b in facet["buckets"]]
-                for name, facet in response.get("aggregations", {}).items()
+                name: counting.facet(name, query, self.mapping, counted[name], of_all)
+                for name in query.facets
             },
+            counting.periods(query.histogram, counted) if query.histogram else [],
         )
 
     def pruned(self, parsed: Parsed) -> Parsed:
@@ -86,7 +92,7 @@ class Searched:
 
     def values(self, name: str) -> list[str]:
         """All values of a filter, at most as many as a cluster counts in one request."""
-        terms = {"field": keyword(self.mapping, name), "size": MOST_BUCKETS}
+        terms = {"field": keyword(self.mapping, name), "size": counting.MOST_BUCKETS}
         body = {"size": 0, "aggs": {"values": {"terms": terms}}}
         buckets = self._searcher.search(body)["aggregations"]["values"]["buckets"]
         return [str(bucket["key"]) for bucket in buckets]
@@ -138,12 +144,12 @@ def _response(
         "query": bool_query(parsed, every, limits, mapping, scored),
         "sort": _sort(query, mapping, scored),
     }
-    counting = {**body, "track_total_hits": True, "aggs": _facets(query, mapping)}
+    counted = {**body, "track_total_hits": True, **counting.counted(query, mapping)}
     if query.offset + query.size <= WINDOW:
-        return _counted_exactly(counting | {"from": query.offset, "size": query.size}, searcher)
+        return _counted_exactly(counted | {"from": query.offset, "size": query.size}, searcher)
     with searcher.point_in_time() as pit:
         snapshot = {"pit": {"id": pit, "keep_alive": "1m"}}
-        response = _counted_exactly(snapshot | counting | {"size": 0}, searcher)
+        response = _counted_exactly(snapshot | counted | {"size": 0}, searcher)
         if query.offset >= response["hits"]["total"]["value"]:
             return response
         hits = list(_walk(snapshot | body, query.offset, query.size, searcher))
@@ -153,14 +159,10 @@ def _response(
 def _counted_exactly(body: Json, searcher: _Searcher) -> Json:
     """The response with exact facets; a second search counts all values where shards disagree."""
     response = searcher.search(body)
-    facets = response.get("aggregations", {}).values()
-    if all(not facet["doc_count_error_upper_bound"] for facet in facets):
+    counts = response.get("aggregations", {}).values()
+    if not any(each.get("doc_count_error_upper_bound") for each in counts):
         return response
-    aggs = {
-        name: {"terms": {**facet["terms"], "shard_size": MOST_VALUES}}
-        for name, facet in body["aggs"].items()
-    }
-    return searcher.search({**body, "aggs": aggs})
+    return searcher.search({**body, "aggs": counting.of_all_values(body["aggs"])})
 
 
 def _walk(body: Json, offset: int, size: int, searcher: _Searcher) -> Iterator[Json]:
@@ -180,17 +182,10 @@ def _walk(body: Json, offset: int, size: int, searcher: _Searcher) -> Iterator[J
 
 
 def _sort(query: Query, mapping: IndexMapping, scored: bool) -> list[Json]:
-    by_id = {keyword(mapping, "id"): "asc"}
+    by_id = {identifier(mapping): "asc"}
     if scored:
         return [{"_score": "desc"}, {f"{BESIDE}.tie": "asc"}]
     if query.sort == "relevance" or mapping.date is None:
         return [by_id]
     order = "desc" if query.sort == "newest" else "asc"
     return [{f"{BESIDE}.date": {"order": order, "missing": "_last"}}, by_id]
-
-
-def _facets(query: Query, mapping: IndexMapping) -> Json:
-    return {
-        name: {"terms": {"field": keyword(mapping, name), "size": FACET_VALUES}}
-        for name in query.facets
-    }

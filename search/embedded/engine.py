@@ -199,8 +199,8 @@ class _Searched:
         with self._reading() as index:
             page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
             hits = [(score, orjson.loads(stored)) for score, stored in page.hits]
-            facets = index.facets(parsed, every, limits, query.facets)
-        return answers.Found(page.total, hits, facets)
+            counts = index.counts(parsed, every, limits, query)
+        return answers.Found(page.total, hits, counts.facets, counts.histogram)
 
     def pruned(self, parsed: Parsed) -> Parsed:
         """The parsed text without other forms of words that no document has."""
@@ -221,5 +221,5 @@ class _Searched:
         """By word that no text has: similar words, and how many documents have each."""
         with self._reading() as index:
             unknown = [word for word in words if not index.has_word(word)]
-            known = index.known_words("") if unknown else []
+            known = index.known_words() if unknown else []
         return {word: spelling.similar_of(word, known) for word in unknown}

@@ -11,7 +11,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,16 @@ from replay import plain_path
 from search.analysis import analyzers, stems, words
 from search.clauses import Clause, Parsed, Phrase, Word
 from search.embedded import read_only
+from search.embedded.counting import Counting, Counts
 from search.embedded.queries import Queries
 from search.mapping import MONTH_DAY, IndexMapping
-from search.query import Limits
+from search.query import Limits, Query
 
-FACET_VALUES = 100
-FACET_VALUES_READ = 200
-MOST_VALUES = 10_000_000
-"""More values than any facet has, so that all are counted."""
 MOST_TIES = 2_000
 """Hits of one score that are put in order; where there are more, the index's order stays."""
 IDS_AT_ONCE = 20_000
+MOST_WORDS_KEPT = 1_000_000
+"""Words of an index that stay in memory: to gather them takes longer than a search does."""
 
 
 def _opened(path: Path) -> tantivy.Index:
@@ -60,10 +60,12 @@ class EmbeddedIndex:
         self._schema = index.schema
         self._mapping = mapping
         self._searcher = index.searcher()
+        self._counting = Counting(self._searcher, mapping)
         self._last_date: int | None = None
         """The date of the last document, once it was looked up."""
         self._none_after: int | None = None
         """An instant after which no document is dated, once that was looked up."""
+        self._known_words: list[tuple[str, int]] | None = None
 
     @classmethod
     def create(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
@@ -87,6 +89,8 @@ class EmbeddedIndex:
         reloaded = copy(self)
         reloaded._index.reload()
         reloaded._searcher = reloaded._index.searcher()
+        reloaded._counting = Counting(reloaded._searcher, reloaded._mapping)
+        reloaded._known_words = None
         reloaded._last_date = reloaded._none_after = None
         return reloaded
 
@@ -139,22 +143,12 @@ class EmbeddedIndex:
         page = [(score, self._stored(address)) for score, address in ordered[offset:end]]
         return Page(result.count, page)
 
-    def facets(
-        self, parsed: Parsed, every: bool, limits: Limits, names: Sequence[str]
-    ) -> dict[str, list[tuple[str, int]]]:
-        """By facet, its values in all hits and how many hits have each, most frequent first."""
-        if not names:
-            return {}
-        sizes = {"size": FACET_VALUES_READ, "segment_size": MOST_VALUES}
-        counts = self._searcher.aggregate(
-            self._query(parsed, every, limits, scored=False),
-            {n: {"terms": {"field": self._mapping.keyword(n), **sizes}} for n in names},
-        )
-        facets = {}
-        for name in names:
-            pairs = [(str(b["key"]), int(b["doc_count"])) for b in counts[name]["buckets"]]
-            facets[name] = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:FACET_VALUES]
-        return facets
+    def counts(self, parsed: Parsed, every: bool, limits: Limits, query: Query) -> Counts:
+        """How many hits have each value of the query's facets, and are of each of its periods."""
+        if not query.facets and query.histogram is None:
+            return Counts({}, [])
+        matching = self._query(parsed, every, limits, scored=False)
+        return self._counting.counts(matching, query)
 
     def _stored(self, address: tantivy.DocAddress) -> bytes:
         return _bytes(self._searcher.doc(address))
@@ -218,13 +212,18 @@ class EmbeddedIndex:
         exact = any(self._searcher.doc_freq(f"exact_{name}", word) for name in self._mapping.text)
         return exact or any(self._searcher.doc_freq("all", stem) for stem in stems(word))
 
-    def known_words(self, beginning: str) -> list[tuple[str, int]]:
-        """The words of all texts that begin so, and how many documents have each at most."""
-        counts: dict[str, int] = {}
-        for name in self._mapping.text:
-            for word, count in self._terms(f"exact_{name}", beginning):
-                counts[word] = max(counts.get(word, 0), count)
-        return list(counts.items())
+    def known_words(self) -> list[tuple[str, int]]:
+        """The words of all texts, and how many documents have each at most, the rarest last."""
+        if self._known_words is not None:
+            return self._known_words
+        texts = [self._terms(f"exact_{name}", "") for name in self._mapping.text]
+        # Of a word in several texts the greatest count stays, which comes last.
+        rising = sorted(chain.from_iterable(map(reversed, texts)), key=itemgetter(1))
+        known = list(dict(rising).items())
+        known.sort(key=itemgetter(1), reverse=True)
+        if len(known) <= MOST_WORDS_KEPT:
+            self._known_words = known
+        return known
 
     def _terms(self, field: str, beginning: str) -> list[tuple[str, int]]:
         return self._searcher.terms_with_prefix(field, beginning)

@@ -53,6 +53,8 @@ class Queries:
         parts += [(Occur.MustNot, self._clause(clause)) for clause in parsed.excluded]
         hidden = [*limits.excluded.items(), *limits.hidden.items()]
         parts += [(Occur.MustNot, self._filter(*each)) for each in hidden]
+        if limits.excluded_ids:
+            parts.append((Occur.MustNot, self._ids(limits.excluded_ids)))
         if limits.hidden_after is not None:
             parts.append((Occur.MustNot, self._dates(limits.hidden_after + 1, None)))
         if parsed.everything:
@@ -80,10 +82,15 @@ class Queries:
             yield self._dates(limits.first, limits.last)
         if limits.month_day is not None:
             yield tantivy.Query.term_query(self._schema, MONTH_DAY, limits.month_day, "basic")
+        if limits.ids:
+            yield self._ids(limits.ids)
 
     def _filter(self, name: str, values: Sequence[str]) -> tantivy.Query:
         keyword = self._mapping.keyword(name)
         return tantivy.Query.term_set_query(self._schema, keyword, list(values))
+
+    def _ids(self, ids: Sequence[str]) -> tantivy.Query:
+        return tantivy.Query.term_set_query(self._schema, "id", list(ids))
 
     def _dates(self, first: int | None, last: int | None) -> tantivy.Query:
         return tantivy.Query.range_query(self._schema, "date", FieldType.Integer, first, last)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search import weights
+from search.elastic import counting
 from search.elastic import searched as elastic
 from search.elastic.cluster import Cluster
 from search.elastic.query import bool_query
@@ -114,7 +115,7 @@ def test_facets_are_counted_again_where_shards_disagree() -> None:
     answer, cluster = searched(query, response(50, 0, 3), response(50, 0, 0))
     assert answer == response(50, 0, 0)
     again = cluster.requests[1][2]["aggs"]
-    assert {facet["terms"]["shard_size"] for facet in again.values()} == {elastic.MOST_VALUES}
+    assert {facet["terms"]["shard_size"] for facet in again.values()} == {counting.MOST_VALUES}
     _, cluster = searched(query, response(50, 0, 0))
     assert len(cluster.requests) == 1
 
