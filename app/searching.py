@@ -28,12 +28,24 @@ if TYPE_CHECKING:
     from search import Answer, Query
 
 
+BAR = 40
+"""Signs of the longest bar of a histogram."""
+
+
 class Format(StrEnum):
     """The format of an export."""
 
     parquet = "parquet"
     jsonl = "jsonl"
     csv = "csv"
+
+
+class Unit(StrEnum):
+    """By what a histogram counts."""
+
+    decade = "decade"
+    year = "year"
+    month = "month"
 
 
 class Sort(StrEnum):
@@ -136,7 +148,15 @@ To = Annotated[
 ]
 Facets = Annotated[
     list[str] | None,
-    typer.Option("--facet", metavar="FIELD", help="Count the hits by the values of this field."),
+    typer.Option(
+        "--facet",
+        metavar="FIELD[=TEXT]",
+        help="Count the hits by the values of this field; byline=ruiz: only by those that contain"
+        " this.",
+    ),
+]
+Histogram = Annotated[
+    Unit | None, typer.Option(help="Count the hits by their date, in these periods.")
 ]
 Embargoed = Annotated[
     bool,
@@ -152,6 +172,7 @@ def search(
     date_to: To = None,
     sort: Annotated[Sort, typer.Option(help="The order of hits.")] = Sort.relevance,
     facets: Facets = None,
+    histogram: Histogram = None,
     page: Annotated[int, typer.Option(min=1, help="Which page of hits, from 1.")] = 1,
     size: Annotated[int, typer.Option(min=1, max=1000, help="Hits on a page.")] = 10,
     at: At = None,
@@ -174,7 +195,8 @@ def search(
         checked_view(archive, view)
         query = Query(text, view, _chosen(filters, ""), date_from, date_to, sort.value)
         query = replace(query, excluded=_chosen(filters, "!"))
-        query = replace(query, facets=facets or (), page=page, size=size, embargoed=embargoed)
+        query = replace(query, page=page, size=size, embargoed=embargoed, **_counted(facets))
+        query = replace(query, histogram=histogram and histogram.value)
         answer = archive.search(query) if at is None else looking_back.answer(archive, query, at)
         as_of = None if at is None else looking_back.as_of(archive, view, answer)
     if as_json:
@@ -194,6 +216,13 @@ def _chosen(filters: Sequence[str] | None, sign: str) -> dict[str, list[str]]:
         if name[-1:] == sign or (not sign and name[-1:] != "!"):
             chosen.setdefault(name.removesuffix("!"), []).append(value)
     return chosen
+
+
+def _counted(facets: Sequence[str] | None) -> dict[str, Any]:
+    """The facets, and by facet the text that its values contain."""
+    pairs = [facet.partition("=") for facet in facets or ()]
+    texts = {name: text for name, sign, text in pairs if sign}
+    return {"facets": list(dict.fromkeys(name for name, _, _ in pairs)), "facet_text": texts}
 
 
 def _print_behind(answer: Answer) -> None:
@@ -227,7 +256,7 @@ def pages_of(answer: Answer, size: int) -> int:
 
 
 def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
-    """Print the hits with the words that matched, then the facets."""
+    """Print the hits with the words that matched, then the facets and the histogram."""
     if answer.note:
         show.note(answer.note)
     which = "" if answer.matching == "all" else " with any of the words"
@@ -244,3 +273,13 @@ def print_answer(answer: Answer, page: int = 1, size: int = 10) -> None:
     for name, counts in answer.facets.items():
         values = ", ".join(f"{show.short(value)} {count:,}" for value, count in counts[:12])
         show.line(f"{name}: {values}")
+    if answer.histogram:
+        _print_histogram(answer.histogram)
+
+
+def _print_histogram(histogram: Sequence[tuple[str, int]]) -> None:
+    """Print a line for each period, with a bar as long as its share of the greatest."""
+    most = max(count for _, count in histogram)
+    width = len(f"{most:,}")
+    for label, count in histogram:
+        show.line(f"{label} {count:>{width},} {'#' * max(1, BAR * count // most)}")

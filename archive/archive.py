@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from archive.status import Status
     from event_log import Point
     from replay import Unresolved, View
-    from search import Answer, Generation, LoadProgress, Query
+    from search import Answer, Generation, Hit, LoadProgress, Query
 
 
 class Archive(Editable):
@@ -207,6 +207,7 @@ class Archive(Editable):
         date_to: str | date | None = None,
         sort: str = "relevance",
         facets: Sequence[str] = (),
+        histogram: str | None = None,
         page: int = 1,
         size: int = 10,
         embargoed: bool = False,
@@ -218,7 +219,8 @@ class Archive(Editable):
 
         A hit has one of the values of each filter, and none of those ``excluded``. Both ends of the
         range of dates are included: days, months, years or instants. ``sort`` is ``relevance``,
-        ``newest`` or ``oldest``. With ``embargoed`` what is dated after ``now`` is found as well. A
+        ``newest`` or ``oldest``; ``histogram``, which counts hits by date, is by ``decade``,
+        ``year`` or ``month``. With ``embargoed`` what is dated after ``now`` is found as well. A
         ``Query``, which has more options, is searched as it is; those given here do not count.
 
         With ``at`` the answer is as of a sequence or an instant. The first such search builds an
@@ -232,7 +234,37 @@ class Archive(Editable):
         if isinstance(query, str):
             query = Query(query, view, filters or {}, date_from, date_to, sort, facets, page, size)
             query = replace(query, excluded=excluded or {}, embargoed=embargoed, now=now)
+            query = replace(query, histogram=histogram)
         return answer(self, query, at, tell)
+
+    def document(
+        self,
+        document: str,
+        view: str | View | None = None,
+        *,
+        embargoed: bool = False,
+        now: datetime | None = None,
+        at: Point = None,
+        tell: Tell | None = None,
+    ) -> Hit | None:
+        """One document as readers see it in the live index, or with ``at`` as of a point.
+
+        None where the index has none, or where it is under embargo; with ``embargoed`` what is
+        dated after ``now`` is shown too. The view is by default the one that the form of the
+        document's id names. Raises ``UnknownView`` when the id names none, ``NothingServes`` when
+        the view has no live index.
+
+        >>> import tempfile
+        >>> archive = Archive(tempfile.mkdtemp())
+        >>> _ = archive.append("tag/sea", "TagDefined", {"name": "Sea"})
+        >>> _ = archive.rebuild("topics")
+        >>> archive.document("tag/sea").document["name"], archive.document("tag/ice")
+        ('Sea', None)
+        """
+        from archive.document import document as find
+
+        of_view = self.view_of(document, view)
+        return find(self.existing(), document, of_view, embargoed, now, at, tell)
 
     def similar(self, document: str, view: str | None = None, size: int = 10) -> Answer:
         """The documents of a view that are most like one of them, best first.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
+from archive.document import document as document_of
 from archive.errors import ArchiveError
 from search import NothingServes, Query, significant_words, values, words
 
@@ -43,17 +44,13 @@ def similar(archive: Archive, document: str, view: str, size: int = 10) -> Answe
     ``NoSuchDocument`` when the live index does not have it.
     """
     definition = archive.view(view)
-    itself = {name: document for name, path in definition.filters.items() if path == "id"}
-    query = Query("", view, filters=itself, size=1, highlight=False)
-    hits = archive.engine.search(query).hits if itself else []
-    if not hits:
-        raise NoSuchDocument(f"the live index of {view} has no document {document!r}")
-    text = " ".join(_words(hits[0].document, definition))
-    if not text:
-        return replace(archive.engine.search(query), total=0, hits=[])
-    return archive.engine.search(
-        Query(text, view, size=size, any_word=True, excluded=itself, highlight=False)
-    )
+    hit = document_of(archive, document, definition)
+    if hit is None:
+        raise NoSuchDocument(f"the live index of {definition.name} has no document {document!r}")
+    text = " ".join(_words(hit.document, definition))
+    query = Query(text, definition.name, size=size, any_word=True, highlight=False)
+    answer = archive.engine.search(replace(query, excluded_ids=document))
+    return answer if text else replace(answer, total=0, hits=[])
 
 
 def _words(document: dict[str, Any], view: View) -> list[str]:

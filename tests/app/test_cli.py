@@ -157,6 +157,15 @@ def test_search_finds_and_highlights_and_counts(small: Run) -> None:
     assert "The [white] [whale] returns" in told
 
 
+def test_search_counts_by_date_and_by_the_values_of_a_facet_that_contain_a_text(small: Run) -> None:
+    facets = ("--facet", "section=SE", "--facet", "year", "--facet", "source=nothing")
+    answer = json.loads(small("search", "--histogram", "month", *facets, "--json").stdout)
+    assert answer["histogram"] == [["1851-10", 2]]
+    assert answer["facets"] == {"section": [["Sea", 1]], "year": [["1851", 2]], "source": []}
+    assert f"1850 2 {'#' * 40}" in small("search", "--histogram", "decade").stdout.splitlines()
+    assert json.loads(small("search", "--json").stdout)["histogram"] == []
+
+
 @pytest.mark.parametrize(
     ("dates", "found"),
     [
@@ -268,6 +277,8 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: tuple[str, ...], tmp_path
         ("search", "x", "--filter", "colour=red"),
         ("search", "x", "--from", "soon"),
         ("search", "x", "--facet", "colour"),
+        ("search", "x", "--facet", "colour=red"),
+        ("search", "--view", "topics", "--histogram", "year"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_1(
