@@ -31,6 +31,8 @@ from .lag import recorded_between as recorded_between
 from .look_back import recorded_at as recorded_at
 from .opened import HOME as HOME
 from .preview import Preview as Preview
+from .public import PublicChange as PublicChange
+from .public import PublicEvent as PublicEvent
 from .rebuild import Indexed as Indexed
 from .rebuild import Rebuild as Rebuild
 from .rebuild import RebuildResult as RebuildResult

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archive.editable import Editable
+from archive.readable import Readable
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from search import Answer, Generation, Hit, LoadProgress, Query
 
 
-class Archive(Editable):
+class Archive(Readable):
     """A log, the documents computed from it, their indexes, and the kept state.
 
     ``home`` is a folder, which the first append creates, or ``s3://bucket/prefix`` (``gs://``,

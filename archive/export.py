@@ -26,7 +26,7 @@ from replay import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from archive.archive import Archive
+    from archive.opened import Opened
 
 BATCH_DOCUMENTS = 1_000
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
@@ -34,7 +34,7 @@ ENDED = orjson.OPT_APPEND_NEWLINE
 LINE_ENDS = {c.encode(): f"\\u{ord(c):04x}".encode() for c in "\x85\u2028\u2029"}
 
 
-def read(archive: Archive, view: str | View, at: Point = None) -> pd.DataFrame:
+def read(archive: Opened, view: str | View, at: Point = None) -> pd.DataFrame:
     """Read the documents of a view as of a sequence, an instant, or now, sorted by id.
 
     They come from a kept build of exactly that sequence, or else are computed from the log.
@@ -45,7 +45,7 @@ def read(archive: Archive, view: str | View, at: Point = None) -> pd.DataFrame:
 
 
 def export(
-    archive: Archive, view: str | View, at: Point = None, keys: Sequence[str] | None = None
+    archive: Opened, view: str | View, at: Point = None, keys: Sequence[str] | None = None
 ) -> Iterator[bytes]:
     """Yield a view's documents as JSON, a line each, sorted by id; only the ids ``keys`` if given.
 
@@ -98,7 +98,7 @@ def _escaped(line: bytes) -> bytes:
 
 @contextmanager
 def file(
-    archive: Archive, view: str | View, at: Point = None, keys: Sequence[str] | None = None
+    archive: Opened, view: str | View, at: Point = None, keys: Sequence[str] | None = None
 ) -> Iterator[Path]:
     """A Parquet file with these documents, and perhaps others; it exists inside of ``with``.
 
@@ -115,7 +115,7 @@ def file(
 
 
 def _computed(
-    archive: Archive, view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] | None
+    archive: Opened, view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] | None
 ) -> Path:
     with state_for(archive, view, snapshot, directory / "state", keys) as state:
         path = directory / f"{view.name}.parquet"
@@ -124,7 +124,7 @@ def _computed(
 
 
 def state_for(
-    archive: Archive, view: View, snapshot: Snapshot, folder: Path, keys: Sequence[str] | None
+    archive: Opened, view: View, snapshot: Snapshot, folder: Path, keys: Sequence[str] | None
 ) -> State:
     """A state with all that these documents of a view are made from; of all without ``keys``."""
     around = None if keys is None else entities_of(view, archive.log.registry, keys)

@@ -23,6 +23,7 @@ DOMAIN = Domain(
     },
     parents={"section": "parent_id"},
     rules="newsroom.rules:check",
+    public=("note",),
     sample=SAMPLE,
     queries=SAMPLE,
 )

@@ -41,6 +41,7 @@ class Domain:
     - ``rules(entity, event)`` validates an editor's event by the rules of this business, and
       raises ``Refused``; for every domain it is checked that the entity exists, that the entities
       it refers to exist, and that a required text is not empty;
+    - ``public`` names the annotations that readers may see; the others are for the desk alone;
     - ``sample`` is a folder of events to try the domain with: ``*.jsonl``, imported by name;
     - ``queries`` is a folder with judged queries for ``stet evaluate``: ``queries.tsv`` and
       ``qrels.txt``.
@@ -69,6 +70,7 @@ class Domain:
         sample: Path | None = None,
         queries: Path | None = None,
         parents: Mapping[str, str] | None = None,
+        public: Sequence[str] = (),
     ) -> None:
         self.name = name
         self._categories, self._references, self._rules = categories, references, rules
@@ -76,6 +78,7 @@ class Domain:
         self.sample = sample
         self.queries = queries
         self.parents: Mapping[str, str] = parents or {}
+        self._public = (public,) if isinstance(public, str) else tuple(public)
         self._check_names()
         if not isinstance(categories, str):
             _ = self.categories  # parts that do not fit together are refused at once
@@ -85,7 +88,7 @@ class Domain:
 
     @cached_property
     def categories(self) -> tuple[Category, ...]:
-        """The categories, checked to have the fields and the categories of the references."""
+        """The categories, checked to have all that the other parts name of them."""
         categories = tuple(_loaded(self._categories))
         by_name = {category.name: category for category in categories}
         for name, fields in self.references.items():
@@ -97,7 +100,14 @@ class Domain:
                     f"domain {self.name}: parents[{name!r}]: {field!r} is no reference of {name} to"
                     f" {name}; declare it in references"
                 )
+        self._check_public(categories)
         return categories
+
+    @property
+    def public(self) -> tuple[str, ...]:
+        """The annotations that readers may see, checked to be annotations of the categories."""
+        _ = self.categories
+        return self._public
 
     @cached_property
     def references(self) -> References:
@@ -161,6 +171,18 @@ class Domain:
         if kind not in (pa.string(), pa.list_(pa.string())):
             raise InvalidDomain(f"{where}: is {kind}; a reference is a string or a list of strings")
 
+    def _check_public(self, categories: Sequence[Category]) -> None:
+        annotations = [name for category in categories for name in category.annotations.names]
+        for name in self._public:
+            if name in annotations:
+                continue
+            having = [category.name for category in categories if name in category.fields.names]
+            if having:
+                why = f"is a field of {having[0]}, which readers see in its documents; leave it out"
+            else:
+                why = f"no category has this annotation; there is {_enumerated(annotations)}"
+            raise InvalidDomain(f"domain {self.name}: public: {name!r}: {why}")
+
 
 class Views(Mapping[str, View]):
     """Views by name; one that is given as ``"module:NAME"`` is imported when it is first read."""
@@ -193,6 +215,10 @@ class Views(Mapping[str, View]):
 
     def __repr__(self) -> str:
         return f"Views({', '.join(self._views)})"
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(names)) or "none"
 
 
 def _loaded(part: Any) -> Any:

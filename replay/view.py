@@ -37,7 +37,8 @@ class View:
     - ``text``: the searchable texts by name, the title first; the query syntax uses these names
       (``headline:word``);
     - ``filters``: exact values by name, for filters and facets; ``year`` is made from ``date``;
-    - ``date``: the path of the instant or day for date ranges and for sorting by date;
+    - ``date``: the path of the instant or day for date ranges and for sorting by date; one that has
+      the name of a field of the entity is that field;
     - ``bulk``: the names of the texts that are most of a document, such as an article's body. A
       word in such a text is also in the document, and scores nearly the same there, so these texts
       are not indexed on their own: that would be a third of the time that indexing takes.
