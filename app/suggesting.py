@@ -41,6 +41,8 @@ def suggest(
 ) -> None:
     """Print names and headlines that have these words, of which the last may be a beginning.
 
+    What has another name with these words is printed with that name.
+
     Example: stet suggest amund
     """
     with errors_as_messages():
@@ -50,7 +52,8 @@ def suggest(
         show.json([asdict(each) for each in suggestions])
         return
     for each in suggestions:
-        show.line(f"{each.title}  ({each.id})  {each.view}")
+        also = f", also {each.alias}" if each.alias is not None else ""
+        show.line(f"{each.title}{also}  ({each.id})  {each.view}")
     if not suggestions:
         show.note("no name and no headline has these words")
 

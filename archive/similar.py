@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from archive.document import document as document_of
 from archive.errors import ArchiveError
-from search import NothingServes, Query, significant_words, values, words
+from search import NothingServes, Query, significant_words, stems, values, words
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -35,6 +35,8 @@ class Suggestion:
     view: str
     id: str
     title: str
+    alias: str | None = None
+    """Another name of it that has the words, where the title has not."""
 
 
 def similar(archive: Archive, document: str, view: str, size: int = 10) -> Answer:
@@ -70,19 +72,59 @@ def suggest(
 ) -> list[Suggestion]:
     """Names and headlines with these words, of which the last may be a beginning.
 
-    Titles that begin with the text come first. Without a view, those of all views whose documents
+    What is found by another name of it, as its view declares them, is suggested with that name.
+    Names that begin with the text come first. Without a view, those of all views whose documents
     are entities are searched.
     """
-    beginning = " ".join(words(text))
-    if not beginning:
+    typed = words(text)
+    if not typed:
         return []
-    found = [
-        Suggestion(name, hit.id, unescape(hit.title))
-        for name in _views(archive, view)
-        for hit in _titles(archive, name, words(text), size)
-    ]
-    found.sort(key=lambda each: not " ".join(words(each.title)).startswith(beginning))
-    return found[:size]
+    found: dict[tuple[str, str], Suggestion] = {}
+    for name in _views(archive, view):
+        definition = archive.view(name)
+        for each in (
+            *_titled(archive, definition, typed, size),
+            *_called(archive, definition, typed, size),
+        ):
+            found.setdefault((name, each.id), each)
+    beginning = " ".join(typed)
+    return sorted(
+        found.values(),
+        key=lambda each: not " ".join(words(each.alias or each.title)).startswith(beginning),
+    )[:size]
+
+
+def _titled(archive: Archive, view: View, typed: Sequence[str], size: int) -> Iterator[Suggestion]:
+    """The documents of a view whose title has the words."""
+    texts = view.text
+    field = next((name for name, paths in texts.items() if [*paths] == [view.title]), "")
+    for hit in _having(archive, view, field, typed, size):
+        yield Suggestion(view.name, hit.id, unescape(hit.title))
+
+
+def _called(archive: Archive, view: View, typed: Sequence[str], size: int) -> Iterator[Suggestion]:
+    """The documents of a view of which another name has the words."""
+    for field in view.other_names:
+        for hit in _having(archive, view, field, typed, size):
+            alias = next((name for name in _names(hit, view, field) if _has(name, typed)), None)
+            if alias is not None:
+                yield Suggestion(view.name, hit.id, unescape(hit.title), alias)
+
+
+def _names(hit: Hit, view: View, field: str) -> Iterator[str]:
+    """The names in one of the view's texts; an index of before may not have them."""
+    for path in view.text[field]:
+        if path.partition(".")[0] in hit.document:
+            yield from values(hit.document, path)
+
+
+def _has(name: str, typed: Sequence[str]) -> bool:
+    """Whether one name has all of the words: an index finds those of several names together."""
+    *before, last = typed
+    there = words(name)
+    return any(word.startswith(last) for word in there) and all(
+        word in there or {*stems(word)} <= {*stems(name)} for word in before
+    )
 
 
 def _views(archive: Archive, view: str | None) -> Iterator[str]:
@@ -93,14 +135,12 @@ def _views(archive: Archive, view: str | None) -> Iterator[str]:
     yield from (view.name for view in archive.views.values() if view.per in categories)
 
 
-def _titles(archive: Archive, view: str, beginning: tuple[str, ...], size: int) -> list[Hit]:
-    *before, last = beginning
-    texts = archive.view(view).text
-    field = next((n for n, paths in texts.items() if [*paths] == [archive.view(view).title]), "")
+def _having(archive: Archive, view: View, field: str, typed: Sequence[str], size: int) -> list[Hit]:
+    """The documents of a view with the words in one text; in any text if it is not named."""
+    *before, last = typed
     said = [f"{field}:{word}" if field else word for word in [*before, f"{last}*"]]
+    text = " ".join(f"+{word}" for word in said)
     try:
-        return archive.engine.search(
-            Query(" ".join(f"+{word}" for word in said), view, size=size, highlight=False)
-        ).hits
+        return archive.engine.search(Query(text, view.name, size=size, highlight=False)).hits
     except NothingServes:
         return []

@@ -9,6 +9,7 @@ import pyarrow as pa
 from event_log import INSTANT, TEXT, Category, Effect, EventType
 
 IDS = pa.list_(pa.string())
+NAMES = pa.list_(pa.string())
 ANNOTATIONS = pa.schema([("reason", pa.string()), ("note", pa.string())])
 """What an event of any category can say of itself: why, for the desk, and a note for the public."""
 
@@ -51,6 +52,7 @@ BYLINE = Category(
             ("url", pa.string()),
             ("active_from", INSTANT),
             ("active_to", INSTANT),
+            ("aliases", NAMES),
         ]
     ),
     (
@@ -58,7 +60,7 @@ BYLINE = Category(
         EventType("BylineRevised", Effect.REVISES),
         EventType("BylineRemoved", Effect.REMOVES),
     ),
-    schema_version=2,
+    schema_version=3,
     annotations=ANNOTATIONS,
 )
 
@@ -107,13 +109,13 @@ TAG_KINDS = ("person", "place", "organization", "subject", "work")
 
 TAG = Category(
     "tag",
-    pa.schema([("name", pa.string()), ("kind", pa.string())]),
+    pa.schema([("name", pa.string()), ("kind", pa.string()), ("aliases", NAMES)]),
     (
         EventType("TagDefined", Effect.CREATES, ("name",)),
         EventType("TagRevised", Effect.REVISES),
         EventType("TagRemoved", Effect.REMOVES),
     ),
-    schema_version=2,
+    schema_version=3,
     annotations=ANNOTATIONS,
 )
 

@@ -10,7 +10,7 @@ from replay import Entity, Refused
 
 
 def check(current: Entity, event: NewEvent) -> None:
-    """Refuse a tag of an unknown kind, what is no address or size, and years the wrong way round.
+    """Refuse an unknown kind of tag, what is no address, size or alias, and years that contradict.
 
     >>> check(Entity("tag/sea"), NewEvent("tag/sea", "TagDefined", {"kind": "colour"}))
     Traceback (most recent call last):
@@ -27,6 +27,8 @@ def check(current: Entity, event: NewEvent) -> None:
         raise Refused(
             f"data.url: {url!r} is no address; write https://… , or a path that begins with /"
         )
+    if any(isinstance(a, str) and not a.strip() for a in event.data.get("aliases") or ()):
+        raise Refused("data.aliases: one of them is empty; leave it out")
     if current.stream.startswith("byline/"):
         _check_active(current, event)
 

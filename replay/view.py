@@ -41,7 +41,9 @@ class View:
       the name of a field of the entity is that field;
     - ``bulk``: the names of the texts that are most of a document, such as an article's body. A
       word in such a text is also in the document, and scores nearly the same there, so these texts
-      are not indexed on their own: that would be a third of the time that indexing takes.
+      are not indexed on their own: that would be a third of the time that indexing takes;
+    - ``other_names``: the names of the texts that hold other names of what the title names, such as
+      aliases. ``suggest`` finds documents by these and by their titles.
 
     ``per`` is what the view has one document for: a category, ``"event"`` (``article/1@3``) or
     ``"day"`` (``1912-04-15``). The document's id has that form.
@@ -76,6 +78,7 @@ class View:
     filters: Mapping[str, str] = field(default_factory=dict)
     date: str | None = None
     bulk: Sequence[str] = ()
+    other_names: Sequence[str] = ()
     per: str | None = None
     roots: Callable[[Entities, ir.Table], ir.Table] | None = None
     documents_a_gigabyte: int | None = None
@@ -97,6 +100,7 @@ class View:
         texts = {name: _as_tuple(paths) for name, paths in self.text.items()}
         object.__setattr__(self, "text", texts)
         object.__setattr__(self, "bulk", _as_tuple(self.bulk))
+        object.__setattr__(self, "other_names", _as_tuple(self.other_names))
         object.__setattr__(self, "embargoed", _as_tuple(self.embargoed))
         self._check_names()
         self._check_paths()
@@ -108,10 +112,11 @@ class View:
             for name in getattr(self, part):
                 if not isinstance(name, str) or not WORD.fullmatch(name):
                     self._refuse(part, f"{name!r} cannot name one; use letters, digits and _")
-        for name in self.bulk:
-            if name not in self.text:
-                self._refuse("bulk", f"there is no text {name!r}; there is {', '.join(self.text)}")
-
+        for part in ("bulk", "other_names"):
+            for name in getattr(self, part):
+                if name not in self.text:
+                    there = ", ".join(self.text)
+                    self._refuse(part, f"there is no text {name!r}; there is {there}")
         if self.of_entity is not None and self.of_entity not in self.filters:
             there = ", ".join(self.filters) or "none"
             self._refuse("of_entity", f"there is no filter {self.of_entity!r}; there is {there}")

@@ -1,4 +1,5 @@
 from .analysis import significant_words as significant_words
+from .analysis import stems as stems
 from .analysis import words as words
 from .comparison import Differences as Differences
 from .comparison import compare_index as compare_index

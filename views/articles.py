@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay import View, chosen, ibis, referring, visible
-from views.denormalize import in_position, itself, mentions, named, reference, through, with_lists
+from views.denormalize import (
+    aliases,
+    in_position,
+    itself,
+    mentions,
+    named,
+    reference,
+    through,
+    with_lists,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from replay import Entities
 
-BYLINE = {"id": "other", "name": "name", "title": "title"}
-TAG = {"id": "other", "name": "name", "kind": "kind"}
+BYLINE = {"id": "other", "name": "name", "title": "title", "aliases": "aliases"}
+TAG = {"id": "other", "name": "name", "kind": "kind", "aliases": "aliases"}
 SHOWN = ("url", "caption", "credit", "alt_text", "width", "height")
 IMAGE = {"id": "other", **{name: name for name in SHOWN}, "photographer": "photographer"}
 OTHER_SPACES = (
@@ -63,13 +72,14 @@ def _sections(state: Entities) -> ir.Table:
 
 
 def _lists(state: Entities, articles: ir.Table) -> tuple[ir.Table, ...]:
-    bylines = named(mentions(articles, "byline_ids"), state.entities("byline"), "name", "title")
-    tags = named(mentions(articles, "tag_ids"), state.entities("tag"), "live", "name", "kind")
+    people, topics = state.entities("byline"), state.entities("tag")
+    bylines = named(mentions(articles, "byline_ids"), people, "name", "title", "aliases")
+    tags = named(mentions(articles, "tag_ids"), topics, "live", "name", "kind", "aliases")
     images = named(mentions(articles, "image_ids"), _images(state), "live", *SHOWN, "photographer")
     return (
-        in_position(bylines, "bylines", BYLINE),
+        in_position(bylines.mutate(aliases=aliases(bylines)), "bylines", BYLINE),
         in_position(_not_removed(images), "images", IMAGE),
-        in_position(_not_removed(tags), "tags", TAG),
+        in_position(_not_removed(tags.mutate(aliases=aliases(tags))), "tags", TAG),
     )
 
 
@@ -120,7 +130,7 @@ def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
 
 VIEW = View(
     name="articles",
-    code_version=1,
+    code_version=2,
     documents=documents,
     lineage=lineage,
     title="headline",
@@ -129,8 +139,8 @@ VIEW = View(
         "abstract": ("abstract",),
         "body": ("body",),
         "kicker": ("kicker",),
-        "byline": ("bylines.name",),
-        "tag": ("tags.name",),
+        "byline": ("bylines.name", "bylines.aliases"),
+        "tag": ("tags.name", "tags.aliases"),
         "caption": ("images.caption",),
     },
     filters={

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from replay import View, chosen, ibis, live, visible
 from views.denormalize import (
+    aliases,
     counted,
     itself,
     latest,
@@ -44,18 +45,10 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
         counted(filed, state.entities("section"), "sections"),
         counted(together(articles, "byline_ids", keys), people, "coauthors"),
     )
+    counts = ["article_count", "first_published_at", "last_published_at"]
+    lists = ["latest", "sections", "coauthors"]
     return bylines.select(
-        "id",
-        "name",
-        "title",
-        "bio",
-        "url",
-        "article_count",
-        "first_published_at",
-        "last_published_at",
-        "latest",
-        "sections",
-        "coauthors",
+        "id", "name", "title", "bio", "url", *counts, *lists, aliases=aliases(bylines)
     )
 
 
@@ -74,11 +67,12 @@ def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
 
 VIEW = View(
     name="bylines",
-    code_version=2,
+    code_version=3,
     documents=documents,
     lineage=lineage,
     title="name",
-    text={"name": ("name",), "title": ("title",), "bio": ("bio",)},
+    text={"name": ("name",), "title": ("title",), "bio": ("bio",), "alias": ("aliases",)},
+    other_names=("alias",),
     filters={
         "id": "id",
         "section": "sections.name",

@@ -189,6 +189,12 @@ def counted(pairs: ir.Table, entities: ir.Table, name: str, limit: int | None = 
     )
 
 
+def aliases(entities: ir.Table) -> ir.Value:
+    """The other names of each entity; an empty list where it has none, or has no events."""
+    empty = ibis.literal([], type=entities.aliases.type())
+    return ibis.coalesce(entities.aliases, empty)
+
+
 def with_lists(documents: ir.Table, *lists: ir.Table) -> ir.Table:
     """Add lists to documents; a list is empty if the document has none."""
     for table in lists:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from replay import View, chosen, ibis, live, visible
 from views.denormalize import (
     LATEST,
+    aliases,
     counted,
     itself,
     latest,
@@ -40,7 +41,8 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
         latest(pairs, state, keys),
         counted(beside, tags, "related", LATEST),
     )
-    return topics.select("id", "name", "kind", "article_count", "latest", "related")
+    counts = ["article_count", "latest", "related"]
+    return topics.select("id", "name", "kind", *counts, aliases=aliases(topics))
 
 
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
@@ -56,11 +58,12 @@ def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
 
 VIEW = View(
     name="topics",
-    code_version=2,
+    code_version=3,
     documents=documents,
     lineage=lineage,
     title="name",
-    text={"name": ("name",), "related": ("related.name",)},
+    text={"name": ("name",), "related": ("related.name",), "alias": ("aliases",)},
+    other_names=("alias",),
     filters={
         "id": "id",
         "kind": "kind",

@@ -47,7 +47,7 @@ def test_fields_items_and_words_that_changed_are_told(home):
     assert lines[lines.index("~ body:") + 1] == (
         "    … night and all on board are [-safe.-]{+lost.+} Her passengers are said to be …"
     )
-    assert '+ tags[tag/sea]: {"id":"tag/sea","name":"Sea","kind":null}' in lines
+    assert '+ tags[tag/sea]: {"id":"tag/sea","name":"Sea","kind":null,"aliases":[]}' in lines
 
 
 def test_the_json_has_all_of_both_sides(home):

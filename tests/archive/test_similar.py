@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from archive import Archive, NoSuchDocument
 from newsroom import DOMAIN
-from replay import View
+from replay import Domain, View
 from search import Engine
+from views import topics
 
 EngineOf = Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]]
 
@@ -32,8 +34,11 @@ def sea(engine_of: EngineOf, tmp_path: Path) -> Iterator[Archive]:
         ):
             data = {"headline": headline, "body": body, "published_at": "1912-04-15"}
             archive.append(f"article/{number}", "ArticlePublished", data)
-        archive.append("byline/whalen", "BylineRegistered", {"name": "Grover Whalen"})
-        archive.append("tag/soup", "TagDefined", {"name": "Soups & stews"})
+        whalen = {"name": "Grover Whalen", "aliases": ["G. Aloysius", "Mister New York"]}
+        archive.append("byline/whalen", "BylineRegistered", whalen)
+        archive.append("tag/soup", "TagDefined", {"name": "Soups & stews", "aliases": ["Potages"]})
+        revised = {"byline_ids": ["byline/whalen"], "tag_ids": ["tag/soup"]}
+        archive.append("article/3", "ArticleRevised", revised)
         archive.rebuild(["articles", "bylines", "topics"])
         yield archive
 
@@ -81,3 +86,53 @@ def test_titles_that_begin_with_the_text_come_first_and_are_plain_text(sea: Arch
     assert (first.view, first.title) == ("topics", "Soups & stews")
     assert sea.suggest("soup", view="bylines") == []
     assert len(sea.suggest("s", size=1)) == 1
+
+
+ALIASES = [
+    ("potag", "topics", "Potages"),
+    ("mister new y", "bylines", "Mister New York"),
+    ("new mister", "bylines", "Mister New York"),
+    ("grover", "bylines", None),
+]
+
+
+def test_a_suggestion_by_another_name_has_that_name(sea: Archive) -> None:
+    found = {text: sea.suggest(text) for text, _, _ in ALIASES}
+    told = [(text, each.view, each.alias) for text in found for each in found[text]]
+    assert told == ALIASES
+
+
+def test_the_words_of_two_names_together_are_no_name(sea: Archive) -> None:
+    assert sea.suggest("aloysius mis") == []
+
+
+def test_what_is_searched_by_an_alias_is_the_entity_and_its_articles(sea: Archive) -> None:
+    found = {
+        text: {view: [hit.id for hit in sea.search(text, view).hits] for view in ("articles", name)}
+        for text, name in (("alias:potages", "topics"), ("aloysius", "bylines"))
+    }
+    assert found["aloysius"] == {"articles": ["article/3"], "bylines": ["byline/whalen"]}
+    assert found["alias:potages"]["topics"] == ["tag/soup"]
+    assert [hit.id for hit in sea.search("tag:potages").hits] == ["article/3"]
+    assert [hit.id for hit in sea.search("byline:aloysius").hits] == ["article/3"]
+
+
+def test_an_index_that_was_built_before_there_were_aliases_is_asked_for_titles(
+    engine_of: EngineOf, tmp_path: Path
+) -> None:
+    before = replace(
+        DOMAIN.views["topics"],
+        text={"name": ("name",)},
+        other_names=(),
+        documents=lambda state, keys: topics.documents(state, keys).drop("aliases"),
+    )
+    with engine_of(tmp_path, {"topics": before}) as engine:
+        domain = Domain("newsroom", DOMAIN.categories, [before], references=DOMAIN.references)
+        archive = Archive(tmp_path, domain, engine=engine)
+        archive.append("tag/1", "TagDefined", {"name": "Soups", "aliases": ["Potages"]})
+        archive.append("tag/2", "TagDefined", {"name": "Alias potages"})
+        archive.rebuild()
+    with engine_of(tmp_path, DOMAIN.views) as engine:
+        archive = Archive(tmp_path, DOMAIN, engine=engine)
+        found = archive.suggest("pota", view="topics"), archive.suggest("soup", view="topics")
+        assert [[each.id for each in some] for some in found] == [["tag/2"], ["tag/1"]]

@@ -99,6 +99,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "byline_ids": ids("byline"),
     "image_ids": ids("image"),
     "tag_ids": ids("tag"),
+    "aliases": st.lists(WORDS, max_size=3),
     **dict.fromkeys(("word_count", "width", "height"), NUMBERS),
 }
 

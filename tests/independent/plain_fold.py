@@ -101,6 +101,9 @@ class Archive:
     def reference(self, entity_id: str | None) -> Doc | None:
         return entity_id and {"id": entity_id, "name": self.field(entity_id, "name")}
 
+    def aliases(self, entity_id: str) -> list[str]:
+        return self.field(entity_id, "aliases") or []
+
     def sequence(self, ids: list[str | None]) -> int:
         return max(self.entities[i]["sequence"] for i in ids if i in self.entities)
 
@@ -126,10 +129,13 @@ class Archive:
             "published_at": moment(fields["published_at"]),
             "updated_at": entity["updated_at"],
             "section": section and {**self.reference(section), "parent": self.reference(parent)},
-            "bylines": [{**self.reference(b), "title": self.field(b, "title")} for b in bylines],
+            "bylines": [
+                {**self.reference(b), "title": self.field(b, "title"), "aliases": self.aliases(b)}
+                for b in bylines
+            ],
             "images": [self.image(image) for image in images if not self.hidden(image)],
             "tags": [
-                {**self.reference(t), "kind": self.field(t, "kind")}
+                {**self.reference(t), "kind": self.field(t, "kind"), "aliases": self.aliases(t)}
                 for t in tags
                 if not self.hidden(t)
             ],
@@ -169,6 +175,7 @@ class Archive:
         return {
             "id": byline_id,
             **{name: self.field(byline_id, name) for name in names},
+            "aliases": self.aliases(byline_id),
             "article_count": len(written),
             "first_published_at": min(dates, default=None),
             "last_published_at": max(dates, default=None),

@@ -49,6 +49,7 @@ REFUSALS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "reinstating what is live": ("article/live", "ArticleReinstated", {}, "was not removed"),
     "reinstating what never was": ("article/x", "ArticleReinstated", {}, "does not exist"),
     "an empty headline": ("article/live", "ArticleRevised", {"headline": "  "}, "is empty"),
+    "an empty alias": ("tag/sea", "TagRevised", {"aliases": ["Ocean", " "]}, "one of them is"),
     "a kind of tag that is none": ("tag/sea", "TagRevised", {"kind": "fish"}, "no kind of tag"),
     "a reference to what does not exist": (
         "article/live", "ArticleRevised", {"section_id": "section/x"}, "does not exist",

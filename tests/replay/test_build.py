@@ -207,6 +207,7 @@ def test_a_view_declares_paths_that_its_documents_have(home):
                 kind = table[column].type()
                 for name in inner:
                     kind = (kind.value_type if kind.is_array() else kind)[name]
+                kind = kind.value_type if kind.is_array() else kind
                 assert kind.is_string(), path
             assert view.title in [p for ps in view.text.values() for p in ps]
             assert view.date is None or table[view.date].type().is_temporal()

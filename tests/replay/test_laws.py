@@ -64,7 +64,11 @@ def plain_article(entities: dict[str, Any], article: dict[str, Any]) -> dict[str
         if named(entities, "image", i).get("live", True)
     ]
     tags = [
-        {**(name_of(entities, "tag", i) or {}), "kind": named(entities, "tag", i).get("kind")}
+        {
+            **(name_of(entities, "tag", i) or {}),
+            "kind": named(entities, "tag", i).get("kind"),
+            "aliases": named(entities, "tag", i).get("aliases") or [],
+        }
         for i in article["tag_ids"] or []
         if named(entities, "tag", i).get("live", True)
     ]
@@ -72,6 +76,7 @@ def plain_article(entities: dict[str, Any], article: dict[str, Any]) -> dict[str
         {
             **(name_of(entities, "byline", i) or {}),
             "title": named(entities, "byline", i).get("title"),
+            "aliases": named(entities, "byline", i).get("aliases") or [],
         }
         for i in article["byline_ids"] or []
     ]
@@ -124,6 +129,7 @@ def plain_byline(entities: dict[str, Any], byline: dict[str, Any]) -> dict[str, 
     card = ("id", "headline", "url", "published_at")
     return {
         **{f: byline[f] for f in ("id", "name", "title", "bio", "url")},
+        "aliases": byline["aliases"] or [],
         "article_count": len(written),
         "first_published_at": min(dates, default=None),
         "last_published_at": max(dates, default=None),

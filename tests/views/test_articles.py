@@ -23,10 +23,10 @@ def test_an_article_has_what_it_refers_to_inlined(newsroom):
     newsroom.tell(
         named("section", "world"),
         named("section", "sea", parent_id="section/world"),
-        named("byline", "ana", title="Reporter"),
+        named("byline", "ana", title="Reporter", aliases=["A. R."]),
         named("byline", "ben"),
         image("1", caption="A ship", credit="Staff", photographer_id="byline/ben", width=640),
-        named("tag", "whales", kind="subject"),
+        named("tag", "whales", kind="subject", aliases=["Cetacea"]),
         (
             "article/1",
             "ArticlePublished",
@@ -61,8 +61,8 @@ def test_an_article_has_what_it_refers_to_inlined(newsroom):
                 "parent": {"id": "section/world", "name": "World"},
             },
             "bylines": [
-                {"id": "byline/ben", "name": "Ben", "title": None},
-                {"id": "byline/ana", "name": "Ana", "title": "Reporter"},
+                {"id": "byline/ben", "name": "Ben", "title": None, "aliases": []},
+                {"id": "byline/ana", "name": "Ana", "title": "Reporter", "aliases": ["A. R."]},
             ],
             "images": [
                 {
@@ -76,7 +76,9 @@ def test_an_article_has_what_it_refers_to_inlined(newsroom):
                     "photographer": {"id": "byline/ben", "name": "Ben"},
                 }
             ],
-            "tags": [{"id": "tag/whales", "name": "Whales", "kind": "subject"}],
+            "tags": [
+                {"id": "tag/whales", "name": "Whales", "kind": "subject", "aliases": ["Cetacea"]}
+            ],
             "language": "en",
             "source": None,
             "word_count": 7,
@@ -125,8 +127,8 @@ def test_a_reference_that_does_not_resolve_appears_as_its_id_and_resolves_by_its
     )
     document = newsroom.documents("articles")["article/1"]
     assert document["section"] == {"id": "section/x", "name": None, "parent": None}
-    assert document["bylines"] == [{"id": "byline/x", "name": None, "title": None}]
-    assert document["tags"] == [{"id": "tag/x", "name": None, "kind": None}]
+    assert document["bylines"] == [{"id": "byline/x", "name": None, "title": None, "aliases": []}]
+    assert document["tags"] == [{"id": "tag/x", "name": None, "kind": None, "aliases": []}]
     assert [(i["id"], i["url"]) for i in document["images"]] == [("image/x", None)]
     newsroom.tell(named("byline", "x"))
     document = newsroom.documents("articles")["article/1"]
