@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.pages import session, static
+from app.pages import brand, session, static
 
 router = APIRouter(include_in_schema=False)
 # The pages of a view take any first word of a path, so they come last.
-for each in (static, session):
+for each in (static, brand, session):
     router.include_router(each.router)

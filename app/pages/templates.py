@@ -10,6 +10,8 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, S
 from starlette.responses import HTMLResponse
 
 from app.pages import strings
+from app.pages.brand import colour_address, logo_address
+from app.pages.linking import linking
 from app.pages.static import static_address
 from app.web.identity import Identity
 from app.web.options import is_link
@@ -38,6 +40,9 @@ class Templates:
             static=static_address,
             views=[*site.archive.views],
             domain=site.archive.domain.name,
+            colour_sheet=colour_address(site.options),
+            logo=logo_address(site.options),
+            **linking(site),
         )
 
     @property
