@@ -77,6 +77,19 @@ class Editable(Opened):
 
         return append_all(self, events)
 
+    def check(self, event: NewEvent) -> None:
+        """Validate an editor's event as ``append`` does, without appending it; raises its errors.
+
+        >>> import tempfile
+        >>> from event_log import NewEvent
+        >>> Editable(tempfile.mkdtemp()).check(NewEvent("tag/sea", "TagDefined", {"name": " "}))
+        Traceback (most recent call last):
+        replay.errors.Refused: data.name: is empty; tag needs a name
+        """
+        from archive.edit import check
+
+        check(self, event)
+
     def entity(self, stream: str, version: int | None = None) -> Entity:
         """The state of an entity, now or at a version; raises ``Refused`` where there is none.
 
@@ -185,10 +198,9 @@ class Editable(Opened):
         >>> sorted(archive.preview("tag/sea", "TagDefined", {"name": "Sea"}).documents)
         ['history', 'topics']
         """
-        from archive.edit import check
         from archive.preview import preview
         from event_log import NewEvent
 
         event = NewEvent(stream, type, dict(data or {}), None, occurred_at, actor)
-        check(self, event)
+        self.check(event)
         return preview(self.existing(), event, tell)

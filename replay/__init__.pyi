@@ -42,7 +42,9 @@ from .errors import NotWritten as NotWritten
 from .errors import Refused as Refused
 from .errors import ReplayError as ReplayError
 from .history.changes import label as label
+from .history.changes import title_field as title_field
 from .history.of_stream import history_of as history_of
+from .history.sentences import verb as verb
 from .history.view import HISTORY as HISTORY
 from .kept.advance import Advance as Advance
 from .kept.advance import OpenStep as OpenStep
