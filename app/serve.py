@@ -32,7 +32,9 @@ access = typer.Typer(
 
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any that is free.")
+    ] = 8000,
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="How many processes answer requests.")
     ] = 1,

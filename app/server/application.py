@@ -19,7 +19,11 @@ from app.pages.error_page import error_page
 from app.pages.router import router as pages
 from app.pages.templates import Templates
 from app.server.health import router as health
+from app.server.metrics import Counting
+from app.server.metrics import router as metrics
 from app.web.access import Access
+from app.web.ending import Endable, Ending
+from app.web.figures import Figures
 from app.web.options import Options
 from app.web.problems import MEDIA_TYPE, Problem, WrongField, problem_of
 from app.web.protection import Protection
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 THREADS = 8
 """The threads of a process; a search holds the interpreter for a part of its time only."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+FOR_PROGRAMS = ("/api/", "/metrics")
+"""How the paths begin whose errors are never a page, whatever is accepted."""
 HOST_VARIABLE = "STET_SERVE_HOST"
 SECURE_VARIABLE = "STET_SERVE_SECURE"
 log = logging.getLogger("stet.server")
@@ -39,10 +45,12 @@ log = logging.getLogger("stet.server")
 
 def application(archive: Archive, options: Options, hosts: frozenset[str] = frozenset()) -> FastAPI:
     """Make the application; ``hosts`` are the names that it may be called by, empty for any."""
-    site = Site(archive, Access(archive.folder), options, Work(THREADS, options.query_seconds))
+    work = Work(THREADS, options.query_seconds)
+    site = Site(archive, Access(archive.folder), options, work, Figures(), Ending())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        site.ending.begin_with_signals()
         yield
         site.work.close()
 
@@ -58,6 +66,7 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
     app.state.site = site
     app.state.templates = Templates(site)
     app.include_router(health)
+    app.include_router(metrics)
     app.include_router(api)
     app.include_router(pages)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -65,7 +74,9 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
     app.add_exception_handler(Exception, _any_error)
     for kind in _expected():
         app.add_exception_handler(kind, _any_error)
+    app.add_middleware(Endable, ending=site.ending)
     app.add_middleware(Protection, options=options, hosts=hosts)
+    app.add_middleware(Counting, figures=site.figures)
     return app
 
 
@@ -132,7 +143,7 @@ async def _any_error(request: Request, error: Exception) -> Response:
 
 def _answer(request: Request, problem: Problem) -> Response:
     """An error as JSON for programs, as a page for people."""
-    if request.url.path.startswith("/api/") or not _wants_page(request):
+    if request.url.path.startswith(FOR_PROGRAMS) or not _wants_page(request):
         return JSONResponse(
             problem.body(), problem.status, dict(problem.headers), media_type=MEDIA_TYPE
         )

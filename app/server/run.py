@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from dataclasses import dataclass
+import signal
+import socket
+import sys
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from app import show
 from app.options import Failure
 from app.server.application import HOST_VARIABLE, LOOPBACK, SECURE_VARIABLE
 from app.server.follower import FollowerProcess
 from app.server.logs import configure_logs, uvicorn_logs
+from app.server.metrics import SHARED_FOLDER
 from app.web.access import Access
 from app.web.options import Options
 from archive import Archive
@@ -20,6 +28,8 @@ from event_log import settings
 
 BACKLOG = 2_048
 KEEP_ALIVE_SECONDS = 15
+GRACE_SECONDS = 5
+"""How long requests that are under way may take when the server is told to end."""
 
 
 @dataclass(frozen=True)
@@ -67,35 +77,75 @@ def run(archive: Archive, binding: Binding, workers: int, follow: bool = True) -
     check_exposure(binding, Access(archive.folder))
     secure = binding.certificate is not None or binding.behind_proxy
     options = Options.read(binding.on_loopback, secure)  # what is set wrongly is said now
-    _tell_children(archive.home)
-    os.environ[HOST_VARIABLE] = binding.host
-    os.environ[SECURE_VARIABLE] = "1" if secure else ""
-    configure_logs()
-    follower = FollowerProcess(archive.home)
-    if follow:
-        follower.start()
-    reading = "open" if options.open_reading else "for who logs in"
-    show.line(f"Stet serves {archive.home} at {binding.url} (reading is {reading}); Ctrl-C ends it")
-    try:
-        uvicorn.run(
-            "app.server.application:from_environment",
-            factory=True,
-            host=binding.host,
-            port=binding.port,
-            workers=workers,
-            http="httptools",
-            ws="none",
-            log_config=uvicorn_logs(),
-            backlog=BACKLOG,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=5,
-            proxy_headers=binding.behind_proxy,
-            server_header=False,
-            ssl_certfile=binding.certificate,
-            ssl_keyfile=binding.key,
+    with closing(_listening(binding)) as listening, ExitStack() as ending:
+        binding = replace(binding, port=listening.getsockname()[1])
+        signal.signal(signal.SIGTERM, _end)
+        _tell_children(archive.home)
+        os.environ[HOST_VARIABLE] = binding.host
+        os.environ[SECURE_VARIABLE] = "1" if secure else ""
+        if workers > 1:
+            os.environ[SHARED_FOLDER] = ending.enter_context(TemporaryDirectory(prefix="stet-"))
+        configure_logs()
+        if follow:
+            follower = FollowerProcess(archive.home)
+            follower.start()
+            ending.callback(follower.stop)
+        reading = "open" if options.open_reading else "for who logs in"
+        show.line(
+            f"Stet serves {archive.home} at {binding.url} (reading is {reading}); Ctrl-C ends it"
         )
-    finally:
-        follower.stop()
+        _serve(_config(binding, workers), listening)
+
+
+def _listening(binding: Binding) -> socket.socket:
+    """The socket that the server listens on; taken before anything is begun."""
+    family = socket.AF_INET6 if ":" in binding.host else socket.AF_INET
+    try:
+        return socket.create_server((binding.host, binding.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Failure(
+                f"port {binding.port} of {binding.host} is in use by another program; choose"
+                " another with --port, or 0 for any that is free"
+            ) from error
+        raise Failure(
+            f"cannot listen on {binding.host}, port {binding.port}: {error.strerror or error};"
+            " choose another with --host and --port"
+        ) from error
+
+
+def _config(binding: Binding, workers: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        "app.server.application:from_environment",
+        factory=True,
+        workers=workers,
+        http="httptools",
+        ws="none",
+        log_config=uvicorn_logs(),
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        proxy_headers=binding.behind_proxy,
+        server_header=False,
+        ssl_certfile=binding.certificate,
+        ssl_keyfile=binding.key,
+    )
+
+
+def _serve(config: uvicorn.Config, listening: socket.socket) -> None:
+    """Answer requests until a signal ends it, in this process or in several that it begins."""
+    if config.workers > 1:
+        Multiprocess(config, [listening]).run()
+        return
+    try:
+        uvicorn.Server(config).run([listening])
+    except KeyboardInterrupt:
+        return  # it has ended in good order, and raises the signal again
+
+
+def _end(*_: object) -> None:
+    """End the process in good order when it is told to, as Ctrl-C does."""
+    sys.exit(0)
 
 
 def _tell_children(home: str) -> None:

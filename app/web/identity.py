@@ -103,7 +103,8 @@ Asking = Annotated[Identity, Depends(identity_of)]
 """Whoever asks, logged in or not."""
 
 
-def _required(identity: Identity, role: Role) -> Identity:
+def require(identity: Identity, role: Role) -> Identity:
+    """Return who asks, if they may do what a role may; raises ``Problem`` 401 or 403."""
     if identity.may(role):
         return identity
     if identity.name is None:
@@ -116,15 +117,15 @@ def _required(identity: Identity, role: Role) -> Identity:
 
 
 def _reader(identity: Asking) -> Identity:
-    return _required(identity, Role.reader)
+    return require(identity, Role.reader)
 
 
 def _editor(identity: Asking) -> Identity:
-    return _required(identity, Role.editor)
+    return require(identity, Role.editor)
 
 
 def _operator(identity: Asking) -> Identity:
-    return _required(identity, Role.operator)
+    return require(identity, Role.operator)
 
 
 Reader = Annotated[Identity, Depends(_reader)]

@@ -38,6 +38,8 @@ class Options:
     session_hours: int
     secure: bool = False
     """Whether people reach the server by https only: the session's cookie says so."""
+    open_metrics: bool = False
+    """Whether who reaches the server may read its figures: only this machine reaches it."""
 
     @classmethod
     def read(cls, on_loopback: bool = True, secure: bool = False) -> Options:
@@ -59,6 +61,7 @@ class Options:
             export_documents=settings.whole("STET_EXPORT_DOCUMENTS"),
             session_hours=settings.whole("STET_SESSION_HOURS"),
             secure=secure or bool(site_url and site_url.startswith("https:")),
+            open_metrics=on_loopback and not secure and not site_url,
         )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from app.web.access import Access
+from app.web.ending import Ending
+from app.web.figures import Figures
 from app.web.options import Options
 from app.web.work import Work
 
@@ -17,12 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Site:
-    """The archive that is served, who may use it, how it is set, and the threads that work."""
+    """The archive that is served, who may use it, its settings, and what its requests share."""
 
     archive: Archive
     access: Access
     options: Options
     work: Work
+    figures: Figures
+    ending: Ending
 
 
 def site_of(request: Request) -> Site:
