@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -12,6 +13,7 @@ SHORTEST, LONGEST = 4, 40
 """Letters of the shortest and of the longest word that is corrected."""
 MOST_WORDS = 10
 """Words of a text that are corrected, at most."""
+MOST_SIMILAR = 50
 FAR = 2
 """The letters that differ, at most; one in words of up to five letters."""
 
@@ -53,11 +55,36 @@ def nearest(word: str, candidates: Iterable[tuple[str, int]]) -> str | None:
     return min((each for each in measured if each[0] <= far), default=(0, 0, None))[2]
 
 
-def similar_of(word: str, known: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    """The known words that differ from a word by at most two letters, with their counts."""
-    from rapidfuzz import process
-    from rapidfuzz.distance import OSA
+class KnownWords:
+    """The words of an index, among which similar ones are looked for, those of near length only."""
 
-    names = [each for each, _ in known]
-    found = process.extract(word, names, scorer=OSA.distance, score_cutoff=FAR, limit=50)
-    return [known[place] for _, _, place in found]
+    def __init__(self, counts: Iterable[tuple[str, int]]) -> None:
+        """``counts`` are words and how many documents have each, the most frequent first."""
+        self._of_length: dict[int, tuple[list[str], list[int]]] = {}
+        for word, count in counts:
+            words_, counts_ = self._of_length.setdefault(len(word), ([], []))
+            words_.append(word)
+            counts_.append(count)
+
+    def __len__(self) -> int:
+        return sum(len(words_) for words_, _ in self._of_length.values())
+
+    def similar(self, word: str) -> list[tuple[str, int]]:
+        """The words that differ from a word by at most two letters, with their counts.
+
+        They are at most fifty: the most similar, and of these the most frequent.
+
+        >>> KnownWords([("whale", 3), ("while", 9), ("whaling", 4)]).similar("whalr")
+        [('whale', 3), ('while', 9)]
+        """
+        from rapidfuzz import process
+        from rapidfuzz.distance import OSA
+
+        found: list[tuple[float, int, str]] = []
+        for length in range(len(word) - FAR, len(word) + FAR + 1):
+            names, counts = self._of_length.get(length, ([], []))
+            near = process.extract(
+                word, names, scorer=OSA.distance, score_cutoff=FAR, limit=MOST_SIMILAR
+            )
+            found += ((far, -counts[place], each) for each, far, place in near)
+        return [(each, -count) for _, count, each in heapq.nsmallest(MOST_SIMILAR, found)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from search import answers, spelling
+from search import answers
 from search.clauses import Parsed
 from search.embargo import Embargo
 from search.embedded import segments
@@ -199,7 +199,7 @@ class _Searched:
         with self._reading() as index:
             page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
             hits = [(score, orjson.loads(stored)) for score, stored in page.hits]
-            counts = index.counts(parsed, every, limits, query)
+            counts = index.counts(parsed, every, limits, query, page.total)
         return answers.Found(page.total, hits, counts.facets, counts.histogram)
 
     def pruned(self, parsed: Parsed) -> Parsed:
@@ -221,5 +221,5 @@ class _Searched:
         """By word that no text has: similar words, and how many documents have each."""
         with self._reading() as index:
             unknown = [word for word in words if not index.has_word(word)]
-            known = index.known_words() if unknown else []
-        return {word: spelling.similar_of(word, known) for word in unknown}
+            known = index.known_words() if unknown else None
+        return {word: known.similar(word) for word in unknown} if known else {}

@@ -27,6 +27,7 @@ from search.embedded.counting import Counting, Counts
 from search.embedded.queries import Queries
 from search.mapping import MONTH_DAY, IndexMapping
 from search.query import Limits, Query
+from search.spelling import KnownWords
 
 MOST_TIES = 2_000
 """Hits of one score that are put in order; where there are more, the index's order stays."""
@@ -65,7 +66,7 @@ class EmbeddedIndex:
         """The date of the last document, once it was looked up."""
         self._none_after: int | None = None
         """An instant after which no document is dated, once that was looked up."""
-        self._known_words: list[tuple[str, int]] | None = None
+        self._known_words: KnownWords | None = None
 
     @classmethod
     def create(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
@@ -108,7 +109,7 @@ class EmbeddedIndex:
         self, parsed: Parsed, every: bool, limits: Limits, sort: str, offset: int, size: int
     ) -> Page:
         """One page of the documents that match: ``every`` word of the query, or any of them."""
-        scored = sort == "relevance" and parsed.scored
+        scored = sort == "relevance" and parsed.scored and size > 0  # a total needs no scores
         query = self._query(parsed, every, limits, scored)
         if scored:
             return self._best(query, offset, size)
@@ -143,10 +144,12 @@ class EmbeddedIndex:
         page = [(score, self._stored(address)) for score, address in ordered[offset:end]]
         return Page(result.count, page)
 
-    def counts(self, parsed: Parsed, every: bool, limits: Limits, query: Query) -> Counts:
-        """How many hits have each value of the query's facets, and are of each of its periods."""
-        if not query.facets and query.histogram is None:
-            return Counts({}, [])
+    def counts(
+        self, parsed: Parsed, every: bool, limits: Limits, query: Query, total: int
+    ) -> Counts:
+        """How many of ``total`` hits have each value of the facets, and are of each period."""
+        if not total or (not query.facets and query.histogram is None):
+            return Counts({name: [] for name in query.facets}, [])
         matching = self._query(parsed, every, limits, scored=False)
         return self._counting.counts(matching, query)
 
@@ -212,15 +215,14 @@ class EmbeddedIndex:
         exact = any(self._searcher.doc_freq(f"exact_{name}", word) for name in self._mapping.text)
         return exact or any(self._searcher.doc_freq("all", stem) for stem in stems(word))
 
-    def known_words(self) -> list[tuple[str, int]]:
-        """The words of all texts, and how many documents have each at most, the rarest last."""
+    def known_words(self) -> KnownWords:
+        """The words of all texts, with how many documents have each at most."""
         if self._known_words is not None:
             return self._known_words
         texts = [self._terms(f"exact_{name}", "") for name in self._mapping.text]
         # Of a word in several texts the greatest count stays, which comes last.
         rising = sorted(chain.from_iterable(map(reversed, texts)), key=itemgetter(1))
-        known = list(dict(rising).items())
-        known.sort(key=itemgetter(1), reverse=True)
+        known = KnownWords(sorted(dict(rising).items(), key=itemgetter(1), reverse=True))
         if len(known) <= MOST_WORDS_KEPT:
             self._known_words = known
         return known

@@ -32,6 +32,7 @@ from search.elastic.engine import ElasticsearchEngine
 from search.embedded.engine import EmbeddedEngine
 from search.engine import Answer, Engine
 from search.errors import SearchError
+from search.histogram import HISTOGRAMS
 from search.mapping import IndexMapping
 from search.normalizing import normalized
 from search.query import Query
@@ -65,7 +66,10 @@ class Both:
         )
         unscored = [[replace(hit, score=None) for hit in a.hits] for a in (first, second)]
         assert unscored[0] == unscored[1], query
-        told = [(a.total, a.facets, a.matching, a.note, a.sequence) for a in (first, second)]
+        told = [
+            (a.total, a.facets, a.histogram, a.matching, a.note, a.sequence)
+            for a in (first, second)
+        ]
         assert told[0] == told[1], query
         return first
 
@@ -151,7 +155,9 @@ def test_every_kind_of_clause_finds_the_same_documents(both: Both) -> None:
         texts = _texts(path, mapping)
         for _ in range(40):
             text, sort = _asked(texts, chance), chance.choice(["newest", "oldest"])
-            both.same(Query(text, view, sort=sort, size=50, facets=mapping.filter_names))
+            unit = chance.choice(HISTOGRAMS) if mapping.date else None
+            facets = mapping.filter_names
+            both.same(Query(text, view, sort=sort, size=50, facets=facets, histogram=unit))
 
 
 def test_every_filter_and_range_of_dates_finds_the_same_documents(both: Both) -> None:
@@ -167,6 +173,19 @@ def test_every_filter_and_range_of_dates_finds_the_same_documents(both: Both) ->
             dates = {"date_from": years[0], "date_to": years[1]} if mapping.date else {}
             both.same(Query(view=view, filters={name: values}, facets=names))
             both.same(Query(view=view, facets=names, sort="oldest", **dates))  # type: ignore[arg-type]
+
+
+def test_values_of_a_facet_that_contain_a_text_are_the_same(both: Both) -> None:
+    chance = random.Random(13)
+    for view in both.documents:
+        names = IndexMapping.of(DOMAIN.views[view]).filter_names
+        shown = both.same(Query(view=view, facets=names, size=0)).facets
+        for name in names:
+            value = chance.choice(shown[name] or [("none", 0)])[0]
+            begin = chance.randrange(len(value))
+            text = {name: value[begin : begin + chance.choice([1, 2, 5, 20])]}
+            found = both.same(Query(view=view, facets=names, facet_text=text, size=0))
+            assert found.facets[name] or not shown[name] or not words(text[name])
 
 
 def test_the_ten_best_of_free_text_are_mostly_the_same(both: Both) -> None:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
 
 from event_log.dates import microseconds
 from replay import View
@@ -21,10 +22,13 @@ from search import comparison, lines
 from search.analysis import stems
 from search.embedded import layout
 from search.embedded.engine import EmbeddedEngine
+from search.embedded.index import EmbeddedIndex
+from search.engine import Change
 from search.errors import DamagedIndex, NothingServes, UnknownName
 from search.mapping import IndexMapping
 from search.normalizing import normalized
 from search.query import Query
+from search.spelling import KnownWords
 
 Write = Callable[..., Path]
 Story = Callable[..., dict[str, Any]]
@@ -184,3 +188,38 @@ def test_a_word_of_any_script_is_found_and_marked(
     (hit,) = engine.search(Query(word)).hits
     assert hit.id == "1"
     assert hit.title == f"a <mark>{word}</mark>, b"
+
+
+def test_the_words_of_an_index_are_gathered_once_and_again_after_a_step(
+    engine: EmbeddedEngine, write: Write, story: Story, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """A word that a step brings is suggested; one that it takes away is not."""
+    gathered = []
+    reading = EmbeddedIndex._terms
+
+    def terms(index: EmbeddedIndex, field: str, beginning: str) -> list[tuple[str, int]]:
+        gathered.append(field)
+        return reading(index, field, beginning)
+
+    monkeypatch.setattr(EmbeddedIndex, "_terms", terms)
+    assert [engine.search(Query("whalo")).suggestion for _ in range(3)] == ["whale"] * 3
+    once = len(gathered)
+    assert once == len(set(gathered)) > 0
+    changed = [story(str(n), "Walrus", body="Walrus whaly") for n in range(3)]
+    path = write(tmp_path / "changed.parquet", changed)
+    engine.advance(20, {"articles": 1}, [Change("articles", 1, path)])
+    assert engine.search(Query("whalo")).suggestion == "whaly"
+    assert engine.search(Query("walruz")).suggestion == "walrus"
+    assert len(gathered) == 2 * once
+    engine.close()
+
+
+@FEW
+@given(st.dictionaries(st.text("abc", min_size=1, max_size=7), st.integers(1, 5), max_size=80))
+def test_similar_words_are_all_that_differ_by_two_letters_the_most_similar_first(
+    counts: dict[str, int],
+) -> None:
+    measured = [(OSA.distance("abca", word), -count, word) for word, count in counts.items()]
+    nearest = sorted(each for each in measured if each[0] <= 2)[:50]
+    known = KnownWords(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+    assert known.similar("abca") == [(word, -count) for _, count, word in nearest]
