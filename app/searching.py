@@ -194,15 +194,13 @@ def search(
         archive = open_archive(home, at_cluster)
         checked_view(archive, view)
         query = Query(text, view, _chosen(filters, ""), date_from, date_to, sort.value)
-        query = replace(query, excluded=_chosen(filters, "!"))
-        query = replace(query, page=page, size=size, embargoed=embargoed, **_counted(facets))
-        query = replace(query, histogram=histogram and histogram.value)
+        query = replace(query, excluded=_chosen(filters, "!"), page=page, size=size)
+        query = replace(query, embargoed=embargoed, **_counted(facets, histogram))
         answer = archive.search(query) if at is None else looking_back.answer(archive, query, at)
         as_of = None if at is None else looking_back.as_of(archive, view, answer)
     if as_json:
         pages = {"page": page, "pages": pages_of(answer, size)}
-        more = {"as_of": as_of} if as_of else {}
-        show.json(asdict(answer) | pages | more)
+        show.json(asdict(answer) | pages | ({"as_of": as_of} if as_of else {}))
     _print_behind(answer)
     if not as_json:
         _print(archive, query, answer, as_of)
@@ -218,11 +216,12 @@ def _chosen(filters: Sequence[str] | None, sign: str) -> dict[str, list[str]]:
     return chosen
 
 
-def _counted(facets: Sequence[str] | None) -> dict[str, Any]:
-    """The facets, and by facet the text that its values contain."""
+def _counted(facets: Sequence[str] | None, histogram: Unit | None) -> dict[str, Any]:
+    """What is counted: the facets, by facet the text that its values contain, and a histogram."""
     pairs = [facet.partition("=") for facet in facets or ()]
     texts = {name: text for name, sign, text in pairs if sign}
-    return {"facets": list(dict.fromkeys(name for name, _, _ in pairs)), "facet_text": texts}
+    names = list(dict.fromkeys(name for name, _, _ in pairs))
+    return {"facets": names, "facet_text": texts, "histogram": histogram and histogram.value}
 
 
 def _print_behind(answer: Answer) -> None:

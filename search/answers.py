@@ -124,22 +124,9 @@ def limits(query: Query, mapping: IndexMapping, embargo: Embargo | None = None) 
     lacks, ``InvalidQuery`` for dates where the documents have none.
     """
     dated = {name for name in (DATE, mapping.date) if mapping.date and name} - {*mapping.filters}
-    known = [*mapping.filter_names, *sorted(dated)]
-    for kind, names, allowed in (
-        ("filter", query.filters, known),
-        ("filter", query.excluded, mapping.filter_names),
-        ("facet", query.facets, mapping.filter_names),
-    ):
-        for name in names:
-            if name not in allowed:
-                raise UnknownName(f"{query.view} {kind}", name, allowed)
+    _check_names(query, mapping, dated)
+    _check_dates(query, mapping)
     first, last = query.dates()
-    if mapping.date is None and (first is not None or last is not None):
-        raise InvalidQuery(f"the documents of {query.view} have no date to search by")
-    if mapping.date is None and query.histogram:
-        raise InvalidQuery(
-            f"the documents of {query.view} have no date to count by; leave the histogram out"
-        )
     chosen = _listed(query.filters)
     for name in dated & {*chosen}:
         first, last = _narrowed(first, last, name, chosen.pop(name))
@@ -149,8 +136,6 @@ def limits(query: Query, mapping: IndexMapping, embargo: Embargo | None = None) 
                 raise InvalidQuery(f"filter {name}: {value!r} is no text; write {str(value)!r}")
     embargo = embargo or Embargo()
     after = embargo.now if embargo.documents and mapping.date else None
-    if query.month_day is not None and (mapping.date is None or mapping.layout == 1):
-        raise InvalidQuery(f"{query.view} cannot be searched by month and day; run: stet rebuild")
     return Limits(
         chosen,
         first,
@@ -162,6 +147,30 @@ def limits(query: Query, mapping: IndexMapping, embargo: Embargo | None = None) 
         hidden_after=after,
         hidden=embargo.entities,
     )
+
+
+def _check_names(query: Query, mapping: IndexMapping, dated: set[str]) -> None:
+    known = [*mapping.filter_names, *sorted(dated)]
+    for kind, names, allowed in (
+        ("filter", query.filters, known),
+        ("filter", query.excluded, mapping.filter_names),
+        ("facet", query.facets, mapping.filter_names),
+    ):
+        for name in names:
+            if name not in allowed:
+                raise UnknownName(f"{query.view} {kind}", name, allowed)
+
+
+def _check_dates(query: Query, mapping: IndexMapping) -> None:
+    """Raise ``InvalidQuery`` for what needs the date of documents, where they have none."""
+    if mapping.date is None and query.dates() != (None, None):
+        raise InvalidQuery(f"the documents of {query.view} have no date to search by")
+    if mapping.date is None and query.histogram:
+        raise InvalidQuery(
+            f"the documents of {query.view} have no date to count by; leave the histogram out"
+        )
+    if query.month_day is not None and (mapping.date is None or mapping.layout == 1):
+        raise InvalidQuery(f"{query.view} cannot be searched by month and day; run: stet rebuild")
 
 
 def _listed(filters: Mapping[str, Sequence[str] | str]) -> dict[str, Sequence[str]]:

@@ -39,7 +39,12 @@ UNUSED_WORDS = re.compile(
     re.IGNORECASE,
 )
 CLIENTS = {
-    "tantivy": {"search.analysis", "search.embedded.index", "search.embedded.queries"},
+    "tantivy": {
+        "search.analysis",
+        "search.embedded.counting",
+        "search.embedded.index",
+        "search.embedded.queries",
+    },
     "elasticsearch": {"search.elastic.cluster"},
     "obstore": {"event_log.storage.bucket"},
     "watchfiles": {"event_log.following.watch"},
