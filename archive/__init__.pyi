@@ -29,6 +29,8 @@ from .lag import Lag as Lag
 from .lag import measure_lag as measure_lag
 from .lag import recorded_between as recorded_between
 from .look_back import recorded_at as recorded_at
+from .merge import Merged as Merged
+from .merge import MergePreview as MergePreview
 from .opened import HOME as HOME
 from .preview import Preview as Preview
 from .public import PublicChange as PublicChange

@@ -9,6 +9,7 @@ from archive import domains
 from archive.opened import Opened
 
 if TYPE_CHECKING:
+    from archive.merge import Merged, MergePreview
     from archive.preview import Preview
     from archive.progress import Tell
     from event_log import NewEvent, Receipt
@@ -149,6 +150,62 @@ class Editable(Opened):
         from archive.revert import undo
 
         return undo(self, sequence, actor, annotations, before)
+
+    def undo_all(
+        self,
+        correlation_id: str,
+        *,
+        actor: str | None = None,
+        annotations: Mapping[str, Any] | None = None,
+        before: Callable[[Sequence[NewEvent]], None] | None = None,
+    ) -> Receipt:
+        """Append together the events that take back all events of a correlation id.
+
+        The first of them carries the ``annotations``. ``before`` is called with those that show or
+        hide an entity before anything is appended, and may raise to stop that. Raises ``Refused``
+        when another event changed the same again, which is named, and when there is nothing to
+        take back.
+        """
+        from archive.revert_all import undo_all
+
+        return undo_all(self.existing(), correlation_id, actor, annotations, before)
+
+    def merge(
+        self,
+        kept: str,
+        merged: str,
+        *,
+        actor: str | None = None,
+        annotations: Mapping[str, Any] | None = None,
+        before: Callable[[MergePreview], None] | None = None,
+    ) -> Merged:
+        """Let what refers to one entity refer to another of its category, and remove the one.
+
+        Where the category has a field ``aliases``, the title and the aliases of ``merged`` become
+        aliases of ``kept``. All is one append with one correlation id: ``undo_all`` takes it back.
+        The event that removes ``merged`` carries the ``annotations``. ``before`` is called with
+        what will change before anything is appended, and may raise to stop that. Raises
+        ``Refused``, and the errors of ``EventLog.append``.
+
+        >>> import tempfile
+        >>> archive = Editable(tempfile.mkdtemp())
+        >>> _ = archive.append("tag/sea", "TagDefined", {"name": "Sea"})
+        >>> _ = archive.append("tag/seas", "TagDefined", {"name": "Seas"})
+        >>> merged = archive.merge("tag/sea", "tag/seas")
+        >>> archive.entity("tag/sea").fields["aliases"], archive.entity("tag/seas").live
+        (['Seas'], False)
+        >>> archive.undo_all(merged.correlation_id).added, archive.entity("tag/seas").live
+        (2, True)
+        """
+        from archive.merge import merge
+
+        return merge(self.existing(), kept, merged, actor, annotations, before)
+
+    def merge_preview(self, kept: str, merged: str) -> MergePreview:
+        """What ``merge`` would change; it raises what that raises, and appends nothing."""
+        from archive.merge import merge_preview
+
+        return merge_preview(self.existing(), kept, merged)
 
     def used_by(
         self, streams: str | Sequence[str], supposing: Sequence[NewEvent] = ()

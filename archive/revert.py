@@ -66,19 +66,35 @@ def _without(archive: Editable, event: Event) -> Entity:
     before = read_entity(archive.log, event.stream, event.version - 1)
     after = read_entity(archive.log, event.stream, event.version)
     wanted = read_entity(archive.log, event.stream)
+    take_back(archive, event, (before, after), wanted)
+    return wanted
+
+
+def take_back(
+    archive: Editable,
+    event: Event,
+    change: tuple[Entity, Entity],
+    wanted: Entity,
+    together: str | None = None,
+) -> None:
+    """Take out of a state what an event changed, from the first of two states to the second.
+
+    Raises ``Refused`` when another event changed the same again; one with the correlation id
+    ``together`` is no other.
+    """
+    before, after = change
     for name in sorted({*before.fields, *after.fields}):
         if before.fields.get(name) == after.fields.get(name):
             continue
         if wanted.fields.get(name) != after.fields.get(name):
-            raise _changed_again(archive, event, name)
+            raise _changed_again(archive, event, name, together)
         wanted.fields.pop(name, None)
         if name in before.fields:
             wanted.fields[name] = before.fields[name]
     if before.live != after.live:
         if wanted.live != after.live:
-            raise _changed_again(archive, event, None)
+            raise _changed_again(archive, event, None, together)
         wanted.live = before.live
-    return wanted
 
 
 def entity_at(archive: Editable, stream: str, version: int | None = None) -> Entity:
@@ -104,9 +120,15 @@ def revision_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any
     return {**changed, "cleared": cleared} if cleared else changed
 
 
-def _changed_again(archive: Editable, event: Event, field: str | None) -> Refused:
+def _changed_again(
+    archive: Editable, event: Event, field: str | None, together: str | None
+) -> Refused:
     """Why an event cannot be undone: the event after it that changed the same."""
-    later = [each for each in archive.log.stream(event.stream) if each.version > event.version]
+    later = [
+        each
+        for each in archive.log.stream(event.stream)
+        if each.version > event.version and (together is None or each.correlation_id != together)
+    ]
     touching = [
         each
         for each in later
@@ -132,7 +154,7 @@ def _bring_back(
     category = archive.log.registry[wanted.stream.partition("/")[0]]
     events = [
         NewEvent(wanted.stream, type_, data, actor=actor)
-        for type_, data in _steps(current, wanted, category)
+        for type_, data in steps(current, wanted, category)
     ]
     if not events:
         raise Refused(f"{if_so_already}; there is nothing to append")
@@ -143,20 +165,20 @@ def _bring_back(
     return append_all(archive, events, current.version)
 
 
-def _steps(current: Entity, wanted: Entity, category: Category) -> list[tuple[str, dict[str, Any]]]:
+def steps(current: Entity, wanted: Entity, category: Category) -> list[tuple[str, dict[str, Any]]]:
     """The types and the data of the events that lead from one state to another."""
     if not wanted.live:
-        return [(_type(category, Effect.REMOVES), {})] if current.live else []
+        return [(type_that(category, Effect.REMOVES), {})] if current.live else []
     changes = revision_of(current.fields, wanted.fields)
-    revision = [(_type(category, Effect.REVISES), changes)] if changes else []
+    revision = [(type_that(category, Effect.REVISES), changes)] if changes else []
     if current.live:
         return revision
     if category.types_to_use(Effect.REINSTATES):
-        return [(_type(category, Effect.REINSTATES), {}), *revision]
-    return [(_type(category, Effect.CREATES), dict(wanted.fields))]
+        return [(type_that(category, Effect.REINSTATES), {}), *revision]
+    return [(type_that(category, Effect.CREATES), dict(wanted.fields))]
 
 
-def _type(category: Category, effect: Effect) -> str:
+def type_that(category: Category, effect: Effect) -> str:
     """The first type of an effect; raises ``Refused`` if the category has none to use."""
     types = category.types_to_use(effect)
     if not types:

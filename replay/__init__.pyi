@@ -21,9 +21,13 @@ from .builds.folder import scratch_folder as scratch_folder
 from .builds.folder import state_folder as state_folder
 from .builds.make import write_documents as write_documents
 from .checks import Unresolved as Unresolved
+from .checks import entities_naming as entities_naming
 from .checks import unresolved_references as unresolved_references
 from .checks import uses as uses
 from .compiled import keep_compiled as keep_compiled
+from .correlated import Together as Together
+from .correlated import lines_of as lines_of
+from .correlated import of_correlation as of_correlation
 from .domain import Domain as Domain
 from .domain import InvalidDomain as InvalidDomain
 from .domain import References as References

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from event_log import TEXT
 from replay.entities import live, referring
 from replay.fold import fold
 from replay.lazy_ibis import ibis
@@ -86,14 +87,36 @@ def uses(
         wanted = {field: named for field, named in wanted.items() if named}
         if not wanted:
             continue
-        pairs = _naming(state, _referring_only(state.category(category), wanted), wanted, supposed)
+        pairs = _naming(state, _only(state.category(category), wanted), wanted, supposed)
         counted = pairs.group_by("entity").agg(count=pairs.id.nunique())
         for line in counted.order_by("entity").to_pyarrow().to_pylist():
             counts[line["entity"]][category] = line["count"]
     return counts
 
 
-def _referring_only(category: Category, fields: Collection[str]) -> Category:
+def entities_naming(
+    state: Entities, references: References, stream: str
+) -> Iterator[tuple[str, ir.Table]]:
+    """Yield by category the entities that refer to a stream, removed ones included.
+
+    They are as ``fold`` gives them, without long texts. Only those that ever referred to the stream
+    are folded.
+    """
+    target = stream.partition("/")[0]
+    for name, targets in references.items():
+        wanted = {field: (stream,) for field, of in targets.items() if of == target}
+        if not wanted:
+            continue
+        of = state.category(name)
+        short = _only(of, {field.name for field in of.fields if field.type != TEXT})
+        events = _events(state, short, None)
+        ever = ibis.union(*_pairs(events.mutate(id=events.stream), wanted)).select(stream="id")
+        entities = fold(events.semi_join(ever.distinct(), "stream"), short)
+        now = ibis.union(*_pairs(entities, wanted)).select("id").distinct()
+        yield name, entities.semi_join(now, "id")
+
+
+def _only(category: Category, fields: Collection[str]) -> Category:
     """The category as if it had these fields and no others."""
     kept = pa.schema([field for field in category.fields if field.name in fields])
     types = tuple(
@@ -113,14 +136,16 @@ def _naming(
     ``wanted`` has by field the streams of the category that the field refers to.
     """
     events = _events(state, category, supposed)
+    ever = ibis.union(*_pairs(events.mutate(id=events.stream), wanted)).select(stream="id")
+    entities = live(fold(events.semi_join(ever.distinct(), "stream"), category))
+    return ibis.union(*_pairs(entities, wanted))
 
-    def pairs(entities: ir.Table) -> Iterator[ir.Table]:
-        for field, streams in wanted.items():
-            named = referring(entities, field)
-            yield named.filter(named.entity.isin(streams))
 
-    ever = ibis.union(*pairs(events.mutate(id=events.stream))).select(stream="id").distinct()
-    return ibis.union(*pairs(live(fold(events.semi_join(ever, "stream"), category))))
+def _pairs(entities: ir.Table, wanted: Mapping[str, Sequence[str]]) -> Iterator[ir.Table]:
+    """By field the pairs ``id, entity`` of entities and those that they refer to."""
+    for field, streams in wanted.items():
+        named = referring(entities, field)
+        yield named.filter(named.entity.isin(streams))
 
 
 def _events(state: Entities, category: Category, supposed: pa.Table | None) -> ir.Table:
