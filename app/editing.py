@@ -1,4 +1,4 @@
-"""The commands of a news desk: show, edit, types, batch, restore, undo."""
+"""The commands of a news desk: show, edit, types, batch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from archive import Archive
     from event_log import Category, Event, NewEvent, Receipt
-    from replay import Entity
 
 Version = Annotated[
     int | None, typer.Option("--version", min=1, help="As of this version of the entity.")
@@ -132,7 +131,7 @@ def edit(
                 raise Failure(f"{category.name} has no event that revises")
             expected = entity.version if version is None else version
             receipt = archive.append(stream, type_, data, expected_version=expected, actor=actor)
-    _print_receipt(receipt, as_json, f"; {stream} is at version {receipt.version}")
+    print_receipt(receipt, as_json, f"; {stream} is at version {receipt.version}")
 
 
 @contextmanager
@@ -292,7 +291,7 @@ def batch(
             ) from None
     left_out = len(events) - receipt.added
     left = f"; {counted(left_out, 'event')} changed nothing or were known already"
-    _print_receipt(receipt, as_json, left if left_out else "")
+    print_receipt(receipt, as_json, left if left_out else "")
 
 
 def _by(event: NewEvent, actor: str | None) -> NewEvent:
@@ -312,71 +311,8 @@ def _saying(archive: Archive, event: NewEvent, reason: str | None, note: str | N
     return replace(event, data={**own, **given})
 
 
-def restore(
-    stream: Stream,
-    version: Annotated[int, typer.Option(min=1, help="The version to go back to.")],
-    actor: Actor = None,
-    reason: Reason = None,
-    note: Note = None,
-    yes: Yes = False,
-    home: Home = DEFAULT_HOME,
-    as_json: Json = False,
-) -> None:
-    """Make an entity what it was at a version, by new events.
-
-    Nothing is taken out of the log. `stet history` prints the versions.
-
-    Example: stet restore article/titanic-1912 --version 2 --actor ana
-    """
-    with errors_as_messages():
-        archive = open_archive(home)
-        category = archive.log.registry.get(stream.partition("/")[0])
-        annotations = given_annotations(category, None, reason, note)
-        receipt = archive.restore(
-            stream, version, actor=actor, annotations=annotations, before=_question(archive, yes)
-        )
-        entity = archive.entity(stream)
-    _print_receipt(receipt, as_json, _state_of(entity))
-
-
-def undo(
-    sequence: Annotated[int, typer.Argument(metavar="SEQUENCE", min=1, help="The event's.")],
-    actor: Actor = None,
-    reason: Reason = None,
-    note: Note = None,
-    yes: Yes = False,
-    home: Home = DEFAULT_HOME,
-    as_json: Json = False,
-) -> None:
-    """Take back what one event changed, by new events.
-
-    What later events changed stays. An event whose fields were changed again is not undone.
-
-    Example: stet undo 1204 --actor ana
-    """
-    with errors_as_messages():
-        archive = open_archive(home)
-        undone = next(archive.log.read(sequence - 1, limit=1), None)
-        category = archive.log.registry.owner[undone.type] if undone else None
-        annotations = given_annotations(category, None, reason, note)
-        receipt = archive.undo(
-            sequence, actor=actor, annotations=annotations, before=_question(archive, yes)
-        )
-        entity = archive.entity(next(archive.log.read(receipt.last - 1, limit=1)).stream)
-    _print_receipt(receipt, as_json, _state_of(entity))
-
-
-def _question(archive: Archive, yes: bool) -> Callable[[Sequence[NewEvent]], None]:
-    return lambda events: ask_before_removing(archive, events, yes)
-
-
-def _state_of(entity: Entity) -> str:
-    return f"; {entity.stream} is at version {entity.version}" + (
-        "" if entity.live else ", and removed"
-    )
-
-
-def _print_receipt(receipt: Receipt, as_json: bool, after: str = "") -> None:
+def print_receipt(receipt: Receipt, as_json: bool, after: str = "") -> None:
+    """Print what an append returned, and a clause after it; or the receipt as JSON."""
     if as_json:
         show.json(asdict(receipt))
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -40,7 +40,9 @@ def ask_before_removing(archive: Archive, events: Sequence[NewEvent], yes: bool)
         counts = archive.used_by(removed, events)
         used = [_used(stream, by_category) for stream, by_category in counts.items() if by_category]
         if used:
-            _ask(used)
+            more = [f"and {len(used) - MOST} more"] if len(used) > MOST else []
+            hint = "--yes removes it all the same; stet preview counts documents"
+            ask([*used[:MOST], *more], "Remove it all the same?", hint)
 
 
 def _removed(archive: Archive, events: Sequence[NewEvent]) -> Iterator[str]:
@@ -58,20 +60,25 @@ def _removed(archive: Archive, events: Sequence[NewEvent]) -> Iterator[str]:
 
 def _used(stream: str, by_category: dict[str, int]) -> str:
     """A line such as ``byline/1 is named by 2 articles and 1 image``."""
+    return f"{stream} is named by {numbers_of(by_category)}"
+
+
+def numbers_of(by_category: Mapping[str, int]) -> str:
+    """Numbers of entities in words, such as ``2 articles and 1 image``; there is one at least."""
     *others, last = [counted(number, category) for category, number in by_category.items()]
-    named = f"{', '.join(others)} and {last}" if others else last
-    return f"{stream} is named by {named}"
+    return f"{', '.join(others)} and {last}" if others else last
 
 
-def _ask(used: Sequence[str]) -> None:
-    more = [f"and {len(used) - MOST} more"] if len(used) > MOST else []
-    told = [*used[:MOST], *more]
+def ask(told: Sequence[str], question: str, hint: str) -> None:
+    """Tell what will change and ask whether it may; raises ``Failure`` if not, or without anybody.
+
+    ``hint`` says how to go on where nobody can be asked.
+    """
     if not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
-        hint = "nothing was appended; --yes removes it all the same; stet preview counts documents"
-        raise Failure("\n".join([*told, hint]))
+        raise Failure("\n".join([*told, f"nothing was appended; {hint}"]))
     for line in told:
         show.note(line)
-    if not typer.confirm("Remove it all the same?", err=True):
+    if not typer.confirm(question, err=True):
         raise Failure("nothing was appended")
 
 

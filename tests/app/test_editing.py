@@ -753,3 +753,41 @@ def test_many_that_are_in_use_are_counted_and_ten_are_named(desk: Desk) -> None:
 
 def events(desk: Desk) -> list[Event]:
     return list(Archive(desk.home).log.read())
+
+
+@pytest.fixture
+def twice(used: Desk) -> Desk:
+    """A byline that other entities name, and another one of the same person."""
+    used.append("byline/keller", "BylineRegistered", name="Ana Keller")
+    return used
+
+
+def test_two_bylines_are_merged_and_the_merge_is_undone(twice: Desk) -> None:
+    words = "byline/keller", "byline/ana", "--yes", "--actor", "ben", "--note", "One person"
+    first, second = twice.ok("merge", *words).splitlines()
+    assert first.startswith("byline/keller has taken the place of byline/ana in 3 articles and 1 i")
+    assert second.startswith("take it back with: stet undo --correlation ")
+    assert twice.fields("article/1")["byline_ids"] == ["byline/keller"]
+    assert twice.fields("byline/keller")["aliases"]
+    assert "note: One person" in twice.ok("show", "byline/ana")
+    assert "they take back those of" in twice.ok(*second.split()[-3:], "--actor", "ben")
+    assert twice.fields("article/1")["byline_ids"] == ["byline/ana"]
+    assert "aliases" not in twice.fields("byline/keller")
+
+
+def test_a_merge_asks_as_a_removal_does(twice: Desk) -> None:
+    assert twice.refused("merge", "byline/keller", "byline/ana").splitlines() == [
+        "error: byline/keller takes the place of byline/ana in 3 articles and 1 image",
+        "  nothing was appended; --yes merges them",
+    ]
+    twice.ok("merge", "byline/ana", "byline/keller")  # nobody names that one
+
+
+def test_what_is_not_merged_or_undone_is_told(twice: Desk) -> None:
+    assert "byline/x does not exist" in twice.refused("merge", "byline/ana", "byline/x")
+    assert "merged with itself" in twice.refused("merge", "byline/ana", "byline/ana")
+    assert "no event has the correlation id 'x'" in twice.refused("undo", "--correlation", "x")
+    for words in ((), ("1", "--correlation", "x")):
+        assert "and not both" in twice.refused("undo", *words)
+    merged = json.loads(twice.ok("merge", "byline/keller", "byline/ana", "--yes", "--json"))
+    assert merged["revised"] == {"article": 3, "image": 1}
