@@ -40,6 +40,7 @@ from .generations import Generations as Generations
 from .generations import Pointer as Pointer
 from .lines import document_sql as document_sql
 from .mapping import values as values
+from .markup import without_markup as without_markup
 from .promotion import TOLERATED as TOLERATED
 from .promotion import check_path as check_path
 from .promotion import note_check as note_check

@@ -47,17 +47,17 @@ def linking(site: Site) -> dict[str, Callable[..., Any]]:
 
 
 def may_load(options: Options, address: object) -> bool:
-    """Whether pages load a picture from an address: from hosts that are set, and from this site.
+    """Whether pages load a picture from an address: from the hosts that are set.
+
+    A path alone is no address of a picture: the archive holds captions and addresses, not files.
 
     >>> from dataclasses import replace
     >>> options = replace(Options.read(), picture_hosts=("*.example.org",))
     >>> may_load(options, "https://a.example.org/1.jpg"), may_load(options, "https://b.org/1.jpg")
     (True, False)
     """
-    if not isinstance(address, str) or not is_link(address):
+    if not isinstance(address, str) or not is_link(address) or address.startswith("/"):
         return False
-    if address.startswith("/"):
-        return True
     parts = urlsplit(address)
     host = parts.hostname or ""
     return any(_matches(pattern, parts.scheme, host) for pattern in options.picture_hosts)

@@ -15,6 +15,7 @@ from app.pages.linking import linking
 from app.pages.static import static_address
 from app.web.identity import Identity
 from app.web.options import is_link
+from app.web.site import site_of
 
 if TYPE_CHECKING:
     from app.web.site import Site
@@ -67,3 +68,9 @@ def render(
     templates: Templates = request.app.state.templates
     page = templates.text(name, {"request": request, "identity": identity, **values})
     return HTMLResponse(page, status, headers)
+
+
+def base_of(request: Request) -> str:
+    """What absolute addresses begin with: ``STET_SITE_URL``, else how the request reached us."""
+    options = site_of(request).options
+    return options.site_url or str(request.base_url).rstrip("/")

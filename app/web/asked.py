@@ -4,6 +4,8 @@
 ``embargoed`` are as on the command line. Any other parameter is a filter by its name
 (``section=World``), and excludes if its name ends in ``!`` (``section!=World``). ``filter`` takes
 what the command line's ``--filter`` takes, for filters that are called like a parameter.
+``histogram`` counts the hits by ``decade``, ``year`` or ``month``, and a parameter whose name ends
+in ``~`` is the text that the values of a facet contain (``tag~=steam``).
 """
 
 from __future__ import annotations
@@ -22,7 +24,19 @@ MOST_HITS = 100
 MOST_FILTERS = 200
 MOST_PAGES_DEEP = 1_000_000
 """Hits before a page, at most."""
-PARAMETERS = ("q", "from", "to", "sort", "facet", "page", "size", "at", "embargoed", "filter")
+PARAMETERS = (
+    "q",
+    "from",
+    "to",
+    "sort",
+    "facet",
+    "histogram",
+    "page",
+    "size",
+    "at",
+    "embargoed",
+    "filter",
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,8 @@ class Asked:
     size: int = 10
     at: str | None = None
     embargoed: bool = False
+    histogram: str | None = None
+    facet_text: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -60,7 +76,10 @@ class Asked:
             if value.strip() and name not in others:
                 given.setdefault(name, []).append(value)
         wrong: list[WrongField] = []
-        filters, excluded = _filters(given, wrong)
+        names = [name for name in given if name.endswith("~")]
+        facet_text = {name.removesuffix("~"): _one(given, name, wrong) or "" for name in names}
+        plain = {name: values for name, values in given.items() if name not in names}
+        filters, excluded = _filters(plain, wrong)
         asked = cls(
             text=_one(given, "q", wrong) or "",
             filters=filters,
@@ -73,6 +92,8 @@ class Asked:
             size=_whole(given, "size", size, 0, MOST_HITS, wrong),
             at=_one(given, "at", wrong),
             embargoed=_one(given, "embargoed", wrong) in ("1", "true", "on"),
+            histogram=_one(given, "histogram", wrong),
+            facet_text=facet_text,
         )
         if len(asked.text) > MOST_OF_A_TEXT:
             wrong.append(WrongField("q", f"has more than {MOST_OF_A_TEXT:,} characters"))
@@ -98,6 +119,8 @@ class Asked:
             self.page,
             self.size,
             excluded=self.excluded,
+            histogram=self.histogram,
+            facet_text=self.facet_text,
             embargoed=self.embargoed and edits,
         )
 

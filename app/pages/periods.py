@@ -1,0 +1,133 @@
+"""The histogram of a search page: its periods, the bars to draw, and what each narrows to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.pages.strings import text
+
+if TYPE_CHECKING:
+    from app.pages.search_state import State
+
+UNITS = ("decade", "year", "month")
+MOST_BARS = 200
+LETTERS = 24_000
+"""The letters that the addresses of all bars may have together, so that a page stays small."""
+WIDTH, HEIGHT, GAP = 720, 96, 0.2
+NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September")
+MONTHS = (*NAMES, "October", "November", "December")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One period: where it is drawn, how many hits it has, and the address that narrows to it."""
+
+    label: str
+    count: int
+    address: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """The bars of a search, oldest first; periods without hits are drawn as gaps."""
+
+    unit: str
+    bars: Sequence[Bar]
+    first: str
+    last: str
+    most: int
+    units: Sequence[tuple[str, str]]
+    """The other units that can be drawn, each with its address."""
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def unit_of(first: str | None, last: str | None) -> str:
+    """The unit that shows a range of dates best.
+
+    >>> unit_of(None, None), unit_of("1910", "1919"), unit_of("1912-04", "1912-04")
+    ('decade', 'year', 'month')
+    """
+    years = [
+        int(end[:4]) for end in (first, last) if end and end[:4].isascii() and end[:4].isdigit()
+    ]
+    if len(years) < 2:
+        return "decade"
+    span = years[1] - years[0]
+    return "month" if span <= 2 else "year" if span <= 40 else "decade"
+
+
+def histogram(state: State, unit: str, counts: Sequence[tuple[str, int]]) -> Histogram | None:
+    """Lay out the counts of a search by period; ``None`` without any."""
+    if not counts:
+        return None
+    most_bars = min(MOST_BARS, max(12, LETTERS // (2 * len(state.between("1912-04", "1912-04")))))
+    places = [(_number(unit, label), count) for label, count in counts]
+    while places[-1][0] - places[0][0] >= most_bars and unit != "decade":
+        unit, places = _coarser(unit, places)
+    first, last = places[0][0], places[-1][0]
+    wide = last - first + 1
+    most = max(count for _, count in places)
+    bars = [_bar(state, unit, number, count, first, wide, most) for number, count in places]
+    others = [
+        (each, state.changed(histogram=each).address())
+        for each in UNITS
+        if each != unit and _bars(each, unit, first, last) <= most_bars
+    ]
+    names = _label(unit, first), _label(unit, last)
+    return Histogram(unit, bars, *names, most, others)
+
+
+def _bar(state: State, unit: str, number: int, count: int, first: int, wide: int, most: int) -> Bar:
+    step = WIDTH / wide
+    width = max(0.8, min(step * (1 - GAP), 40.0))
+    height = max(1.5, HEIGHT * count / most)
+    x = (number - first + 0.5) * step - width / 2
+    begin, end = _span(unit, number)
+    address = state.between(begin, end)
+    label = _label(unit, number)
+    place = [round(each, 1) for each in (x, HEIGHT - height, width, height)]
+    return Bar(label, count, address, *place)
+
+
+def _number(unit: str, label: str) -> int:
+    """The place of a period in the row of all periods of its unit."""
+    year = int(label[:4])
+    return {"decade": year // 10, "year": year, "month": year * 12 + int(label[5:7] or 1) - 1}[unit]
+
+
+def _coarser(unit: str, places: Sequence[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
+    """The counts by the next longer unit."""
+    divisor = 12 if unit == "month" else 10
+    counts: dict[int, int] = {}
+    for number, count in places:
+        counts[number // divisor] = counts.get(number // divisor, 0) + count
+    return UNITS[UNITS.index(unit) - 1], [*counts.items()]
+
+
+def _bars(unit: str, drawn: str, first: int, last: int) -> int:
+    """How many bars a range of the drawn unit would have in another."""
+    months = {"decade": 120, "year": 12, "month": 1}
+    return (last - first + 1) * months[drawn] // months[unit]
+
+
+def _span(unit: str, number: int) -> tuple[str, str]:
+    """The first and the last date of a period, as queries name them."""
+    if unit == "decade":
+        return f"{max(1, number * 10):04}", f"{number * 10 + 9:04}"
+    if unit == "year":
+        return f"{number:04}", f"{number:04}"
+    month = f"{number // 12:04}-{number % 12 + 1:02}"
+    return month, month
+
+
+def _label(unit: str, number: int) -> str:
+    if unit == "decade":
+        return text("period_decade", year=number * 10)
+    return str(number) if unit == "year" else f"{MONTHS[number % 12]} {number // 12}"
