@@ -53,7 +53,7 @@ def facets(
     """The facets of an answer.
 
     The values of a filter that is set are counted without it: a page that narrows to one section
-    shows how many hits the others have.
+    shows how many hits the others have. A facet whose only value all hits have is left out.
     """
     made = []
     for name in asked_facets(view, state):
@@ -74,7 +74,8 @@ def facets(
                 )
             ).facets.get(name, [])
         facet = _facet(name, counts, state)
-        if facet.rows or facet.excluded or facet.find:
+        narrows = any(row.chosen or row.count < answer.total for row in facet.rows)
+        if narrows or facet.excluded or facet.find:
             made.append(facet)
     return made
 

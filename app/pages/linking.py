@@ -39,6 +39,7 @@ def linking(site: Site) -> dict[str, Callable[..., Any]]:
         "entity_address": entity_address,
         "views_for": lambda identity: views_for(site, identity),
         "view_label": view_label,
+        "view_labels": lambda names: {name: view_label(name) for name in names},
         "may_load": lambda address: may_load(site.options, address),
         "day": day,
         "machine_date": machine_date,

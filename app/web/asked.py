@@ -115,7 +115,7 @@ class Asked:
             self.date_from,
             self.date_to,
             self.sort,
-            self.facets,
+            [*dict.fromkeys([*self.facets, *self.facet_text])],
             self.page,
             self.size,
             excluded=self.excluded,

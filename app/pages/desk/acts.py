@@ -66,7 +66,9 @@ def _acts(event_type: EventType, category: Category) -> list[Act]:
 
     effect, name = event_type.effect, event_type.name
     has_fields = effect is not Effect.REMOVES
-    plain = Act(name, name, effect, act_label(event_type, category), has_fields, event_type.required)
+    plain = Act(
+        name, name, effect, act_label(event_type, category), has_fields, event_type.required
+    )
     if effect is not Effect.REVISES or NOTE not in category.annotations.names:
         return [plain]
     required = (*event_type.required, NOTE)
