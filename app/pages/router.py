@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.pages import brand, search_page, session, start, static
+from app.pages import brand, crawling, feeds, search_page, session, start, static
 
 router = APIRouter(include_in_schema=False)
 # The pages of a view take any first word of a path, so they come last.
-for each in (static, brand, session, start, search_page):
+for each in (static, brand, crawling, session, start, search_page, feeds):
     router.include_router(each.router)

@@ -117,12 +117,18 @@ def _browsed(view: View) -> Iterator[tuple[str, str]]:
 def _listed(
     site: Site, identity: Identity, state: State, field: str, answer: Answer
 ) -> Iterator[Listed]:
-    """The values of a facet, the most frequent first; those that have a page are linked to it."""
+    """The values of a facet, the most frequent first; those that have a page are linked to it.
+
+    An id whose entity has no document, as when it was removed, says nothing to a reader.
+    """
     counts = answer.facets[field][:BROWSED]
     titles = _titles(site, identity, [value for value, _ in counts])
     for value, count in counts:
-        label, address = titles.get(value, (value, state.with_filter(field, value)))
-        yield Listed(label, count, address)
+        if value in titles:
+            label, address = titles[value]
+            yield Listed(label, count, address)
+        elif site.archive.domain.view_of(value) is None:
+            yield Listed(value, count, state.with_filter(field, value))
 
 
 def _titles(site: Site, identity: Identity, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
