@@ -9,6 +9,7 @@ from .connection import names_cluster as names_cluster
 from .connection import open_engine as open_engine
 from .dead_letters import DeadLetters as DeadLetters
 from .dead_letters import Letter as Letter
+from .embargo import Embargo as Embargo
 from .embargo import clock as clock
 from .embedded.engine import EmbeddedEngine as EmbeddedEngine
 from .engine import Answer as Answer

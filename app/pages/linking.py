@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from app.pages.document.fields import is_outside
 from app.pages.strings import view_label
 from app.web.addresses import page_of
 from app.web.options import Options, is_link
@@ -44,21 +45,24 @@ def linking(site: Site) -> dict[str, Callable[..., Any]]:
         "day": day,
         "machine_date": machine_date,
         "page_numbers": page_numbers,
+        "is_outside": is_outside,
     }
 
 
 def may_load(options: Options, address: object) -> bool:
-    """Whether pages load a picture from an address: from the hosts that are set.
+    """Whether pages load a picture from an address: only from hosts that are set.
 
-    A path alone is no address of a picture: the archive holds captions and addresses, not files.
+    A path is one of the site that people reach.
 
     >>> from dataclasses import replace
     >>> options = replace(Options.read(), picture_hosts=("*.example.org",))
     >>> may_load(options, "https://a.example.org/1.jpg"), may_load(options, "https://b.org/1.jpg")
     (True, False)
     """
-    if not isinstance(address, str) or not is_link(address) or address.startswith("/"):
+    if not isinstance(address, str) or not is_link(address):
         return False
+    if address.startswith("/"):
+        address = f"{options.site_url or ''}{address}"
     parts = urlsplit(address)
     host = parts.hostname or ""
     return any(_matches(pattern, parts.scheme, host) for pattern in options.picture_hosts)

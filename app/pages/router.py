@@ -9,4 +9,10 @@ from app.pages import brand, crawling, feeds, search_page, session, start, stati
 router = APIRouter(include_in_schema=False)
 # The pages of a view take any first word of a path, so they come last.
 for each in (static, brand, crawling, session, start, search_page, feeds):
+from app.pages import brand, session, static
+from app.pages.document import routes as document
+
+router = APIRouter(include_in_schema=False)
+# The pages of a view take any first word of a path, so they come last.
+for each in (static, brand, session, document):
     router.include_router(each.router)

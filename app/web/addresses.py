@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from app.web.options import Options
     from replay import View
+
+HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+
+
+DOTS = (".", "..")
+
+
+def origin(request: Request, options: Options) -> str:
+    """What the absolute addresses of this site begin with: as is set, or as it was called."""
+    if options.site_url:
+        return options.site_url
+    url = request.url
+    return f"{url.scheme}://{url.netloc}" if HOST.fullmatch(url.netloc) else ""
 
 
 def page_of(view: View, document: str) -> str:
@@ -18,7 +35,10 @@ def page_of(view: View, document: str) -> str:
     >>> page_of(DOMAIN.views["history"], "article/titanic-1912@2")
     '/history/article%2Ftitanic-1912%402'
     """
-    return f"/{view.name}/{quote(document.removeprefix(_prefix(view)), safe='')}"
+    rest = document.removeprefix(_prefix(view))
+    if rest in DOTS:  # a browser would take them for the folder above
+        rest = document
+    return f"/{view.name}/{quote(rest, safe='')}"
 
 
 def document_of(view: View, path: str) -> str:
@@ -28,7 +48,8 @@ def document_of(view: View, path: str) -> str:
     >>> document_of(DOMAIN.views["articles"], "titanic-1912")
     'article/titanic-1912'
     """
-    return _prefix(view) + path
+    prefix = _prefix(view)
+    return path if prefix and path.removeprefix(prefix) in DOTS else prefix + path
 
 
 def _prefix(view: View) -> str:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from app.web.identity import Identity
 from app.web.problems import Problem
 
 if TYPE_CHECKING:
+    from app.web.memento import Version
     from app.web.site import Site
+    from archive import PublicEvent
     from replay import View
     from search import Hit
 
 DESK = "the view {} shows what is for the desk; log in as an editor"
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+"""As of which nothing is under embargo any more: so editors see."""
+AT_ONCE = 1_000
 
 
 def readable_view(site: Site, name: str, identity: Identity) -> View:
@@ -38,11 +46,129 @@ def document(site: Site, view: View, key: str, identity: Identity) -> Hit:
     Who may not edit does not see what is under embargo: it is not found. A document whose entity
     was removed is gone (410), and the note that its removal has for the public is said.
     """
+    found = documents(site, view, [key], identity)
+    if not found:
+        raise gone_or_missing(site, view, key, identity)
+    return found[key]
+
+
+def documents(site: Site, view: View, keys: Sequence[str], identity: Identity) -> Mapping[str, Hit]:
+    """The documents of these ids that somebody may see, from the live index."""
     from search import Query
 
-    itself = {name: key for name, path in view.filters.items() if path == "id"}
-    query = Query("", view.name, itself, size=1, highlight=False, embargoed=identity.edits)
-    hits = site.archive.engine.search(query).hits if itself else []
-    if not hits:
-        raise Problem(404, f"there is no {key} in {view.name}")
-    return hits[0]
+    possible = [*dict.fromkeys(key for key in keys if key and "\0" not in key)]
+    found: dict[str, Hit] = {}
+    for first in range(0, len(possible), AT_ONCE):
+        some = possible[first : first + AT_ONCE]
+        query = Query("", view.name, ids=some, size=len(some), highlight=False)
+        answer = site.archive.engine.search(replace(query, embargoed=identity.edits))
+        found |= {hit.id: hit for hit in answer.hits}
+    return found
+
+
+def gone_or_missing(site: Site, view: View, key: str, identity: Identity) -> Problem:
+    """The problem 410 of what was removed and had been public, else 404."""
+    event = removal(site, view, key, identity)
+    if event is None:
+        return Problem(404, f"there is no {key} in {view.name}")
+    day = event.date.date().isoformat()
+    note = " ".join(str(value) for value in event.annotations.values())
+    said = f": {note}" if note else ""
+    more = {"removed_at": event.date.isoformat(), "annotations": dict(event.annotations)}
+    return Problem(410, f"{key} was removed on {day}{said}", more=more)
+
+
+def removal(site: Site, view: View, key: str, identity: Identity) -> PublicEvent | None:
+    """What somebody may know of the event that removed a document's entity; ``None`` if none."""
+    if view.per not in site.archive.log.registry or not key.startswith(f"{view.per}/"):
+        return None
+    if "\0" in key:
+        return None
+    return site.archive.withdrawal(key, now=END_OF_TIME if identity.edits else None)
+
+
+@dataclass(frozen=True)
+class Past:
+    """A document as of an earlier version, and the entities that are withheld from it."""
+
+    document: dict[str, Any]
+    withheld: Sequence[str]
+
+
+def as_of(site: Site, view: View, key: str, version: Version, identity: Identity) -> Past:
+    """A document as it was at a version, as somebody may see it now; raises ``Problem`` 404.
+
+    Ask ``document`` and ``memento.time_map`` first: they say whether somebody may see it at all.
+    Readers do not see of other entities what was removed since, unless the document of now has it
+    as well, nor what was under embargo then or is now.
+    """
+    import orjson
+
+    lines = [*site.archive.export(view.name, version.sequence, [key])]
+    if not lines:
+        raise Problem(404, f"there was no {key} in {view.name} as of sequence {version.sequence:,}")
+    found: dict[str, Any] = orjson.loads(lines[0])
+    if identity.edits:
+        return Past(found, ())
+    found = _without_embargoed(site, view, found, version.sequence)
+    current = document(site, view, key, identity).document
+    hidden = _hidden(site, found, {key, *_named(current)}, identity)
+    return Past(_without(found, hidden), sorted(hidden))
+
+
+def _without_embargoed(
+    site: Site, view: View, found: dict[str, Any], sequence: int
+) -> dict[str, Any]:
+    """The document without the parts that are dated later than it was recorded, or than now."""
+    from archive import recorded_at
+    from event_log import dates
+    from search import Embargo, clock
+
+    now = min(recorded_at(site.archive, sequence) or clock(), clock())
+    return Embargo(dates.microseconds(now), False, view.embargoed).shown(found)
+
+
+def _hidden(
+    site: Site, found: dict[str, Any], shown: set[str], identity: Identity
+) -> frozenset[str]:
+    """The entities that a document has, and that somebody does not see in their own views."""
+    by_view: dict[str, set[str]] = {}
+    for entity in {*_named(found)} - shown:
+        category = entity.partition("/")[0]
+        name = site.archive.domain.view_of(entity)
+        if category in site.archive.log.registry and name is not None:
+            by_view.setdefault(name, set()).add(entity)
+    seen = {
+        key
+        for name, keys in by_view.items()
+        for key in documents(site, site.archive.view(name), sorted(keys), identity)
+    }
+    return frozenset(entity for keys in by_view.values() for entity in keys if entity not in seen)
+
+
+def _named(value: Any) -> Iterator[str]:
+    """The ids of all structs in a value."""
+    if isinstance(value, dict):
+        if isinstance(value.get("id"), str):
+            yield value["id"]
+        for part in value.values():
+            yield from _named(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _named(part)
+
+
+def _without(value: Any, hidden: frozenset[str]) -> Any:
+    """The value without structs of these ids."""
+    if isinstance(value, dict):
+        return {
+            name: None if _is(part, hidden) else _without(part, hidden)
+            for name, part in value.items()
+        }
+    if isinstance(value, list):
+        return [_without(part, hidden) for part in value if not _is(part, hidden)]
+    return value
+
+
+def _is(value: Any, hidden: frozenset[str]) -> bool:
+    return isinstance(value, dict) and value.get("id") in hidden
