@@ -15,4 +15,10 @@ from app.pages.document import routes as document
 router = APIRouter(include_in_schema=False)
 # The pages of a view take any first word of a path, so they come last.
 for each in (static, brand, session, document):
+from app.pages import brand, session, static
+from app.pages.desk import router as desk
+
+router = APIRouter(include_in_schema=False)
+# The pages of a view take any first word of a path, so they come last.
+for each in (static, brand, session, desk):
     router.include_router(each.router)

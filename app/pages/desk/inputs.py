@@ -135,7 +135,7 @@ def as_texts(value: Any) -> list[str]:
     >>> as_texts(datetime(1912, 4, 15, 20, tzinfo=UTC))
     ['1912-04-15T20:00:00Z']
     """
-    if value is None or value is False:
+    if value is None or value is False or value == "":
         return []
     if isinstance(value, list | tuple):
         return [text for item in value for text in as_texts(item)]

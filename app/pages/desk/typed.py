@@ -14,6 +14,8 @@ from app.pages.desk.inputs import EMPTY_ROWS, Input, Row, Shown, as_texts, plain
 from app.pages.desk.names import meant, with_id
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from archive import Archive
 
 VALUE, ORDER = "f.", "o."
@@ -143,18 +145,15 @@ def _number(kind: type[int] | type[float], text: str, wrong: str) -> int | float
         raise ValueError(strings.text(wrong, text=text)) from None
 
 
-def _date(kind: str, text: str) -> str:
-    """The text of a date that an event may have; raises ``InvalidDate``, which says what to write.
-
-    It is made whole, because the review shows it: ``15 April 1912`` is ``1912-04-15T00:00:00Z``.
-    """
+def _date(kind: str, text: str) -> date:
+    """A day or an instant in UTC; raises ``InvalidDate``, which says what to write."""
     from datetime import timedelta
 
-    from event_log import dates, instant_text
+    from event_log import dates
 
     if kind == "day":
-        return dates.first_day(text).isoformat()
-    return instant_text(dates.EPOCH + timedelta(microseconds=dates.first_instant(text)))
+        return dates.first_day(text)
+    return dates.EPOCH + timedelta(microseconds=dates.first_instant(text))
 
 
 def _reference(archive: Archive, each: Input, row: Row) -> str:
