@@ -90,8 +90,8 @@ async def post_edit(posting: Posting, stream: str) -> Response:
     if work.receipt is not None:
         return RedirectResponse(f"/desk/receipts/{work.receipt.last}", 303)
     edit, shown = work.edit, work.shown
-    if work.page == "review.html":
-        shown |= await _reviewed(site, edit, posting.identity)
+    if work.page == "review.html" and posting.do == "count":
+        shown |= await _counted(site, edit, posting.identity)
     return render_desk(
         posting.request,
         work.page,
@@ -120,7 +120,7 @@ def _understood(archive: Archive, posting: Posting, stream: str) -> Any:
     is_unnamed = stream.endswith("/")
     edit = posted(archive, stream, posting.pairs)
     work = _Work(edit, "edit.html")
-    if do in ("review", "save"):
+    if do in ("review", "count", "save"):
         work = _saved_or_reviewed(archive, edit, actor, posting, is_unnamed)
     work.shown = {**shown_edit(archive, work.edit), **(work.shown or {})}
     return work
@@ -142,8 +142,9 @@ def _saved_or_reviewed(
     check(archive, edit, actor)
     if edit.is_wrong:
         return _again(archive, edit, posting)
-    if posting.do == "review":
-        return _Work(edit, "review.html", shown={"pairs": kept_pairs(posting.pairs)})
+    if posting.do != "save":
+        shown = {"pairs": kept_pairs(posting.pairs), **_changes(archive, edit)}
+        return _Work(edit, "review.html", shown=shown)
     return _save(archive, edit, actor, posting)
 
 
@@ -225,18 +226,17 @@ def _sides(
     return sides
 
 
-async def _reviewed(site: Site, edit: Edit, identity: Identity) -> dict[str, Any]:
-    """What a review says: the differences, who uses what is removed, and the fan-out."""
-    archive = site.archive
-    shown = await site.work.run(_changes, archive, edit)
+async def _counted(site: Site, edit: Edit, identity: Identity) -> dict[str, Any]:
+    """The fan-out: a part of a second where the kept state is free, many seconds where it is not,
+    so it is computed when it is asked for, and the review does not wait for it."""
     try:
-        shown |= {"preview": await site.work.run(_preview, archive, edit, identity.name)}
-    except Problem as problem:  # it took too long, or the kept state is away
-        shown |= {"preview": None, "not_counted": problem.detail}
-    return shown
+        return {"preview": await site.work.run(_preview, site.archive, edit, identity.name)}
+    except Problem as problem:
+        return {"preview": None, "not_counted": problem.detail}
 
 
 def _changes(archive: Archive, edit: Edit) -> dict[str, Any]:
+    """What a review says: the differences, and who uses what is removed."""
     from event_log import Effect
 
     inputs = [each.input for each in edit.typed.shown]
@@ -249,7 +249,6 @@ def _changes(archive: Archive, edit: Edit) -> dict[str, Any]:
         "changes": differences(archive, inputs, old, edit.fields()),
         "saying": differences(archive, [s.input for s in edit.said.shown], {}, edit.said.values),
         "used_by": used,
-        "not_counted": "",
     }
 
 

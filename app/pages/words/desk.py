@@ -104,6 +104,8 @@ TEXTS = {
     "desk_used_by": "It is in use: it is named by {used}. They keep naming it, and readers do not see it there.",
     "desk_fan_out": "What readers will see anew",
     "desk_fan_out_count": "{count} of {view}",
+    "desk_fan_out_ask": "Count the documents",
+    "desk_fan_out_counting": "Counting the documents …",
     "desk_fan_out_none": "No document changes.",
     "desk_fan_out_unknown": "The documents could not be counted: {why}. It can be saved all the same.",
     "desk_fan_out_left_out": "{view} was not counted: {why}",
