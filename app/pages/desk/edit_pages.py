@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import RedirectResponse, Response
 
 from app.pages import strings
-from app.pages.desk.differences import differences, pieces, text_of
+from app.pages.desk.differences import differences, parts_of, text_of
 from app.pages.desk.editing import (
     DECIDE,
     Edit,
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from app.pages.desk.differences import Piece
     from app.pages.desk.inputs import Input
+    from app.pages.word_diff import Part
     from app.web.identity import Identity
     from app.web.site import Site
     from archive import Archive, Preview
@@ -211,8 +211,8 @@ class Sides:
     """A field that both changed: what it was, and what each made of it."""
 
     was: str
-    mine: Sequence[Piece]
-    theirs: Sequence[Piece]
+    mine: Sequence[Part]
+    theirs: Sequence[Part]
 
 
 def _sides(
@@ -222,7 +222,7 @@ def _sides(
     sides = {}
     for each in inputs:
         was, mine, theirs = (text_of(archive, each, state.get(each.name)) for state in states)
-        sides[each.name] = Sides(was, [*pieces(was, mine)], [*pieces(was, theirs)])
+        sides[each.name] = Sides(was, parts_of(was, mine), parts_of(was, theirs))
     return sides
 
 

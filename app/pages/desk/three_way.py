@@ -13,6 +13,8 @@ from difflib import SequenceMatcher
 from itertools import chain
 from typing import Any
 
+MOST_PAIRS = 4_000_000
+"""The product of the numbers of parts that are compared with each other, which bounds the time."""
 Part = Any
 """A line of a text, or an item of a list."""
 Replaced = tuple[int, int, Sequence[Part]]
@@ -127,8 +129,22 @@ def merge_parts(was: Sequence[Part], mine: Sequence[Part], theirs: Sequence[Part
 
 
 def _edits(was: Sequence[Part], now: Sequence[Part]) -> list[Replaced]:
-    codes = SequenceMatcher(None, was, now, autojunk=False).get_opcodes()
-    return [(a, b, now[c:d]) for kind, a, b, c, d in codes if kind != "equal"]
+    """The edits that make one sequence of another; of what is too much to compare, one edit."""
+    begin = _common(was, now)
+    end = _common(was[begin:][::-1], now[begin:][::-1])
+    one, other = was[begin : len(was) - end], now[begin : len(now) - end]
+    if not one and not other:
+        return []
+    if len(one) * len(other) > MOST_PAIRS:
+        return [(begin, len(was) - end, other)]
+    codes = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
+    return [(begin + a, begin + b, other[c:d]) for kind, a, b, c, d in codes if kind != "equal"]
+
+
+def _common(one: Sequence[Part], other: Sequence[Part]) -> int:
+    """How many parts both begin with."""
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _regions(
