@@ -21,4 +21,10 @@ from app.pages.desk import router as desk
 router = APIRouter(include_in_schema=False)
 # The pages of a view take any first word of a path, so they come last.
 for each in (static, brand, session, desk):
+from app.pages import brand, session, static
+from app.pages.operations import routes as operations
+
+router = APIRouter(include_in_schema=False)
+# The pages of a view take any first word of a path, so they come last.
+for each in (static, brand, session, operations):
     router.include_router(each.router)
