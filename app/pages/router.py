@@ -5,26 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.pages import brand, crawling, feeds, search_page, session, start, static
-
-router = APIRouter(include_in_schema=False)
-# The pages of a view take any first word of a path, so they come last.
-for each in (static, brand, crawling, session, start, search_page, feeds):
-from app.pages import brand, session, static
-from app.pages.document import routes as document
-
-router = APIRouter(include_in_schema=False)
-# The pages of a view take any first word of a path, so they come last.
-for each in (static, brand, session, document):
-from app.pages import brand, session, static
 from app.pages.desk import router as desk
-
-router = APIRouter(include_in_schema=False)
-# The pages of a view take any first word of a path, so they come last.
-for each in (static, brand, session, desk):
-from app.pages import brand, session, static
+from app.pages.document import routes as document
 from app.pages.operations import routes as operations
 
 router = APIRouter(include_in_schema=False)
 # The pages of a view take any first word of a path, so they come last.
-for each in (static, brand, session, operations):
+for each in (
+    *(static, brand, crawling, session, start, search_page, feeds),
+    *(operations, desk, document),
+):
     router.include_router(each.router)

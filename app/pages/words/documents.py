@@ -3,12 +3,11 @@
 TEXTS = {
     "published": "Published {date}",
     "updated": "Updated {date}",
-    "by": "By",
+    "by_whom": "By",
     "tags": "Tags",
     "facts": "Facts",
     "named_by": "{view} that name it as {field}",
     "all_of_them": "All {count}",
-    "articles_count": "{count} articles",
     "article_count_one": "1 article",
     "corrected_one": "This article has been corrected: {date}.",
     "corrected_many": "This article has been corrected {count} times, the last time on {date}.",
