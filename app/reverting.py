@@ -71,8 +71,9 @@ def undo(
 ) -> None:
     """Take back what one event, or one merge, changed.
 
-    It is taken back by new events. What later events changed stays. An event whose fields were changed again is not undone; of a
-    correlation id all events are undone, or none. `stet merge` prints that of a merge.
+    It is taken back by new events. What later events changed stays. An event whose fields were
+    changed again is not undone. Of a correlation id, such as that of a merge, all events are undone
+    or none.
 
     Example: stet undo 1204 --actor ana
     """
