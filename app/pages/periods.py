@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from app.pages.search_state import State
 
 UNITS = ("decade", "year", "month")
-MOST_BARS = 200
+MOST_BARS, LEAST_BARS = 200, 12
+MOST_LETTERS = 500
+"""The letters of an address that is written twice, on its bar and in the table."""
 LETTERS = 24_000
 """The letters that the addresses of all bars may have together, so that a page stays small."""
 WIDTH, HEIGHT, GAP = 720, 96, 0.2
@@ -44,6 +46,8 @@ class Histogram:
     most: int
     units: Sequence[tuple[str, str]]
     """The other units that can be drawn, each with its address."""
+    pressed: bool
+    """Whether the bars are links as well as the table: not those of a very long search."""
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -67,7 +71,8 @@ def histogram(state: State, unit: str, counts: Sequence[tuple[str, int]]) -> His
     """Lay out the counts of a search by period; ``None`` without any."""
     if not counts:
         return None
-    most_bars = min(MOST_BARS, max(12, LETTERS // (2 * len(state.between("1912-04", "1912-04")))))
+    letters = len(state.between("1912-04", "1912-04"))
+    most_bars = min(MOST_BARS, max(LEAST_BARS, LETTERS // (2 * letters)))
     places = [(_number(unit, label), count) for label, count in counts]
     while places[-1][0] - places[0][0] >= most_bars and unit != "decade":
         unit, places = _coarser(unit, places)
@@ -81,7 +86,7 @@ def histogram(state: State, unit: str, counts: Sequence[tuple[str, int]]) -> His
         if each != unit and _bars(each, unit, first, last) <= most_bars
     ]
     names = _label(unit, first), _label(unit, last)
-    return Histogram(unit, bars, *names, most, others)
+    return Histogram(unit, bars, *names, most, others, letters <= MOST_LETTERS)
 
 
 def _bar(state: State, unit: str, number: int, count: int, first: int, wide: int, most: int) -> Bar:
