@@ -21,6 +21,8 @@ LEVELS = (
 """What is compared, from coarse to fine; each text is all its parts together."""
 MOST_PAIRS = 1_000_000
 """The product of the numbers of parts that are compared with each other."""
+ALIKE = 0.3
+"""Of two sentences with fewer words in common one is removed, and the other is added."""
 AROUND = 160
 """Characters of unchanged text that are shown before and after a change."""
 MOST_SHOWN = 4_000
@@ -82,6 +84,9 @@ def _middle(before: Sequence[str], after: Sequence[str], level: int) -> Iterator
         yield from _whole("".join(before), "".join(after))
         return
     matcher = SequenceMatcher(str.isspace, before, after, autojunk=False)  # spaces match anywhere
+    if level == len(LEVELS) - 1 and _alike(matcher, before, after) < ALIKE:
+        yield from _whole("".join(before), "".join(after))
+        return
     for what, i1, i2, j1, j2 in matcher.get_opcodes():
         old, new = "".join(before[i1:i2]), "".join(after[j1:j2])
         if what == "equal":
@@ -90,6 +95,17 @@ def _middle(before: Sequence[str], after: Sequence[str], level: int) -> Iterator
             yield from _compared(old, new, level + 1)
         else:
             yield from _whole(old, new)
+
+
+def _alike(matcher: SequenceMatcher[str], before: Sequence[str], after: Sequence[str]) -> float:
+    """The share of the longer text's words that the other one has as well, in the same order."""
+    same = (before[i : i + size] for i, _, size in matcher.get_matching_blocks())
+    words = max(sum(map(_is_word, before)), sum(map(_is_word, after)))
+    return sum(_is_word(part) for block in same for part in block) / words if words else 1.0
+
+
+def _is_word(part: str) -> bool:
+    return part[:1].isalnum()
 
 
 def _whole(old: str, new: str) -> Iterator[Part]:

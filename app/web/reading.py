@@ -21,6 +21,8 @@ DESK = "the view {} shows what is for the desk; log in as an editor"
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 """As of which nothing is under embargo any more: so editors see."""
 AT_ONCE = 1_000
+NAMING = frozenset({"id", "name", "title", "kind", "parent", "count"})
+"""The fields of a struct that only names an entity, as the views keep it of a removed one."""
 
 
 def readable_view(site: Site, name: str, identity: Identity) -> View:
@@ -99,8 +101,8 @@ def as_of(site: Site, view: View, key: str, version: Version, identity: Identity
     """A document as it was at a version, as somebody may see it now; raises ``Problem`` 404.
 
     Ask ``document`` and ``memento.time_map`` first: they say whether somebody may see it at all.
-    Readers do not see of other entities what was removed since, unless the document of now has it
-    as well, nor what was under embargo then or is now.
+    Readers do not see of other entities what was under embargo then or is now, nor what was removed
+    since, unless the document of now has it as well: a name alone stays.
     """
     import orjson
 
@@ -113,7 +115,8 @@ def as_of(site: Site, view: View, key: str, version: Version, identity: Identity
     found = _without_embargoed(site, view, found, version.sequence)
     current = document(site, view, key, identity).document
     hidden = _hidden(site, found, {key, *_named(current)}, identity)
-    return Past(_without(found, hidden), sorted(hidden))
+    removed = {entity for entity in hidden if site.archive.withdrawal(entity) is not None}
+    return Past(_without(found, hidden - removed, frozenset(removed)), sorted(hidden))
 
 
 def _without_embargoed(
@@ -158,17 +161,21 @@ def _named(value: Any) -> Iterator[str]:
             yield from _named(part)
 
 
-def _without(value: Any, hidden: frozenset[str]) -> Any:
-    """The value without structs of these ids."""
+def _without(value: Any, hidden: frozenset[str], removed: frozenset[str]) -> Any:
+    """The value without structs of the hidden ids, and those of removed ids that are not names."""
     if isinstance(value, dict):
         return {
-            name: None if _is(part, hidden) else _without(part, hidden)
+            name: None if _is_left_out(part, hidden, removed) else _without(part, hidden, removed)
             for name, part in value.items()
         }
     if isinstance(value, list):
-        return [_without(part, hidden) for part in value if not _is(part, hidden)]
+        kept = [part for part in value if not _is_left_out(part, hidden, removed)]
+        return [_without(part, hidden, removed) for part in kept]
     return value
 
 
-def _is(value: Any, hidden: frozenset[str]) -> bool:
-    return isinstance(value, dict) and value.get("id") in hidden
+def _is_left_out(value: Any, hidden: frozenset[str], removed: frozenset[str]) -> bool:
+    if not isinstance(value, dict):
+        return False
+    identity = value.get("id")
+    return identity in hidden or (identity in removed and not {*value} <= NAMING)

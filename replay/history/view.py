@@ -81,6 +81,7 @@ HISTORY = View(
         "type": "type",
         "actor": "actor",
         "field": "changes.field",
+        "annotation": "annotations.field",
     },
     date="recorded_at",
     bulk=("old", "new"),

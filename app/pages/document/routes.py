@@ -18,7 +18,7 @@ from app.pages.document.why import why
 from app.pages.templates import render
 from app.web.addresses import document_of, origin
 from app.web.identity import Identity, Reader
-from app.web.memento import LINK_FORMAT, VARY, TimeMap, Version, accepted
+from app.web.memento import LINK_FORMAT, VARY, TimeMap, accepted
 from app.web.problems import Problem
 from app.web.reading import document, readable_view, removal
 from app.web.site import Served, Site
@@ -63,10 +63,16 @@ def place_of(request: Request) -> tuple[str, str, str]:
 
 
 def _parameters(request: Request) -> dict[str, Any]:
-    at, page = request.query_params.get("at"), request.query_params.get("page") or "1"
-    if not (page.isascii() and page.isdecimal() and 1 <= int(page[:6]) <= MOST_PAGES):
+    at = request.query_params.get("at") or ""
+    return {"at": at.strip() or None, "page": page_number(request)}
+
+
+def page_number(request: Request) -> int:
+    """The number of the page that an address asks for; raises ``Problem`` 422."""
+    page = request.query_params.get("page") or "1"
+    if not (page.isascii() and page.isdecimal() and len(page) < 7 and 1 <= int(page) <= MOST_PAGES):
         raise Problem(422, f"page: {page[:50]!r} is no whole number from 1 to {MOST_PAGES:,}")
-    return {"at": at.strip() or None if at else None, "page": int(page[:6])}
+    return int(page)
 
 
 def _document(request: Request, site: Site, asked: Asked) -> Response:
@@ -146,22 +152,22 @@ def _gone(request: Request, site: Site, asked: Asked) -> Response:
     return render(request, "gone.html", asked.identity, 410, headers, **values)
 
 
-def _with_times(site: Site, asked: Asked) -> tuple[TimeMap, Version | None]:
+def _with_times(site: Site, asked: Asked) -> TimeMap:
     document(site, asked.view, asked.key, asked.identity)
     times = times_of(site, asked)
     if times is None:
         raise Problem(404, f"{asked.key} has no versions by date")
-    return times, None if asked.at is None else times.chosen(asked.at)
+    return times
 
 
 def _time_map(_: Request, site: Site, asked: Asked) -> Response:
-    times, _ = _with_times(site, asked)
+    times = _with_times(site, asked)
     headers = _caching(asked.identity, "")
     return PlainTextResponse(times.link_format(), headers=headers, media_type=LINK_FORMAT)
 
 
 def _versions(request: Request, site: Site, asked: Asked) -> Response:
-    times, _ = _with_times(site, asked)
+    times = _with_times(site, asked)
     page = page_for(site, replace(asked, at=None), times, None)
     return _rendered(request, page, "versions.html", {}, {"rows": version_rows(site, page)})
 

@@ -101,7 +101,7 @@ TEXTS = {
     "yes": "yes",
     "no": "no",
     "about_picture": "About this picture",
-    "picture_withdrawn": "A picture that stood here has been withdrawn.",
+    "picture_withdrawn": "Withdrawn picture.",
     "credit": "Credit",
     "shows": "Shows",
     "size": "Size",
