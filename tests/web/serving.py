@@ -12,13 +12,14 @@ from app.server.application import application
 from app.web.access import Access, Role
 from app.web.options import Options
 from archive import Archive
+from replay import Domain
 
 
 class Server:
     """The application over an archive; ``ask()`` is nobody, ``ask(Role.editor)`` an editor."""
 
-    def __init__(self, home: Path, **options: Any) -> None:
-        self.archive = Archive(home)
+    def __init__(self, home: Path, domain: Domain | None = None, **options: Any) -> None:
+        self.archive = Archive(home, domain)
         self.access = Access(self.archive.folder)
         chosen = replace(Options.read(), requests_a_minute=0, **options)
         self.app = application(self.archive, chosen)

@@ -15,6 +15,7 @@ from app.pages.desk.editing import (
     begun,
     blame,
     check,
+    check_required,
     merged,
     posted,
     saved_before,
@@ -22,8 +23,8 @@ from app.pages.desk.editing import (
 from app.pages.desk.names import title_of
 from app.pages.desk.places import Posting, desk_page, kept_pairs, render_desk
 from app.pages.desk.visibility import hidden_until
+from app.removing import numbers_of
 from app.web.problems import Problem
-from event_log import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,7 +136,8 @@ def _saved_or_reviewed(
     before = saved_before(archive, edit, actor) if posting.do == "save" else None
     if before is not None:
         return _Work(edit, "edit.html", receipt=before)
-    if edit.typed.wrong or edit.said.wrong or edit.undecided:
+    check_required(edit)
+    if edit.is_wrong:
         return _again(archive, edit, posting)
     if edit.conflicts:
         return _conflict(archive, edit)
@@ -241,10 +243,10 @@ def _changes(archive: Archive, edit: Edit) -> dict[str, Any]:
 
     inputs = [each.input for each in edit.typed.shown]
     old = {} if edit.act.effect is Effect.CREATES else edit.read.fields
-    used: list[str] = []
+    used = ""
     if edit.act.effect is Effect.REMOVES:
         counts = archive.used_by(edit.stream)[edit.stream]
-        used = [counted(number, category) for category, number in counts.items()]
+        used = numbers_of(counts) if counts else ""
     return {
         "changes": differences(archive, inputs, old, edit.fields()),
         "saying": differences(archive, [s.input for s in edit.said.shown], {}, edit.said.values),

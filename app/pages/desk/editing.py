@@ -154,19 +154,21 @@ def _decide(archive: Archive, edit: Edit, pairs: Pairs) -> None:
             edit.undecided.append(name)
 
 
+def check_required(edit: Edit) -> None:
+    """Put an error beside each field that is required and empty."""
+    for typed in (edit.typed if edit.act.has_fields else Typed(), edit.said):
+        for shown in typed.shown:
+            is_empty = typed.values.get(shown.input.name) in (None, "")
+            if shown.input.required and is_empty and not shown.errors:
+                shown.error = strings.text("desk_required", field=shown.input.label)
+
+
 def check(archive: Archive, edit: Edit, actor: str | None) -> None:
     """Put what is wrong with an edit beside its fields; call it where nobody else was faster."""
     from archive import ArchiveError
     from event_log import Effect, EventLogError
     from replay import Refused
 
-    for typed in (edit.typed if edit.act.has_fields else Typed(), edit.said):
-        for shown in typed.shown:
-            is_empty = shown.input.name not in typed.values or typed.values[shown.input.name] == ""
-            if shown.input.required and is_empty and not shown.errors:
-                shown.error = strings.text("desk_required", field=shown.input.label)
-    if edit.is_wrong:
-        return
     event = edit.event(actor)
     if edit.act.effect is Effect.REVISES and not event.data:
         edit.errors.append(strings.text("desk_nothing_changed"))

@@ -19,7 +19,9 @@ A_VIEW = 8
 """Entities of each view that are found."""
 REMOVALS_READ = 50
 """Events of the history that are looked through for removed entities."""
-MOST_TODAY = 100
+MOST_TODAY = 25
+MOST_READ = 2_000
+"""Of more events of today the latest are counted."""
 MOST_LETTERS = 20
 
 
@@ -122,7 +124,7 @@ def today(archive: Archive, actor: str | None = None, now: datetime | None = Non
     log, moment = archive.log, now or datetime.now(UTC)
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     before = log.at(midnight - timedelta(microseconds=1)).sequence
-    first = max(before, log.head - 10 * MOST_TODAY)
+    first = max(before, log.head - MOST_READ)
     events = [*log.read(first)]
     counts: dict[str, int] = {}
     for event in events:
@@ -152,4 +154,6 @@ class Broken:
 def broken(archive: Archive) -> Broken:
     """Views that need a rebuild, and documents that an engine refused."""
     letters = [*archive.dead_letters.letters(None)]
-    return Broken(archive.needs_rebuild(), letters[-MOST_LETTERS:], max(0, len(letters) - 20))
+    return Broken(
+        archive.needs_rebuild(), letters[-MOST_LETTERS:], max(0, len(letters) - MOST_LETTERS)
+    )

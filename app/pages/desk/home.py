@@ -84,6 +84,7 @@ def _receipt(archive: Archive, sequence: int) -> dict[str, Any]:
     return {
         "event": event,
         "stream": event.stream,
+        "version": entity.version,
         "entity_title": title_of(archive, entity),
         "said": {name: event.data[name] for name in names if event.data.get(name) is not None},
         "seen": seen_in(archive, event),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import RedirectResponse, Response
@@ -12,10 +13,10 @@ from app.pages import strings
 from app.pages.desk.differences import FieldDifference, differences
 from app.pages.desk.inputs import annotations_of, inputs_of
 from app.pages.desk.names import category_of, title_of
-from app.pages.desk.places import Posting, desk_page, render_desk
+from app.pages.desk.places import WRITE_SECONDS, Posting, desk_page, render_desk
 from app.pages.desk.typed import Typed, read, stored
+from app.removing import numbers_of
 from app.web.problems import Problem
-from event_log import counted
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from archive import Archive
     from event_log import Event, NewEvent, Receipt
 
-Before = Callable[[Sequence["NewEvent"]], None]
+ALL = "all"
+"""Asks to take back all events that were appended together with one, as a merge is."""
 
 
 class _Stop(Exception):
@@ -91,17 +93,23 @@ def taking_back(archive: Archive, stream: str, page: str, given: dict[str, str])
     text = given.get(name, "")
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 12):
         raise Problem(422, f"{name}: {text!r} is no whole number")
-    number = int(text)
+    number, pairs = int(text), [(name, text)]
     if page == "restore":
-        heading, button = strings.text("desk_restore_title", version=number), "desk_do_restore"
-        act: Callable[..., Receipt] = lambda **named: archive.restore(stream, number, **named)  # noqa: E731
-    else:
-        event = next(archive.log.read(number - 1, limit=1), None) if number else None
-        if event is None or event.stream != stream:
-            raise Problem(404, f"{stream} has no sequence {number}")
-        heading, button = strings.text("desk_undo_title", what=event.type), "desk_do_undo"
-        act = lambda **named: archive.undo(number, **named)  # noqa: E731
-    return TakingBack(stream, page, heading, strings.text(button), [(name, text)], act)
+        heading = strings.text("desk_restore_title", version=number)
+        act = partial(archive.restore, stream, number)
+        return TakingBack(stream, page, heading, strings.text("desk_do_restore"), pairs, act)
+    event = next(archive.log.read(number - 1, limit=1), None) if number else None
+    if event is None or event.stream != stream:
+        raise Problem(404, f"{stream} has no sequence {number}")
+    button = strings.text("desk_do_undo")
+    if given.get(ALL) and event.correlation_id:
+        heading, act = (
+            strings.text("desk_undo_all_title"),
+            partial(archive.undo_all, event.correlation_id),
+        )
+        return TakingBack(stream, page, heading, button, [*pairs, (ALL, "1")], act)
+    heading = strings.text("desk_undo_title", what=event.type)
+    return TakingBack(stream, page, heading, button, pairs, partial(archive.undo, number))
 
 
 async def take_back_page(
@@ -114,11 +122,19 @@ async def take_back_page(
         return _shown(site.archive, asked)
 
     shown = await site.work.run(prepared)
-    return render_desk(request, "take_back.html", identity, **shown)
+    return _answered(request, identity, shown)
+
+
+def _answered(request: Request, identity: Identity, shown: dict[str, Any]) -> Response:
+    status = 409 if shown["refused"] else 422 if shown["said"].wrong else 200
+    return render_desk(request, "take_back.html", identity, status, **shown)
 
 
 async def post_take_back(posting: Posting, stream: str, page: str) -> Response:
     """Restore or undo as the form says; the entity must be as it was when the form was shown."""
+    from archive import RefusedInBatch
+    from replay import Refused
+
     archive = posting.site.archive
 
     def done() -> Receipt | dict[str, Any]:
@@ -127,15 +143,18 @@ async def post_take_back(posting: Posting, stream: str, page: str) -> Response:
         if posting.do != "save" or said.wrong:
             return _shown(archive, asked, said)
         was = posting.given.get("at", "")
-        return asked.act(
-            actor=posting.identity.name,
-            annotations=said.values,
-            before=lambda _: _check_version(archive, stream, was),
-        )
+        try:
+            return asked.act(
+                actor=posting.identity.name,
+                annotations=said.values,
+                before=lambda _: _check_version(archive, stream, was),
+            )
+        except (Refused, RefusedInBatch) as error:
+            return _shown(archive, asked, said) | {"refused": str(error)}
 
-    answer = await posting.site.work.run(done)
+    answer = await posting.site.work.within(WRITE_SECONDS, done)
     if isinstance(answer, dict):
-        return render_desk(posting.request, "take_back.html", posting.identity, **answer)
+        return _answered(posting.request, posting.identity, answer)
     return RedirectResponse(f"/desk/receipts/{answer.last}", 303)
 
 
@@ -157,9 +176,10 @@ def _shown(archive: Archive, asked: TakingBack, said: Typed | None = None) -> di
         asked.act(before=_stop)
     except _Stop as stopped:
         events = stopped.events
+        refused = _refusal(archive, events)
     except Refused as error:
         refused = str(error)
-    for event in events:
+    for event in [each for each in events if each.stream == stream]:
         _suppose(after.fields, event, archive)
     return {
         "stream": stream,
@@ -179,6 +199,18 @@ def _shown(archive: Archive, asked: TakingBack, said: Typed | None = None) -> di
     }
 
 
+def _refusal(archive: Archive, events: Sequence[NewEvent]) -> str:
+    """Why an event would be refused; of several only when they are appended."""
+    from replay import Refused
+
+    try:
+        for event in events if len(events) == 1 else ():
+            archive.check(event)
+    except Refused as error:
+        return str(error)
+    return ""
+
+
 def _stop(events: Sequence[NewEvent]) -> None:
     raise _Stop(events)
 
@@ -195,12 +227,12 @@ def _suppose(fields: dict[str, Any], event: NewEvent, archive: Archive) -> None:
         fields.pop(name, None)
 
 
-def _users(archive: Archive, stream: str, events: Sequence[NewEvent]) -> list[str]:
+def _users(archive: Archive, stream: str, events: Sequence[NewEvent]) -> str:
     """What names an entity that the events remove."""
     from event_log import Effect
 
     types = archive.log.registry.event_types
     if not any(types[event.type].effect is Effect.REMOVES for event in events):
-        return []
+        return ""
     counts = archive.used_by(stream)[stream]
-    return [counted(number, category) for category, number in counts.items()]
+    return numbers_of(counts) if counts else ""

@@ -23,12 +23,16 @@ def category_of(archive: Archive, stream: str) -> Category:
 
 
 def title_of(archive: Archive, entity: Entity) -> str:
-    """The title of an entity, or its stream where it has none."""
+    """The title of an entity, as its view has it, or its stream where it has none."""
     from replay import title_field
 
-    name = title_field(category_of(archive, entity.stream))
-    title = entity.fields.get(name) if name else None
-    return str(title) if title and str(title).strip() else entity.stream
+    category = category_of(archive, entity.stream)
+    of_views = [v.title for v in archive.views.values() if v.per == category.name]
+    for name in (*of_views, title_field(category)):
+        title = entity.fields.get(name) if name else None
+        if isinstance(title, str) and title.strip():
+            return title
+    return entity.stream
 
 
 def with_id(archive: Archive, stream: str) -> str:
@@ -53,10 +57,17 @@ def meant(archive: Archive, text: str, target: str) -> tuple[str | None, list[Ch
         if candidate.startswith(f"{target}/"):
             return candidate, []
     found = [
-        Choice(each.id, each.title)
+        each
         for view in archive.views.values()
         if view.per == target
         for each in archive.suggest(text, view.name, MOST_CHOICES)
     ]
-    exact = [each for each in found if each.label.casefold() == text.casefold()]
-    return (exact[0].id, []) if len(exact) == 1 else (None, exact or found)
+    wanted = text.casefold()
+    exact = [each for each in found if wanted in (_folded(each.title), _folded(each.alias))]
+    if len(exact) == 1:
+        return exact[0].id, []
+    return None, [Choice(each.id, each.title) for each in exact or found]
+
+
+def _folded(name: str | None) -> str | None:
+    return None if name is None else name.casefold()

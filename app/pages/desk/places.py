@@ -18,12 +18,15 @@ from app.pages.templates import render
 from app.web.access import Role
 from app.web.identity import Identity, start_session
 from app.web.problems import Problem
-from app.web.site import Site
+from app.web.site import Site, site_of
 
 if TYPE_CHECKING:
     from app.web.access import Token
+    from archive import Archive
 
 MOST_FIELDS = 20_000
+WRITE_SECONDS = 120.0
+"""What appends many events is given this time: what is appended is not ended in its middle."""
 NOT_KEPT = ("do", "token")
 """What of a posted form is not shown again: the button that was pressed, and a secret."""
 
@@ -62,6 +65,14 @@ def kept_pairs(pairs: Pairs) -> Pairs:
     return [(name, value) for name, value in pairs if name not in NOT_KEPT]
 
 
+def can_merge(archive: Archive, stream: str) -> bool:
+    """Whether two entities of a stream's category can become one: a merge revises and removes."""
+    from event_log import Effect
+
+    category = archive.log.registry[stream.partition("/")[0]]
+    return all(category.types_to_use(effect) for effect in (Effect.REVISES, Effect.REMOVES))
+
+
 def render_desk(
     request: Request,
     name: str,
@@ -73,6 +84,7 @@ def render_desk(
 
     What answers a posted form is not kept at all: it has what was typed.
     """
+    archive = site_of(request).archive
     kept = "no-store" if request.method == "POST" else "private, no-cache"
     return render(
         request,
@@ -81,7 +93,7 @@ def render_desk(
         status,
         {"Cache-Control": kept},
         desk_page=desk_page,
-        can_merge=lambda stream: False,
+        can_merge=lambda stream: can_merge(archive, stream),
         **values,
     )
 

@@ -8,13 +8,14 @@ from starlette.responses import Response
 from app.pages.desk.edit_pages import edit_page, new_page, post_edit
 from app.pages.desk.home import home_page, receipt_page
 from app.pages.desk.looking_back import history_page, post_take_back, take_back_page
+from app.pages.desk.merging import merge_page, post_merge
 from app.pages.desk.places import Posting, desk_page, stream_and_page
 from app.web.identity import Asking, Editor
 from app.web.problems import Problem
 from app.web.site import Served
 
 TAKING_BACK = ("restore", "undo")
-PAGES = frozenset({"history", *TAKING_BACK})
+PAGES = frozenset({"history", "merge", *TAKING_BACK})
 """The pages of an entity beside the one on which it is edited."""
 router = APIRouter(prefix="/desk", include_in_schema=False)
 
@@ -53,6 +54,8 @@ async def entity_pages(request: Request, site: Served, identity: Editor) -> Resp
     stream, page = stream_and_page(request, PAGES)
     if page == "history":
         return await history_page(site, request, identity, stream)
+    if page == "merge":
+        return await merge_page(site, request, identity, stream)
     if page in TAKING_BACK:
         return await take_back_page(site, request, identity, stream, page)
     return await edit_page(site, request, identity, stream)
@@ -67,6 +70,8 @@ async def post_to_entity(request: Request, site: Served, identity: Asking) -> Re
     stream, page = stream_and_page(request, PAGES)
     if page in TAKING_BACK:
         return posting.with_session(await post_take_back(posting, stream, page))
+    if page == "merge":
+        return posting.with_session(await post_merge(posting, stream))
     if page:
         raise Problem(405, f"nothing is posted to {desk_page(stream, page)}")
     return posting.with_session(await post_edit(posting, stream))

@@ -57,11 +57,11 @@ def merge_fields(
     merged: dict[str, Any] = {}
     conflicts, of_theirs = [], []
     for name in dict.fromkeys(chain(was, mine, theirs)):
-        versions = [fields.get(name) for fields in (was, mine, theirs)]
-        value, is_clear = _merge_values(*versions, is_prose=name in prose)
+        old, ours, other = (fields.get(name) for fields in (was, mine, theirs))
+        value, is_clear = _merge_values(old, ours, other, name in prose)
         if not is_clear:
             conflicts.append(name)
-        elif value != versions[1]:
+        elif value != ours:
             of_theirs.append(name)
         if value is not None:
             merged[name] = value

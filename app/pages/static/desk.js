@@ -15,6 +15,7 @@ for (const receipt of document.querySelectorAll("[data-receipt]")) {
   followReceipt(receipt);
 }
 for (const form of document.querySelectorAll("form[data-count]")) countDocuments(form);
+for (const form of document.querySelectorAll("form[data-names]")) completeNames(form);
 document.querySelector("[data-focus]")?.focus();
 
 // The fan-out of a review, asked for at once: the answer is the same page, of which a part is shown.
