@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -320,9 +319,9 @@ def test_open_references_lead_to_the_form_that_creates_what_is_missing(
 
 
 @pytest.fixture
-def pages() -> Iterator[list[str]]:
+def pages() -> list[str]:
     """The addresses to which forms of the desk are posted."""
-    yield [PAGE, "/desk/article", f"{PAGE}/restore", f"{PAGE}/undo"]
+    return [PAGE, "/desk/article", f"{PAGE}/restore", f"{PAGE}/undo"]
 
 
 def test_a_page_of_another_site_writes_nothing(
