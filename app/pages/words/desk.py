@@ -2,7 +2,10 @@
 
 TEXTS = {
     "desk_find": "Find an entity",
-    "desk_find_hint": "A name, a headline, words of a text, or an id such as {example}. Finds what is scheduled or removed as well.",
+    "desk_find_hint": (
+        "A name, a headline, words of a text, or an id such as {example}. Finds what is"
+        " scheduled or removed as well."
+    ),
     "desk_find_button": "Find",
     "desk_found_none": "Nothing was found for “{text}”.",
     "desk_found": "Found for “{text}”",
@@ -19,7 +22,10 @@ TEXTS = {
     "desk_broken_none": "Every view is served, and no document was refused.",
     "desk_letters": "Documents that the engine refused",
     "desk_references": "Open references",
-    "desk_references_hint": "References that name no entity. An import may bring an article before its byline. Reading all of them can take some seconds.",
+    "desk_references_hint": (
+        "References that name no entity. An import may bring an article before its byline."
+        " Reading all of them can take some seconds."
+    ),
     "desk_references_show": "Look for open references",
     "desk_references_none": "There is no open reference.",
     "desk_references_count": "named by {count}",
@@ -35,7 +41,9 @@ TEXTS = {
     "desk_version": "version {version}",
     "desk_removed": "It was removed: no reader sees it.",
     "desk_removed_by": "{type} by {actor}, {when}.",
-    "desk_hidden_until": "Scheduled: readers see it from {when} UTC. Nothing has to be running then.",
+    "desk_hidden_until": (
+        "Scheduled: readers see it from {when} UTC. Nothing has to be running then."
+    ),
     "desk_will_be_hidden": "Scheduled: readers will see it from {when} UTC on.",
     "desk_public_page": "The page for readers",
     "desk_history": "History",
@@ -65,12 +73,16 @@ TEXTS = {
     "desk_effect_removes": "hides it from readers; its history stays",
     "desk_effect_reinstates": "shows it to readers again",
     "desk_id": "Id",
-    "desk_id_hint": "What stands behind {category}/ in its address. It stays: an id is never changed.",
+    "desk_id_hint": (
+        "What stands behind {category}/ in its address. It stays: an id is never changed."
+    ),
     "desk_id_required": "Give an id: a word that names the entity for good.",
     "desk_fields": "Fields",
     "desk_annotations": "About this change",
     "desk_reason_hint": "Why, for the desk; readers do not see it.",
-    "desk_note_hint": "For the public: it is shown with the correction, or where a retracted article was.",
+    "desk_note_hint": (
+        "For the public: it is shown with the correction, or where a retracted article was."
+    ),
     "desk_is_required": "required",
     "desk_plain_hint": "Plain text. An empty line begins a new paragraph.",
     "desk_markdown_hint": "Markdown. An empty line begins a new paragraph.",
@@ -91,27 +103,38 @@ TEXTS = {
     "desk_back": "Change something",
     "desk_wrong": "This cannot be saved yet",
     "desk_required": "{field} is required",
-    "desk_nothing_changed": "Nothing is changed, and nothing is said about it; there is nothing to save.",
+    "desk_nothing_changed": (
+        "Nothing is changed, and nothing is said about it; there is nothing to save."
+    ),
     "desk_no_whole_number": "“{text}” is no whole number",
     "desk_no_number": "“{text}” is no number",
     "desk_choose_one": "“{text}” may be one of these; choose it",
     "desk_nobody_called_so": "no {category} is called “{text}”; write its id, or create it first",
     "desk_keep_typed": "“{text}” (as typed)",
-    "desk_no_version": "the form does not say which version it was made from; open the entity again",
+    "desk_no_version": (
+        "the form does not say which version it was made from; open the entity again"
+    ),
     "desk_changes": "What will change",
     "desk_changes_none": "No field changes.",
     "desk_says": "What the event says of itself",
-    "desk_used_by": "It is in use: it is named by {used}. They keep naming it, and readers do not see it there.",
+    "desk_used_by": (
+        "It is in use: it is named by {used}. They keep naming it, and readers do not see it there."
+    ),
     "desk_fan_out": "What readers will see anew",
     "desk_fan_out_count": "{count} of {view}",
     "desk_fan_out_ask": "Count the documents",
     "desk_fan_out_counting": "Counting the documents …",
     "desk_fan_out_none": "No document changes.",
-    "desk_fan_out_unknown": "The documents could not be counted: {why}. It can be saved all the same.",
+    "desk_fan_out_unknown": (
+        "The documents could not be counted: {why}. It can be saved all the same."
+    ),
     "desk_fan_out_left_out": "{view} was not counted: {why}",
     "desk_nothing_field": "nothing",
     "desk_conflict": "Somebody else was faster",
-    "desk_conflict_hint": "You read version {was}; it is at version {now}. Nothing of yours is lost. What only one of you changed is merged below.",
+    "desk_conflict_hint": (
+        "You read version {was}; it is at version {now}. Nothing of yours is lost. What only"
+        " one of you changed is merged below."
+    ),
     "desk_conflict_theirs": "What they changed",
     "desk_conflict_cannot": "“{act}” is not possible any more; what you typed is kept below.",
     "desk_conflict_decide": "You both changed this. Which is right?",
@@ -136,7 +159,9 @@ TEXTS = {
     "desk_receipt_waiting": "not searchable yet",
     "desk_receipt_stuck": "{why}; an operator rebuilds it",
     "desk_receipt_all": "It is searchable in every view.",
-    "desk_receipt_not_all": "It is not searchable in every view yet. This page asks again by itself.",
+    "desk_receipt_not_all": (
+        "It is not searchable in every view yet. This page asks again by itself."
+    ),
     "desk_receipt_again": "Ask again",
     "desk_receipt_edit": "Edit it again",
     "desk_receipt_undo": "Take it back",
@@ -151,9 +176,16 @@ TEXTS = {
     "desk_taken_back_hint": "New events are appended; nothing is taken out of the log.",
     "desk_do_restore": "Restore it",
     "desk_do_undo": "Undo it",
-    "desk_moved_on": "{stream} is at version {now}, not at {was} any more; nothing was appended; look at it again",
+    "desk_moved_on": (
+        "{stream} is at version {now}, not at {was} any more; nothing was appended; look at it"
+        " again"
+    ),
     "desk_merge_title": "Merge {title} with another",
-    "desk_merge_hint": "For two that are one. Everything that names the other will name this one, the other is removed, and its name stays as an alias by which it is found. It can be undone as a whole.",
+    "desk_merge_hint": (
+        "For two that are one. Everything that names the other will name this one, the other is"
+        " removed, and its name stays as an alias by which it is found. It can be undone as a"
+        " whole."
+    ),
     "desk_merge_other": "The other, which is merged into this one",
     "desk_merge_review": "Preview",
     "desk_merge_do": "Merge them",
@@ -164,5 +196,7 @@ TEXTS = {
     "desk_nothing": "nothing names it",
     "desk_undo_all_title": "Undo all that was done together",
     "desk_login": "Your session has ended",
-    "desk_login_hint": "Nothing you typed is lost. Log in again, and the form is shown as you left it.",
+    "desk_login_hint": (
+        "Nothing you typed is lost. Log in again, and the form is shown as you left it."
+    ),
 }
