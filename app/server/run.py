@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import socket
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ from uvicorn.supervisors import Multiprocess
 from app import show
 from app.options import Failure
 from app.server.application import HOST_VARIABLE, LOOPBACK, SECURE_VARIABLE
+from app.server.connection import Connection
 from app.server.follower import FollowerProcess
 from app.server.logs import configure_logs, uvicorn_logs
 from app.server.metrics import SHARED_FOLDER
@@ -83,6 +85,7 @@ def run(archive: Archive, binding: Binding, workers: int, follow: bool = True) -
         _tell_children(archive.home)
         os.environ[HOST_VARIABLE] = binding.host
         os.environ[SECURE_VARIABLE] = "1" if secure else ""
+        _allow_connections()
         if workers > 1:
             os.environ[SHARED_FOLDER] = ending.enter_context(TemporaryDirectory(prefix="stet-"))
         configure_logs()
@@ -95,6 +98,17 @@ def run(archive: Archive, binding: Binding, workers: int, follow: bool = True) -
             f"Stet serves {archive.home} at {binding.url} (reading is {reading}); Ctrl-C ends it"
         )
         _serve(_config(binding, workers), listening)
+
+
+def _allow_connections() -> None:
+    """Let this process and its children have as many open files as the system allows them.
+
+    Each connection is one; a thousand that listen to events are more than the usual limit.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # some systems have a lower limit than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _listening(binding: Binding) -> socket.socket:
@@ -119,7 +133,7 @@ def _config(binding: Binding, workers: int) -> uvicorn.Config:
         "app.server.application:from_environment",
         factory=True,
         workers=workers,
-        http="httptools",
+        http=Connection,
         ws="none",
         log_config=uvicorn_logs(),
         backlog=BACKLOG,
