@@ -6,7 +6,7 @@ EXAMPLES ?= 500
 # one more than processors: tests often wait for a process, a disk or a server
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
-.PHONY: docs docs-links help test-all test-law setup demo test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
+.PHONY: docs docs-links help test-all test-law setup demo serve test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -26,6 +26,9 @@ setup: .venv/.installed  ## create .venv from the lock file
 
 demo: setup  ## import the sample, run the rebuild job, show what came of it
 	@DAGSTER_HOME=$(CURDIR)/dagster_home $(BIN)/python -m app.demo
+
+serve: setup  ## serve the archive at hand, the sample if there is none (PORT=8000)
+	@PORT=$(or $(PORT),8000) $(BIN)/python -m app.serve_sample
 
 test: setup lint  ## lint, check types and contracts, run the quick tests: no server needed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not server"

@@ -103,6 +103,7 @@ def _next(home: str) -> None:
         f'stet append tag/whales TagDefined --data \'{{"name": "Whales"}}\'{where}'
         f" && stet rebuild{where}",
         f"stet export articles --at 100{where} | head -n 3",
+        "make serve        # the archive in a browser, for readers and editors",
         "make dagster      # the same job in the Dagster UI, with its metadata and checks",
     ):
         show.line(command)
