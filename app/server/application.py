@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.router import router as api
 from app.pages.error_page import error_page
@@ -74,6 +75,7 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
     app.add_exception_handler(Exception, _any_error)
     for kind in _expected():
         app.add_exception_handler(kind, _any_error)
+    app.add_middleware(Caught)
     app.add_middleware(Endable, ending=site.ending)
     app.add_middleware(Protection, options=options, hosts=hosts)
     app.add_middleware(Counting, figures=site.figures)
@@ -139,6 +141,32 @@ async def _any_error(request: Request, error: Exception) -> Response:
     if problem is None:
         problem = Problem(500, "the server failed; its log says why")
     return _answer(request, problem)
+
+
+class Caught:
+    """Answers what no handler expected within the other middleware, which protects and counts it.
+
+    Starlette's own place for that is around all of them.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; an answer that has begun already is cut off."""
+        begun = False
+
+        async def noticed(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noticed)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            await (await _any_error(Request(scope, receive), error))(scope, receive, send)
 
 
 def _answer(request: Request, problem: Problem) -> Response:

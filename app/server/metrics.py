@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
+from fastapi.routing import iter_route_contexts
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -135,6 +136,7 @@ class Counting:
 
     def __init__(self, app: ASGIApp, figures: Figures) -> None:
         self._app, self._figures = app, figures
+        self._templates: dict[int, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, and count it when its answer begins."""
@@ -145,7 +147,7 @@ class Counting:
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = _route(scope)
+                route = self._route(scope)
                 method = scope["method"] if scope["method"] in METHODS else OTHER
                 self._figures.requests.labels(method, route, str(message["status"])).inc()
                 self._figures.request_seconds.labels(route).observe(time.perf_counter() - begun)
@@ -153,7 +155,9 @@ class Counting:
 
         await self._app(scope, receive, counted)
 
-
-def _route(scope: Scope) -> str:
-    """The template of the route's path, such as ``/api/v1/{view}``; there are few of them."""
-    return str(getattr(scope.get("route"), "path", OTHER))
+    def _route(self, scope: Scope) -> str:
+        """The template of the route's path, such as ``/api/v1/{view}``; there are few of them."""
+        if not self._templates:
+            for each in iter_route_contexts(scope["app"].routes):
+                self._templates[id(each.original_route)] = each.path or OTHER
+        return self._templates.get(id(scope.get("route")), OTHER)

@@ -28,15 +28,38 @@ def test_requests_are_counted_by_the_template_of_their_route_and_never_by_their_
     server: Server,
 ) -> None:
     client = server.ask()
-    for path in ("/static/site.css", "/static/none.css", "/no/such/path", "/no/other/path"):
+    for path in (
+        "/api/v1/status",
+        "/static/site.css",
+        "/static/none.css",
+        "/no/such/path",
+        "/no/other/path",
+    ):
         client.get(path)
     client.request("INVENTED", "/healthz")
     counted = {name for name in figures(client) if name[0] == "stet_requests_total"}
     labels = [dict(names) for _, names in counted]
     assert {"method": "GET", "route": "/static/{name:path}", "status": "200"} in labels
     assert {"method": "GET", "route": "/static/{name:path}", "status": "404"} in labels
+    assert {"method": "GET", "route": "/api/v1/status", "status": "200"} in labels
     assert {each["method"] for each in labels} <= {"GET", "other"}
     assert not any("no/such" in each["route"] or "none" in each["route"] for each in labels)
+
+
+def test_a_failure_that_nobody_expected_is_counted_and_protected(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(server.archive, "status", fail)
+    answer = server.ask().get("/api/v1/status")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    monkeypatch.undo()
+    failed = (("method", "GET"), ("route", "/api/v1/status"), ("status", "500"))
+    assert figures(server.ask())["stet_requests_total", failed] == 1
 
 
 def test_what_is_refused_before_any_route_is_counted(server: Server) -> None:
