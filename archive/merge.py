@@ -96,7 +96,8 @@ def merge(
     Who refers to the removed one by an event that came between is revised in a second append.
     """
     correlation_id = str(uuid4())
-    for last in (*[False] * (TRIES - 1), True):
+    tries = 0
+    while True:
         pair = _pair(archive, kept, merged, correlation_id, actor)
         plan = _planned(archive, pair, annotations or {})
         if before is not None:
@@ -105,11 +106,11 @@ def merge(
         archive.remember_domain()
         try:
             receipt = archive.log.commit(plan.batch, plan.seen)
+            break
         except WrongExpectedVersion:
-            if last:
+            tries += 1
+            if tries == TRIES:
                 raise
-            continue
-        break
     late = _revise_late(archive, pair, plan.sequence, receipt)
     revised = {name: plan.revised.get(name, 0) + late.get(name, 0) for name in plan.revised | late}
     return Merged(receipt, correlation_id, revised)

@@ -47,7 +47,8 @@ def undo_all(
     The first of them carries the annotations. If another editor changes one of the entities
     meanwhile, all is read anew.
     """
-    for last in (*[False] * (TRIES - 1), True):
+    tries = 0
+    while True:
         plan = _planned(archive, correlation_id, actor, annotations or {})
         if before is not None:
             before(plan.lives)
@@ -56,9 +57,9 @@ def undo_all(
         try:
             return archive.log.commit(plan.batch, plan.seen)
         except WrongExpectedVersion:
-            if last:
+            tries += 1
+            if tries == TRIES:
                 raise
-    raise AssertionError
 
 
 def _planned(
@@ -71,15 +72,14 @@ def _planned(
         State(archive.log.at(), folder / "state") as state,
     ):
         # What is shown again comes first: the others may refer to it again.
-        for life in (True, False):
-            for together in of_correlation(state, correlation_id, life=life):
-                found = True
-                for made in _taking_back(archive, plan, together, correlation_id, event):
-                    said = {} if len(plan.batch) else annotations
-                    made = replace(made, data={**made.data, **said})
-                    plan.batch.add(made)
-                    if life:
-                        plan.lives.append(made)
+        for together in of_correlation(state, correlation_id):
+            found = True
+            for made in _taking_back(archive, plan, together, correlation_id, event):
+                said = {} if len(plan.batch) else annotations
+                made = replace(made, data={**made.data, **said})
+                plan.batch.add(made)
+                if together.life:
+                    plan.lives.append(made)
     if not found:
         raise Refused(
             f"no event has the correlation id {correlation_id!r}; stet log --json has them"

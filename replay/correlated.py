@@ -30,26 +30,33 @@ class Together:
     category: Category
     events: list[Event]
     """By version. They carry only the fields that the events of the correlation id changed."""
+    life: bool
+    """Whether one of these creates, removes or reinstates the entity."""
 
 
-def of_correlation(state: Entities, correlation_id: str, *, life: bool) -> Iterator[Together]:
+def of_correlation(state: Entities, correlation_id: str) -> Iterator[Together]:
     """Yield the streams that have events of a correlation id.
 
-    With ``life`` those in which such an event creates, removes or reinstates the entity, else the
-    others. An entity that may have to be created anew has all of its fields.
+    Those come first in which such an event creates, removes or reinstates the entity. An entity
+    that may have to be created anew has all of its fields.
     """
+    found = []
     for name in state.registry:
         category = state.category(name)
         events = state.events(name)
         marked = events.filter(events.correlation_id == correlation_id)
         fields = _fields(marked, category)
-        if fields is None:
-            continue
-        ends = marked.type.isin(category.types_that(*(set(Effect) - {Effect.REVISES})))
-        living = marked.filter(ends).select("stream").distinct()
-        streams = marked.select("stream").distinct()
-        chosen = living if life else streams.anti_join(living, "stream")
-        yield from _streams(state, events.semi_join(chosen, "stream"), category, fields)
+        if fields is not None:
+            found.append((category, events, marked, fields))
+    for life in (True, False):
+        for category, events, marked, fields in found:
+            ends = marked.type.isin(category.types_that(*(set(Effect) - {Effect.REVISES})))
+            living = marked.filter(ends).select("stream").distinct()
+            streams = marked.select("stream").distinct()
+            chosen = living if life else streams.anti_join(living, "stream")
+            those = events.semi_join(chosen, "stream")
+            for told in _streams(state, those, category, fields):
+                yield Together(category, told, life)
 
 
 def _fields(marked: ir.Table, category: Category) -> Collection[str] | None:
@@ -80,12 +87,12 @@ def lines_of(state: Entities, table: ir.Table) -> Iterator[dict[str, Any]]:
 
 def _streams(
     state: Entities, events: ir.Table, category: Category, fields: Collection[str]
-) -> Iterator[Together]:
+) -> Iterator[list[Event]]:
     envelope = ["stream", "version", "sequence", "type", "correlation_id", "cleared"]
     rows = events.select(*envelope, *fields).order_by("stream", "version")
     lines = lines_of(state, rows)
     for _, of_stream in groupby(lines, lambda line: line["stream"]):
-        yield Together(category, [_event(line, category, fields) for line in of_stream])
+        yield [_event(line, category, fields) for line in of_stream]
 
 
 def _event(line: dict[str, Any], category: Category, fields: Collection[str]) -> Event:
