@@ -21,7 +21,7 @@ DESK = "the view {} shows what is for the desk; log in as an editor"
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 """As of which nothing is under embargo any more: so editors see."""
 AT_ONCE = 1_000
-NAMING = frozenset({"id", "name", "title", "kind", "parent", "count"})
+NAMING = frozenset({"id", "name", "aliases", "title", "kind", "parent", "count"})
 """The fields of a struct that only names an entity, as the views keep it of a removed one."""
 
 
