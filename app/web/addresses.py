@@ -36,8 +36,8 @@ def page_of(view: View, document: str) -> str:
     '/history/article%2Ftitanic-1912%402'
     """
     rest = document.removeprefix(_prefix(view))
-    if rest in DOTS:  # a browser would take them for the folder above
-        rest = document
+    if _is_dots(view, rest):  # a browser would take .. for the folder above
+        rest = _prefix(view) + rest
     return f"/{view.name}/{quote(rest, safe='')}"
 
 
@@ -49,7 +49,15 @@ def document_of(view: View, path: str) -> str:
     'article/titanic-1912'
     """
     prefix = _prefix(view)
-    return path if prefix and path.removeprefix(prefix) in DOTS else prefix + path
+    return path if prefix and path.startswith(prefix) and _is_dots(view, path) else prefix + path
+
+
+def _is_dots(view: View, rest: str) -> bool:
+    """Whether the rest of an id is ``.`` or ``..``, after the view's category or without it."""
+    prefix = _prefix(view)
+    while prefix and rest.startswith(prefix):
+        rest = rest.removeprefix(prefix)
+    return rest in DOTS
 
 
 def _prefix(view: View) -> str:
