@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,10 @@ from app.web.work import Work
 if TYPE_CHECKING:
     from archive import Archive
 
-THREADS = 8
-"""The threads of a process; a search holds the interpreter for a part of its time only."""
+THREADS = 4
+"""The threads of a process: so many that one slow search does not hold up quick ones."""
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep others waiting for the interpreter: see decision 0016."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 FOR_PROGRAMS = ("/api/", "/metrics")
 """How the paths begin whose errors are never a page, whatever is accepted."""
@@ -51,6 +54,7 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_SECONDS)
         site.ending.begin_with_signals()
         yield
         site.work.close()
