@@ -118,7 +118,8 @@ def find(site: Site, view: View, state: State, identity: Identity) -> Results:
             return site.archive.engine.search(query)
         return site.archive.search(query, at=asked.at)
 
-    answer = search(query)
+    with site.figures.search(view.name):
+        answer = search(query)
     nothing = not answer.total
     words = (query, view.text, view.filters, view.date)
     return Results(

@@ -80,7 +80,7 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
     for kind in _expected():
         app.add_exception_handler(kind, _any_error)
     app.add_middleware(Caught)
-    app.add_middleware(Endable, ending=site.ending)
+    app.add_middleware(Endable, ending=site.ending, figures=site.figures)
     app.add_middleware(Protection, options=options, hosts=hosts)
     app.add_middleware(Counting, figures=site.figures)
     return app

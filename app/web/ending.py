@@ -11,10 +11,13 @@ import multiprocessing
 import os
 import signal
 import threading
+from contextlib import ExitStack
 from multiprocessing.connection import wait
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.web.figures import Figures
 
 STREAMS = "text/event-stream"
 
@@ -78,10 +81,10 @@ class Ending:
 
 
 class Endable:
-    """The middleware that ends open streams of events when the process ends."""
+    """The middleware that counts open streams of events, and ends them when the process ends."""
 
-    def __init__(self, app: ASGIApp, ending: Ending) -> None:
-        self._app, self._ending = app, ending
+    def __init__(self, app: ASGIApp, ending: Ending, figures: Figures) -> None:
+        self._app, self._ending, self._figures = app, ending, figures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; a stream hears that its client is gone when the process ends."""
@@ -95,6 +98,7 @@ class Endable:
                 kind = Headers(raw=message["headers"]).get("content-type", "")
                 if kind.startswith(STREAMS):
                     streams.set()
+                    counted.enter_context(self._figures.open_stream())
             await send(message)
 
         async def ended() -> None:
@@ -111,7 +115,8 @@ class Endable:
                 arriving.cancel()
                 over.cancel()
 
-        await self._app(scope, received, noticed)
+        with ExitStack() as counted:
+            await self._app(scope, received, noticed)
 
 
 def _go_on(waiting: asyncio.Future[None]) -> None:
