@@ -1,0 +1,1 @@
+"""What the server takes to answer, beside others over the same documents."""
