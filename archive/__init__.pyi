@@ -7,6 +7,7 @@ from .compare import IF_AGAIN as IF_AGAIN
 from .compare import Compared as Compared
 from .diff import Difference as Difference
 from .diff import FieldChange as FieldChange
+from .diff import changed as changed
 from .domains import domain_in_force as domain_in_force
 from .domains import find_domain as find_domain
 from .errors import ArchiveError as ArchiveError

@@ -60,10 +60,17 @@ class Editable(Opened):
         event = NewEvent(stream, type, dict(data or {}), event_id, occurred_at, actor)
         return append(self, event, expected_version, force)
 
-    def append_all(self, events: Sequence[NewEvent]) -> Receipt:
+    def append_all(
+        self,
+        events: Sequence[NewEvent],
+        *,
+        expected_version: int | None = None,
+        force: bool = False,
+    ) -> Receipt:
         """Append an editor's events together or not at all, each validated as ``append`` does.
 
-        Each is validated as if those before it had been appended already. Raises
+        Each is validated as if those before it had been appended already. ``expected_version`` is
+        that of the first event's stream, and ``force`` is as for ``append``. Raises
         ``RefusedInBatch``, which says which event is refused and why, and what ``append`` raises.
 
         >>> import tempfile
@@ -76,7 +83,7 @@ class Editable(Opened):
         """
         from archive.edit import append_all
 
-        return append_all(self, events)
+        return append_all(self, events, expected_version, force)
 
     def check(self, event: NewEvent) -> None:
         """Validate an editor's event as ``append`` does, without appending it; raises its errors.

@@ -73,6 +73,16 @@ class Embargo:
         return document
 
 
+def without_embargoed(
+    view: View, document: dict[str, Any], now: datetime | None = None
+) -> dict[str, Any]:
+    """A document of a view, as of any point of the log, without the parts that readers do not see.
+
+    That is what is dated after ``now``, by default the clock's instant.
+    """
+    return Embargo(dates.microseconds(now or clock()), parts=view.embargoed).shown(document)
+
+
 def _without(document: dict[str, Any], path: Sequence[str], now: int) -> dict[str, Any]:
     """The document without the list items that are dated later, and without later instants."""
     name, *rest = path
@@ -94,6 +104,16 @@ def _later(value: Any, path: Sequence[str], now: int) -> bool:
         return dates.microseconds(datetime.fromisoformat(value)) > now
     except ValueError:
         return False  # no instant, so that no search by date finds it either
+
+
+def embargoed_entities(
+    views: Mapping[str, View], search: Callable[[Query], Answer], now: datetime | None = None
+) -> frozenset[str]:
+    """The entities that readers do not see before their date, whatever view they are looked for in.
+
+    ``search`` is that of the engine which has the views.
+    """
+    return frozenset(_entities(views, now or clock(), search))
 
 
 def _entities(

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.api import status
+from app.api import (
+    appending,
+    causes,
+    documents,
+    previewing,
+    searching,
+    status,
+    streams,
+    suggesting,
+)
 
-router = APIRouter(prefix="/api/v1")
-# The routes of a view take any first word of a path, so they come last.
-for each in (status,):
+PREFIX = "/api/v1"
+router = APIRouter(prefix=PREFIX)
+# The routes of a view take any first word of a path, and a document's id all that follows, so they
+# come last, and the calls of a document before the document.
+for each in (
+    status,
+    suggesting,
+    previewing,
+    appending,
+    streams,
+    causes,
+    searching,
+    documents,
+):
     router.include_router(each.router)

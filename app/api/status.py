@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from fastapi import APIRouter
+from starlette.responses import Response
 
+from app.api.answers import answer, errors
+from app.api.models import StatusModel
 from app.web.identity import Reader
 from app.web.site import Served
 
 router = APIRouter(tags=["status"])
 
 
-@router.get("/status")
-async def status(site: Served, _: Reader) -> dict[str, Any]:
+@router.get(
+    "/status",
+    response_model=StatusModel,
+    responses=errors(),
+    operation_id="read_status",
+    summary="How fresh the views are",
+)
+async def status(site: Served, _: Reader) -> Response:
     """Read the log's head, and each view's lag and live generation."""
-    return asdict(await site.work.run(site.archive.status))
+    found = await site.work.run(site.archive.status)
+    return answer(asdict(found), found.head)

@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.contract import INFO, describe
+from app.api.router import PREFIX
 from app.api.router import router as api
 from app.pages.error_page import error_page
 from app.pages.router import router as pages
@@ -24,11 +26,13 @@ from app.server.health import router as health
 from app.server.metrics import Counting
 from app.server.metrics import router as metrics
 from app.web.access import Access
+from app.web.encoded import EncodedSlashes
 from app.web.ending import Endable, Ending
 from app.web.figures import Figures
 from app.web.options import Options
 from app.web.problems import MEDIA_TYPE, Problem, WrongField, problem_of
 from app.web.protection import Protection
+from app.web.searchable import Reached
 from app.web.site import Site
 from app.web.work import Work
 
@@ -60,12 +64,10 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
         site.work.close()
 
     app = FastAPI(
-        title="Stet",
-        version="1",
-        summary="A newspaper's archive: search it, read it, append to it, follow it",
+        **INFO,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=f"{PREFIX}/openapi.json",
         lifespan=lifespan,
     )
     app.state.site = site
@@ -81,6 +83,9 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
         app.add_exception_handler(kind, _any_error)
     app.add_middleware(Caught)
     app.add_middleware(Endable, ending=site.ending, figures=site.figures)
+    describe(app)
+    app.state.reached = Reached()
+    app.add_middleware(EncodedSlashes, prefix=f"{PREFIX}/")
     app.add_middleware(Protection, options=options, hosts=hosts)
     app.add_middleware(Counting, figures=site.figures)
     return app

@@ -1,0 +1,112 @@
+"""``GET /{view}``: search, with the same parameters as the pages and the command line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
+
+from app.api.answers import ViewName, answer, errors
+from app.api.models import SearchModel
+from app.api.parameters import SEARCHING
+from app.web.asked import Asked
+from app.web.identity import Identity, Reader
+from app.web.problems import Problem, WrongField
+from app.web.reading import readable_view
+from app.web.site import Served
+
+if TYPE_CHECKING:
+    from app.web.site import Site
+    from search import Answer, Query
+
+router = APIRouter(tags=["search"])
+HISTOGRAM = "histogram"
+
+
+@router.get(
+    "/{view}",
+    response_model=SearchModel,
+    responses=errors(404),
+    operation_id="search",
+    summary="Search a view",
+    openapi_extra={"parameters": SEARCHING},
+)
+async def search(site: Served, identity: Reader, request: Request, view: ViewName) -> Response:
+    """Find documents: one page of hits, and the facets of all.
+
+    Pages are numbers, not cursors: an index that is followed changes between two requests, and no
+    engine keeps the state of before for a client. `Link` has the next page; `export` gives the
+    whole result.
+    """
+    found, asked = await site.work.run(_search, site, identity, view, request.query_params)
+    return answer(found, found["sequence"], headers=_links(request, asked, found["pages"]))
+
+
+def _search(
+    site: Site, identity: Identity, view: str, parameters: QueryParams
+) -> tuple[dict[str, Any], Asked]:
+    named = readable_view(site, view, identity).name
+    asked, query = query_of(parameters, named, identity.edits)
+    found = answered(site, query, asked)
+    facets = {
+        name: [{"value": value, "count": count} for value, count in values]
+        for name, values in found.facets.items()
+    }
+    histogram = [{"value": label, "count": count} for label, count in found.histogram]
+    told = {
+        "view": named,
+        "page": asked.page,
+        "pages": pages_of(found.total, asked.size),
+        "size": asked.size,
+        **asdict(found),
+        "facets": facets,
+        "histogram": histogram,
+    }
+    return told, asked
+
+
+def query_of(
+    parameters: QueryParams, view: str, edits: bool, others: tuple[str, ...] = ()
+) -> tuple[Asked, Query]:
+    """The query that the parameters of an address are; ``others`` are not about the search."""
+    pairs = [(name, value) for name, value in parameters.multi_items() if name not in ("filters",)]
+    asked = Asked.of(pairs, others=(HISTOGRAM, *others))
+    counted = [facet.partition("=") for facet in asked.facets]
+    query = replace(
+        asked.query(view, edits),
+        facets=list(dict.fromkeys(name for name, _, _ in counted)),
+        facet_text={name: text for name, sign, text in counted if sign},
+        histogram=parameters.get(HISTOGRAM) or None,
+    )
+    return asked, query
+
+
+def answered(site: Site, query: Query, asked: Asked) -> Answer:
+    """Search; a filter or a facet that the view lacks is a wrong parameter."""
+    from search import UnknownName
+
+    try:
+        return site.archive.search(query, at=asked.at)
+    except UnknownName as error:
+        raise Problem(422, str(error), [WrongField(error.name, str(error))]) from None
+
+
+def pages_of(total: int, size: int) -> int:
+    """How many pages there are: at least one."""
+    return max(1, -(-total // max(1, size)))
+
+
+def _links(request: Request, asked: Asked, pages: int) -> dict[str, str]:
+    """The links to the pages around this one (RFC 8288)."""
+    around = {"prev": asked.page - 1, "next": asked.page + 1}
+    others = [pair for pair in request.query_params.multi_items() if pair[0] != "page"]
+    links = [
+        f'<{request.url.path}?{urlencode([*others, ("page", number)])}>; rel="{name}"'
+        for name, number in around.items()
+        if 1 <= number <= pages and asked.size
+    ]
+    return {"Link": ", ".join(links)} if links else {}
