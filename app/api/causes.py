@@ -152,7 +152,9 @@ def _public_diff(
     if before.sequence > after.sequence:
         said = f"{old} is after {new}; exchange them"
         raise Problem(422, f"from: {said}", [WrongField("from", said)])
-    documents = [version(site, view, key, v.sequence, identity) for v in (before, after)]
+    was, became = (
+        _comparable(version(site, view, key, each.sequence, identity)) for each in (before, after)
+    )
     return {
         "document": key,
         "view": view.name,
@@ -160,7 +162,7 @@ def _public_diff(
         "new_sequence": after.sequence,
         "existed": True,
         "exists": True,
-        "changes": [asdict(change) for change in changed(*map(_comparable, documents))],
+        "changes": [asdict(change) for change in changed(was, became)],
     }
 
 

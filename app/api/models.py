@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Body
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 
 Json = dict[str, Any]
-EVENT_EXAMPLE = {
+EVENT_EXAMPLE: dict[str, JsonValue] = {
     "type": "ArticleRevised",
     "data": {"headline": "Titanic Sinks", "note": "The headline was wrong."},
 }

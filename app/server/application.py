@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.contract import INFO, describe
+from app.api.feed import Feed
 from app.api.router import PREFIX
 from app.api.router import router as api
 from app.pages.error_page import error_page
@@ -85,6 +86,7 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
     app.add_middleware(Endable, ending=site.ending, figures=site.figures)
     describe(app)
     app.state.reached = Reached()
+    app.state.feed = Feed(site)
     app.add_middleware(EncodedSlashes, prefix=f"{PREFIX}/")
     app.add_middleware(Protection, options=options, hosts=hosts)
     app.add_middleware(Counting, figures=site.figures)

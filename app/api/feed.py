@@ -1,0 +1,216 @@
+"""The log as CloudEvents for any number of clients: read and written as JSON once for all of them.
+
+One thread of the process waits for the log to grow while anybody listens. It reads what is new,
+keeps the latest events as JSON, and wakes all who wait. Who goes on from an earlier sequence is
+given pages of the log, which clients at the same place share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from app.api.answers import json_bytes
+
+if TYPE_CHECKING:
+    from app.web.site import Site
+    from event_log import Event
+
+BATCH = 100
+"""Events that are read at a time."""
+KEPT_BYTES = 16_000_000
+"""The size of the latest events that are kept as JSON."""
+KEPT_PAGES = 32
+WATCH_SECONDS = 1.0
+"""How often the watching thread sees whether anybody still listens."""
+DIGITS = 19
+DATA, END = b"\ndata: ", b"\n\n"
+log = logging.getLogger("stet.feed")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event as it is sent."""
+
+    sequence: int
+    stream: str
+    category: str
+    type: str
+    frame: bytes
+    """As a server-sent event; all who listen are sent the same bytes."""
+
+    @property
+    def json(self) -> bytes:
+        """As JSON."""
+        return self.frame[self.frame.index(DATA) + len(DATA) : -len(END)]
+
+
+class Feed:
+    """Events as JSON, in order, and the waiting for more of them."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._lock = threading.Lock()
+        self._latest: deque[Entry] = deque()
+        self._bytes = 0
+        self._pages: OrderedDict[int, list[Entry]] = OrderedDict()
+        self._reading: dict[tuple[asyncio.AbstractEventLoop, int], asyncio.Task[list[Entry]]] = {}
+        self._waiting: dict[asyncio.AbstractEventLoop, set[asyncio.Future[None]]] = {}
+        self._head = 0
+        self._watching = False
+
+    async def head(self) -> int:
+        """The last sequence of the log."""
+        return await self._site.work.run(lambda: self._site.archive.log.head)
+
+    async def after(self, sequence: int) -> Sequence[Entry]:
+        """The next events after a sequence, at most ``BATCH``; none where the log ends."""
+        with self._lock:
+            if self._watching and sequence >= self._head:
+                return ()
+            begin = sequence + 1 - self._latest[0].sequence if self._latest else -1
+            if 0 <= begin < len(self._latest):
+                return [*islice(self._latest, begin, begin + BATCH)]
+        return await self._page(sequence)
+
+    async def wait(self, sequence: int, timeout: float) -> None:
+        """Wait until the log may have an event after a sequence, or the time is up: then look."""
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[None] = loop.create_future()
+        with self._lock:
+            if self._watching and self._head > sequence:
+                return
+            self._waiting.setdefault(loop, set()).add(woken)
+            if not self._watching:
+                self._watching = True
+                threading.Thread(target=self._watch, name="feed", daemon=True).start()
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(woken, timeout)
+        finally:
+            with self._lock:
+                self._leave(loop, woken)
+
+    def _leave(self, loop: asyncio.AbstractEventLoop, woken: asyncio.Future[None]) -> None:
+        waiting = self._waiting.get(loop, set())
+        waiting.discard(woken)
+        if not waiting:
+            self._waiting.pop(loop, None)
+
+    async def _page(self, sequence: int) -> Sequence[Entry]:
+        """A page of the log; clients at the same place read it together."""
+        with self._lock:
+            page = self._pages.get(sequence)
+            if page is not None:
+                self._pages.move_to_end(sequence)
+                return page
+        place = asyncio.get_running_loop(), sequence
+        task = self._reading.get(place)
+        if task is None:
+            task = asyncio.create_task(self._site.work.run(self._read, sequence))
+            self._reading[place] = task
+            task.add_done_callback(lambda _: self._reading.pop(place, None))
+        return await asyncio.shield(task)
+
+    def _read(self, sequence: int) -> list[Entry]:
+        events = self._site.archive.log.read(after=sequence, limit=BATCH)
+        page = [_entry(event, self._source) for event in events]
+        if len(page) == BATCH:  # what the log has there never changes
+            with self._lock:
+                self._pages[sequence] = page
+                if len(self._pages) > KEPT_PAGES:
+                    self._pages.popitem(last=False)
+        return page
+
+    @property
+    def _source(self) -> str:
+        return f"{self._site.options.site_url or ''}/api/v1/events"
+
+    def _watch(self) -> None:
+        """Wait for the log to grow while anybody waits; then end."""
+        idle = False
+        self._pass_on([], self._site.archive.log.head)
+        while True:
+            try:
+                self._watch_once()
+            except Exception:
+                log.exception("the log cannot be followed; it is tried again")
+                time.sleep(WATCH_SECONDS)
+            with self._lock:
+                if idle and not self._waiting:
+                    self._watching = False
+                    return
+                idle = not self._waiting
+
+    def _watch_once(self) -> None:
+        """Wait a while for events, and pass on what there is."""
+        from event_log import NotReached
+
+        events = self._site.archive.log
+        with suppress(NotReached):
+            events.wait(self._head + 1, WATCH_SECONDS)
+        new = [_entry(event, self._source) for event in events.read(self._head, limit=BATCH)]
+        if new:
+            self._pass_on(new, new[-1].sequence)
+
+    def _pass_on(self, new: Sequence[Entry], head: int) -> None:
+        """Keep new events up to the head, and wake all who wait."""
+        with self._lock:
+            if head - len(new) != self._head:  # others were appended while nobody listened
+                self._latest.clear()
+                self._bytes = 0
+            self._keep(new)
+            self._head = head
+            waiting = [(loop, [*futures]) for loop, futures in self._waiting.items()]
+        for loop, futures in waiting:
+            with suppress(RuntimeError):  # a loop that was closed has nobody to wake
+                loop.call_soon_threadsafe(_wake, futures)
+
+    def _keep(self, new: Sequence[Entry]) -> None:
+        self._latest.extend(new)
+        self._bytes += sum(len(entry.frame) for entry in new)
+        while self._bytes > KEPT_BYTES and len(self._latest) > 1:
+            self._bytes -= len(self._latest.popleft().frame)
+
+
+def _wake(futures: Sequence[asyncio.Future[None]]) -> None:
+    for woken in futures:
+        if not woken.done():
+            woken.set_result(None)
+
+
+def _entry(event: Event, source: str) -> Entry:
+    told = json_bytes(cloud_event(event, source))
+    frame = b"id: %d" % event.sequence + DATA + told + END
+    return Entry(event.sequence, event.stream, event.category, event.type, frame)
+
+
+def cloud_event(event: Event, source: str) -> dict[str, Any]:
+    """An event in the form of CloudEvents 1.0, with its place in the log as ``sequence``."""
+    from app.show import plain
+
+    told = {
+        "specversion": "1.0",
+        "id": event.event_id,
+        "source": source,
+        "type": event.type,
+        "subject": event.stream,
+        "time": plain(event.recorded_at),
+        "datacontenttype": "application/json",
+        "sequence": f"{event.sequence:0{DIGITS}}",
+        "streamversion": event.version,
+        "actor": event.actor,
+        "occurredat": event.occurred_at and plain(event.occurred_at),
+        "correlationid": event.correlation_id,
+        "causationid": event.causation_id,
+    }
+    data = {name: plain(value) for name, value in event.data.items()}
+    return {**{name: value for name, value in told.items() if value is not None}, "data": data}
