@@ -116,15 +116,15 @@ def require(identity: Identity, role: Role) -> Identity:
     raise Problem(403, f"this is for the role {role}; {identity.name} has the role {identity.role}")
 
 
-def _reader(identity: Asking) -> Identity:
+async def _reader(identity: Asking) -> Identity:
     return require(identity, Role.reader)
 
 
-def _editor(identity: Asking) -> Identity:
+async def _editor(identity: Asking) -> Identity:
     return require(identity, Role.editor)
 
 
-def _operator(identity: Asking) -> Identity:
+async def _operator(identity: Asking) -> Identity:
     return require(identity, Role.operator)
 
 

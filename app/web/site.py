@@ -35,4 +35,9 @@ def site_of(request: Request) -> Site:
     return site
 
 
-Served = Annotated[Site, Depends(site_of)]
+async def _served(request: Request) -> Site:
+    """As a dependency: what is no coroutine would be called in a thread, at each request."""
+    return site_of(request)
+
+
+Served = Annotated[Site, Depends(_served)]
