@@ -6,9 +6,9 @@ those who search.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
+from asyncio import sleep
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ async def wait(
         late = {view: at.get(view, 0) for view in views if view not in seen}
         if not late or passed >= timeout:
             return seen, late
-        await asyncio.sleep(min(EVERY, timeout - passed))
+        await sleep(min(EVERY, timeout - passed))
 
 
 def views_to_wait_for(site: Site, said: str | None) -> list[str]:
