@@ -142,6 +142,9 @@ async def _http_error(request: Request, error: Any) -> Response:
     detail = error.detail
     if error.status_code == 404:
         detail = "there is no such page"
+    if error.status_code == 400 and isinstance(error.__cause__, ValueError | RecursionError):
+        wrong = [WrongField("body", "is no JSON in UTF-8, or too deep")]
+        return _answer(request, Problem(422, f"the body {wrong[0].reason}", wrong))
     return _answer(request, Problem(error.status_code, detail, headers=dict(error.headers or {})))
 
 

@@ -13,6 +13,8 @@ from app.web.access import Role
 TITANIC = "/api/v1/streams/article/titanic-1912"
 REVISED = {"type": "ArticleRevised", "data": {"headline": "Titanic Sinks", "reason": "Too long"}}
 
+MISSING = "data.published_at"
+
 
 @pytest.fixture
 def editor(server: Server) -> TestClient:

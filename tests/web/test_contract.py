@@ -81,7 +81,7 @@ def _try(home: Path, role: Role, examples: int, mode: GenerationMode) -> int:
                 case.query["timeout"] = min(seconds, 0.01)  # nothing comes that is waited for
             response = case.call(headers=headers, base_url="http://localhost:8000", timeout=60)
             case.validate_response(response, checks=list(KEPT))
-            tried.add(operation.path)
+            tried.add(case.operation.path)
 
         with suppress(Unsatisfiable):  # a call without parameters cannot be made wrong
             keeps_its_contract()
