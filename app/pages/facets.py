@@ -18,7 +18,7 @@ AT_FIRST, MOST = 7, 40
 
 
 @dataclass(frozen=True)
-class Row:
+class Choice:
     """A value: the field of the form that chooses it, and the one that excludes it."""
 
     value: str
@@ -34,8 +34,8 @@ class Facet:
 
     name: str
     label: str
-    rows: Sequence[Row]
-    more: Sequence[Row]
+    choices: Sequence[Choice]
+    more: Sequence[Choice]
     excluded: Sequence[tuple[str, tuple[str, str]]]
     find: str
     """The text that its values contain, if one is asked for."""
@@ -74,7 +74,7 @@ def facets(
                 )
             ).facets.get(name, [])
         facet = _facet(name, counts, state)
-        narrows = any(row.chosen or row.count < answer.total for row in facet.rows)
+        narrows = any(choice.chosen or choice.count < answer.total for choice in facet.choices)
         if narrows or facet.excluded or facet.find:
             made.append(facet)
     return made
@@ -84,8 +84,8 @@ def _facet(name: str, counts: Sequence[tuple[str, int]], state: State) -> Facet:
     chosen, excluded = state.asked.filters.get(name, []), state.asked.excluded.get(name, [])
     found = dict(counts)
     values = [*dict.fromkeys([*chosen, *found])]
-    rows = [
-        Row(
+    choices = [
+        Choice(
             value,
             found.get(value, 0),
             value in chosen,
@@ -100,9 +100,9 @@ def _facet(name: str, counts: Sequence[tuple[str, int]], state: State) -> Facet:
     return Facet(
         name,
         filter_label(name),
-        rows[:seen],
-        rows[seen : max(MOST, seen)],
+        choices[:seen],
+        choices[seen : max(MOST, seen)],
         [(value, filter_value(name, value, "!")) for value in excluded],
         find,
-        len(rows) > AT_FIRST or bool(find),
+        len(choices) > AT_FIRST or bool(find),
     )
