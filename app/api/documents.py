@@ -131,14 +131,15 @@ def _read(
         return found.document, sequence, {}
     times = _times(site, request, of_view, key, identity)
     version: Version | None = None
+    told: dict[str, str] = {}
     if at is not None:
         version = times.chosen(at)
     elif moment is not None:
-        version = times.nearest(moment)
+        version, told = times.nearest(moment), {"Vary": memento.VARY}
     if version is None:
         return found.document, sequence, times.headers()
     was = version_of_document(site, of_view, key, version.sequence, identity)
-    told = {**times.headers(version), "Content-Location": times.address(version)}
+    told |= {**times.headers(version), "Content-Location": times.address(version)}
     return was, version.sequence, told
 
 

@@ -12,7 +12,7 @@ from app.web.access import Role
 from event_log import NewEvent
 
 API = "/api/v1"
-SECRET = "article/secret"
+HIDDEN = "article/secret"
 LATER = (datetime.now(UTC) + timedelta(days=9)).isoformat()
 WORD = "zanzibarian"
 PATHS = [
@@ -21,13 +21,13 @@ PATHS = [
     "articles?sort=newest&size=3&from=2020",
     f"articles/export?q={WORD}",
     "articles/export?format=csv&embargoed=true",
-    f"articles/{SECRET}",
-    f"articles/{SECRET}/explain",
-    f"articles/{SECRET}/diff",
-    f"articles/{SECRET}/timemap",
-    f"streams/{SECRET}",
-    f"streams/{SECRET}/history",
-    f"streams/{SECRET}/events",
+    f"articles/{HIDDEN}",
+    f"articles/{HIDDEN}/explain",
+    f"articles/{HIDDEN}/diff",
+    f"articles/{HIDDEN}/timemap",
+    f"streams/{HIDDEN}",
+    f"streams/{HIDDEN}/history",
+    f"streams/{HIDDEN}/events",
     f"suggest?q={WORD}",
     f"suggest?q={WORD[:-1]}",
     "topics/tag/ships",
@@ -52,8 +52,8 @@ def server(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Server:
     archive = server.archive
     before = {"headline": f"The {WORD} draft", "published_at": LATER}
     named = {"tag_ids": ["tag/ships"], "byline_ids": ["byline/otto-graff"]}
-    archive.append(SECRET, "ArticlePublished", {**before, **named})
-    archive.append(SECRET, "ArticleRevised", {"headline": f"The {WORD} secret"})
+    archive.append(HIDDEN, "ArticlePublished", {**before, **named})
+    archive.append(HIDDEN, "ArticleRevised", {"headline": f"The {WORD} secret"})
     archive.append("tag/ships", "TagRevised", {"name": "Ships and Boats"})
     server.catch_up()
     return server
@@ -64,17 +64,17 @@ def test_readers_are_told_nothing_of_it(server: Server, path: str) -> None:
     for client in (server.ask(), server.ask(Role.reader)):
         answer = client.get(f"{API}/{path}")
         assert answer.status_code in (200, 401, 403, 404), answer.text
-        said = answer.text.lower().replace(path.lower(), "").replace(f"there is no {SECRET}", "")
+        said = answer.text.lower().replace(path.lower(), "").replace(f"there is no {HIDDEN}", "")
         assert "zanzibarian" not in said.replace(f"q={WORD}", "")
-        assert SECRET not in said
-        assert not (answer.status_code == 200 and path.startswith(f"articles/{SECRET}"))
+        assert HIDDEN not in said
+        assert not (answer.status_code == 200 and path.startswith(f"articles/{HIDDEN}"))
 
 
 def test_the_explanation_for_readers_counts_without_it(server: Server) -> None:
     path = f"{API}/topics/tag/ships/explain?most=1000"
     desk, readers = server.ask(Role.editor).get(path).json(), server.ask().get(path).json()
     assert (desk["events"] - readers["events"], desk["entities"] - readers["entities"]) == (2, 1)
-    assert SECRET in [cause["stream"] for cause in desk["latest"]]
+    assert HIDDEN in [cause["stream"] for cause in desk["latest"]]
 
 
 def test_editors_see_it(server: Server) -> None:
@@ -82,10 +82,10 @@ def test_editors_see_it(server: Server) -> None:
     assert client.get(f"{API}/articles?q={WORD}").json()["total"] == 0
     assert client.get(f"{API}/articles?q={WORD}&embargoed=true").json()["total"] == 1
     assert WORD in client.get(f"{API}/articles/export?q={WORD}&embargoed=true").text
-    assert client.get(f"{API}/streams/{SECRET}").json()["version"] == 2
-    assert len(client.get(f"{API}/streams/{SECRET}/history").json()["events"]) == 2
+    assert client.get(f"{API}/streams/{HIDDEN}").json()["version"] == 2
+    assert len(client.get(f"{API}/streams/{HIDDEN}/history").json()["events"]) == 2
     for path in ("", "/explain", "/diff", "/timemap"):
-        assert client.get(f"{API}/articles/{SECRET}{path}").status_code == 200
+        assert client.get(f"{API}/articles/{HIDDEN}{path}").status_code == 200
 
 
 def test_an_article_that_goes_under_embargo_is_hidden_before_the_index_knows(

@@ -40,7 +40,7 @@ def test_a_search_has_a_page_of_hits_and_what_is_counted(reader: TestClient) -> 
 
 
 def test_the_links_of_a_page_lead_through_all_hits(reader: TestClient) -> None:
-    address, ids = f"{API}/articles?section=World&size=3&sort=oldest", []
+    address, ids = f"{API}/articles?q=new&size=3&sort=oldest", []
     while address:
         answer = reader.get(address)
         ids += [hit["id"] for hit in answer.json()["hits"]]
@@ -151,7 +151,8 @@ def test_a_difference_has_what_changed_between_versions(
     assert "All Saved" in {c["path"]: c["old"] for c in told["changes"]}["headline"]
     last = reader.get(f"{TITANIC}/diff").json()
     assert "kicker" in [change["path"] for change in last["changes"]]
-    assert last == {**reading.ask(Role.editor).get(f"{TITANIC}/diff").json(), "new_sequence": 273}
+    desk = reading.ask(Role.editor).get(f"{TITANIC}/diff?from=272&to=273").json()
+    assert (desk["old_sequence"], desk["changes"]) == (last["old_sequence"], last["changes"])
     assert reader.get(f"{TITANIC}/diff?from=1985-09-05&to=1912-04-16").status_code == 422
 
 
@@ -240,7 +241,7 @@ def test_the_api_serves_any_domain(tmp_path: Path) -> None:
     for file in sample_files(archive):
         import_one(archive, file, "stop")
     archive.rebuild()
-    server = Server(home)
+    server = Server(archive)
     client = server.ask()
     found = client.get(f"{API}/orders?q=whale&facet=shop").json()
     order = found["hits"][0]["id"]
