@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
@@ -14,6 +13,7 @@ from app.api.answers import Category, Id, answer, errors
 from app.api.models import EventModel, Events, ReceiptModel
 from app.api.security import EDITORS
 from app.api.streams import stream_name
+from app.web.addresses import in_path
 from app.web.conditional import ANY, version_of
 from app.web.identity import Editor, Identity
 from app.web.problems import Problem, WrongField
@@ -102,7 +102,10 @@ async def append(
         told["searchable"], late = await wait(site, reached, receipt.last, views, timeout)
         if late:
             status, told["late"] = 202, late
-    headers = {"Location": f"/api/v1/streams/{quote(stream)}", "ETag": f'"{receipt.version}"'}
+    headers = {
+        "Location": f"/api/v1/streams/{category}/{in_path(id)}",
+        "ETag": f'"{receipt.version}"',
+    }
     return answer(told, receipt.last, status, headers)
 
 

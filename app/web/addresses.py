@@ -67,6 +67,12 @@ def _prefix(view: View) -> str:
     return "" if view.per in (None, DAY, EVENT) else f"{view.per}/"
 
 
+CALLS = frozenset({"explain", "diff", "timemap", "events", "history"})
+"""Words after an id that are calls of the API."""
+DOTS = frozenset({"", ".", ".."})
+"""Words of a path that clients leave out before they ask."""
+
+
 def api_of(view: View, document: str) -> str:
     """The path of a document in the API.
 
@@ -74,4 +80,16 @@ def api_of(view: View, document: str) -> str:
     >>> api_of(DOMAIN.views["articles"], "article/titanic-1912")
     '/api/v1/articles/article/titanic-1912'
     """
-    return f"/api/v1/{view.name}/{quote(document)}"
+    return f"/api/v1/{view.name}/{in_path(document)}"
+
+
+def in_path(name: str) -> str:
+    """A name as the end of a path: its slashes are encoded where it would be another call's.
+
+    >>> in_path("a b/c"), in_path("tag/explain"), in_path("..")
+    ('a%20b/c', 'tag%2Fexplain', '%2E%2E')
+    """
+    words = {*name.split("/")}
+    if words.isdisjoint(CALLS | DOTS):
+        return quote(name)
+    return quote(name, safe="").replace(".", "%2E")
