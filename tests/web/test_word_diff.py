@@ -49,7 +49,9 @@ def test_equal_texts_have_no_difference(text: str) -> None:
 
 
 def test_words_that_changed_together_stand_together() -> None:
-    parts = word_diff("All of them were saved, they say.", "Most of them were lost today, they say.")
+    parts = word_diff(
+        "All of them were saved, they say.", "Most of them were lost today, they say."
+    )
     assert [(part.kind, part.text) for part in parts][-1] == (SAME, ", they say.")
     assert (REMOVED, "saved") in [(part.kind, part.text) for part in parts]
     assert (ADDED, "lost today") in [(part.kind, part.text) for part in parts]

@@ -47,7 +47,7 @@ class Choice:
 
 
 @dataclass
-class Row:
+class Item:
     """One value as it stands in the form; ``choices`` are what it may mean, of which one is to be
     chosen."""
 
@@ -61,7 +61,7 @@ class Shown:
     """An input with its rows; one that is no list has one row."""
 
     input: Input
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Item] = field(default_factory=list)
     error: str = ""
 
     @property

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.pages import strings
-from app.pages.desk.inputs import EMPTY_ROWS, Input, Row, Shown, as_texts, plain_lines
+from app.pages.desk.inputs import EMPTY_ROWS, Input, Item, Shown, as_texts, plain_lines
 from app.pages.desk.names import meant, with_id
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def stored(archive: Archive, inputs: Sequence[Input], fields: Mapping[str, Any])
     """The inputs as they show an entity's fields."""
     typed = Typed(dict(fields))
     for each in inputs:
-        rows = [Row(text) for text in _as_shown(archive, each, fields.get(each.name))]
+        rows = [Item(text) for text in _as_shown(archive, each, fields.get(each.name))]
         typed.shown.append(Shown(each, _with_empty(each, rows)))
     return typed
 
@@ -65,7 +65,7 @@ def read(
     """
     typed = Typed()
     for each in inputs:
-        rows, old = _rows(each, pairs), before.get(each.name)
+        rows, old = _items(each, pairs), before.get(each.name)
         shown_before = [*_as_shown(archive, each, old)]
         if [row.text for row in rows] == shown_before or (not rows and not shown_before):
             value = old
@@ -79,15 +79,15 @@ def read(
     return typed
 
 
-def _rows(each: Input, pairs: Pairs) -> list[Row]:
+def _items(each: Input, pairs: Pairs) -> list[Item]:
     """The rows that have a text, in the order that the numbers beside them say."""
     texts = [plain_lines(text) for name, text in pairs if name == VALUE + each.name]
     orders = [text for name, text in pairs if name == ORDER + each.name]
     if not each.is_list:
-        return [Row(text) for text in texts[:1] if text.strip()]
+        return [Item(text) for text in texts[:1] if text.strip()]
     numbers = [*map(_order, orders), *(float("inf") for _ in texts)]
     placed = sorted(enumerate(texts), key=lambda pair: (numbers[pair[0]], pair[0]))
-    return [Row(text) for _, text in placed if text.strip()]
+    return [Item(text) for _, text in placed if text.strip()]
 
 
 def _order(text: str) -> float:
@@ -97,10 +97,10 @@ def _order(text: str) -> float:
         return float("inf")
 
 
-def _with_empty(each: Input, rows: list[Row]) -> list[Row]:
+def _with_empty(each: Input, rows: list[Item]) -> list[Item]:
     if each.is_list:
-        return [*rows, *(Row() for _ in range(EMPTY_ROWS))]
-    return rows or [Row()]
+        return [*rows, *(Item() for _ in range(EMPTY_ROWS))]
+    return rows or [Item()]
 
 
 def _as_shown(archive: Archive, each: Input, value: Any) -> Iterator[str]:
@@ -110,12 +110,12 @@ def _as_shown(archive: Archive, each: Input, value: Any) -> Iterator[str]:
         yield with_id(archive, text) if named else text
 
 
-def _value(archive: Archive, each: Input, rows: list[Row]) -> Any:
+def _value(archive: Archive, each: Input, rows: list[Item]) -> Any:
     """The value of rows; what cannot be read is told in its row, and left out."""
     values = []
     for row in rows:
         try:
-            values.append(_of_row(archive, each, row))
+            values.append(_of_item(archive, each, row))
         except ValueError as error:
             row.error = str(error)
     if each.is_list:
@@ -125,7 +125,7 @@ def _value(archive: Archive, each: Input, rows: list[Row]) -> Any:
     return values[0] if values else None
 
 
-def _of_row(archive: Archive, each: Input, row: Row) -> Any:
+def _of_item(archive: Archive, each: Input, row: Item) -> Any:
     text = row.text.strip()
     if each.target:
         return _reference(archive, each, row)
@@ -156,7 +156,7 @@ def _date(kind: str, text: str) -> date:
     return dates.EPOCH + timedelta(microseconds=dates.first_instant(text))
 
 
-def _reference(archive: Archive, each: Input, row: Row) -> str:
+def _reference(archive: Archive, each: Input, row: Item) -> str:
     found, choices = meant(archive, row.text, each.target)
     if found is not None:
         return found

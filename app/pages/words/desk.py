@@ -90,6 +90,7 @@ TEXTS = {
     "desk_day_hint": "A day, such as 1912-04-15.",
     "desk_reference_hint": "By name, or by an id such as {category}/1.",
     "desk_list_hint": "An empty row does not count.",
+    "desk_order_hint": "The numbers say the order.",
     "desk_position": "Position of {label} {number}",
     "desk_item": "{label} {number}",
     "desk_more_rows": "More rows",
