@@ -13,8 +13,8 @@ from app.api.models import DifferenceModel, ExplanationModel
 from app.web import memento
 from app.web.identity import Identity, Reader
 from app.web.problems import Problem, WrongField
+from app.web.reading import as_of, hidden_entities, readable_view
 from app.web.reading import document as live_document
-from app.web.reading import hidden_entities, readable_view, version
 from app.web.site import Served
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _public_diff(
         said = f"{old} is after {new}; exchange them"
         raise Problem(422, f"from: {said}", [WrongField("from", said)])
     was, became = (
-        _comparable(version(site, view, key, each.sequence, identity)) for each in (before, after)
+        _comparable(as_of(site, view, key, each, identity).document) for each in (before, after)
     )
     return {
         "document": key,

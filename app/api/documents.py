@@ -13,9 +13,8 @@ from app.web import memento
 from app.web.addresses import api_of
 from app.web.identity import Identity, Reader
 from app.web.problems import Problem
+from app.web.reading import as_of, readable_view
 from app.web.reading import document as live_document
-from app.web.reading import readable_view
-from app.web.reading import version as version_of_document
 from app.web.site import Served
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ def _read(
         version, told = times.nearest(moment), {"Vary": memento.VARY}
     if version is None:
         return found.document, sequence, times.headers()
-    was = version_of_document(site, of_view, key, version.sequence, identity)
+    was = as_of(site, of_view, key, version, identity).document
     told |= {**times.headers(version), "Content-Location": times.address(version)}
     return was, version.sequence, told
 

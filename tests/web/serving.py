@@ -18,9 +18,7 @@ from replay import Domain
 class Server:
     """The application over an archive; ``ask()`` is nobody, ``ask(Role.editor)`` an editor."""
 
-    def __init__(
-        self, home: Path | Archive, domain: Domain | None = None, **options: Any
-    ) -> None:
+    def __init__(self, home: Path | Archive, domain: Domain | None = None, **options: Any) -> None:
         self.archive = home if isinstance(home, Archive) else Archive(home, domain)
         self.access = Access(self.archive.folder)
         chosen = replace(Options.read(), requests_a_minute=0, **options)
