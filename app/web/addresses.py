@@ -69,7 +69,7 @@ def _prefix(view: View) -> str:
 
 CALLS = frozenset({"explain", "diff", "timemap", "events", "history"})
 """Words after an id that are calls of the API."""
-DOTS = frozenset({"", ".", ".."})
+LEFT_OUT = frozenset({"", ".", ".."})
 """Words of a path that clients leave out before they ask."""
 
 
@@ -90,6 +90,6 @@ def in_path(name: str) -> str:
     ('a%20b/c', 'tag%2Fexplain', '%2E%2E')
     """
     words = {*name.split("/")}
-    if words.isdisjoint(CALLS | DOTS):
+    if words.isdisjoint(CALLS | LEFT_OUT):
         return quote(name)
     return quote(name, safe="").replace(".", "%2E")
