@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from parsed import Node, check, form_of, parameters, parsed
 from serving import Server
 
-from app.pages.search_state import State
+from app.pages.search_state import VIEW, State
 from app.web.access import Role
+from app.web.asked import PARAMETERS
 from archive import Archive
 from search import Query
 
@@ -356,6 +358,17 @@ def test_any_domain_has_a_search_page_a_feed_and_a_start_page(orders: Server) ->
     assert 0 < total(narrowed) < total(page)
     assert page_of(orders, "/").all("h3", class_="hit-title")
     assert orders.ask().get("/search.atom").status_code == 200
+
+
+def test_the_reference_has_every_parameter_of_the_page() -> None:
+    reference = Path(__file__).parents[2] / "docs" / "reference" / "search-page.md"
+    told = {
+        name
+        for line in reference.read_text().splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([a-z]+)`", line.split("|")[1])
+    }
+    assert told == {*PARAMETERS, VIEW}
 
 
 def test_a_search_asks_the_engine_once_and_once_more_for_each_facet_that_is_set(
