@@ -360,6 +360,15 @@ def test_any_domain_has_a_search_page_a_feed_and_a_start_page(orders: Server) ->
     assert orders.ask().get("/search.atom").status_code == 200
 
 
+@pytest.mark.parametrize("address", ["/search?q=moon&section!=World&from=1900&tag~=a", "/"])
+def test_every_link_of_a_page_leads_somewhere(reading: Server, address: str) -> None:
+    client = reading.ask()
+    page = page_of(reading, address)
+    links = {link["href"].split("#")[0] for link in page.walk() if link.tag in ("a", "link")}
+    assert len(links) > 20
+    assert [link for link in links if link and client.get(link).status_code != 200] == []
+
+
 def test_the_reference_has_every_parameter_of_the_page() -> None:
     reference = Path(__file__).parents[2] / "docs" / "reference" / "search-page.md"
     told = {
