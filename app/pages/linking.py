@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from app.pages.document.fields import is_outside
-from app.pages.strings import view_label
+from app.pages.strings import text, view_label
 from app.web.addresses import page_of
 from app.web.options import Options, is_link
 
@@ -23,6 +23,17 @@ def views_for(site: Site, identity: Identity) -> list[str]:
 
     views = site.archive.views
     return [name for name in views if identity.edits or views[name].per != EVENT]
+
+
+def reader_pages(site: Site) -> Iterator[tuple[str, str]]:
+    """The pages that an archive has beside its documents: their labels and paths."""
+    from replay import DAY, EVENT
+
+    views = site.archive.views.values()
+    if any(view.date and view.per not in (DAY, EVENT) for view in views):
+        yield text("this_day"), "/on-this-day"
+    if site.archive.domain.public and any(view.per == EVENT for view in views):
+        yield text("corrections"), "/corrections"
 
 
 def linking(site: Site) -> dict[str, Callable[..., Any]]:
@@ -46,6 +57,7 @@ def linking(site: Site) -> dict[str, Callable[..., Any]]:
         "machine_date": machine_date,
         "page_numbers": page_numbers,
         "is_outside": is_outside,
+        "reader_pages": lambda: [*reader_pages(site)],
     }
 
 

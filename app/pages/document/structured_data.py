@@ -24,7 +24,6 @@ def news_article(
 ) -> dict[str, Any]:
     """An article of the newsroom, with its corrections, by the names of schema.org."""
     section = article.get("section") or {}
-    pictures = [each["url"] for each in article["images"] if is_outside(each.get("url") or "")]
     said = {
         "@context": "https://schema.org",
         "@type": "NewsArticle",
@@ -39,24 +38,29 @@ def news_article(
         "articleSection": section.get("name"),
         "keywords": [tag["name"] for tag in article["tags"] if tag.get("name")],
         "wordCount": article.get("word_count"),
-        "image": pictures,
-        "author": [
-            {"@type": "Person", "name": each["name"], "url": author_addresses.get(each["id"])}
-            for each in article["bylines"]
-            if each.get("name")
-        ],
+        "image": [each["url"] for each in article["images"] if is_outside(each["url"] or "")],
+        "author": _authors(article, author_addresses),
         "publisher": {"@type": "Organization", "name": paper},
-        "correction": [
-            {
-                "@type": "CorrectionComment",
-                "text": " ".join(each.notes),
-                "datePublished": each.event.date.isoformat(),
-                "url": f"{address}#{each.anchor}",
-            }
-            for each in corrections
-        ],
+        "correction": [_correction(each, address) for each in corrections],
     }
     return {name: value for name, value in said.items() if value not in (None, [], "")}
+
+
+def _authors(article: Mapping[str, Any], addresses: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {"@type": "Person", "name": each["name"], "url": addresses.get(each["id"])}
+        for each in article["bylines"]
+        if each["name"]
+    ]
+
+
+def _correction(correction: Correction, address: str) -> dict[str, Any]:
+    return {
+        "@type": "CorrectionComment",
+        "text": " ".join(correction.notes),
+        "datePublished": correction.event.date.isoformat(),
+        "url": f"{address}#{correction.anchor}",
+    }
 
 
 def as_script(said: Mapping[str, Any]) -> Markup:

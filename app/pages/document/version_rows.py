@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Row:
+class Shown:
     """A version: the labels of what changed, and the notes of its correction."""
 
     version: Version
@@ -26,7 +26,7 @@ class Row:
     current: bool
 
 
-def version_rows(site: Site, page: Page) -> list[Row]:
+def version_rows(site: Site, page: Page) -> list[Shown]:
     """The versions of a page's document, newest first.
 
     What a version changed is said if readers could read the one before.
@@ -44,7 +44,7 @@ def version_rows(site: Site, page: Page) -> list[Row]:
         told = event is not None and version.version - 1 in known
         labels = [label_of(c.field) for c in event.changes] if event is not None and told else []
         rows.append(
-            Row(
+            Shown(
                 version,
                 labels,
                 notes.get(version.version, ()),

@@ -67,6 +67,7 @@ TEXTS = {
     "gone_note": "What the newsroom says about it",
     "gone_no_note": "No public note was given.",
     "gone_why": "The archive keeps that it existed, and its text is not shown any more.",
+    "footer_pages": "More of this archive",
     "back_to_document": "Back to “{title}”",
     "articles_of": "Articles",
     "written_with": "Written with",
