@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from replay import View
 
 HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
-
-
-DOTS = (".", "..")
+DOTS = frozenset({"", ".", ".."})
+"""Words of a path that clients leave out before they ask."""
 
 
 def origin(request: Request, options: Options) -> str:
@@ -69,8 +68,6 @@ def _prefix(view: View) -> str:
 
 CALLS = frozenset({"explain", "diff", "timemap", "events", "history"})
 """Words after an id that are calls of the API."""
-LEFT_OUT = frozenset({"", ".", ".."})
-"""Words of a path that clients leave out before they ask."""
 
 
 def api_of(view: View, document: str) -> str:
@@ -90,6 +87,6 @@ def in_path(name: str) -> str:
     ('a%20b/c', 'tag%2Fexplain', '%2E%2E')
     """
     words = {*name.split("/")}
-    if words.isdisjoint(CALLS | LEFT_OUT):
+    if words.isdisjoint(CALLS | DOTS):
         return quote(name)
     return quote(name, safe="").replace(".", "%2E")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?")
 NAMES = ("name", "headline", "title", "caption", "summary", "label")
 """What a struct is called by, where its view does not say."""
+NAMING = ("_id", "_ids", "stream")
+"""How the names of fields end whose text names an entity."""
 LONG = 120
 MOST_ITEMS = 200
 """Items of a list that a page shows."""
@@ -93,7 +95,7 @@ def _node(site: Site, name: str, value: Any) -> Node | None:
 def _text(site: Site, name: str, value: str) -> Node:
     if INSTANT.fullmatch(value):
         return Node("date", value)
-    if name.endswith(("_id", "_ids")) and (address := entity_page(site, value)):
+    if name.endswith(NAMING) and (address := entity_page(site, value)):
         return Node("reference", value, address)
     if is_outside(value):
         return Node("link", value, value)

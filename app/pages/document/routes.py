@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from app.pages.document.page import Asked, Page, page_for, times_of, values_for
-from app.pages.document.version_rows import version_rows
+from app.pages.document.versions import versions_shown
 from app.pages.document.why import why
 from app.pages.templates import render
 from app.web.addresses import document_of, origin
@@ -169,7 +169,7 @@ def _time_map(_: Request, site: Site, asked: Asked) -> Response:
 def _versions(request: Request, site: Site, asked: Asked) -> Response:
     times = _with_times(site, asked)
     page = page_for(site, replace(asked, at=None), times, None)
-    return _rendered(request, page, "versions.html", {}, {"rows": version_rows(site, page)})
+    return _rendered(request, page, "versions.html", {}, {"versions": versions_shown(site, page)})
 
 
 def _why(request: Request, site: Site, asked: Asked) -> Response:

@@ -26,7 +26,7 @@ class Shown:
     current: bool
 
 
-def version_rows(site: Site, page: Page) -> list[Shown]:
+def versions_shown(site: Site, page: Page) -> list[Shown]:
     """The versions of a page's document, newest first.
 
     What a version changed is said if readers could read the one before.
@@ -38,12 +38,12 @@ def version_rows(site: Site, page: Page) -> list[Shown]:
     }
     notes = {each.event.version: each.notes for each in page.corrections}
     known = {version.version for version in versions}
-    rows = []
+    shown = []
     for version in versions:
         event = events.get(version.version)
         told = event is not None and version.version - 1 in known
         labels = [label_of(c.field) for c in event.changes] if event is not None and told else []
-        rows.append(
+        shown.append(
             Shown(
                 version,
                 labels,
@@ -52,4 +52,4 @@ def version_rows(site: Site, page: Page) -> list[Shown]:
                 version == versions[-1],
             )
         )
-    return rows[::-1]
+    return shown[::-1]
