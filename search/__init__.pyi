@@ -12,7 +12,6 @@ from .dead_letters import Letter as Letter
 from .embargo import Embargo as Embargo
 from .embargo import clock as clock
 from .embargo import embargoed_entities as embargoed_entities
-from .embargo import without_embargoed as without_embargoed
 from .embedded.engine import EmbeddedEngine as EmbeddedEngine
 from .engine import Answer as Answer
 from .engine import Change as Change

@@ -73,16 +73,6 @@ class Embargo:
         return document
 
 
-def without_embargoed(
-    view: View, document: dict[str, Any], now: datetime | None = None
-) -> dict[str, Any]:
-    """A document of a view, as of any point of the log, without the parts that readers do not see.
-
-    That is what is dated after ``now``, by default the clock's instant.
-    """
-    return Embargo(dates.microseconds(now or clock()), parts=view.embargoed).shown(document)
-
-
 def _without(document: dict[str, Any], path: Sequence[str], now: int) -> dict[str, Any]:
     """The document without the list items that are dated later, and without later instants."""
     name, *rest = path

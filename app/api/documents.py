@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.api.answers import DocumentId, ViewName, answer, conditional, errors
 from app.api.models import TimeMapModel
 from app.web import memento
-from app.web.addresses import api_of
+from app.web.addresses import api_of, origin
 from app.web.identity import Identity, Reader
 from app.web.problems import Problem
 from app.web.reading import as_of, readable_view
@@ -143,8 +143,8 @@ def _read(
 
 
 def _times(site: Site, request: Request, view: View, key: str, identity: Identity) -> TimeMap:
-    base = site.options.site_url or str(request.base_url).rstrip("/")
-    return memento.time_map(site, view, key, f"{base}{api_of(view, key)}", identity)
+    address = origin(request, site.options) + api_of(view, key)
+    return memento.time_map(site, view, key, address, identity)
 
 
 def _timemap(

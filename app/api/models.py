@@ -39,7 +39,9 @@ class ProblemModel(BaseModel):
     changes: list[Json] = Field(
         default=[], description="With 412: the events since the version that was read."
     )
-    note: str | None = Field(default=None, description="With 410: the note for the public.")
+    annotations: Json = Field(
+        default={}, description="With 410: what the public may know, such as a note."
+    )
 
 
 class EventModel(BaseModel):

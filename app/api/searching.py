@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from search import Answer, Query
 
 router = APIRouter(tags=["search"])
-HISTOGRAM = "histogram"
 
 
 @router.get(
@@ -73,16 +72,8 @@ def query_of(
     parameters: QueryParams, view: str, edits: bool, others: tuple[str, ...] = ()
 ) -> tuple[Asked, Query]:
     """The query that the parameters of an address are; ``others`` are not about the search."""
-    pairs = [(name, value) for name, value in parameters.multi_items() if name not in ("filters",)]
-    asked = Asked.of(pairs, others=(HISTOGRAM, *others))
-    counted = [facet.partition("=") for facet in asked.facets]
-    query = replace(
-        asked.query(view, edits),
-        facets=list(dict.fromkeys(name for name, _, _ in counted)),
-        facet_text={name: text for name, sign, text in counted if sign},
-        histogram=parameters.get(HISTOGRAM) or None,
-    )
-    return asked, query
+    asked = Asked.of(parameters.multi_items(), others)
+    return asked, asked.query(view, edits)
 
 
 def answered(site: Site, query: Query, asked: Asked) -> Answer:

@@ -13,12 +13,12 @@ from app.api.models import EntityModel, LifeModel, StoredEventsModel
 from app.api.security import EDITORS
 from app.web.identity import Editor, Identity, Reader
 from app.web.problems import Problem
-from app.web.reading import check_not_removed, hit
+from app.web.reading import documents, gone_or_missing
 from app.web.site import Served
 
 if TYPE_CHECKING:
     from app.web.site import Site
-    from replay import Entity
+    from replay import Entity, View
 
 router = APIRouter(tags=["entities"])
 
@@ -105,10 +105,10 @@ def readable_entity(site: Site, identity: Identity, category: str, id: str) -> E
         raise no_entity(stream) from None
     if identity.edits:
         return entity
-    check_not_removed(site, stream)
+    for view in _views(site, category):
+        if not entity.live or stream not in documents(site, view, [stream], identity):
+            raise gone_or_missing(site, view, stream, identity)
     _check_public(site, category, stream)
-    if any(hit(site, view, stream) is None for view in _views(site, category)):
-        raise no_entity(stream)
     return entity
 
 
@@ -123,8 +123,8 @@ def _check_public(site: Site, category: str, stream: str) -> list[dict[str, Any]
     return [asdict(event) for event in told]
 
 
-def _views(site: Site, category: str) -> list[str]:
-    return [name for name, view in site.archive.views.items() if view.per == category]
+def _views(site: Site, category: str) -> list[View]:
+    return [view for view in site.archive.views.values() if view.per == category]
 
 
 def _history(site: Site, identity: Identity, category: str, id: str) -> dict[str, Any]:

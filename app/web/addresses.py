@@ -87,6 +87,6 @@ def in_path(name: str) -> str:
     ('a%20b/c', 'tag%2Fexplain', '%2E%2E')
     """
     words = {*name.split("/")}
-    if words.isdisjoint(CALLS | DOTS):
+    if words.isdisjoint({*CALLS, *DOTS, ""}):
         return quote(name)
     return quote(name, safe="").replace(".", "%2E")

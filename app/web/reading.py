@@ -110,6 +110,13 @@ def removal(site: Site, view: View, key: str, identity: Identity) -> PublicEvent
     return site.archive.withdrawal(key, now=END_OF_TIME if identity.edits else None)
 
 
+def hidden_entities(site: Site) -> frozenset[str]:
+    """The entities that readers do not see before their date."""
+    from search import embargoed_entities
+
+    return embargoed_entities(site.archive.views, site.archive.engine.search)
+
+
 @dataclass(frozen=True)
 class Past:
     """A document as of an earlier version, and the entities that are withheld from it."""

@@ -250,7 +250,7 @@ def test_a_retracted_article_is_gone_and_says_why(server: Server, editor: TestCl
     for path in (TITANIC, "/api/v1/articles/article/titanic-1912"):
         gone = server.ask().get(path)
         assert gone.status_code == 410
-        assert gone.json()["note"] == "It was not true."
+        assert gone.json()["annotations"] == {"note": "It was not true."}
         assert "lawyers" not in gone.text
     assert editor.get(TITANIC).json()["live"] is False
     told = server.ask().get(f"{TITANIC}/history")
