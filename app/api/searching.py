@@ -81,7 +81,8 @@ def answered(site: Site, query: Query, asked: Asked) -> Answer:
     from search import UnknownName
 
     try:
-        return site.archive.search(query, at=asked.at)
+        with site.figures.search(query.view):
+            return site.archive.search(query, at=asked.at)
     except UnknownName as error:
         raise Problem(422, str(error), [WrongField(error.name, str(error))]) from None
 

@@ -22,6 +22,8 @@ from search import NothingServes
 if TYPE_CHECKING:
     from archive import Archive, Follow
 
+STEP_SECONDS = 5.0
+"""How long a step that is under way may take when the follower is told to end."""
 AGAIN_SECONDS = 1.0
 """How often it is tried to follow, while another process does or nothing is live yet."""
 log = logging.getLogger("stet.follower")
@@ -87,11 +89,13 @@ class FollowerProcess:
                 self._stopped.wait(AGAIN_SECONDS)
 
     def stop(self) -> None:
-        """End it, after the step that is under way."""
+        """End it after the step that is under way; one that takes long is cut, which harms none."""
         self._stopped.set()
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
-        self._watching.join(30)
+        self._watching.join(STEP_SECONDS)
+        if self._process is not None:
+            self._process.kill()
 
 
 def main() -> None:

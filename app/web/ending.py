@@ -93,12 +93,17 @@ class Endable:
             return
         streams = asyncio.Event()
 
+        is_whole = False
+
         async def noticed(message: Message) -> None:
+            nonlocal is_whole
             if message["type"] == "http.response.start":
                 kind = Headers(raw=message["headers"]).get("content-type", "")
                 if kind.startswith(STREAMS):
                     streams.set()
                     counted.enter_context(self._figures.open_stream())
+            elif message["type"] == "http.response.body":
+                is_whole = not message.get("more_body", False)
             await send(message)
 
         async def ended() -> None:
@@ -117,6 +122,8 @@ class Endable:
 
         with ExitStack() as counted:
             await self._app(scope, received, noticed)
+            if streams.is_set() and self._ending.is_set() and not is_whole:
+                await send({"type": "http.response.body"})  # its client sees an end, not a break
 
 
 def _go_on(waiting: asyncio.Future[None]) -> None:

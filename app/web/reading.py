@@ -152,10 +152,11 @@ def _without_embargoed(
 ) -> dict[str, Any]:
     """The document without the parts that are dated later than it was recorded, or than now."""
     from archive import recorded_at
-    from search import clock, without_embargoed
+    from event_log import dates
+    from search import Embargo, clock
 
     now = min(recorded_at(site.archive, sequence) or clock(), clock())
-    return without_embargoed(view, found, now)
+    return Embargo(dates.microseconds(now), parts=view.embargoed).shown(found)
 
 
 def _hidden(

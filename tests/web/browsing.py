@@ -85,7 +85,8 @@ class Visit:
         if not (
             answered and message.location["url"] == self.page.url
         ):  # a page that says so itself
-            self.complaints.append(f"{message.type}: {message.text} ({self.page.url})")
+            at = f"{message.location['url']} on {self.page.url}"
+            self.complaints.append(f"{message.type}: {message.text} ({at})")
 
     def _request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.site.url}/", "data:", "blob:")):

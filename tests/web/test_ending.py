@@ -24,8 +24,10 @@ async def endless(scope: Scope, receive: Receive, send: Send) -> None:
     await StreamingResponse(pieces(), media_type=scope["path"])(scope, receive, send)
 
 
-async def asked(media_type: str, ending: Ending, figures: Figures) -> tuple[bool, float | None]:
-    """Whether an answer ends within half a second when the process does; the streams until then."""
+async def asked(
+    media_type: str, ending: Ending, figures: Figures
+) -> tuple[bool, float | None, bool]:
+    """Whether an answer ends with the process, the streams until then, whether it is whole."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -44,7 +46,7 @@ async def asked(media_type: str, ending: Ending, figures: Figures) -> tuple[bool
     ending.set()
     done, _ = await asyncio.wait({begun}, timeout=0.5)
     begun.cancel()
-    return bool(done), counted
+    return bool(done), counted, not sent[-1].get("more_body", False)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_a_stream_of_events_ends_with_the_process_and_another_answer_is_finished
     media_type: str, ends: bool
 ) -> None:
     figures = Figures()
-    assert asyncio.run(asked(media_type, Ending(), figures)) == (ends, int(ends))
+    assert asyncio.run(asked(media_type, Ending(), figures)) == (ends, int(ends), ends)
     assert figures.registry.get_sample_value("stet_event_streams") == 0
 
 

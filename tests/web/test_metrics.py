@@ -109,6 +109,15 @@ def test_open_streams_and_searches_are_counted(server: Server) -> None:
     assert counted["stet_search_seconds_count", (("view", "articles"),)] == 1
 
 
+def test_a_search_of_the_page_and_of_the_api_is_counted_by_its_view(server: Server) -> None:
+    client = server.ask()
+    for path in ("/search?q=whales", "/api/v1/topics?q=whales", "/api/v1/no-view?q=whales"):
+        client.get(path)
+    counted = figures(client)
+    names = {labels for name, labels in counted if name == "stet_search_seconds_count"}
+    assert names == {(("view", "articles"),), (("view", "topics"),)}
+
+
 @pytest.mark.parametrize(
     ("on_loopback", "secure", "site_url", "open_to_all"),
     [
