@@ -46,6 +46,18 @@ Key = Annotated[
     ),
 ]
 
+WaitFor = Annotated[
+    str | None,
+    Query(
+        alias="wait",
+        description="Views, with commas between them: answer when it is searchable there.",
+        examples=["articles,topics"],
+    ),
+]
+Timeout = Annotated[
+    float, Query(ge=0, le=MOST_SECONDS, description="The longest to wait, in seconds.")
+]
+
 
 @router.post(
     "/streams/{category}/{id:path}/events",
@@ -73,17 +85,8 @@ async def append(
     body: Events,
     if_match: IfMatch = None,
     idempotency_key: Key = None,
-    wait_for: Annotated[
-        str | None,
-        Query(
-            alias="wait",
-            description="Views, with commas between them: answer when it is searchable there.",
-            examples=["articles,topics"],
-        ),
-    ] = None,
-    timeout: Annotated[
-        float, Query(ge=0, le=MOST_SECONDS, description="The longest to wait, in seconds.")
-    ] = 5.0,
+    wait_for: WaitFor = None,
+    timeout: Timeout = 5.0,
 ) -> Response:
     """Validate events against the current state of their entity, and append them.
 

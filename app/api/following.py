@@ -42,7 +42,9 @@ StreamOf = Annotated[
     str | None,
     Query(description="Only events of streams that begin so.", examples=["article/titanic"]),
 ]
-Sequence_ = Annotated[int | None, Query(ge=0, le=2**63 - 1)]
+After = Annotated[
+    int, Query(ge=0, le=2**63 - 1, description="The sequence to go on after.", examples=[0])
+]
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,7 @@ class Chosen:
 async def events(
     _: Editor,
     request: Request,
-    after: Annotated[
-        int, Query(ge=0, le=2**63 - 1, description="The sequence to go on after.", examples=[0])
-    ] = 0,
+    after: After = 0,
     limit: Annotated[int, Query(ge=1, le=MOST_EVENTS, description="At most so many.")] = 100,
     timeout: Annotated[
         float,
