@@ -71,34 +71,13 @@ def documents(site: Site, view: View, keys: Sequence[str], identity: Identity) -
 def gone_or_missing(site: Site, view: View, key: str, identity: Identity) -> Problem:
     """The problem 410 of what was removed and had been public, else 404."""
     event = removal(site, view, key, identity)
-    return _gone(key, event) if event else Problem(404, f"there is no {key} in {view.name}")
-
-
-def _gone(key: str, event: PublicEvent) -> Problem:
+    if event is None:
+        return Problem(404, f"there is no {key} in {view.name}")
     day = event.date.date().isoformat()
     note = " ".join(str(value) for value in event.annotations.values())
     said = f": {note}" if note else ""
     more = {"removed_at": event.date.isoformat(), "annotations": dict(event.annotations)}
     return Problem(410, f"{key} was removed on {day}{said}", more=more)
-
-
-def hit(site: Site, view: str, key: str, embargoed: bool = False) -> Hit | None:
-    """The document of an id in the live index; ``None`` where it is not to be seen."""
-    return site.archive.document(key, view, embargoed=embargoed)
-
-
-def check_not_removed(site: Site, stream: str) -> None:
-    """Raise ``Problem`` 410 for an entity that was removed, with what readers may know of it."""
-    event = site.archive.withdrawal(stream)
-    if event is not None:
-        raise _gone(stream, event)
-
-
-def hidden_entities(site: Site) -> frozenset[str]:
-    """The entities that readers do not see before their date."""
-    from search import embargoed_entities
-
-    return embargoed_entities(site.archive.views, site.archive.engine.search)
 
 
 def removal(site: Site, view: View, key: str, identity: Identity) -> PublicEvent | None:
