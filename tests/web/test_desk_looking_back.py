@@ -99,6 +99,7 @@ def test_a_version_or_an_event_that_is_not_there_is_told(
     assert ana.get(f"{PAGE}/{page}").status_code == status
 
 
+@pytest.mark.slow
 def test_two_tags_that_are_one_are_merged_and_taken_apart_again(
     server: Server, ana: TestClient
 ) -> None:
