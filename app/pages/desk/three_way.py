@@ -79,7 +79,7 @@ def _merge_values(was: Any, mine: Any, theirs: Any, is_prose: bool) -> tuple[Any
         merged = merge_parts(*lines)
         return "\n".join(merged.parts()), not merged.conflicts
     if isinstance(mine, list) and isinstance(theirs, list):
-        merged = merge_parts(was or [], mine, theirs)
+        merged = merge_parts(was if isinstance(was, list) else [], mine, theirs)
         return merged.parts() if not merged.conflicts else mine, not merged.conflicts
     return mine, False
 
