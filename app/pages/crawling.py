@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
@@ -23,6 +25,8 @@ router = APIRouter(include_in_schema=False)
 ADDRESSES = 50_000
 """The addresses of one part, at most: the protocol of sitemaps allows no more."""
 AT_ONCE = 1_000
+SORTING_SECONDS = 60.0
+"""How long it may take until the first address is known: a view of a million documents needs it."""
 XML = "application/xml"
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
@@ -59,35 +63,31 @@ async def sitemap(request: Request, site: Served, _: Reader) -> Response:
 async def sitemap_part(request: Request, site: Served, _: Reader, name: str, part: int) -> Response:
     """List the pages of documents of a view, a part of them, a thousand at a time."""
     view = next((each for each in entity_views(site) if each.name == name), None)
-    if view is None or part < 1:
+    ids = None if view is None or part < 1 else _ids(site, view, part)
+    # the ids are sorted before the first is known
+    first = [] if ids is None else await site.work.within(SORTING_SECONDS, _some, ids)
+    if view is None or ids is None or not first:
         raise Problem(404, f"there is no part {part} of the sitemap of {name}")
-    first = (part - 1) * (ADDRESSES // AT_ONCE)
-    ids = await site.work.run(_ids, site, view, first + 1)
-    if not ids:
-        raise Problem(404, f"there is no part {part} of the sitemap of {name}")
-    return StreamingResponse(
-        _addresses(site, view, base_of(request), first + 1, ids), media_type=XML
-    )
+    return StreamingResponse(_addresses(site, view, base_of(request), first, ids), media_type=XML)
 
 
 async def _addresses(
-    site: Site, view: View, base: str, page: int, ids: Sequence[str]
+    site: Site, view: View, base: str, some: Sequence[str], ids: Iterator[str]
 ) -> AsyncIterator[str]:
     yield f'{HEAD}<urlset xmlns="{NAMESPACE}">\n'
-    for number in range(page + 1, page + 1 + ADDRESSES // AT_ONCE):
+    while some:
         yield "".join(
-            f"<url><loc>{escape(base + page_of(view, each))}</loc></url>\n" for each in ids
+            f"<url><loc>{escape(base + page_of(view, each))}</loc></url>\n" for each in some
         )
-        if len(ids) < AT_ONCE or number == page + ADDRESSES // AT_ONCE:
-            break
-        ids = await site.work.run(_ids, site, view, number)
+        some = await site.work.run(_some, ids)
     yield "</urlset>\n"
 
 
 def entity_views(site: Site) -> list[View]:
-    """The views whose documents are entities: what a site has a page for that lasts."""
+    """The views whose documents are entities, and hidden by their own date alone."""
     categories = {category.name for category in site.archive.domain.categories}
-    return [view for view in site.archive.views.values() if view.per in categories]
+    views = site.archive.views.values()
+    return [view for view in views if view.per in categories and view.of_entity is None]
 
 
 def _parts(site: Site) -> list[tuple[str, int]]:
@@ -104,12 +104,40 @@ def _parts(site: Site) -> list[tuple[str, int]]:
     return parts
 
 
-def _ids(site: Site, view: View, page: int) -> list[str]:
-    """A page of the ids of a view, in their order; what is under embargo is not among them."""
-    from search import Query
+def _some(ids: Iterator[str]) -> list[str]:
+    return [*islice(ids, AT_ONCE)]
 
-    query = Query("", view.name, page=page, size=AT_ONCE, highlight=False)
-    return [hit.id for hit in site.archive.engine.search(query).hits]
+
+def _ids(site: Site, view: View, part: int) -> Iterator[str]:
+    """The ids of a part, in their order; what is under embargo is not among them.
+
+    They are read once and sorted, which takes less than pages of hits: a late page costs as much as
+    all before it.
+    """
+    live = site.archive.engine.serving().get(view.name)
+    if live is None:
+        return
+    hidden = _hidden(site, view)
+    documents = site.archive.engine.digests(view.name, live.generation)
+    shown = (key for key, _ in documents if key not in hidden)
+    yield from islice(shown, (part - 1) * ADDRESSES, part * ADDRESSES)
+
+
+def _hidden(site: Site, view: View) -> set[str]:
+    """The ids of the documents of a view that are under embargo."""
+    from search import Query, clock
+
+    hidden: set[str] = set()
+    if view.date is None or not view.embargo:
+        return hidden
+    now = clock()
+    query = Query(
+        "", view.name, date_from=now, size=AT_ONCE, highlight=False, embargoed=True, now=now
+    )
+    while hits := site.archive.engine.search(query).hits:
+        hidden |= {hit.id for hit in hits}
+        query = replace(query, page=query.page + 1)
+    return hidden
 
 
 @router.get("/opensearch.xml")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from replay import View
     from search import Answer, Query
 
-AT_FIRST, MOST = 7, 40
+AT_FIRST, MOST = 7, 25
 """The values that are seen at first, and all that a page lists; the others are found by a text."""
 
 

@@ -15,7 +15,7 @@ UNITS = ("decade", "year", "month")
 MOST_BARS, LEAST_BARS = 200, 12
 MOST_LETTERS = 500
 """The letters of an address that is written twice, on its bar and in the table."""
-LETTERS = 24_000
+LETTERS = 16_000
 """The letters that the addresses of all bars may have together, so that a page stays small."""
 WIDTH, HEIGHT, GAP = 720, 96, 0.2
 NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September")
