@@ -285,6 +285,16 @@ def test_any_domain_has_pages_of_its_documents(orders: Server) -> None:
     assert "Coffee" in client.get("/on-this-day/01-02").text
 
 
+def test_a_domain_may_have_a_template_of_its_own(orders: Server, tmp_path: Path) -> None:
+    (tmp_path / "orders").mkdir()
+    template = "{% extends 'document.html' %}{% block corrections %}Own: {{ fields|length }}"
+    (tmp_path / "orders" / "orders.html").write_text(template + "{% endblock %}")
+    own = Server(orders.archive.folder, ORDERS, templates=tmp_path)
+    page = own.ask().get("/orders/1").text
+    assert "<h1>Coffee</h1>" in page
+    assert "Own: 3" in page
+
+
 def test_a_text_is_markdown_only_where_its_field_says_so(tmp_path: Path) -> None:
     markdown = pa.field("body", pa.string(), metadata={"format": "markdown"})
     note = Category(

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from replay import View
 
 NEWSROOM = "newsroom"
-GENERIC = "document.html"
 
 
 @dataclass(frozen=True)
@@ -103,13 +102,13 @@ OWN: Mapping[str, Values] = {
 """The values that the newsroom's own templates need, by view."""
 
 
-def values_for(site: Site, page: Page) -> tuple[str, dict[str, Any]]:
-    """The template of a page, and the values that it needs beside the page."""
+def values_for(site: Site, page: Page) -> dict[str, Any]:
+    """The values that the template of a page needs beside the page."""
     own = OWN.get(page.asked.view.name) if site.archive.domain.name == NEWSROOM else None
     if own is not None:
-        return f"{NEWSROOM}/{page.asked.view.name}.html", own(site, page)
+        return own(site, page)
     named_by = []
     if page.times is not None and page.version is None:
         named_by = [*linked(site, page.asked.key, page.asked.identity)]
     fields = shown_fields(site, page.asked.view, page.document)
-    return GENERIC, {"fields": fields, "named_by": named_by}
+    return {"fields": fields, "named_by": named_by}

@@ -25,6 +25,8 @@ from app.web.site import Served, Site
 
 router = APIRouter(include_in_schema=False)
 MOST_PAGES = 10_000
+GENERIC = "document.html"
+"""The template of a view that has none of its own."""
 TAG = re.compile(r'"[^"]*"')
 
 
@@ -96,8 +98,9 @@ def _document(request: Request, site: Site, asked: Asked) -> Response:
 
 
 def _shown(request: Request, site: Site, page: Page, headers: Mapping[str, str]) -> Response:
-    template, values = values_for(site, page)
-    return _rendered(request, page, template, headers, values)
+    named = [f"{site.archive.domain.name}/{page.asked.view.name}.html", GENERIC]
+    template = request.app.state.templates.environment.select_template(named).name
+    return _rendered(request, page, template, headers, values_for(site, page))
 
 
 def _rendered(
