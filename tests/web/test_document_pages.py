@@ -155,11 +155,10 @@ def test_script_in_a_field_is_shown_as_text(filled: Server, path: str) -> None:
         answer = client.get(answer.headers["location"])
     assert answer.status_code == 200
     assert "alert(1)" in answer.text
-    assert "49" not in re.findall(r"again|49(?=\W)", answer.text)
+    assert "{{7*7}}" in answer.text
     for tag, attributes in Tags(answer.text).found:
-        assert (
-            tag != "script" or attributes.get("src") or attributes.get("type", "").endswith("json")
-        )
+        kind = attributes.get("type") or ""
+        assert tag != "script" or attributes.get("src") or kind.endswith("json")
         assert not [name for name in attributes if name.startswith("on") or name == "style"]
         address = (attributes.get("href") or attributes.get("src") or "").strip().lower()
         assert not address.startswith(("javascript:", "data:")), (tag, attributes)
