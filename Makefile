@@ -6,7 +6,7 @@ EXAMPLES ?= 500
 # one more than processors: tests often wait for a process, a disk or a server
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
-.PHONY: docs docs-links help test-all test-law setup demo serve test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
+.PHONY: docs docs-links help test-all test-law setup demo serve test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads bench-web dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -73,6 +73,9 @@ bench-ranking: setup  ## compare ways of asking Elasticsearch on judged queries 
 
 bench-freshness: setup elasticsearch  ## measure how soon a change is searched, and what it costs
 	@ELASTICSEARCH_URL=$${ELASTICSEARCH_URL:-http://127.0.0.1:9200} $(BIN)/python -m benchmarks.freshness
+
+bench-web: setup elasticsearch  ## measure the server beside Elasticsearch and datasette (about ten minutes)
+	@ELASTICSEARCH_URL=$${ELASTICSEARCH_URL:-http://127.0.0.1:9200} $(BIN)/python -m benchmarks.web
 
 bench-elasticsearch: setup elasticsearch  ## measure loading an Elasticsearch beside other ways
 	@$(BIN)/python -m benchmarks.elasticsearch

@@ -1,6 +1,7 @@
 """While ``stet follow`` runs in a process of its own: how soon a change is found, and for how long.
 
     python -m benchmarks.freshness.following latency HOME SAMPLES
+    python -m benchmarks.freshness.following latency-served HOME SAMPLES  # by `stet serve`
     python -m benchmarks.freshness.following sustained HOME SECONDS
 
 Prints JSON. The engine is the one that the environment names.
@@ -37,15 +38,20 @@ AT_ONCE = 20
 
 
 @contextmanager
-def followed(archive: Archive) -> Iterator[int]:
-    """Follow, and give the process's id when it has caught up and is warm."""
-    command: list[str | Path] = [STET, "follow", "--home", archive.home]
+def followed(archive: Archive, *command: str) -> Iterator[int]:
+    """Follow, and give the process's id when it has caught up and is warm.
+
+    ``command`` is what follows, ``stet follow`` unless one is given.
+    """
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [STET, *(command or ("follow",)), "--home", archive.home],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stderr
-        while not (said := process.stderr.readline()).startswith("following"):
+        while "following from" not in (said := process.stderr.readline()):
             if not said:
                 raise SystemExit(f"{archive.home}: stet follow has ended")
             sys.stderr.write(said)
@@ -60,14 +66,14 @@ def followed(archive: Archive) -> Iterator[int]:
         process.wait()
 
 
-def latency(archive: Archive, samples: int) -> list[dict[str, Any]]:
+def latency(archive: Archive, samples: int, *command: str) -> list[dict[str, Any]]:
     """Publish, revise or retract an article, and ask until a search finds that it is so."""
     log, engine = archive.log, archive.engine
     chance = random.Random(1)  # noqa: S311 - it must be repeatable, not secret
     known = published(log)
     chance.shuffle(known)
     found: list[dict[str, Any]] = []
-    with followed(archive):
+    with followed(archive, *command):
         while len(found) < samples:
             number = len(found)
             word = f"quagga{number}x{time.time_ns()}"
@@ -170,4 +176,8 @@ def _rss(process: int) -> float:
 
 if __name__ == "__main__":
     what, opened, many = sys.argv[1], Archive(sys.argv[2]), float(sys.argv[3])
-    print(json.dumps(latency(opened, int(many)) if what == "latency" else sustained(opened, many)))
+    if what == "sustained":
+        print(json.dumps(sustained(opened, many)))
+    else:
+        served = ("serve", "--port", "0") if what == "latency-served" else ()
+        print(json.dumps(latency(opened, int(many), *served)))
