@@ -14,8 +14,9 @@ def test_a_reader_finds_the_titanic_and_its_corrections_with_their_notes(  # typ
     one = visit(javascript=javascript)
     one.go("/")
     page = one.page
-    page.locator("#masthead-q").fill("titanic iceberg")
-    page.locator("#masthead-q").press("Enter")
+    field = page.locator("input[name=q]").first
+    field.fill("titanic iceberg")
+    field.press("Enter")
     page.wait_for_url("**/search?**")
     assert page.locator("main mark").count() > 0
     page.locator("main").get_by_role("link", name="Sinks").first.click()
