@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from event_log import TEXT, Category, Effect
 from replay.lazy_ibis import ibis
@@ -12,6 +12,11 @@ from replay.lazy_ibis import ibis
 if TYPE_CHECKING:
     import ibis.expr.datatypes as dt
     import ibis.expr.types as ir
+
+
+def form_of(category: Category) -> list[Any]:
+    """What folding a category depends on: its fields and annotations, and what its types do."""
+    return [str(category.struct), [[each.name, each.effect] for each in category.types]]
 
 
 def fold(events: ir.Table, category: Category) -> ir.Table:

@@ -19,7 +19,7 @@ from event_log import Snapshot, log_schema, machine, plain_path
 from replay.builds import parquet
 from replay.compiled import sql_once
 from replay.entities import Entities
-from replay.fold import fold
+from replay.fold import fold, form_of
 from replay.lazy_ibis import ibis
 from replay.progress_bar import hide_progress_bar
 
@@ -42,8 +42,7 @@ LOG = "log"
 class State(Entities):
     """The entities of a snapshot, as tables that documents are computed from.
 
-    Each category is folded when it is first read, and kept as ``<category>.parquet`` in
-    ``directory``. Another state of the same snapshot in the same directory uses the file again,
+    Each category is folded when it is first read, and kept as a file in ``directory``. Another state of the same snapshot in the same directory uses the file again,
     also in another process. The merged files of a log that has very many are kept likewise.
     Without ``directory`` they are kept in a temporary one until ``close``. Tables that do not fit
     into ``memory_limit`` spill to the directory. Threads and memory are by default the machine's.
@@ -208,8 +207,9 @@ class State(Entities):
         return int(pq.read_metadata(plain_path(self.path(category))).num_rows)
 
     def path(self, category: str) -> Path:
-        """The file of a category's entities."""
-        return self.directory / f"{category}.parquet"
+        """The file of a category's entities; another one for each form of the category."""
+        form = hashlib.sha256(repr(form_of(self.category(category))).encode()).hexdigest()[:16]
+        return self.directory / f"{category}-{form}.parquet"
 
     def text(self, category: str, field: str) -> ir.Table:
         """The values of a long text field: ``sequence`` of the event, and the field.

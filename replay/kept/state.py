@@ -33,7 +33,7 @@ import pyarrow as pa
 from event_log import Lock, LockHeld, machine, plain_path
 from replay.duckdb_errors import DamagedState, reading_state
 from replay.errors import ReplayError
-from replay.fold import long_texts
+from replay.fold import form_of, long_texts
 from replay.kept.plans import Tables
 from replay.lazy_ibis import ibis
 from replay.progress_bar import hide_progress_bar
@@ -255,7 +255,7 @@ def identity(registry: Registry, references: References) -> str:
     """The hash of all that the tables depend on: format, library, references, categories."""
     parts = [FORMAT, duckdb.__version__, {k: dict(v) for k, v in references.items()}]
     for name, category in registry.items():
-        parts.append([name, str(category.struct), [[t.name, t.effect] for t in category.types]])
+        parts.append([name, *form_of(category)])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

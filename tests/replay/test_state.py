@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -129,11 +130,26 @@ def test_the_state_is_folded_once_and_used_again_by_another(newsroom, article, t
     kept = tmp_path / "state"
     with State(newsroom.log.at(), kept) as state:
         state.entities("article")
-    written = (kept / "article.parquet").stat().st_mtime_ns
+    [folded] = kept.iterdir()
+    written = folded.stat().st_mtime_ns
     with State(newsroom.log.at(), kept) as state:
         assert state.entities("article").count().execute() == 1
-    assert (kept / "article.parquet").stat().st_mtime_ns == written
-    assert [path.name for path in kept.iterdir()] == ["article.parquet"]
+    assert [(path, path.stat().st_mtime_ns) for path in kept.iterdir()] == [(folded, written)]
+
+
+def test_what_was_folded_before_a_category_had_a_field_is_folded_anew(tmp_path):
+    before = Category(
+        "tag", pa.schema([("name", pa.string())]), (EventType("TagDefined", Effect.CREATES),)
+    )
+    after = replace(before, fields=before.fields.append(pa.field("kind", pa.string())))
+    log = EventLog(tmp_path / "log", [before])
+    log.append([NewEvent("tag/1", "TagDefined", {"name": "Sea"})])
+    with State(log.at(), tmp_path / "state") as state:
+        assert state.entities("tag").count().execute() == 1
+    log = EventLog(tmp_path / "log", [replace(after, schema_version=2)])
+    with State(log.at(), tmp_path / "state") as state:
+        entities = state.entities("tag").select("name", "kind").execute().to_dict("records")
+    assert entities == [{"name": "Sea", "kind": None}]
 
 
 def test_the_fold_knows_no_newsroom(tmp_path):
