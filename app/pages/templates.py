@@ -13,6 +13,7 @@ from app.pages import strings
 from app.pages.brand import colour_address, logo_address
 from app.pages.linking import linking
 from app.pages.static import static_address
+from app.web.addresses import origin
 from app.web.identity import Identity
 from app.web.options import is_link
 from app.web.site import site_of
@@ -72,5 +73,4 @@ def render(
 
 def base_of(request: Request) -> str:
     """What absolute addresses begin with: ``STET_SITE_URL``, else how the request reached us."""
-    options = site_of(request).options
-    return options.site_url or str(request.base_url).rstrip("/")
+    return origin(request, site_of(request).options)
