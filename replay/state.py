@@ -42,10 +42,11 @@ LOG = "log"
 class State(Entities):
     """The entities of a snapshot, as tables that documents are computed from.
 
-    Each category is folded when it is first read, and kept as a file in ``directory``. Another state of the same snapshot in the same directory uses the file again,
-    also in another process. The merged files of a log that has very many are kept likewise.
-    Without ``directory`` they are kept in a temporary one until ``close``. Tables that do not fit
-    into ``memory_limit`` spill to the directory. Threads and memory are by default the machine's.
+    Each category is folded when it is first read, and kept as a file in ``directory``. Another
+    state of the same snapshot in the same directory uses the file again, also in another process.
+    The merged files of a log that has very many are kept likewise. Without ``directory`` they are
+    kept in a temporary one until ``close``. Tables that do not fit into ``memory_limit`` spill to
+    the directory. Threads and memory are by default the machine's.
 
     >>> from event_log import EventLog, NewEvent
     >>> from newsroom.categories import CATEGORIES

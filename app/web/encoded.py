@@ -25,7 +25,9 @@ class EncodedSlashes:
         """Route a request by its path as it was sent."""
         if scope["type"] == "http" and scope["path"].startswith(self._prefix):
             raw = scope.get("raw_path") or quote(scope["path"]).encode()
-            scope["path"] = routed(raw.decode("latin-1"))  # the same scope: who counts reads its route
+            scope["path"] = routed(
+                raw.decode("latin-1")
+            )  # the same scope: who counts reads its route
         await self._app(scope, receive, send)
 
 

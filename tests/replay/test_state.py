@@ -138,9 +138,8 @@ def test_the_state_is_folded_once_and_used_again_by_another(newsroom, article, t
 
 
 def test_what_was_folded_before_a_category_had_a_field_is_folded_anew(tmp_path):
-    before = Category(
-        "tag", pa.schema([("name", pa.string())]), (EventType("TagDefined", Effect.CREATES),)
-    )
+    defined = EventType("TagDefined", Effect.CREATES)
+    before = Category("tag", pa.schema([("name", pa.string())]), (defined,))
     after = replace(before, fields=before.fields.append(pa.field("kind", pa.string())))
     log = EventLog(tmp_path / "log", [before])
     log.append([NewEvent("tag/1", "TagDefined", {"name": "Sea"})])
@@ -148,7 +147,7 @@ def test_what_was_folded_before_a_category_had_a_field_is_folded_anew(tmp_path):
         assert state.entities("tag").count().execute() == 1
     log = EventLog(tmp_path / "log", [replace(after, schema_version=2)])
     with State(log.at(), tmp_path / "state") as state:
-        entities = state.entities("tag").select("name", "kind").execute().to_dict("records")
+        entities = state.entities("tag").select("name", "kind").to_pyarrow().to_pylist()
     assert entities == [{"name": "Sea", "kind": None}]
 
 
