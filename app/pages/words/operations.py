@@ -27,7 +27,7 @@ TEXTS = {
     "operations_lag": "Lag by view",
     "operations_view": "View",
     "operations_documents": "Documents",
-    "operations_checkpoint": "Sequence",
+    "operations_checkpoint": "Checkpoint",
     "operations_lag_events": "Lag (events)",
     "operations_lag_seconds": "Lag (seconds)",
     "operations_generation": "Generation",
