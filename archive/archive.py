@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archive.readable import Readable
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
     import pandas as pd
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from archive.similar import Suggestion
     from archive.status import Status
     from event_log import Point
+    from event_log.dates import Moment
     from replay import Unresolved, View
     from search import Answer, Generation, Hit, LoadProgress, Query
 
@@ -203,8 +204,8 @@ class Archive(Readable):
         *,
         filters: Mapping[str, Sequence[str] | str] | None = None,
         excluded: Mapping[str, Sequence[str] | str] | None = None,
-        date_from: str | date | None = None,
-        date_to: str | date | None = None,
+        date_from: Moment | None = None,
+        date_to: Moment | None = None,
         sort: str = "relevance",
         facets: Sequence[str] = (),
         histogram: str | None = None,

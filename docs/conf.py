@@ -61,7 +61,7 @@ STANDARD = r"(collections|datetime|enum|os|pathlib|types|typing|uuid)\."
 LIBRARIES = r"(duckdb|ibis|numpy|pandas|pyarrow|tantivy)\."
 BELOW_A_FACE = r"(archive|connectors|event_log|replay|search)\.\w+\."  # of a room's own modules
 FOR_TYPES_ONLY = (  # names that a module imports, or defines, for type checkers alone
-    r"(ir|pa|pd)\.|(AbstractContextManager|Backend|Digest|DuckDBPyConnection|Path|Tell|datetime)$|dict\["
+    r"(ir|pa|pd)\.|(AbstractContextManager|Backend|Digest|DuckDBPyConnection|IndexMapping|Moment|Path|Tell|datetime)$|dict\["
 )
 nitpick_ignore_regex = [
     (r"py:.*", rf"({STANDARD}|{LIBRARIES}|{BELOW_A_FACE}|{FOR_TYPES_ONLY}).*"),

@@ -108,6 +108,8 @@ The best of twenty constructions on judged collections, and equal to scoring all
 def values(document: Any, path: str) -> Iterator[str]:
     """The values at a path of a document, as text: ``bylines.name`` is each byline's name.
 
+    A document that was made before its view had the field has none there.
+
     >>> list(values({"bylines": [{"name": "Ana"}, {"name": None}]}, "bylines.name"))
     ['Ana']
     """
@@ -116,6 +118,6 @@ def values(document: Any, path: str) -> Iterator[str]:
             yield from values(item, path)
     elif document is not None and path:
         name, _, rest = path.partition(".")
-        yield from values(document[name], rest)
+        yield from values(document.get(name), rest)
     elif document is not None:
         yield str(document)
