@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SLASH = "\0"
 """Stands for an encoded slash while a path is routed: the log takes no name with it."""
@@ -23,12 +23,17 @@ class EncodedSlashes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route a request by its path as it was sent."""
-        if scope["type"] == "http" and scope["path"].startswith(self._prefix):
-            raw = scope.get("raw_path") or quote(scope["path"]).encode()
-            scope["path"] = routed(
-                raw.decode("latin-1")
-            )  # the same scope: who counts reads its route
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
+            await self._app(scope, receive, send)
+            return
+        raw = scope.get("raw_path") or quote(scope["path"]).encode()
+        inner = {**scope, "path": routed(raw.decode("latin-1"))}
+
+        async def told(message: Message) -> None:
+            scope["route"] = inner.get("route")  # for who counts; the path is logged as it was sent
+            await send(message)
+
+        await self._app(inner, receive, told)
 
 
 def routed(raw: str) -> str:
