@@ -15,14 +15,19 @@ if TYPE_CHECKING:
 class Readable(Editable):
     """What readers may know of an entity's life: see ``Domain.public``.
 
-    Each is as of ``now``: what is under embargo by then is as if it did not exist.
+    Each is as of ``now``: what is under embargo by then is as if it did not exist, and so is what
+    was replaced while it was. ``embargoed`` tells the desk of that too.
     """
 
-    def public_history(self, stream: str, *, now: datetime | None = None) -> list[PublicEvent]:
+    def public_history(
+        self, stream: str, *, now: datetime | None = None, embargoed: bool = False
+    ) -> list[PublicEvent]:
         """List what readers may know of each event of an entity, oldest first.
 
-        That is what it changed, when, and its public annotations: not who, and not the rest. The
-        list is empty for an entity that does not exist, or is under embargo. Of a removed entity
+        That is what it changed since the last public state, when, and its public annotations: not
+        who, and not the rest. What was replaced while it was under embargo was never public, so its
+        events are left out, and the first public one tells the entity as it was then. The list is
+        empty for an entity that does not exist, or is under embargo. Of a removed entity
         the changes are left out, since its values were withdrawn.
 
         >>> import tempfile
@@ -33,9 +38,11 @@ class Readable(Editable):
         """
         from archive.public import public_history
 
-        return public_history(self.existing(), stream, now)
+        return public_history(self.existing(), stream, now, embargoed)
 
-    def corrections(self, stream: str, *, now: datetime | None = None) -> list[PublicEvent]:
+    def corrections(
+        self, stream: str, *, now: datetime | None = None, embargoed: bool = False
+    ) -> list[PublicEvent]:
         """List the events that revise, remove or reinstate an entity, and tell readers why.
 
         They are of the ``public_history``, oldest first.
@@ -49,12 +56,15 @@ class Readable(Editable):
         """
         from archive.public import corrections
 
-        return corrections(self.existing(), stream, now)
+        return corrections(self.existing(), stream, now, embargoed)
 
-    def withdrawal(self, stream: str, *, now: datetime | None = None) -> PublicEvent | None:
+    def withdrawal(
+        self, stream: str, *, now: datetime | None = None, embargoed: bool = False
+    ) -> PublicEvent | None:
         """What readers may know of the event that removed an entity.
 
-        ``None`` for an entity that is not removed, does not exist, or is under embargo.
+        ``None`` for an entity that is not removed, does not exist, is under embargo, or was removed
+        before it was ever public.
 
         >>> import tempfile
         >>> archive = Readable(tempfile.mkdtemp())
@@ -65,4 +75,4 @@ class Readable(Editable):
         """
         from archive.public import withdrawal
 
-        return withdrawal(self.existing(), stream, now)
+        return withdrawal(self.existing(), stream, now, embargoed)

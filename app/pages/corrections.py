@@ -20,7 +20,6 @@ from app.pages.document.routes import conditional, page_number
 from app.pages.templates import render
 from app.web.addresses import origin
 from app.web.identity import Identity, Reader
-from app.web.memento import time_map
 from app.web.problems import Problem
 from app.web.site import Served, Site
 
@@ -109,11 +108,8 @@ def _lines(site: Site, hits: Sequence[Hit], identity: Identity) -> Iterator[Line
 
 
 def _events(site: Site, stream: str, identity: Identity) -> list[PublicEvent]:
-    view = next((v for v in site.archive.views.values() if v.per == stream.partition("/")[0]), None)
-    if view is None:
+    """The corrections of an entity; none of one that no view shows."""
+    category = stream.partition("/")[0]
+    if all(view.per != category for view in site.archive.views.values()):
         return []
-    try:
-        versions = time_map(site, view, stream, "", identity).versions
-    except Problem:  # no version of it was ever public
-        return []
-    return public_corrections(site, stream, versions, identity)
+    return public_corrections(site, stream, identity)

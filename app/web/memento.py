@@ -18,7 +18,6 @@ from app.web.problems import Problem, WrongField
 
 if TYPE_CHECKING:
     from app.web.site import Site
-    from event_log import Category, Event
     from replay import View
 
 LINK_FORMAT = "application/link-format"
@@ -148,39 +147,13 @@ def has_versions(site: Site, view: View) -> bool:
 
 
 def _versions(site: Site, view: View, key: str, identity: Identity) -> Iterator[Version]:
-    from event_log import Effect
-    from search import clock
-
     if not has_versions(site, view):
         return
-    events = [*site.archive.log.stream(key)]
-    if not events:
-        return
-    category = site.archive.log.registry[events[0].category]
-    effects = {kind.name: kind.effect for kind in category.types}
-    publications = _publications(view, category, events)
-    ends = [*(event.recorded_at for event in events[1:]), clock()]
     dated = datetime.min.replace(tzinfo=UTC)
-    for event, public_from, until in zip(events, publications, ends, strict=True):
-        if effects[event.type] is Effect.REMOVES:
-            continue
-        if not identity.edits and public_from is not None and public_from >= until:
-            continue
-        dated = max(dated, event.occurred_at or event.recorded_at)
-        yield Version(event.version, event.sequence, dated)
-
-
-def _publications(
-    view: View, category: Category, events: Sequence[Event]
-) -> Iterator[datetime | None]:
-    """For each event, from when on the entity is not under embargo, as far as the event says."""
-    current: datetime | None = None
-    date = view.date if view.embargo and view.date in category.fields.names else None
-    for event in events:
-        if date is not None and (date in event.data or date in (event.data.get("cleared") or ())):
-            value = event.data.get(date)
-            current = value if isinstance(value, datetime) else None
-        yield current
+    for event in site.archive.public_history(key, embargoed=identity.edits):
+        if event.effect != "removed":
+            dated = max(dated, event.date)
+            yield Version(event.version, event.sequence, dated)
 
 
 def http_date(moment: datetime) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from app.web.identity import Identity
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from search import Hit
 
 DESK = "the view {} shows what is for the desk; log in as an editor"
-END_OF_TIME = datetime.max.replace(tzinfo=UTC)
-"""As of which nothing is under embargo any more: so editors see."""
 AT_ONCE = 1_000
 NAMING = frozenset({"id", "name", "aliases", "title", "kind", "parent", "count"})
 """The fields of a struct that only names an entity, as the views keep it of a removed one."""
@@ -86,7 +83,7 @@ def removal(site: Site, view: View, key: str, identity: Identity) -> PublicEvent
         return None
     if "\0" in key:
         return None
-    return site.archive.withdrawal(key, now=END_OF_TIME if identity.edits else None)
+    return site.archive.withdrawal(key, embargoed=identity.edits)
 
 
 def hidden_entities(site: Site) -> frozenset[str]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archive import Archive
 from event_log import INSTANT, Category, Effect, EventType, NewEvent
@@ -109,7 +113,7 @@ def test_a_removed_entity_tells_its_note_and_date_and_none_of_its_values(archive
     assert (withdrawal.version, withdrawal.date) == (2, DAY)
     assert withdrawal.annotations == {"note": "Untrue"}
     history = archive.public_history("article/1", now=NOW)
-    assert [event.changes for event in history] == [(), (), ()]
+    assert [(event.version, event.changes) for event in history] == [(1, ()), (2, ())]
 
 
 def test_what_is_shown_was_not_withdrawn(archive: Archive) -> None:
@@ -136,16 +140,187 @@ def test_what_is_under_embargo_is_as_if_it_did_not_exist(
     assert archive.withdrawal("article/1", now=NOW) is None
 
 
-def test_an_article_that_is_out_tells_what_it_was_before_and_one_is_out_at_its_instant(
+def test_an_article_is_out_at_its_instant(archive: Archive) -> None:
+    tell(archive, published(published_at=NOW))
+    assert archive.public_history("article/1", now=NOW)
+
+
+def revised(**fields: Any) -> tuple[str, dict[str, Any]]:
+    return "ArticleRevised", fields
+
+
+RETRACTED, REINSTATED = ("ArticleRetracted", {"note": "Gone"}), ("ArticleReinstated", {})
+LATER = "2913-04-15T00:00:00Z"
+DRAFT = published(headline="Draft", published_at=FUTURE)
+LIVES: dict[str, tuple[list[tuple[str, dict[str, Any]]], list[tuple[int, str, dict[str, Any]]]]] = {
+    "a draft replaced under embargo": (
+        [DRAFT, revised(headline="Typo", note="Not Draft"), revised(published_at=PAST)],
+        [(3, "created", {"headline": "Typo", "published_at": PAST})],
+    ),
+    "an embargo moved later": (
+        [published(), revised(published_at=FUTURE, headline="Draft"), revised(published_at=PAST)],
+        [
+            (1, "created", {"headline": "All safe", "published_at": PAST}),
+            (3, "revised", {"headline": "Draft"}),
+        ],
+    ),
+    "an embargo moved earlier": (
+        [DRAFT, revised(published_at=LATER), revised(published_at=PAST, headline="Out")],
+        [(3, "created", {"headline": "Out", "published_at": PAST})],
+    ),
+    "what was said for a while under a new embargo": (
+        [
+            published(),
+            revised(published_at=FUTURE, headline="Draft"),
+            revised(headline="Draft 2"),
+            revised(published_at=PAST, headline="Out"),
+        ],
+        [
+            (1, "created", {"headline": "All safe", "published_at": PAST}),
+            (4, "revised", {"headline": "Out"}),
+        ],
+    ),
+    "removed and reinstated under embargo": (
+        [DRAFT, RETRACTED, REINSTATED, revised(published_at=PAST, headline="Out")],
+        [(4, "created", {"headline": "Out", "published_at": PAST})],
+    ),
+    "removed, and reinstated under embargo": (
+        [
+            published(),
+            RETRACTED,
+            ("ArticleReinstated", {"published_at": FUTURE, "headline": "Draft"}),
+            revised(published_at=PAST, headline="Out"),
+        ],
+        [
+            (1, "created", {"headline": "All safe", "published_at": PAST}),
+            (2, "removed", {}),
+            (4, "reinstated", {"headline": "Out"}),
+        ],
+    ),
+    "revised while it was removed": (
+        [published(), RETRACTED, revised(headline="Draft"), REINSTATED],
+        [
+            (1, "created", {"headline": "All safe", "published_at": PAST}),
+            (2, "removed", {}),
+            (4, "reinstated", {"headline": "Draft"}),
+        ],
+    ),
+    "a correction after it is out": (
+        [DRAFT, revised(published_at=PAST, headline="Out"), revised(headline="Better", note="So")],
+        [
+            (2, "created", {"headline": "Out", "published_at": PAST}),
+            (3, "revised", {"headline": "Better"}),
+        ],
+    ),
+}
+
+
+def as_read(archive: Archive, **asked: Any) -> list[tuple[int, str, dict[str, Any]]]:
+    def plain(value: Any) -> Any:
+        return value.strftime("%Y-%m-%dT%XZ") if isinstance(value, datetime) else value
+
+    return [
+        (each.version, each.effect, {change.field: plain(change.new) for change in each.changes})
+        for each in archive.public_history("article/1", **asked)
+    ]
+
+
+@pytest.mark.parametrize(("events", "known"), LIVES.values(), ids=LIVES)
+def test_what_was_replaced_under_embargo_is_never_public(
+    archive: Archive,
+    events: list[tuple[str, dict[str, Any]]],
+    known: list[tuple[int, str, dict[str, Any]]],
+) -> None:
+    for event in events:
+        tell(archive, event)
+    assert as_read(archive, now=NOW) == known
+    assert [each[0] for each in as_read(archive, embargoed=True)] == [
+        number
+        for number, (type, _) in enumerate(events, 1)
+        if (type, events[number - 2]) != ("ArticleRevised", RETRACTED)
+    ]
+
+
+def test_a_note_on_what_nobody_saw_is_no_correction_and_one_on_what_was_out_is(
     archive: Archive,
 ) -> None:
-    tell(archive, published(published_at=FUTURE), ("ArticleRevised", {"published_at": PAST}))
-    assert [e.effect for e in archive.public_history("article/1", now=NOW)] == [
-        "created",
-        "revised",
-    ]
-    tell(archive, published(published_at=NOW), stream="article/2")
-    assert archive.public_history("article/2", now=NOW)
+    out = revised(published_at=PAST, note="Now out")
+    tell(archive, DRAFT, revised(headline="Typo", note="Not Draft"), out)
+    assert archive.corrections("article/1", now=NOW) == []
+    assert archive.public_history("article/1", now=NOW)[0].annotations == {}
+    tell(archive, revised(headline="Better", note="Not Typo"))
+    (event,) = archive.corrections("article/1", now=NOW)
+    assert event.annotations == {"note": "Not Typo"}
+    desk = archive.corrections("article/1", embargoed=True)
+    assert [each.annotations["note"] for each in desk] == ["Not Draft", "Now out", "Not Typo"]
+
+
+def test_what_was_removed_before_it_was_out_stays_unknown_when_its_date_has_come(
+    archive: Archive,
+) -> None:
+    tell(archive, DRAFT, RETRACTED)
+    after = datetime(2920, 1, 1, tzinfo=UTC)
+    assert archive.public_history("article/1", now=after) == []
+    assert archive.withdrawal("article/1", now=after) is None
+    desk = archive.withdrawal("article/1", embargoed=True)
+    assert desk is not None
+    assert desk.annotations == {"note": "Gone"}
+
+
+def test_what_was_out_between_two_events_was_public(archive: Archive) -> None:
+    """The embargo ends by the clock while a version is the current one."""
+    soon = datetime.now(UTC) + timedelta(milliseconds=300)
+    tell(archive, published(headline="Was out", published_at=soon))
+    time.sleep(max(0.0, (soon - datetime.now(UTC)).total_seconds()) + 0.01)
+    tell(archive, revised(headline="Better", note="Corrected"))
+    assert [each[0] for each in as_read(archive)] == [1, 2]
+    assert archive.corrections("article/1")
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["ArticleRevised", "ArticleRetracted", "ArticleReinstated"]),
+        st.sampled_from([None, PAST, FUTURE]),
+        st.booleans(),
+    ),
+    max_size=6,
+)
+
+
+@pytest.fixture(scope="module")
+def lives(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    return Archive(tmp_path_factory.mktemp("lives"))
+
+
+@given(STEPS, st.sampled_from([PAST, FUTURE]))
+def test_no_value_that_was_current_only_under_embargo_is_public(
+    lives: Archive, steps: list[tuple[str, str | None, bool]], date: str
+) -> None:
+    stream = f"article/{uuid4()}"
+    events = [published(headline="word0", published_at=date, note="note0")]
+    headline, live, seen, every = "word0", True, set[str](), {"word0"}
+    shown = [date == PAST]
+    for number, (type, moved, worded) in enumerate(steps, 1):
+        seen |= {headline} if shown[-1] else set()
+        headline = f"word{number}" if worded else headline
+        data = {"headline": headline} if worded else {}
+        date = moved or date
+        events.append((type, {**data, "note": f"note{number}", "published_at": date}))
+        live = type == "ArticleReinstated" or (live and type == "ArticleRevised")
+        every.add(headline)
+        shown.append(live and date == PAST)
+    seen |= {headline} if shown[-1] else set()
+    tell(lives, *events, stream=stream)
+    history = lives.public_history(stream, now=NOW)
+    told = {str(change.new) for each in history for change in each.changes}
+    told |= {str(change.old) for each in history for change in each.changes}
+    assert told & every <= seen
+    assert FUTURE[:4] not in str(told)
+    if shown[-1]:
+        assert told & every == seen
+        assert [e.version for e in history if e.effect != "removed"] == [
+            number for number, is_shown in enumerate(shown, 1) if is_shown
+        ]
 
 
 def test_a_byline_is_told_though_its_last_article_is_under_embargo(archive: Archive) -> None:

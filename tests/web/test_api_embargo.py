@@ -118,8 +118,13 @@ def test_what_was_replaced_under_embargo_is_never_public(server: Server) -> None
         f"articles/{stream}/timemap",
         f"articles/{stream}/explain",
         f"streams/{stream}",
+        f"streams/{stream}/history",
     ):
         assert "libellous" not in client.get(f"{API}/{path}").text, path
+    told = client.get(f"{API}/streams/{stream}/history").json()["events"]
+    assert [(each["version"], each["effect"]) for each in told] == [(2, "created"), (3, "revised")]
+    desk = server.ask(Role.editor).get(f"{API}/streams/{stream}/history").json()
+    assert len(desk["events"]) == 3
 
 
 def test_a_category_without_a_view_is_for_editors(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,8 @@ from app.pages.document.fields import entity_page, label_of
 from app.pages.document.linked import titles
 from app.pages.word_diff import Part, excerpt, word_diff
 from app.web.identity import Identity
-from app.web.reading import END_OF_TIME
 
 if TYPE_CHECKING:
-    from app.web.memento import Version
     from app.web.site import Site
     from archive import PublicChange, PublicEvent
 
@@ -55,34 +53,14 @@ class Correction:
         return f"correction-{self.event.version}"
 
 
-def public_corrections(
-    site: Site, key: str, versions: Sequence[Version], identity: Identity
-) -> list[PublicEvent]:
-    """The events that correct an entity, newest first, without those that no reader could see.
-
-    What was replaced while it was under embargo is not among the ``versions``: an event then
-    corrected nothing that had been public, and what it replaced is not told.
-    """
-    events = site.archive.corrections(key, now=END_OF_TIME if identity.edits else None)
-    return [*_public(events, [each.version for each in versions])][::-1]
+def public_corrections(site: Site, key: str, identity: Identity) -> list[PublicEvent]:
+    """The events that correct an entity, newest first, as somebody may know them."""
+    return site.archive.corrections(key, embargoed=identity.edits)[::-1]
 
 
-def _public(events: Sequence[PublicEvent], versions: Sequence[int]) -> Iterator[PublicEvent]:
-    from dataclasses import replace
-
-    for event in events:
-        before = [version for version in versions if version < event.version]
-        if not before or (event.effect == "revised" and event.version not in versions):
-            continue
-        known = before[-1] == event.version - 1
-        yield event if known else replace(event, changes=())
-
-
-def corrections(
-    site: Site, key: str, versions: Sequence[Version], identity: Identity
-) -> list[Correction]:
+def corrections(site: Site, key: str, identity: Identity) -> list[Correction]:
     """The corrections of an entity with what each changed, newest first."""
-    events = public_corrections(site, key, versions, identity)
+    events = public_corrections(site, key, identity)
     references = site.archive.domain.references.get(key.partition("/")[0], {})
     named = [
         str(item)

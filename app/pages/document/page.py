@@ -82,7 +82,7 @@ def page_for(site: Site, asked: Asked, times: TimeMap | None, version: Version |
         past = as_of(site, asked.view, asked.key, version, asked.identity)
         shown, withheld = past.document, past.withheld
     corrected = (
-        corrections(site, asked.key, times.versions, asked.identity)
+        corrections(site, asked.key, asked.identity)
         if times is not None and version is None
         else []
     )

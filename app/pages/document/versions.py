@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from app.pages.document.fields import label_of
 from app.web.memento import Version
-from app.web.reading import END_OF_TIME
 
 if TYPE_CHECKING:
     from app.pages.document.page import Page
@@ -27,29 +26,19 @@ class Shown:
 
 
 def versions_shown(site: Site, page: Page) -> list[Shown]:
-    """The versions of a page's document, newest first.
-
-    What a version changed is said if readers could read the one before.
-    """
+    """The versions of a page's document, newest first, and what changed from one to the next."""
     versions = page.times.versions if page.times is not None else ()
-    now = END_OF_TIME if page.asked.identity.edits else None
-    events = {
-        event.version: event for event in site.archive.public_history(page.asked.key, now=now)
-    }
+    history = site.archive.public_history(page.asked.key, embargoed=page.asked.identity.edits)
+    labels = {event.version: [label_of(c.field) for c in event.changes] for event in history}
     notes = {each.event.version: each.notes for each in page.corrections}
-    known = {version.version for version in versions}
-    shown = []
-    for version in versions:
-        event = events.get(version.version)
-        told = event is not None and version.version - 1 in known
-        labels = [label_of(c.field) for c in event.changes] if event is not None and told else []
-        shown.append(
-            Shown(
-                version,
-                labels,
-                notes.get(version.version, ()),
-                version == versions[0],
-                version == versions[-1],
-            )
+    shown = [
+        Shown(
+            version,
+            labels.get(version.version, ()),
+            notes.get(version.version, ()),
+            version == versions[0],
+            version == versions[-1],
         )
+        for version in versions
+    ]
     return shown[::-1]
