@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from app.web.problems import Problem, WrongField
@@ -105,9 +106,13 @@ class Asked:
         return asked
 
     def query(self, view: str, edits: bool = False) -> Query:
-        """The query of a view; what is under embargo is found by who edits, and asks for it."""
+        """The query of a view; what is under embargo is found by who edits, and asks for it.
+
+        Raises ``Problem`` 422 that names the parameter of a date which is none.
+        """
         from search import Query
 
+        self._check_dates()
         return Query(
             self.text,
             view,
@@ -123,6 +128,18 @@ class Asked:
             facet_text=self.facet_text,
             embargoed=self.embargoed and edits,
         )
+
+    def _check_dates(self) -> None:
+        from event_log import dates
+
+        wrong = []
+        for name, date in (("from", self.date_from), ("to", self.date_to)):
+            try:
+                dates.date_span(date or "today", datetime.now(UTC))
+            except dates.InvalidDate as error:
+                wrong.append(WrongField(name, str(error)))
+        if wrong:
+            raise Problem(422, "; ".join(f"{each.field}: {each.reason}" for each in wrong), wrong)
 
 
 def _filters(

@@ -251,7 +251,8 @@ def test_a_misspelt_word_is_answered_with_one_that_finds_something(reading: Serv
     ("address", "status", "said"),
     [
         ("/search?nosuch=1", 404, "has no filter 'nosuch'"),
-        ("/search?from=abc", 422, "'abc' is no date"),
+        ("/search?from=abc", 422, "from: 'abc' is no date"),
+        ("/search?to=abc", 422, "to: 'abc' is no date"),
         ("/search?sort=best", 422, "cannot sort by 'best'"),
         ("/search?at=abc", 422, "abc"),
         ("/search?histogram=week", 422, "cannot count by 'week'"),
@@ -263,6 +264,7 @@ def test_what_cannot_be_searched_is_said_above_the_form_that_can_be_changed(
 ) -> None:
     page = page_of(reading, address, status)
     assert said in page.one("div", role="alert").text
+    assert "date_" not in page.one("div", role="alert").text
     assert page.one("form", id="search-form")
     assert page.one("meta", name="robots")["content"] == "noindex, nofollow"
 
