@@ -48,6 +48,22 @@ def check_documents(view: View, schema: pa.Schema) -> None:
             raise BrokenView(
                 view.name, part, f"{path} is {_named(kind)}; it must be a date or a timestamp"
             )
+    for count, of in view.embargoed_counts.items():
+        _check_count(view, count, of, schema)
+
+
+def _check_count(view: View, count: str, of: str, schema: pa.Schema) -> None:
+    """Check that a count is a number, that what it counts is a list, and that groups have ids."""
+    part = "embargoed_counts"
+    listed, _, group = of.partition(".")
+    kind = _require(view, part, count, schema)
+    if not kinds.is_integer(_inside(kind) if group else kind):
+        raise BrokenView(view.name, part, f"{count} is {_named(kind)}; it must be a whole number")
+    if _inside(schema.field(listed).type) == schema.field(listed).type:
+        raise BrokenView(view.name, part, f"{listed} is no list; name one with embargoed items")
+    if group:
+        _require(view, part, f"{count.partition('.')[0]}.id", schema)
+        _require(view, part, f"{of}.id", schema)
 
 
 def _declared(view: View) -> Iterator[tuple[str, str]]:

@@ -56,8 +56,12 @@ class View:
     What is dated in the future is under embargo: a search does not show it until then, unless it
     is asked to. ``embargo`` says whether ``date`` hides a document; a person's last article, for
     instance, does not hide the person. ``embargoed`` has the paths of instants that hide a part of
-    a document: an item of a list (``latest.published_at``), or the instant itself. ``of_entity`` is
-    the filter that has a document's entity, if the document is hidden as long as its entity is.
+    a document: an item of a list (``latest.published_at``), or the instant itself.
+    ``embargoed_counts`` has the counts that count hidden items too, and the list of these:
+    ``{"article_count": "latest"}``; the count that is shown is without them. In a list of counts,
+    ``{"sections.count": "headlines.section"}``, each is without the hidden headlines whose section
+    has its id. It is exact as long as the list has all items that are hidden. ``of_entity`` is the
+    filter that has a document's entity, if the document is hidden as long as its entity is.
 
     If documents are long, ``documents_a_gigabyte`` is how many of them are made at a time, for each
     gigabyte of memory that DuckDB may use.
@@ -84,6 +88,7 @@ class View:
     documents_a_gigabyte: int | None = None
     embargo: bool = True
     embargoed: Sequence[str] = ()
+    embargoed_counts: Mapping[str, str] = field(default_factory=dict)
     of_entity: str | None = None
 
     def __post_init__(self) -> None:
@@ -97,6 +102,8 @@ class View:
         for part in ("text", "filters"):
             if not isinstance(getattr(self, part), Mapping):
                 self._refuse(part, "must be a dictionary: paths by the name that queries use")
+        if not isinstance(self.embargoed_counts, Mapping):
+            self._refuse("embargoed_counts", "must be a dictionary: lists by the path of a count")
         texts = {name: _as_tuple(paths) for name, paths in self.text.items()}
         object.__setattr__(self, "text", texts)
         object.__setattr__(self, "bulk", _as_tuple(self.bulk))
@@ -104,6 +111,7 @@ class View:
         object.__setattr__(self, "embargoed", _as_tuple(self.embargoed))
         self._check_names()
         self._check_paths()
+        self._check_counts()
 
     def _check_names(self) -> None:
         if not self.text:
@@ -126,15 +134,28 @@ class View:
             "title": (self.title,),
             "date": () if self.date is None else (self.date,),
             "embargoed": self.embargoed,
+            "embargoed_counts": (*self.embargoed_counts, *self.embargoed_counts.values()),
             **{f"text[{name!r}]": paths for name, paths in self.text.items()},
             **{f"filters[{name!r}]": (path,) for name, path in self.filters.items()},
         }
         for part, some in paths.items():
-            if not some and part not in ("date", "embargoed"):
+            if not some and part not in ("date", "embargoed", "embargoed_counts"):
                 self._refuse(part, "has no path; give one, such as author.name")
             for path in some:
                 if not isinstance(path, str) or not path:
                     self._refuse(part, f"{path!r} is no path; write one, such as author.name")
+
+    def _check_counts(self) -> None:
+        """What a count is without is in a list of which items are hidden; groups have ids."""
+        part, hiding = "embargoed_counts", {path.partition(".")[0] for path in self.embargoed}
+        for count, of in self.embargoed_counts.items():
+            listed, _, group = of.partition(".")
+            if listed not in hiding:
+                there = ", ".join(sorted(hiding)) or "none"
+                self._refuse(part, f"{listed!r} is no list with embargoed items; there is {there}")
+            if count.count(".") != bool(group) or "." in group:
+                said = "pair a count with a list, or list.count with list.struct"
+                self._refuse(part, f"{count} cannot be a count of {of}; {said}")
 
     def _refuse(self, part: str, reason: str) -> NoReturn:
         raise BrokenView(self.name, part, reason)

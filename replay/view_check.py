@@ -48,6 +48,7 @@ def _parts(view: View) -> Iterator[Hashable]:
     yield from (view.name, view.documents, view.lineage, view.roots)
     yield from (view.title, view.date, view.per)
     yield from (tuple(view.text.items()), tuple(view.filters.items()), view.embargoed)
+    yield tuple(view.embargoed_counts.items())
 
 
 def check_view(view: View, state: State) -> None:

@@ -5,6 +5,7 @@ It is judged when somebody searches, by the clock: nothing is written when an em
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,8 @@ class Embargo:
     """The paths of the instants by which parts of a document are hidden."""
     entities: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By filter, the values whose documents are hidden."""
+    counts: Mapping[str, str] = field(default_factory=dict)
+    """By path of a count, the list whose hidden items it counts too."""
 
     @classmethod
     def of(
@@ -58,19 +61,57 @@ class Embargo:
         now, entities = query.now or clock(), {}
         if mapping.of_entity and (hidden := _entities(views, now, search)):
             entities[mapping.of_entity] = hidden
-        return cls(dates.microseconds(now), mapping.embargo, mapping.embargoed, entities)
+        return cls(
+            dates.microseconds(now),
+            mapping.embargo,
+            mapping.embargoed,
+            entities,
+            mapping.embargoed_counts,
+        )
 
     def shown(self, document: dict[str, Any]) -> dict[str, Any]:
-        """The document without its hidden parts.
+        """The document without its hidden parts, which its counts do not count either.
 
         >>> news = {"latest": [{"id": "1", "at": "1912-04-15"}, {"id": "2", "at": "2912-04-15"}]}
         >>> Embargo(dates.microseconds(datetime(2000, 1, 1)), False, ["latest.at"]).shown(news)
         {'latest': [{'id': '1', 'at': '1912-04-15'}]}
         """
-        if self.now is not None:
-            for path in self.parts:
-                document = _without(document, path.split("."), self.now)
-        return document
+        if self.now is None:
+            return document
+        shown = document
+        for path in self.parts:
+            shown = _without(shown, path.split("."), self.now)
+        if shown is not document:
+            for count, of in self.counts.items():
+                shown = _recounted(shown, document, count, of)
+        return shown
+
+
+def _recounted(
+    shown: dict[str, Any], document: dict[str, Any], count: str, of: str
+) -> dict[str, Any]:
+    """The document with a count that is without the items that are hidden from a list."""
+    listed, _, group = of.partition(".")
+    kept = {id(item) for item in shown.get(listed) or ()}
+    hidden = [item for item in document.get(listed) or () if id(item) not in kept]
+    name, _, number = count.partition(".")
+    if not group:
+        return {**shown, name: _less(shown.get(name), len(hidden))}
+    fewer = Counter(item[group]["id"] for item in hidden if item and item.get(group))
+    before = [item for item in shown.get(name) or () if item]
+    counts = [{**item, number: _less(item[number], fewer[item["id"]])} for item in before]
+    left = [item for item in counts if item[number] or not fewer[item["id"]]]
+
+    def most_first(item: dict[str, Any]) -> int:
+        return -(item[number] or 0)
+
+    if before == sorted(before, key=most_first):
+        left.sort(key=most_first)
+    return {**shown, name: left}
+
+
+def _less(count: int | None, fewer: int) -> int | None:
+    return None if count is None else max(0, count - fewer)
 
 
 def _without(document: dict[str, Any], path: Sequence[str], now: int) -> dict[str, Any]:

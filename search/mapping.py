@@ -34,6 +34,8 @@ class IndexMapping:
     """Whether a document of a later date is hidden until then."""
     embargoed: Sequence[str] = field(default_factory=list, kw_only=True)
     """The paths of the instants by which parts of a document are hidden."""
+    embargoed_counts: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    """By path of a count, the list whose hidden items it counts too."""
     of_entity: str | None = field(default=None, kw_only=True)
     """The filter that names the entity whose embargo holds for a document too."""
     layout: int = field(default=0, kw_only=True, compare=False)
@@ -57,6 +59,7 @@ class IndexMapping:
             bulk=list(view.bulk),
             embargo=view.embargo,
             embargoed=list(view.embargoed),
+            embargoed_counts=dict(view.embargoed_counts),
             of_entity=view.of_entity,
         )
 

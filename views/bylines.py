@@ -84,4 +84,5 @@ VIEW = View(
     per="byline",
     embargo=False,
     embargoed=("first_published_at", "last_published_at", "latest.published_at"),
+    embargoed_counts={"article_count": "latest"},
 )

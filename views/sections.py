@@ -118,4 +118,5 @@ VIEW = View(
     },
     per="section",
     embargoed=("latest.published_at",),
+    embargoed_counts={"article_count": "latest"},
 )

@@ -84,5 +84,6 @@ VIEW = View(
     date="date",
     per=DAY,
     embargoed=("headlines.published_at",),
+    embargoed_counts={"article_count": "headlines", "sections.count": "headlines.section"},
     roots=roots,
 )

@@ -72,4 +72,5 @@ VIEW = View(
     },
     per="tag",
     embargoed=("latest.published_at",),
+    embargoed_counts={"article_count": "latest"},
 )

@@ -132,7 +132,8 @@ def _without_embargoed(
     from search import Embargo, clock
 
     now = min(recorded_at(site.archive, sequence) or clock(), clock())
-    return Embargo(dates.microseconds(now), parts=view.embargoed).shown(found)
+    embargo = Embargo(dates.microseconds(now), parts=view.embargoed, counts=view.embargoed_counts)
+    return embargo.shown(found)
 
 
 def _hidden(

@@ -166,6 +166,35 @@ MISTAKES = {
         ('per="appointment"', 'per="appointment", embargoed=("patient.name",)'),
         "embargoed: patient.name is string; it must be a date or a timestamp",
     ),
+    "an embargoed count of a list without embargoed items": (
+        ('per="appointment"', 'per="appointment", embargoed_counts={"id": "latest"}'),
+        "embargoed_counts: 'latest' is no list with embargoed items; there is none",
+    ),
+    "embargoed counts that are no dictionary": (
+        ('per="appointment"', 'per="appointment", embargoed_counts="id"'),
+        "embargoed_counts: must be a dictionary: lists by the path of a count",
+    ),
+    "an embargoed count that is not of a struct": (
+        (
+            'per="appointment"',
+            'per="appointment", embargoed="starts_at", embargoed_counts={"id": "starts_at.at"}',
+        ),
+        "embargoed_counts: id cannot be a count of starts_at.at; pair a count with a list, or",
+    ),
+    "an embargoed count that is no number": (
+        (
+            'per="appointment"',
+            'per="appointment", embargoed="starts_at", embargoed_counts={"id": "starts_at"}',
+        ),
+        "embargoed_counts: id is string; it must be a whole number",
+    ),
+    "an embargoed count of what is no list": (
+        (
+            'per="appointment"',
+            'per="appointment", embargoed="starts_at", embargoed_counts={"sequence": "starts_at"}',
+        ),
+        "embargoed_counts: starts_at is no list; name one with embargoed items",
+    ),
     "an entity by a filter that does not exist": (
         ('per="appointment"', 'per="appointment", of_entity="stream"'),
         "of_entity: there is no filter 'stream'; there is id, patient",

@@ -50,8 +50,9 @@ def test_any_change_of_a_mapping_changes_its_digest() -> None:
         replace(ARTICLES, filters={"id": "id"}),
         replace(ARTICLES, date=None),
         replace(ARTICLES, bulk=[]),
+        replace(ARTICLES, embargoed_counts={"article_count": "latest"}),
     ]
-    assert len({mapping.digest for mapping in [ARTICLES, *changed]}) == 6
+    assert len({mapping.digest for mapping in [ARTICLES, *changed]}) == 7
 
 
 def test_the_year_is_a_filter_of_dated_documents_unless_the_view_has_its_own() -> None:

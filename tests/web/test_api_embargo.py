@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from serving import Server
+from starlette.testclient import TestClient
 
 from app.web.access import Role
 from event_log import NewEvent
@@ -15,6 +17,7 @@ API = "/api/v1"
 HIDDEN = "article/secret"
 LATER = (datetime.now(UTC) + timedelta(days=9)).isoformat()
 WORD = "zanzibarian"
+FILTERS = {"topics": "tag_id", "bylines": "byline_id"}
 PATHS = [
     f"articles?q={WORD}&facet=section&histogram=year",
     f"articles?q={WORD}&embargoed=true",
@@ -75,6 +78,24 @@ def test_the_explanation_for_readers_counts_without_it(server: Server) -> None:
     desk, readers = server.ask(Role.editor).get(path).json(), server.ask().get(path).json()
     assert (desk["events"] - readers["events"], desk["entities"] - readers["entities"]) == (2, 1)
     assert HIDDEN in [cause["stream"] for cause in desk["latest"]]
+
+
+@pytest.mark.parametrize("path", ["topics/tag/ships", "bylines/byline/otto-graff"])
+def test_the_counts_for_readers_are_without_it(server: Server, path: str) -> None:
+    view, _, key = path.partition("/")
+    desk, readers = server.ask(Role.editor), server.ask()
+
+    def counts(client: TestClient) -> list[int]:
+        documents = [
+            client.get(f"{API}/{path}").json(),
+            *(json.loads(line) for line in client.get(f"{API}/{view}/export").text.splitlines()),
+            *(hit["document"] for hit in client.get(f"{API}/{view}?size=100").json()["hits"]),
+        ]
+        return [each["article_count"] for each in documents if each["id"] == key]
+
+    read = readers.get(f"{API}/articles?size=0&{FILTERS[view]}={key}").json()["total"]
+    assert counts(readers) == [read] * 3
+    assert desk.get(f"{API}/{path}").json()["article_count"] == read + 1
 
 
 def test_editors_see_it(server: Server) -> None:
