@@ -15,9 +15,9 @@ from running import Running
 Open = Callable[..., Visit]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The installed browser."""
+    """The installed browser; while it is open, no test can run an event loop of its own."""
     path = installed()
     with sync_playwright() as playwright:
         # as root there is no sandbox, and a container has little shared memory
