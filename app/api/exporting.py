@@ -82,6 +82,7 @@ class Begun:
 
     query: Query
     asked: Asked
+    identity: Identity
     format: str
     most: int
     first: Answer
@@ -97,7 +98,7 @@ def _begin(site: Site, identity: Identity, view: str, parameters: QueryParams) -
     asked, query = query_of(parameters, named, identity.edits, others)
     most = site.options.export_documents
     query = replace(query, size=min(PAGE, most), histogram=None, highlight=False)
-    return Begun(query, asked, form, most, answered(site, query, asked))
+    return Begun(query, asked, identity, form, most, answered(site, query, asked, identity))
 
 
 async def _streamed(site: Site, begun: Begun) -> AsyncIterator[bytes]:
@@ -105,16 +106,17 @@ async def _streamed(site: Site, begun: Begun) -> AsyncIterator[bytes]:
     lines = _writer(begun)
     page, found = 1, begun.first
     sent: set[str] = set()
-    while found.hits and len(sent) < begun.most:
+    while len(sent) < begun.most:
         new = [hit for hit in found.hits if hit.id not in sent][: begun.most - len(sent)]
         sent.update(hit.id for hit in new)
         yield lines([hit.document for hit in new])
-        if page * begun.query.size >= found.total:
+        is_past = begun.asked.at is not None  # of which a page may have nothing that is public now
+        if page * begun.query.size >= found.total or not (found.hits or is_past):
             break
         page += 1
         query = replace(begun.query, page=page)
-        found = await site.work.run(answered, site, query, begun.asked)
-    if len(sent) < found.total:
+        found = await site.work.run(answered, site, query, begun.asked, begun.identity)
+    if len(sent) < found.total and (begun.asked.at is None or len(sent) >= begun.most):
         yield _truncated(begun, len(sent), found.total)
 
 

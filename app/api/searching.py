@@ -13,6 +13,7 @@ from starlette.responses import Response
 from app.api.answers import ViewName, answer, errors
 from app.api.models import SearchModel
 from app.api.parameters import SEARCHING
+from app.web import reading
 from app.web.asked import Asked
 from app.web.identity import Identity, Reader
 from app.web.problems import Problem, WrongField
@@ -50,7 +51,7 @@ def _search(
 ) -> tuple[dict[str, Any], Asked]:
     named = readable_view(site, view, identity).name
     asked, query = query_of(parameters, named, identity.edits)
-    found = answered(site, query, asked)
+    found = answered(site, query, asked, identity)
     facets = {
         name: [{"value": value, "count": count} for value, count in values]
         for name, values in found.facets.items()
@@ -76,13 +77,13 @@ def query_of(
     return asked, asked.query(view, edits)
 
 
-def answered(site: Site, query: Query, asked: Asked) -> Answer:
+def answered(site: Site, query: Query, asked: Asked, identity: Identity) -> Answer:
     """Search; a filter or a facet that the view lacks is a wrong parameter."""
     from search import UnknownName
 
     try:
         with site.figures.search(query.view):
-            return site.archive.search(query, at=asked.at)
+            return reading.search(site, query, asked.at, identity)
     except UnknownName as error:
         raise Problem(422, str(error), [WrongField(error.name, str(error))]) from None
 

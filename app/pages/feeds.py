@@ -23,6 +23,7 @@ from app.pages.linking import instant
 from app.pages.search_state import State
 from app.pages.strings import text
 from app.pages.templates import base_of
+from app.web import reading
 from app.web.addresses import page_of
 from app.web.identity import Identity, Reader
 from app.web.problems import Problem
@@ -66,8 +67,7 @@ def _feed(site: Site, view: View, state: State, identity: Identity, base: str) -
     query = replace(
         asked.query(view.name, identity.edits), size=ENTRIES, sort=sort, highlight=False
     )
-    at = asked.at
-    hits = (site.archive.search(query, at=at) if at else site.archive.engine.search(query)).hits
+    hits = reading.search(site, query, asked.at, identity).hits
     root = ET.Element("feed", xmlns=ATOM)
     title = text("feed_title", name=site.options.name, title=state.title)
     host = urlsplit(base).hostname or "localhost"

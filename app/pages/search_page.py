@@ -14,6 +14,7 @@ from app.pages.hits import Shown, shown
 from app.pages.periods import Histogram, histogram, unit_of
 from app.pages.search_state import State, filter_value
 from app.pages.templates import base_of, render
+from app.web import reading
 from app.web.asked import MOST_PAGES_DEEP
 from app.web.identity import Identity, Reader
 from app.web.problems import problem_of
@@ -114,9 +115,7 @@ def find(site: Site, view: View, state: State, identity: Identity) -> Results:
     )
 
     def search(query: Query) -> Answer:
-        if asked.at is None:
-            return site.archive.engine.search(query)
-        return site.archive.search(query, at=asked.at)
+        return reading.search(site, query, asked.at, identity)
 
     with site.figures.search(view.name):
         answer = search(query)

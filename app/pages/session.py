@@ -54,4 +54,5 @@ async def log_out() -> Response:
     """End the session."""
     response = RedirectResponse("/", 303)
     end_session(response)
+    response.headers["Clear-Site-Data"] = '"cache"'  # so that no page of the desk is a step back
     return response

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from app.web.site import Site
     from archive import PublicEvent
     from replay import View
-    from search import Hit
+    from search import Answer, Hit, Query
 
 DESK = "the view {} shows what is for the desk; log in as an editor"
 AT_ONCE = 1_000
@@ -63,6 +63,36 @@ def documents(site: Site, view: View, keys: Sequence[str], identity: Identity) -
         answer = site.archive.engine.search(replace(query, embargoed=identity.edits))
         found |= {hit.id: hit for hit in answer.hits}
     return found
+
+
+def search(site: Site, query: Query, at: str | None, identity: Identity) -> Answer:
+    """Search a view as it is, or as of a point.
+
+    Of what was found in the past readers see what they would see of it today: a hit that was
+    removed since, or is under embargo now, is left out, and so is what other documents have of it.
+    The total and the counts are those of then.
+    """
+    if at is None:
+        return site.archive.engine.search(query)
+    answer = site.archive.search(query, at=at)
+    if identity.edits:
+        return answer
+    view = site.archive.view(query.view)
+    return replace(answer, hits=[*_still_public(site, view, answer.hits, identity)])
+
+
+def _still_public(site: Site, view: View, hits: Sequence[Hit], identity: Identity) -> Iterator[Hit]:
+    live = documents(site, view, [hit.id for hit in hits], identity)
+    for hit in hits:
+        if hit.id in live:
+            shown = {hit.id, *_named(live[hit.id].document)}
+            hidden = _hidden(site, hit.document, shown, identity)
+            # a passage that matched may be of what is hidden
+            yield (
+                replace(hit, document=_without(hit.document, hidden, frozenset()), fragments={})
+                if hidden
+                else hit
+            )
 
 
 def gone_or_missing(site: Site, view: View, key: str, identity: Identity) -> Problem:

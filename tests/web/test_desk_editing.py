@@ -247,9 +247,24 @@ def test_who_edits_what_was_retracted_meanwhile_keeps_what_was_typed(
     assert "not possible any more" in plain(answer)
     again = form_on(answer)
     assert again["f.headline"] == "Typed for an Hour"
-    saved(ana, again)
+    unchosen = again.post(ana, "review")
+    assert unchosen.status_code == 422, "nothing is reinstated unless somebody says so"
+    saved(ana, form_on(unchosen).put(act="ArticleReinstated"))
     entity = server.archive.entity(TITANIC)
     assert (entity.live, entity.fields["headline"]) == (True, "Typed for an Hour")
+
+
+def test_a_new_entity_does_not_touch_the_one_that_has_its_id(
+    server: Server, ana: TestClient
+) -> None:
+    before = server.archive.entity(TITANIC)
+    new = opened(ana, "/desk/article").put(id="titanic-1912")
+    new.fill(headline="Another Titanic", published_at="2026-11-01", body="A film.")
+    answer = new.post(ana, "review")
+    assert answer.status_code == 409
+    assert "article/titanic-1912 exists already" in plain(answer)
+    assert form_on(answer)["f.headline"] == "Another Titanic"
+    assert server.archive.entity(TITANIC) == before
 
 
 def test_an_article_is_published_retracted_and_reinstated(server: Server, ana: TestClient) -> None:

@@ -48,7 +48,7 @@ def begun(home: Path) -> str:
     said = ""
     for line in process.stdout:
         said += line
-        if "Uvicorn running" in line:  # from here on it ends by itself when it is told to
+        if "startup complete" in line:  # from here on it ends by itself when it is told to
             break
     process.terminate()
     assert process.wait(60) == 0, said

@@ -136,6 +136,8 @@ def _saved_or_reviewed(
     before = saved_before(archive, edit, actor) if posting.do == "save" else None
     if before is not None:
         return _Work(edit, "edit.html", receipt=before)
+    if edit.conflicts and not edit.read.version:
+        return _taken(edit)
     check_required(edit)
     if edit.is_wrong:
         return _again(archive, edit, posting)
@@ -167,7 +169,7 @@ def _save(archive: Archive, edit: Edit, actor: str | None, posting: Posting) -> 
         )
     except WrongExpectedVersion:
         edit.entity = read_entity(archive.log, edit.stream)
-        return _conflict(archive, edit)
+        return _conflict(archive, edit) if edit.read.version else _taken(edit)
     except (Refused, EventLogError, ArchiveError) as error:
         blame(edit, str(error))
         return _again(archive, edit, posting)
@@ -191,6 +193,13 @@ def _again(archive: Archive, edit: Edit, posting: Posting) -> _Work:
     return _Work(edit, "edit.html", 422, shown={"conflict": sides, "base": was.version})
 
 
+def _taken(edit: Edit) -> _Work:
+    """The form of a new entity again: its id is another's, which is left alone."""
+    edit.errors.append(strings.text("desk_id_taken", stream=edit.stream))
+    edit.entity = edit.read
+    return _Work(edit, "edit.html", 409)
+
+
 def _conflict(archive: Archive, edit: Edit) -> _Work:
     """Both versions side by side, merged where they do not touch."""
     again, both = merged(archive, edit)
@@ -203,7 +212,7 @@ def _conflict(archive: Archive, edit: Edit) -> _Work:
         "base": was.version,
         "later": later,
         "of_theirs": differences(archive, inputs, was.fields, theirs.fields),
-        "cannot": edit.act.label if again.act.key != edit.act.key else "",
+        "cannot": edit.act.label if again.unchosen else "",
     }
     return _Work(again, "edit.html", 409, shown=shown)
 

@@ -48,6 +48,8 @@ class Edit:
     """What is wrong with no field in particular."""
     undecided: list[str] = field(default_factory=list)
     """Fields in conflict for which no version was chosen."""
+    unchosen: bool = False
+    """Whether the editor has yet to choose what is done: it can no longer be what it was."""
 
     @property
     def stream(self) -> str:
@@ -120,6 +122,9 @@ def posted(archive: Archive, stream: str, pairs: Pairs) -> Edit:
     if not (event_id.isascii() and event_id.isprintable() and event_id.strip()):
         event_id = str(uuid4())
     edit = Edit(now, was, category, acts, act, event_id, typed, said)
+    if act.key != given.get("act"):  # what was read may have changed since, so nothing is assumed
+        edit.errors.append(strings.text("desk_choose_act"))
+        edit.unchosen = True
     _decide(archive, edit, pairs)
     return edit
 
@@ -204,6 +209,7 @@ def merged(archive: Archive, edit: Edit) -> tuple[Edit, MergedFields]:
     again = replace(
         edit, read=edit.entity, acts=acts, act=act, typed=shown, errors=[], undecided=[]
     )
+    again.unchosen = act.key != edit.act.key
     return again, both
 
 

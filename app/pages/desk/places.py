@@ -80,18 +80,17 @@ def render_desk(
     status: int = 200,
     **values: Any,
 ) -> Response:
-    """Answer with a page of the desk, which nobody but this browser keeps.
+    """Answer with a page of the desk; this browser alone keeps it, until its user logs out.
 
-    What answers a posted form is not kept at all: it has what was typed.
+    What answers a posted form is kept too, so that a step back leads to it.
     """
     archive = site_of(request).archive
-    kept = "no-store" if request.method == "POST" else "private, no-cache"
     return render(
         request,
         f"desk/{name}",
         identity,
         status,
-        {"Cache-Control": kept},
+        {"Cache-Control": "private, no-cache"},
         desk_page=desk_page,
         can_merge=lambda stream: can_merge(archive, stream),
         **values,

@@ -1,11 +1,12 @@
 // What is typed into a form is kept in this browser until it is saved, so that no text is ever lost.
-// The key has the stream and the version that was read: a draft of another version is not restored.
+// The key has who typed it, the stream, and the version that was read: neither another's draft nor one
+// of another version is restored.
 
 const PREFIX = "stet.draft:";
 const NOT_KEPT = new Set(["event_id", "version", "do", "token"]);
 const PAUSE = 300;
 
-const key = (stream, version) => `${PREFIX}${stream}:${version}`;
+const key = (who, stream, version) => `${PREFIX}${who}:${stream}:${version}`;
 
 function typed(form) {
   return [...new FormData(form)].filter(([name, value]) => !NOT_KEPT.has(name) && typeof value === "string");
@@ -39,7 +40,7 @@ function remove(name) {
 }
 
 export function keepDraft(form) {
-  const name = key(form.dataset.stream, form.dataset.version);
+  const name = key(form.dataset.who, form.dataset.stream, form.dataset.version);
   const state = form.querySelector("[data-draft-state]");
   const fresh = typed(form);
   const draft = stored(name);
@@ -111,13 +112,13 @@ function fill(form, pairs) {
 }
 
 // Forgets the drafts of an entity that were made before the version that was saved.
-export function forgetDrafts(stream, version) {
+export function forgetDrafts(who, stream, version) {
   try {
-    const names = Object.keys(localStorage).filter((name) => name.startsWith(`${PREFIX}${stream}:`));
+    const names = Object.keys(localStorage).filter((name) => name.startsWith(`${PREFIX}${who}:${stream}:`));
     for (const name of names) {
       if (Number(name.slice(name.lastIndexOf(":") + 1)) < version) remove(name);
     }
-    if (version === 1) remove(key(`${stream.split("/")[0]}/`, 0));
+    if (version === 1) remove(key(who, `${stream.split("/")[0]}/`, 0));
   } catch {
     // a browser that keeps nothing has nothing to forget
   }

@@ -11,7 +11,7 @@ for (const form of document.querySelectorAll("form[data-draft]")) {
   completeNames(form);
 }
 for (const receipt of document.querySelectorAll("[data-receipt]")) {
-  forgetDrafts(receipt.dataset.saved, Number(receipt.dataset.savedVersion));
+  forgetDrafts(receipt.dataset.who, receipt.dataset.saved, Number(receipt.dataset.savedVersion));
   followReceipt(receipt);
 }
 for (const form of document.querySelectorAll("form[data-count]")) countDocuments(form);

@@ -76,6 +76,8 @@ TEXTS = {
     "desk_id_hint": (
         "What stands behind {category}/ in its address. It stays: an id is never changed."
     ),
+    "desk_id_taken": "{stream} exists already; give another id, or edit that one.",
+    "desk_choose_act": "Choose what you do: it may have become something else meanwhile.",
     "desk_id_required": "Give an id: a word that names the entity for good.",
     "desk_fields": "Fields",
     "desk_annotations": "About this change",
