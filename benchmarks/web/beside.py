@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from elasticsearch import AsyncElasticsearch
+from elasticsearch import Elasticsearch
 from fastapi import FastAPI
 
 URL = os.environ.get("ELASTICSEARCH_URL", "http://127.0.0.1:9200")
@@ -18,15 +18,15 @@ INDEX = os.environ.get("STET_BENCH_INDEX", "")
 FIELDS = ["headline^3", "abstract^2", "body"]
 FACETS = ("section", "tags", "bylines")
 app = FastAPI()
-client = AsyncElasticsearch(URL)
+client = Elasticsearch(URL)
 
 
 @app.get("/search")
-async def search(q: str) -> dict[str, Any]:
+def search(q: str) -> dict[str, Any]:
     """Ten hits with highlights, three facets, and the hits of each year."""
     facets = {name: {"terms": {"field": name, "size": 10}} for name in FACETS}
     years = {"date_histogram": {"field": "published_at", "calendar_interval": "year"}}
-    answer = await client.search(
+    answer = client.search(
         index=INDEX,
         query={"multi_match": {"query": q, "fields": FIELDS, "operator": "and"}},
         aggs={**facets, "years": years},
