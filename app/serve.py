@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from app import show
+from app.commands import Command
 from app.options import DEFAULT_HOME, Failure, Home, Json, errors_as_messages, open_archive
 
 
@@ -70,7 +71,7 @@ def serve(
         )
 
 
-@access.command("add")
+@access.command("add", cls=Command)
 def add(
     name: Annotated[str, typer.Argument(help="Who gets the token: the actor of their events.")],
     role: Annotated[RoleName, typer.Option(help="What they may do.")] = RoleName.editor,
@@ -92,7 +93,7 @@ def add(
     show.note(f"the token of {name} ({role.value}); it is not shown again")
 
 
-@access.command("list")
+@access.command("list", cls=Command)
 def list_tokens(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """List the tokens, with their last use; the secrets are stored nowhere.
 
@@ -112,7 +113,7 @@ def list_tokens(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     )
 
 
-@access.command("revoke")
+@access.command("revoke", cls=Command)
 def revoke(
     name: Annotated[str, typer.Argument(help="Whose tokens end.")], home: Home = DEFAULT_HOME
 ) -> None:

@@ -181,7 +181,7 @@ class Rebuilds:
         self._take(log, at)
         run = self._state.backend.con.execute
         entities = {
-            name: run(f"FROM '{self._state.directory / name}.parquet' ORDER BY id")
+            name: run(f"FROM '{self._state.path(name)}' ORDER BY id")
             .to_arrow_table()
             .to_pylist()
             for name in self._folds
@@ -208,7 +208,7 @@ class Rebuilds:
         events = pa.Table.from_batches(log.at(at).scan(), log_schema(REGISTRY))
         pq.write_table(events, self._place.path)
         for name, sql in self._folds.items():
-            path = self._state.directory / f"{name}.parquet"
+            path = self._state.path(name)
             self._state.backend.con.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
 
 
