@@ -117,7 +117,9 @@ def _texts(path: Path, mapping: IndexMapping) -> list[tuple[str, str]]:
     """Texts of a view's documents with the names they are searched by, as far as they are plain."""
     plain = {name: p for name, paths in mapping.text.items() for p in paths if "." not in p}
     table = pq.read_table(path, columns=list(plain.values())).to_pylist()
-    return [(name, d[p]) for d in table for name, p in plain.items() if d[p] and words(d[p])]
+    found = [(name, d[p]) for d in table for name, p in plain.items() if d[p]]
+    each = [(name, t) for name, some in found for t in (some if isinstance(some, list) else [some])]
+    return [(name, text) for name, text in each if words(text)]
 
 
 def _asked(texts: Sequence[tuple[str, str]], chance: random.Random) -> str:
