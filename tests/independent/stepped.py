@@ -181,9 +181,7 @@ class Rebuilds:
         self._take(log, at)
         run = self._state.backend.con.execute
         entities = {
-            name: run(f"FROM '{self._state.path(name)}' ORDER BY id")
-            .to_arrow_table()
-            .to_pylist()
+            name: run(f"FROM '{self._state.path(name)}' ORDER BY id").to_arrow_table().to_pylist()
             for name in self._folds
         }
         documents = {
