@@ -80,8 +80,8 @@ def test_a_server_ends_at_once_and_cleanly(
         until(lambda: server.log().count("startup complete") == int(workers), server.log)
         code, seconds = server.end(number)
         assert code == 0, server.log()
-        assert seconds < 5, server.log()
-        until(lambda: not server.left(), lambda: str(server.left()), 5)
+        assert seconds < 30, server.log()  # a stream or a step that held it would hold it for good
+        until(lambda: not server.left(), lambda: str(server.left()))
         assert "Traceback" not in server.log()
 
 

