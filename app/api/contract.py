@@ -22,7 +22,6 @@ INFO: dict[str, Any] = {
     "version": "1",
     "summary": "A newspaper's archive: search it, read it, append to it, follow it",
 }
-SERVERS = [{"url": "/", "description": "This server."}]
 
 
 def describe(app: FastAPI) -> None:

@@ -83,6 +83,8 @@ def answered(site: Site, query: Query, asked: Asked, identity: Identity) -> Answ
 
     try:
         with site.figures.search(query.view):
+            if asked.at is None:  # with how far the index is behind, which no page shows
+                return site.archive.search(query)
             return reading.search(site, query, asked.at, identity)
     except UnknownName as error:
         raise Problem(422, str(error), [WrongField(error.name, str(error))]) from None

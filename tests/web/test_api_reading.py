@@ -261,3 +261,10 @@ def test_the_api_serves_any_domain(tmp_path: Path) -> None:
         assert answer.status_code == status
     last = editor.get(f"{API}/events?category=order&after={answer.json()['last'] - 1}").json()
     assert last[0]["data"] == {"quantity": 9}
+
+
+def test_a_search_says_how_far_the_index_is_behind(server: Server) -> None:
+    server.archive.append("tag/whales", "TagDefined", {"name": "Whales"})
+    assert server.ask().get("/api/v1/articles?q=titanic").json()["behind"] == 1
+    server.catch_up()
+    assert server.ask().get("/api/v1/articles?q=titanic").json()["behind"] == 0

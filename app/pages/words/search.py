@@ -2,7 +2,6 @@
 
 TEXTS = {
     "search_title": "“{text}” in {view}",
-    "search_heading": "Search",
     "search_query": "Search for",
     "search_in": "Search in",
     "search_help": 'Words, "a phrase", -without, OR, prefix*',
@@ -34,9 +33,7 @@ TEXTS = {
     "facet_more": "More",
     "facet_without": "Without {value}",
     "facet_not": "not",
-    "facet_excluded": "not {value}",
     "facet_none": "Nothing contains “{text}”.",
-    "facet_count": "{count} found",
     "found_none": "Nothing found",
     "found_one": "1 found",
     "found_many": "{count} found",
@@ -81,7 +78,6 @@ TEXTS = {
     "start_on_this_day": "On this day, {day}",
     "start_browse": "Browse by {name}",
     "start_when": "Through the years",
-    "start_parts": "What the archive has",
     "start_empty": "The archive has no documents yet.",
     "start_not_ready": "Nothing can be searched yet: an operator runs stet rebuild.",
     "suggest_one": "1 suggestion",
@@ -91,6 +87,5 @@ TEXTS = {
     "suggestions": "Suggestions",
     "opensearch_description": "Search {name}",
     "by": "By {names}",
-    "articles_count": "{count} articles",
     "more_headlines": "and {count} more",
 }
