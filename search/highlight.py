@@ -54,6 +54,8 @@ class Highlighter:
 
     def fragment(self, values: Iterable[str], name: str) -> str | None:
         """The part with the most matches, of the first value that has any; None if none has."""
+        if not self._clauses:  # the values need not be read
+            return None
         for text in values:
             if spans := self._spans(text, name):
                 start, end = _densest(text, spans)

@@ -55,11 +55,10 @@ def _suggest(
     from search import Query as SearchQuery
 
     name = None if view is None else readable_view(site, view, identity).name
+    searched = name or site.archive.first_view
     found = site.archive.suggest(text, name, size)
-    query = SearchQuery(text, name or site.archive.first_view, size=0, highlight=False)
-    answered = site.archive.engine.search(query)
-    told = {
-        "suggestions": [asdict(each) for each in found],
-        "did_you_mean": None if found else answered.suggestion,
-    }
-    return told, answered.sequence
+    if found:  # similar words are looked for only where they help: that costs more than the rest
+        sequence = site.archive.engine.serving()[found[0].view].sequence
+        return {"suggestions": [asdict(each) for each in found], "did_you_mean": None}, sequence
+    answered = site.archive.engine.search(SearchQuery(text, searched, size=0, highlight=False))
+    return {"suggestions": [], "did_you_mean": answered.suggestion}, answered.sequence

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 STEP_SECONDS = 5.0
 """How long a step that is under way may take when the follower is told to end."""
+NICENESS = 10
+"""How far it steps back where processors are scarce: who reads and saves comes before freshness."""
 AGAIN_SECONDS = 1.0
 """How often it is tried to follow, while another process does or nothing is live yet."""
 log = logging.getLogger("stet.follower")
@@ -108,6 +110,7 @@ def main() -> None:
     from search import SearchError
 
     configure_logs()
+    os.nice(NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the whole group
     follower = Follower(open_archive(sys.argv[1]))
     signal.signal(signal.SIGTERM, lambda *_: follower.stop())

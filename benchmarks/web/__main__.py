@@ -255,6 +255,8 @@ def measure(home: Path, folder: Path, seconds: float, samples: int) -> Iterator[
     workers = os.cpu_count() or 1
     command = [STET, "serve", "--home", home, "--port", port, "--workers", workers]
     with serving(port, "/healthz", *command, STET_REQUESTS_A_MINUTE="0") as session:
+        saves(port, secret, 1)
+        archive.wait(archive.log.head, 300)  # its follower has read the archive by then
         found = compared(archive, folder, port, session, seconds)
         typed = suggestions(archive, port, seconds)
         added = streams(port, secret, session)
