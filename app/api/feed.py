@@ -19,6 +19,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from app.api.answers import json_bytes
+from app.web.work import Work
 
 if TYPE_CHECKING:
     from app.web.site import Site
@@ -28,7 +29,14 @@ BATCH = 100
 """Events that are read at a time."""
 KEPT_BYTES = 16_000_000
 """The size of the latest events that are kept as JSON."""
-KEPT_PAGES = 32
+BLOCK = 2_000
+"""Events that are read of the log at once, as pages: to begin reading costs as much as 1,000."""
+BLOCK_BYTES = 2_000_000
+"""The size of the pages at which a block ends before."""
+READ_SECONDS = 30.0
+"""The longest that a client waits for a page of the log."""
+KEPT_PAGES_BYTES = 16_000_000
+"""The size of the pages that are kept for others at the same place, as JSON."""
 WATCH_SECONDS = 1.0
 """How often the watching thread sees whether anybody still listens."""
 DIGITS = 19
@@ -58,14 +66,22 @@ class Feed:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        # One thread of its own: who reads the log from its beginning takes no thread from the
+        # pages, and the memory of one row group at a time.
+        self._work = Work(1, READ_SECONDS)
         self._lock = threading.Lock()
         self._latest: deque[Entry] = deque()
         self._bytes = 0
         self._pages: OrderedDict[int, list[Entry]] = OrderedDict()
+        self._pages_bytes = 0
         self._reading: dict[tuple[asyncio.AbstractEventLoop, int], asyncio.Task[list[Entry]]] = {}
         self._waiting: dict[asyncio.AbstractEventLoop, set[asyncio.Future[None]]] = {}
         self._head = 0
         self._watching = False
+
+    def close(self) -> None:
+        """Begin to read no page any more."""
+        self._work.close()
 
     async def head(self) -> int:
         """The last sequence of the log."""
@@ -115,20 +131,37 @@ class Feed:
         place = asyncio.get_running_loop(), sequence
         task = self._reading.get(place)
         if task is None:
-            task = asyncio.create_task(self._site.work.run(self._read, sequence))
+            task = asyncio.create_task(self._work.run(self._read, sequence))
             self._reading[place] = task
             task.add_done_callback(lambda _: self._reading.pop(place, None))
         return await asyncio.shield(task)
 
     def _read(self, sequence: int) -> list[Entry]:
-        events = self._site.archive.log.read(after=sequence, limit=BATCH)
-        page = [_entry(event, self._source) for event in events]
-        if len(page) == BATCH:  # what the log has there never changes
-            with self._lock:
-                self._pages[sequence] = page
-                if len(self._pages) > KEPT_PAGES:
-                    self._pages.popitem(last=False)
-        return page
+        """Read a block of the log, keep its pages, and return the first."""
+        events = self._site.archive.log.read(after=sequence, limit=BLOCK)
+        entries = (_entry(event, self._source) for event in events)
+        first: list[Entry] = []
+        size = 0
+        while page := [*islice(entries, BATCH)]:
+            first = first or page
+            if len(page) < BATCH:  # the log may grow there
+                break
+            self._keep_page(page)
+            size += _size(page)
+            if size > BLOCK_BYTES:
+                break
+        return first
+
+    def _keep_page(self, page: list[Entry]) -> None:
+        with self._lock:
+            before = page[0].sequence - 1
+            if before in self._pages:
+                return
+            self._pages[before] = page
+            self._pages_bytes += _size(page)
+            while self._pages_bytes > KEPT_PAGES_BYTES and len(self._pages) > 1:
+                _, left = self._pages.popitem(last=False)
+                self._pages_bytes -= _size(left)
 
     @property
     def _source(self) -> str:
@@ -176,7 +209,7 @@ class Feed:
 
     def _keep(self, new: Sequence[Entry]) -> None:
         self._latest.extend(new)
-        self._bytes += sum(len(entry.frame) for entry in new)
+        self._bytes += _size(new)
         while self._bytes > KEPT_BYTES and len(self._latest) > 1:
             self._bytes -= len(self._latest.popleft().frame)
 
@@ -185,6 +218,10 @@ def _wake(futures: Sequence[asyncio.Future[None]]) -> None:
     for woken in futures:
         if not woken.done():
             woken.set_result(None)
+
+
+def _size(entries: Sequence[Entry]) -> int:
+    return sum(len(entry.frame) for entry in entries)
 
 
 def _entry(event: Event, source: str) -> Entry:

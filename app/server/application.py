@@ -56,12 +56,14 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
     """Make the application; ``hosts`` are the names that it may be called by, empty for any."""
     work = Work(THREADS, options.query_seconds)
     site = Site(archive, Access(archive.folder), options, work, Figures(), Ending())
+    feed = Feed(site)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_SECONDS)
         site.ending.begin_with_signals()
         yield
+        feed.close()
         site.work.close()
 
     app = FastAPI(
@@ -86,7 +88,7 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
     app.add_middleware(Endable, ending=site.ending, figures=site.figures)
     describe(app)
     app.state.reached = Reached()
-    app.state.feed = Feed(site)
+    app.state.feed = feed
     app.add_middleware(EncodedSlashes, prefix=f"{PREFIX}/")
     app.add_middleware(Protection, options=options, hosts=hosts)
     app.add_middleware(Counting, figures=site.figures)
