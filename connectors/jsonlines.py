@@ -273,15 +273,16 @@ class _Import:
             return self._log.commit(batch), len(batch)
         try:
             receipt = self._log.commit(
-                batch, producer=self._producer, position=line, after=self._reached
+                batch,
+                positions={self._producer: line},
+                after={self._producer: self._reached},
             )
         except WrongPosition as error:
             raise OtherImport(
                 f"{self.lines.path}: another import under the name {self._producer!r} came to line "
                 f"{error.actual:,} meanwhile; import again when it has ended"
             ) from None
-        if receipt.added:
-            self._reached = line
+        self._reached = line
         return receipt, len(batch)
 
     def _wait(self) -> None:

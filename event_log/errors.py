@@ -39,9 +39,10 @@ class WrongExpectedVersion(EventLogError):
 
 
 class WrongPosition(EventLogError):
-    """The producer is not at the position that the append expected.
+    """A producer is not at the position that the append expected; nothing was appended.
 
-    ``actual`` is the position that it has reached; 0 when it has appended nothing.
+    ``actual`` is the position that it has reached; 0 when it has none. ``expected`` is the one that
+    the append gave, or the last from which it could have gone on.
     """
 
     def __init__(self, producer: str, expected: int, actual: int) -> None:

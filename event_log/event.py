@@ -56,7 +56,8 @@ class Receipt:
     ``first`` and ``last`` are the sequences that the events have in the log, ``version`` is the
     last event's place in its stream, ``digest`` the log's digest (hexadecimal) at the last event,
     and ``added`` the number of new events: 0 when the log had all of them before, and for an edit
-    that changes nothing.
+    that changes nothing. For an append that only moves a producer which never committed an event,
+    ``first`` and ``last`` are the log's head, and ``version`` is 0.
     """
 
     first: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -12,13 +13,14 @@ from event_log.appending.appender import Appender
 from event_log.appending.pending import Pending
 from event_log.category import Category, Registry
 from event_log.checking.batch import Batch
-from event_log.checking.one_event import Validator
+from event_log.checking.one_event import Validator, possible
 from event_log.checking.one_event import name as checked_name
 from event_log.clock import seconds_ahead
 from event_log.errors import InvalidEvent, InvalidPoint
 from event_log.event import Event, NewEvent, Receipt
 from event_log.files import commit, log_digest, reading, sealing
 from event_log.files.layout import Commits
+from event_log.files.moves import Moves
 from event_log.following.status import (
     FOLDER,
     SubscriptionStatus,
@@ -33,6 +35,9 @@ from event_log.proving.proof import Proof, prove
 from event_log.snapshot import Point, Snapshot, locate
 from event_log.storage.opening import open_store
 from event_log.storage.store import Store
+
+NOWHERE: Mapping[str, int] = MappingProxyType({})
+"""The positions of an append without producers."""
 
 
 class EventLog:
@@ -58,7 +63,8 @@ class EventLog:
         self._store = open_store(location) if isinstance(location, str | Path) else location
         self._commits = Commits(self._store)
         self._lookup = Lookup(self._commits)
-        self._appender = Appender(self._commits, self._lookup, self.registry)
+        self._moves = Moves(self._commits)
+        self._appender = Appender(self._commits, self._lookup, self._moves, self.registry)
 
     @property
     def path(self) -> Path:
@@ -116,9 +122,8 @@ class EventLog:
     def append_many(
         self,
         events: pa.Table | pa.RecordBatch,
-        producer: str | None = None,
-        position: int | None = None,
-        after: int | None = None,
+        positions: Mapping[str, int] = NOWHERE,
+        after: Mapping[str, int] | None = None,
     ) -> Receipt:
         """Append a table of events as one commit, for bulk loads of some 100,000 events at a time.
 
@@ -126,11 +131,14 @@ class EventLog:
         ``actor``, ``correlation_id`` and ``causation_id``, and one struct column for each category
         of the events, with its name and its fields.
 
-        A ``producer`` may give the ``position`` that it reaches with these events, a number from 1.
-        Events and position become durable together, and ``position_of`` returns the position. An
-        append at or below a position that was reached adds nothing. ``after`` is the position that
-        the producer must be at before, 0 for none; otherwise the append raises ``WrongPosition``.
-        Raises what ``append`` raises.
+        Producers may give the ``positions`` that they reach with these events, numbers from 1 by
+        name. Events and positions become durable together, and ``position_of`` returns them. They
+        move also when there are no events, or none that the log lacks. An append whose positions
+        were all reached before adds nothing. ``after`` has the positions that producers must be at
+        before, 0 for none: if one is elsewhere, the append raises ``WrongPosition`` and changes
+        nothing. It does so too when some of its positions were reached before and others not,
+        unless ``after`` says that the producer stays there. Raises what ``append`` raises; after a
+        ``StoreError`` ask where the producers are.
 
         >>> import tempfile
         >>> from event_log import Effect, EventType
@@ -139,14 +147,18 @@ class EventLog:
         >>> log = EventLog(tempfile.mkdtemp(), (tag,))
         >>> events = pa.table({"stream": ["tag/a", "tag/b"], "type": ["TagDefined"] * 2,
         ...                    "tag": [{"name": "A"}, {"name": "B"}]})
-        >>> log.append_many(events, producer="tags", position=2).added
+        >>> log.append_many(events, positions={"tags": 2}, after={"tags": 0}).added
         2
-        >>> log.append_many(events, producer="tags", position=2).added, log.position_of("tags")
+        >>> log.append_many(events, positions={"tags": 2}).added, log.position_of("tags")
         (0, 2)
+        >>> log.append_many(events.slice(0, 0), positions={"tags": 5, "others": 1}).added
+        0
+        >>> log.positions_of(["tags", "others", "none"])
+        {'tags': 5, 'others': 1, 'none': 0}
         """
         batch = self.batch()
         batch.add_columns(pa.Table.from_batches([events]) if _is_batch(events) else events)
-        return self.commit(batch, None, producer, position, after)
+        return self.commit(batch, None, positions, after)
 
     def batch(self) -> Batch:
         """Return an empty batch for this log. Fill it, then pass it to ``commit``."""
@@ -156,16 +168,19 @@ class EventLog:
         self,
         batch: Batch,
         expected_version: Mapping[str, int] | None = None,
-        producer: str | None = None,
-        position: int | None = None,
-        after: int | None = None,
+        positions: Mapping[str, int] = NOWHERE,
+        after: Mapping[str, int] | None = None,
     ) -> Receipt:
-        """Append a batch, all or nothing; like ``append``, for events added one by one."""
-        if not len(batch):
+        """Append a batch, all or nothing; like ``append``, for events added one by one.
+
+        For ``positions`` and ``after`` see ``append_many``; with positions the batch may be empty.
+        """
+        positions, after = _checked(positions, "positions", 1), _checked(after or {}, "after", 0)
+        if len(batch):
+            self._commits.schemas.register(self.registry)
+        elif not positions:
             raise InvalidEvent("events", "there is nothing to append")
-        self._commits.schemas.register(self.registry)
-        reached = _reached(producer, position)
-        return self._appender.append(Pending(batch, expected_version or {}, reached, after))
+        return self._appender.append(Pending(batch, expected_version or {}, positions, after))
 
     def receipt(self, sequence: int) -> Receipt:
         """Return the receipt of an event that is in the log, after making it durable.
@@ -178,9 +193,16 @@ class EventLog:
         return duplicates.receipt_at(self._commits, sequence)
 
     def position_of(self, producer: str) -> int:
-        """Return the last position that a producer has reached; 0 when it has appended nothing."""
-        reached = self._lookup.find(producer=producer).producer
-        return reached[0] if reached else 0
+        """Return the last position that a producer has reached; 0 when it has none."""
+        return self.positions_of([producer])[producer]
+
+    def positions_of(self, producers: Iterable[str]) -> dict[str, int]:
+        """Return the last positions that producers have reached, by name; 0 for one without."""
+        names = list(dict.fromkeys(producers))
+        committed = self._lookup.find(producers=names).producers
+        known = possible(names)
+        positions = self._moves.standing(known, committed).positions
+        return {name: positions.get(name, 0) for name in names}
 
     def versions(self, streams: Iterable[str]) -> dict[str, int]:
         """Return the version of each stream; 0 for a stream without events."""
@@ -314,14 +336,14 @@ class EventLog:
         return verified
 
 
-def _reached(producer: str | None, position: int | None) -> tuple[str, int] | None:
-    if producer is None and position is None:
-        return None
-    if producer is None or position is None:
-        raise InvalidEvent("producer", "needs a position, and a position its producer")
-    if isinstance(position, bool) or not isinstance(position, int) or not 0 < position < 2**63:
-        raise InvalidEvent("position", "must be a whole number from 1")
-    return checked_name(producer, "producer"), position
+def _checked(positions: Mapping[str, int], field: str, lowest: int) -> dict[str, int]:
+    """Return positions by producer, if all are names and whole numbers."""
+    for producer, position in positions.items():
+        checked_name(producer, "producer")
+        whole = isinstance(position, int) and not isinstance(position, bool)
+        if not whole or not lowest <= position < 2**63:
+            raise InvalidEvent(field, f"{producer!r} must be at a whole number from {lowest}")
+    return dict(positions)
 
 
 def _is_batch(events: pa.Table | pa.RecordBatch) -> bool:

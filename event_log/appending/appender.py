@@ -15,8 +15,9 @@ from collections import deque
 
 import pyarrow as pa
 
-from event_log.appending import duplicates
+from event_log.appending import duplicates, moving
 from event_log.appending.commit_writer import CommitWriter, numbered
+from event_log.appending.moving import Mover
 from event_log.appending.pending import Pending
 from event_log.category import Registry
 from event_log.checking.batch import as_columns, together
@@ -27,6 +28,7 @@ from event_log.files import commit
 from event_log.files.commit import CommitMetadata
 from event_log.files.layout import Commits
 from event_log.files.log_digest import digest_at, frontier_at
+from event_log.files.moves import Moves
 from event_log.index.event_index import Found
 from event_log.index.lookup import Lookup
 from event_log.storage.store import StoreError
@@ -47,10 +49,12 @@ INTERRUPTED = (
 class Appender:
     """Appends to a log for all threads of a process."""
 
-    def __init__(self, commits: Commits, lookup: Lookup, registry: Registry) -> None:
+    def __init__(self, commits: Commits, lookup: Lookup, moves: Moves, registry: Registry) -> None:
         self._commits = commits
         self._lookup = lookup
         self._registry = registry
+        self._moves = moves
+        self._mover = Mover(commits, lookup, moves)
         self._line: deque[Pending] = deque()
         self._leader: Pending | None = None
         self._mutex = threading.Lock()
@@ -130,17 +134,19 @@ class Appender:
             state = self._find(group)
             admitted = self._admitted(group, state)
             table = self._numbered(admitted, state) if admitted else None
-            if table is not None and not self._put(admitted, table, state):
+            won = table is not None and self._put(admitted, table, state)
+            group = [pending for pending in group if not pending.done]
+            if group and not won:
                 lost += 1
                 time.sleep(_pause(lost))
-            group = [pending for pending in group if not pending.done]
 
     def _find(self, group: list[Pending]) -> Found:
-        """Look up the ids and streams of a group, and its producer."""
+        """Look up the ids and streams of a group, and its producers."""
         if group[0].alone:
             pending = group[0]
-            producer = pending.producer[0] if pending.producer else None
-            return self._lookup.find(pending.ids, pending.all_streams(), producer=producer)
+            return self._lookup.find(
+                pending.ids, pending.all_streams(), producers=pending.producers
+            )
         ids = [event_id for pending in group for event_id in pending.ids]
         streams = {stream for pending in group for stream in pending.all_streams()}
         return self._lookup.find(ids, streams)
@@ -171,22 +177,21 @@ class Appender:
 
     def _admit(self, pending: Pending, state: Found, now: dict[str, int]) -> bool:
         """Return whether an append has new events; raises when it is refused."""
-        if pending.producer:
-            name, position = pending.producer
-            reached, sequence = state.producer or (0, 0)
-            if pending.after not in (None, reached):
-                raise WrongPosition(name, pending.after or 0, reached)
-            if reached >= position:
-                pending.receipt = duplicates.receipt_at(self._commits, sequence)
-                return False
-        pending.leave_out(duplicates.among(pending, state, self._commits, self._registry))
-        if not pending.events:
-            pending.receipt = duplicates.receipt(self._commits, pending.known)
+        standing = self._moves.standing(pending.producers, state.producers)
+        if moving.is_known(pending, standing):
+            pending.receipt = moving.receipt(pending, state, self._commits)
             return False
-        for stream, version in pending.expected.items():
-            if now.get(stream, 0) != version:
-                raise WrongExpectedVersion(stream, version, now.get(stream, 0))
-        return True
+        pending.leave_out(duplicates.among(pending, state, self._commits, self._registry))
+        if pending.events or not pending.known:
+            for stream, version in pending.expected.items():
+                if now.get(stream, 0) != version:
+                    raise WrongExpectedVersion(stream, version, now.get(stream, 0))
+        if pending.events:
+            return True
+        receipt = moving.receipt(pending, state, self._commits)
+        if not pending.positions or self._mover.move(pending, standing, state.place[0]):
+            pending.receipt = receipt
+        return False
 
     def _numbered(self, admitted: list[Pending], state: Found) -> pa.Table | None:
         """Return the events to append with their versions; None when one append is refused."""
@@ -214,7 +219,7 @@ class Appender:
         """Try to write the next commit; False when another writer was faster."""
         before = state.place[0]
         store, commits = self._commits.store, self._commits
-        producers = dict([admitted[0].producer]) if admitted[0].producer else {}
+        producers = dict(admitted[0].positions)
         writer = CommitWriter(
             table,
             before,

@@ -16,23 +16,23 @@ from event_log.event import Receipt
 class Pending:
     """A batch to append, with its conditions and its outcome.
 
-    ``producer`` is a name and the position that it reaches with these events. ``after`` is the
-    position that it must be at before them; None for any.
+    ``positions`` are those that producers reach with these events, by name. ``after`` has the
+    positions that producers must be at before them.
     """
 
     def __init__(
         self,
         batch: Batch,
         expected: Mapping[str, int],
-        producer: tuple[str, int] | None = None,
-        after: int | None = None,
+        positions: Mapping[str, int] | None = None,
+        after: Mapping[str, int] | None = None,
     ) -> None:
         self.batch = batch
         self.expected = expected
-        self.producer = producer
-        self.after = after
+        self.positions = positions or {}
+        self.after = after or {}
         self.ids = batch.ids_to_look_up()
-        self.alone = producer is not None or batch.lines is None
+        self.alone = bool(self.producers) or batch.lines is None
         """Whether it has a commit of its own, because it is large or a producer's."""
         self.known: Mapping[str, int] = {}
         self.receipt: Receipt | None = None
@@ -40,6 +40,11 @@ class Pending:
         self._fresh: pa.Table | None = None
         self._turn = threading.Lock()
         self._turn.acquire()
+
+    @property
+    def producers(self) -> list[str]:
+        """The names of its producers, also of those whose position is only compared."""
+        return [*{**self.positions, **self.after}]
 
     @property
     def done(self) -> bool:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from event_log.errors import EventLogError
@@ -36,8 +37,9 @@ EVENTS = ("place", "ids", "streams", "producers", "runs")
 PRODUCED = """
 INSERT INTO producers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
 SET position = excluded.position, sequence = excluded.sequence
-WHERE excluded.position > position
+WHERE excluded.position >= position
 """
+REACHED = "SELECT name, position, sequence FROM json_each(?) JOIN producers ON name = value"
 
 Place = tuple[int, str]
 """The last sequence that is indexed and the log's digest there; (0, "") when empty."""
@@ -144,11 +146,12 @@ def move(connection: sqlite3.Connection, place: Place, producers: Producers | No
         connection.executemany(PRODUCED, [(name, *reached) for name, reached in producers.items()])
 
 
-def reached_by(connection: sqlite3.Connection, producer: str) -> tuple[int, int] | None:
-    """Return a producer's highest position, and the last sequence of the commit with it."""
-    query = "SELECT position, sequence FROM producers WHERE name = ?"
-    reached: tuple[int, int] | None = connection.execute(query, (producer,)).fetchone()
-    return reached
+def reached_by(
+    connection: sqlite3.Connection, producers: Sequence[str]
+) -> dict[str, tuple[int, int]]:
+    """Return producers' highest positions, each with the last sequence of the commit with it."""
+    found = connection.execute(REACHED, (json.dumps(producers),))
+    return {name: (position, sequence) for name, position, sequence in found}
 
 
 def listed(connection: sqlite3.Connection) -> list[Listed]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,14 +42,14 @@ BULK_EVENTS = 128
 class Found:
     """The result of a lookup at one place of the log; a name without an entry has no events.
 
-    ``producer`` is the producer's highest position and the last sequence of the commit with it.
+    ``producers`` has the highest position of each, and the last sequence of the commit with it.
     """
 
     place: Place
     known: dict[str, int]
     versions: dict[str, int]
     sequences: list[int]
-    producer: tuple[int, int] | None = None
+    producers: Producers = field(default_factory=dict)
 
 
 Candidates = tuple[Places, Places]
@@ -240,9 +240,9 @@ class EventIndex:
         event_ids: pa.Array,
         streams: pa.Array,
         sequences_of: str | None = None,
-        producer: str | None = None,
+        producers: Sequence[str] = (),
     ) -> tuple[Found, Candidates]:
-        """Look up ids, streams, one stream's events and a producer.
+        """Look up ids, streams, one stream's events and producers.
 
         ``Found.known`` has the ids in the tail; those in runs are candidates.
         """
@@ -254,7 +254,7 @@ class EventIndex:
                 known = tail.known(connection, event_ids)
                 versions = tail.versions(connection, streams)
                 sequences = tail.sequences(connection, sequences_of) if sequences_of else []
-                reached = database.reached_by(connection, producer) if producer else None
+                reached = database.reached_by(connection, producers) if producers else {}
             opened = self._opened(hashing, listed)
         versions = run_set.versions(opened, hashing, streams) | versions
         if sequences_of:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TypeAlias
 
@@ -66,25 +66,25 @@ class Lookup:
         event_ids: Names = (),
         streams: Names = (),
         sequences_of: str | None = None,
-        producer: str | None = None,
+        producers: Iterable[str] = (),
     ) -> Found:
         """Look up names at the log's head.
 
         The result has the sequences of those ids that are in the log, the last versions of those
-        streams that have events, the sequences of one stream's events by version, and the position
-        of a producer. Ids and streams may be Arrow strings; a hundred thousand of them are looked
-        up at once.
+        streams that have events, the sequences of one stream's events by version, and the positions
+        that producers committed. Ids and streams may be Arrow strings; a hundred thousand of them
+        are looked up at once.
         """
         ids, names = _column(event_ids), _column(streams)
         stream = sequences_of if sequences_of and possible([sequences_of]) else None
-        producer_name = producer if producer and possible([producer]) else None
+        producers = possible(producers)
         if not self._commits.last and not self._commits.refresh():
             return Found((0, ""), {}, {}, [])  # reading an empty log makes no index
         mended = False
         while True:
             try:
                 self._catch_up()
-                state, candidates = self._index.find(ids, names, stream, producer_name)
+                state, candidates = self._index.find(ids, names, stream, producers)
             except FAILURES as error:
                 if not mended and self._mended(error):
                     mended = True
@@ -95,7 +95,7 @@ class Lookup:
                         "restore it from a backup"
                     ) from None
                 self._warn(error)
-                return self._found_by_reading(ids, names, stream, producer_name)
+                return self._found_by_reading(ids, names, stream, producers)
             if state.place[0] == self._commits.last:
                 self._confirm(state.known, ids, *candidates)
                 return state
@@ -213,7 +213,7 @@ class Lookup:
         event_ids: pa.Array,
         streams: pa.Array,
         sequences_of: str | None,
-        producer: str | None,
+        producers: Sequence[str],
     ) -> Found:
         head = self._commits.refresh()
         known: dict[str, int] = {}
@@ -228,12 +228,13 @@ class Lookup:
             own += [(entry[3], entry[0]) for entry in _only(batch, "stream", one)]
         sequences = [sequence for _, sequence in sorted(own)]
         place = (head, digest_at(self._commits, head).hex())
-        return Found(place, known, versions, sequences, self._reached(head, producer))
+        return Found(place, known, versions, sequences, self._reached(head, producers))
 
-    def _reached(self, head: int, producer: str | None) -> tuple[int, int] | None:
-        if producer is None:
-            return None
-        return self._commits.again(lambda: self._commits.producers(0, head)).get(producer)
+    def _reached(self, head: int, producers: Sequence[str]) -> dict[str, tuple[int, int]]:
+        if not producers:
+            return {}
+        reached = self._commits.again(lambda: self._commits.producers(0, head))
+        return {name: reached[name] for name in producers if name in reached}
 
     def _events(self, after: int, until: int) -> Iterator[pa.RecordBatch]:
         """Yield the events after a sequence and up to another, with the columns of ``INDEXED``."""

@@ -14,10 +14,10 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import obstore
 from obstore.exceptions import (
@@ -31,10 +31,10 @@ from obstore.store import from_url
 
 from event_log.storage.bucket_cache import Copies, cache_folder
 from event_log.storage.bucket_errors import NO_BUCKET, meaning, nothing_happened
-from event_log.storage.store import NOTHING_APPENDED, REPEAT, StoreError, hint
+from event_log.storage.store import NOTHING_APPENDED, REPEAT, Held, StoreError, hint
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta, PutResult
+    from obstore import ObjectMeta, PutMode, PutResult
     from obstore.store import ObjectStore as Client
     from obstore.store import RetryConfig
 
@@ -81,6 +81,8 @@ class ObjectStore:
         self._local = cache_folder(self.url)
         self._copies = Copies(self._local)
         self._tags: dict[str, str] = {}
+        self._small: dict[str, Held] = {}
+        """What small files had when they were read last, with their versions."""
         self._keeps_conditions = False
         self._open()
 
@@ -165,6 +167,42 @@ class ObjectStore:
         self._tags[name] = tag
         return True
 
+    def contents(self, names: Collection[str]) -> dict[str, Held]:
+        """Return what small files have now, of those that exist, each with its version.
+
+        For several names the folder is listed, and only what has changed is read.
+        """
+        listed: Collection[str] | None = None
+        if len(names) > 1:
+            folder = next(iter(names)).rpartition("/")[0]
+            listed = {f"{folder}/{name}" for name in self._list(folder)}
+        found = {}
+        for name in names:
+            if listed is not None and name not in listed:
+                continue
+            held = self._small.get(name)
+            if held is None or listed is None or held[1]["e_tag"] != self._tags.get(name):
+                try:
+                    held = self._small[name] = self._read_small(name)
+                except FileNotFoundError:
+                    continue
+            found[name] = held
+        return found
+
+    def _read_small(self, name: str) -> Held:
+        with self._errors_explained("cannot read", name):
+            response = obstore.get(self._client, name)
+            meta = response.meta
+            return bytes(response.bytes()), {"e_tag": _tag(meta), "version": meta["version"]}
+
+    def replace(self, contents: Mapping[str, bytes], seen: Mapping[str, object]) -> bool:
+        """Replace or make small files, one after another; False at one that is not as seen."""
+        for name in sorted(contents):
+            mode = cast("PutMode", seen.get(name, "create"))
+            if self._put(name, contents[name], mode) is None:
+                return False
+        return True
+
     def make_durable(self, name: str) -> None:
         """Do nothing: an object that is visible is durable."""
 
@@ -196,16 +234,21 @@ class ObjectStore:
             "file, and events would be lost. Use another object store, or a newer version of it"
         )
 
-    def _put(self, name: str, file: Path) -> str | None:
-        """Put a file and return the object's tag; None when the name is taken."""
+    def _put(self, name: str, file: Path | bytes, mode: PutMode = "create") -> str | None:
+        """Put a file and return the object's tag; None when the name is taken.
+
+        With a version as mode: None when the object has another one.
+        """
         mark, until = uuid.uuid4().hex, time.monotonic() + self._patience
         in_doubt = False
         while True:
             try:
-                return self._put_marked(name, file, mark)
+                return self._put_marked(name, file, mark, mode)
             except TAKEN:
                 reason = "writers met there again and again"
             except FAILURES as error:
+                if isinstance(error, FileNotFoundError) and mode != "create":
+                    return None  # somebody deleted it
                 reason = meaning(error, self._scheme)
                 in_doubt = in_doubt or not nothing_happened(error)
                 if not in_doubt:
@@ -218,12 +261,13 @@ class ObjectStore:
                     raise self._error("cannot write", name, reason, after) from None
             time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 (no secret: it separates writers)
 
-    def _put_marked(self, name: str, file: Path, mark: str) -> str:
+    def _put_marked(self, name: str, file: Path | bytes, mark: str, mode: PutMode) -> str:
         self._check_process()
-        client = self._client if file.stat().st_size <= SMALL_BYTES else self._patient
+        size = len(file) if isinstance(file, bytes) else file.stat().st_size
+        client = self._client if size <= SMALL_BYTES else self._patient
         # In one part, however large: this client has no conditional multipart put.
         put = obstore.put(
-            client, name, file, mode="create", use_multipart=False, attributes={MARK: mark}
+            client, name, file, mode=mode, use_multipart=False, attributes={MARK: mark}
         )
         return _tag(put)
 

@@ -11,15 +11,19 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
+from event_log.locks import Lock
 from event_log.storage.caches import may_write, user_cache
 from event_log.storage.disk import Disk
-from event_log.storage.store import NOTHING_APPENDED, REPEAT, StoreError, hint
+from event_log.storage.store import NOTHING_APPENDED, REPEAT, Held, StoreError, hint
 
 STALE_SECONDS = 86_400.0
 """A staged file this old belongs to a writer that is dead."""
+
+LOCK = "lock"
+"""The file in a folder of small files that is locked while they are replaced."""
 
 
 class LocalStore:
@@ -98,18 +102,36 @@ class LocalStore:
         """
         target = self.root / name
         try:
-            self._make_folders(target.parent)
-            try:
-                won = self._put(target, write)
-            except FileNotFoundError:  # another process removed a folder that existed before
-                self._settled.clear()
-                self._make_folders(target.parent)
-                won = self._put(target, write)
+            won = self._within(target.parent, lambda: self._put(target, write))
         except OSError as error:
             raise StoreError(f"cannot write {target}: {hint(error)}. {NOTHING_APPENDED}") from error
         if won:
             self.make_durable(name)
         return won
+
+    def contents(self, names: Collection[str]) -> dict[str, Held]:
+        """Return what small files have now, of those that exist; their marks are the contents."""
+        found: dict[str, Held] = {}
+        for name in names:
+            path = self.root / name
+            with contextlib.suppress(FileNotFoundError), _errors_explained(path):
+                content = path.read_bytes()
+                found[name] = (content, content)
+        return found
+
+    def replace(self, contents: Mapping[str, bytes], seen: Mapping[str, object]) -> bool:
+        """Replace or make small files of one folder; False when one is not as it was seen.
+
+        All are written before the first gets its name, so a full disk leaves all as they were.
+        """
+        folder = (self.root / next(iter(contents))).parent
+        try:
+            replaced = self._within(folder, lambda: self._replace(folder, contents, seen))
+        except OSError as error:
+            raise StoreError(f"cannot write {folder}: {hint(error)}. {NOTHING_APPENDED}") from error
+        if replaced:
+            self.make_durable(next(iter(contents)))
+        return replaced
 
     def make_durable(self, name: str) -> None:
         """Make the name of a file survive power loss, also one written by another process."""
@@ -142,6 +164,36 @@ class LocalStore:
         finally:
             with contextlib.suppress(OSError):  # a later clean-up removes a stale staged file
                 self._disk.unlink(staged)
+
+    def _replace(
+        self, folder: Path, contents: Mapping[str, bytes], seen: Mapping[str, object]
+    ) -> bool:
+        staged = {name: self._staging / f"{os.getpid()}-{uuid.uuid4().hex}" for name in contents}
+        with Lock(folder / LOCK):
+            if {name: mark for name, (_, mark) in self.contents(contents).items()} != dict(seen):
+                return False
+            try:
+                for name, path in staged.items():
+                    self._disk.write(path, _writing(contents[name]))
+                    self._disk.sync(path)
+                for name, path in staged.items():
+                    self._disk.rename(path, self.root / name)
+            except OSError:
+                for path in staged.values():
+                    with contextlib.suppress(OSError):  # a later clean-up removes it
+                        self._disk.unlink(path)
+                raise
+        return True
+
+    def _within(self, folder: Path, act: Callable[[], bool]) -> bool:
+        """Make the folders, and act; again when another process removed one that existed before."""
+        self._make_folders(folder)
+        try:
+            return act()
+        except FileNotFoundError:
+            self._settled.clear()
+            self._make_folders(folder)
+            return act()
 
     def _linked(self, staged: Path, target: Path) -> bool:
         try:
@@ -193,6 +245,13 @@ class LocalStore:
         path = self.root / name
         with _errors_explained(path):
             return path.stat()
+
+
+def _writing(content: bytes) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        path.write_bytes(content)
+
+    return write
 
 
 def _files(folder: Path) -> Iterator[Path]:

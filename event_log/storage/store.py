@@ -1,15 +1,16 @@
 """The interface of a store, which holds the log's files, and its errors.
 
-A store has whole, immutable files under names such as ``commits/00000000000000000321.parquet``. Its
-only lock is put-if-absent: of any number of writers that put one name, exactly one wins.
+A store has whole, immutable files under names such as ``commits/00000000000000000321.parquet``.
+Their only lock is put-if-absent: of any number of writers that put one name, exactly one wins. A
+few small files beside them may be replaced (``Store.replace``); whoever loses these loses nothing.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from event_log.errors import EventLogError
 
@@ -17,13 +18,17 @@ NOTHING_APPENDED = "Nothing was appended."
 REPEAT = "Append the same events with the same ids again."
 """The advice when it is not known whether a file was written: event ids make repeating safe."""
 
+Held: TypeAlias = tuple[bytes, Any]
+"""The content of a small file, and the mark of its version."""
+
 
 class StoreError(EventLogError):
     """The store refused: it is full, read-only, unreachable, or unsuitable."""
 
 
 class Store(Protocol):
-    """The files of one log. Every name is ``folder/file``; a file never changes once it is put.
+    """The files of one log. Every name is ``folder/file``; a file never changes once it is put,
+    but for those that ``replace`` made.
 
     All methods raise ``StoreError`` when the store refuses; they are safe among threads and
     processes.
@@ -73,6 +78,20 @@ class Store(Protocol):
 
         When this returns True the file and its name survive power loss. ``write`` may be called
         again, with another path, when a folder was removed meanwhile.
+        """
+
+    def contents(self, names: Collection[str]) -> dict[str, Held]:
+        """Return what small files have now, of those that exist, each with a mark of its version.
+
+        The names are of one folder.
+        """
+
+    def replace(self, contents: Mapping[str, bytes], seen: Mapping[str, object]) -> bool:
+        """Replace or make small files of one folder; False when one is not as it was seen.
+
+        ``seen`` has the marks of ``contents``; a name without one must have no file. Such files do
+        not grow in number and have no other names; nobody else gives them theirs. Each is whole
+        at every moment, and survives power loss when this returns True.
         """
 
     def make_durable(self, name: str) -> None:

@@ -108,7 +108,7 @@ def warm() -> None:
         log = EventLog(folder, CATEGORIES)
         for number in range(3):
             log.append([tag("warm", number)])
-            log.append_many(bulk(number * 50), "bulk", number * 50 + 50)
+            log.append_many(bulk(number * 50), positions={"bulk": number * 50 + 50})
             log.seal(grace_seconds=0)
         file = Path(folder) / "events.jsonl"
         file.write_text('{"stream": "tag/a", "type": "TagDefined", "data": {"name": "a"}}\n')
@@ -197,7 +197,7 @@ def many(log: EventLog, _: dict[str, Any], tell: Any) -> None:
     """Bulks of fifty, of one producer for all who do this: each goes on where the log is."""
     while True:
         at = log.position_of("bulk")
-        receipt = log.append_many(bulk(at), "bulk", at + 50)
+        receipt = log.append_many(bulk(at), positions={"bulk": at + 50})
         if receipt.added:
             tell(f"bulk-{at + 49}", receipt.last)
 

@@ -148,12 +148,12 @@ def test_the_same_ids_give_the_first_receipt_and_other_content_is_an_error(
 def test_columns_become_events_and_a_producer_goes_on_where_it_was(
     log: EventLog, log_at: str
 ) -> None:
-    first = log.append_many(columns("a", "b"), producer="wire", position=20)
+    first = log.append_many(columns("a", "b"), positions={"wire": 20})
     assert (first.last, first.added, log.position_of("wire")) == (2, 2, 20)
     for anyone in (log, opened(log_at)):
-        again = anyone.append_many(columns("a", "b"), producer="wire", position=20)
+        again = anyone.append_many(columns("a", "b"), positions={"wire": 20})
         assert (again.last, again.added, again.digest) == (2, 0, first.digest)
-    assert log.append_many(columns("c").to_batches()[0], producer="wire", position=21).last == 3
+    assert log.append_many(columns("c").to_batches()[0], positions={"wire": 21}).last == 3
     log.seal(grace_seconds=0)
     shutil.rmtree(log.path / "cache")
     assert (opened(log_at).position_of("wire"), log.position_of("other")) == (21, 0)

@@ -70,7 +70,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     grown.opened(path, 2).seal()
     grown.write_version(path, 3)
     log = grown.opened(path, 3)
-    log.commit(batch_of(log, reports(0, 140)), producer="feed", position=7)
+    log.commit(batch_of(log, reports(0, 140)), positions={"feed": 7})
     log.seal()
     log.append(reports(140, 3))
     with log.subscribe("pages") as pages:

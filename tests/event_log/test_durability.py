@@ -282,7 +282,7 @@ def bulk(opened):
                     "event_id": ids,
                 }
             )
-            receipt = log.append_many(events, "bulk", number + 1)
+            receipt = log.append_many(events, positions={"bulk": number + 1})
             acknowledged += [(ids[-1], receipt.last, receipt.digest)]
 
     return operation
@@ -365,7 +365,7 @@ def test_the_same_open_log_goes_on_when_the_fault_is_gone(
     many = many.append_column("note", [[{"title": "c"}]])
     acts = [
         lambda log: log.append(events),
-        lambda log: log.append_many(many, "p", 1),
+        lambda log: log.append_many(many, positions={"p": 1}),
         lambda log: log.seal(grace_seconds=0),
         lambda log: log.append([domain.changed("thing/1", event_id="d")]),
         lambda log: log.seal(grace_seconds=0),

@@ -92,7 +92,7 @@ def written(path: Path, domain: Any, many: int) -> Written:
         types = ["NoteWritten" if place < 997 else "NoteEdited" for place in range(many)]
         texts = [{"title": f"title {place}"} for place in range(many)]
         notes = pa.table({"stream": streams, "type": types, "note": texts})
-        opened(1).append_many(notes, producer="bulk", position=many)
+        opened(1).append_many(notes, positions={"bulk": many})
         done += [NewEvent(*given) for given in zip(streams, types, texts, strict=True)]
         append(1, NewEvent("thing/all", "ThingMade", VALUES), domain.written("note/last"))
         opened(1).seal(grace_seconds=0)

@@ -29,19 +29,19 @@ def names(log: EventLog) -> list[str]:
 
 
 def test_what_a_producer_repeats_is_there_once_also_without_ids(tags: EventLog) -> None:
-    first = tags.append_many(columns("a", "b"), producer="wire", position=7)
+    first = tags.append_many(columns("a", "b"), positions={"wire": 7})
     assert (first.first, first.last, first.added) == (1, 2, 2)
     for position in (7, 6, 1):
-        again = tags.append_many(columns("a", "b"), producer="wire", position=position)
+        again = tags.append_many(columns("a", "b"), positions={"wire": position})
         assert (again.last, again.version, again.digest, again.added) == (2, 1, first.digest, 0)
-    assert tags.append_many(columns("c"), producer="wire", position=8).last == 3
+    assert tags.append_many(columns("c"), positions={"wire": 8}).last == 3
     assert (names(tags), tags.position_of("wire")) == (["a", "b", "c"], 8)
 
 
 def test_producers_have_positions_of_their_own(tags: EventLog) -> None:
     for number in range(3):
         for producer in ("wire", "import:congress", "ü", "Wire"):
-            tags.append_many(columns(producer), producer=producer, position=number * 10 + 1)
+            tags.append_many(columns(producer), positions={producer: number * 10 + 1})
     tags.append_many(columns("nobody"))
     positions = [tags.position_of(name) for name in ("wire", "import:congress", "ü", "Wire", "x")]
     assert (positions, tags.head) == ([21, 21, 21, 21, 0], 13)
@@ -50,7 +50,7 @@ def test_producers_have_positions_of_their_own(tags: EventLog) -> None:
 @pytest.mark.parametrize("sealed", [False, True])
 @pytest.mark.parametrize("cached", [False, True])
 def test_a_position_outlives_sealing_and_the_cache(tags: EventLog, sealed, cached) -> None:
-    tags.append_many(columns("a"), producer="wire", position=5)
+    tags.append_many(columns("a"), positions={"wire": 5})
     tags.append([NewEvent("tag/b", "TagDefined", {"name": "b"})])
     if sealed:
         tags.seal(grace_seconds=0)
@@ -58,8 +58,8 @@ def test_a_position_outlives_sealing_and_the_cache(tags: EventLog, sealed, cache
         shutil.rmtree(tags.path / "cache")
     anew = EventLog(tags.path, CATEGORIES)
     assert anew.position_of("wire") == 5
-    assert anew.append_many(columns("a"), producer="wire", position=5).added == 0
-    assert anew.append_many(columns("c"), producer="wire", position=6).last == 3
+    assert anew.append_many(columns("a"), positions={"wire": 5}).added == 0
+    assert anew.append_many(columns("c"), positions={"wire": 6}).last == 3
     assert tags.position_of("wire") == 6
 
 
@@ -67,53 +67,53 @@ def test_a_batch_of_single_events_may_have_a_producer_too(tags: EventLog) -> Non
     for _ in range(2):
         batch = tags.batch()
         batch.add(NewEvent("tag/a", "TagDefined", {"name": "a"}))
-        tags.commit(batch, producer="wire", position=1)
+        tags.commit(batch, positions={"wire": 1})
     assert (tags.head, tags.position_of("wire")) == (1, 1)
 
 
 def test_who_begins_elsewhere_than_the_log_says_is_told_where_it_is(tags: EventLog) -> None:
-    tags.append_many(columns("a"), producer="wire", position=5, after=0)
+    tags.append_many(columns("a"), positions={"wire": 5}, after={"wire": 0})
     for after, position in ((0, 5), (0, 9), (4, 6), (6, 7)):
         with pytest.raises(WrongPosition, match="is at position 5") as caught:
-            tags.append_many(columns("b"), producer="wire", position=position, after=after)
+            tags.append_many(columns("b"), positions={"wire": position}, after={"wire": after})
         assert (caught.value.expected, caught.value.actual) == (after, 5)
-    assert tags.append_many(columns("b"), producer="wire", position=9, after=5).last == 2
+    assert tags.append_many(columns("b"), positions={"wire": 9}, after={"wire": 5}).last == 2
     assert names(tags) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     ("producer", "position", "field"),
     [
-        ("wire", None, "producer"),
+        ("wire", None, "positions"),
         (None, 1, "producer"),
         ("", 1, "producer"),
         ("a\nb", 1, "producer"),
         ("\ud800", 1, "producer"),
-        ("wire", 0, "position"),
-        ("wire", -1, "position"),
-        ("wire", 2**63, "position"),
-        ("wire", "1", "position"),
-        ("wire", True, "position"),
+        ("wire", 0, "positions"),
+        ("wire", -1, "positions"),
+        ("wire", 2**63, "positions"),
+        ("wire", "1", "positions"),
+        ("wire", True, "positions"),
     ],
 )
 def test_a_producer_or_a_position_that_is_none_is_refused(
     tags: EventLog, producer, position, field: str
 ) -> None:
     with pytest.raises(InvalidEvent) as caught:
-        tags.append_many(columns("a"), producer=producer, position=position)
+        tags.append_many(columns("a"), positions={producer: position})
     assert (caught.value.field, tags.head) == (field, 0)
 
 
 def test_a_bad_event_leaves_the_position_where_it_was(tags: EventLog) -> None:
     with pytest.raises(InvalidEvent, match="is missing"):
-        tags.append_many(columns("a").drop_columns("type"), producer="wire", position=5)
+        tags.append_many(columns("a").drop_columns("type"), positions={"wire": 5})
     assert (tags.position_of("wire"), tags.head) == (0, 0)
 
 
 def test_threads_that_repeat_each_other_add_each_event_once(tags: EventLog) -> None:
     def work(_: int) -> None:
         for number in range(10):
-            tags.append_many(columns(str(number)), producer="wire", position=number + 1)
+            tags.append_many(columns(str(number)), positions={"wire": number + 1})
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
@@ -124,7 +124,7 @@ REPEATS = """
 import pyarrow as pa
 for number in range(20):
     event = pa.table({"stream": ["tag/a"], "type": ["TagDefined"], "tag": [{"name": str(number)}]})
-    tell(log.append_many(event, producer="wire", position=number + 1).last)
+    tell(log.append_many(event, positions={"wire": number + 1}).last)
 """
 
 

@@ -426,17 +426,18 @@ def test_columns_of_any_string_type_are_looked_up(path) -> None:
 
 def test_a_producer_is_where_it_said_last(path) -> None:
     log = EventLog(path, (TAG,))
-    for number, said in enumerate([("import", 5), ("other", 9), ("import", 70), (None, None)]):
+    for number, said in enumerate([{"import": 5}, {"other": 9}, {"import": 70, "third": 1}, {}]):
         streams = [f"tag/{number}-{place}" for place in range(3)]
         events = {"stream": streams, "type": ["TagDefined"] * 3, "tag": [{"name": "x"}] * 3}
-        log.append_many(pa.table(events), *said)
+        log.append_many(pa.table(events), positions=said)
         log._lookup.find()
         shutil.rmtree(path / "cache")
-    for name, expected in (("import", (70, 9)), ("other", (9, 6)), ("none", None)):
-        found = log._lookup.find(producer=name)
-        assert found.producer == expected
-        read = log._lookup._found_by_reading(pa.array([]), pa.array([]), None, name)
-        assert read.producer == expected
+    names = ["import", "other", "third", "none"]
+    expected = {"import": (70, 9), "other": (9, 6), "third": (1, 9)}
+    assert log._lookup.find(producers=names).producers == expected
+    read = log._lookup._found_by_reading(pa.array([]), pa.array([]), None, names)
+    assert read.producers == expected
+    assert log._lookup.find(producers=["import"]).producers == {"import": (70, 9)}
 
 
 def test_what_a_producer_says_with_a_commit_is_indexed_with_it(path) -> None:
@@ -445,7 +446,7 @@ def test_what_a_producer_says_with_a_commit_is_indexed_with_it(path) -> None:
     batch = pa.RecordBatch.from_pydict(lines)
     index.extend(0, (2, "x"), [batch], {"import": (7, 2)})
     none = pa.array([], pa.string())
-    assert index.find(none, none, None, "import")[0].producer == (7, 2)
+    assert index.find(none, none, None, ["import"])[0].producers == {"import": (7, 2)}
 
 
 # processes

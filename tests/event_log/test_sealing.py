@@ -90,8 +90,8 @@ def test_after_sealing_every_way_of_reading_gives_what_it_gave_before(
     opened, log, commits: int
 ) -> None:
     batches = filled(log, commits)
-    log.append_many(columns("a", "b"), producer="one", position=7)
-    log.append_many(columns("c"), producer="two", position=1)
+    log.append_many(columns("a", "b"), positions={"one": 7})
+    log.append_many(columns("c"), positions={"two": 1})
     ids = [new.event_id for batch in batches for new in batch]
     before = everything(log, ids, batches)
     for grace in (math.inf, 0):
@@ -116,9 +116,9 @@ def test_what_is_appended_after_sealing_goes_on_where_the_log_was(opened, log) -
     assert log.verify().events == twin.head == 50
     assert log.append([event(3)]) == log.append([event(3)])
     assert log.append([event(3)]).first == 4
-    assert log.append_many(columns("a"), "one", 3).version == 1
+    assert log.append_many(columns("a"), positions={"one": 3}).version == 1
     log.seal(grace_seconds=0)
-    assert log.append_many(columns("b"), "one", 3).added == 0
+    assert log.append_many(columns("b"), positions={"one": 3}).added == 0
     assert (log.position_of("one"), opened(log.path).position_of("one")) == (3, 3)
 
 
@@ -598,7 +598,7 @@ class SealedAndModel(RuleBasedStateMachine):
             }
         )
         position = self.positions[producer] + (0 if again and self.positions[producer] else 5)
-        receipt = self.log(0).append_many(events, producer, position)
+        receipt = self.log(0).append_many(events, positions={producer: position})
         if position == self.positions[producer]:
             assert receipt.added == 0
             return
