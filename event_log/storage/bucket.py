@@ -192,8 +192,10 @@ class ObjectStore:
     def _read_small(self, name: str) -> Held:
         with self._errors_explained("cannot read", name):
             response = obstore.get(self._client, name)
-            meta = response.meta
-            return bytes(response.bytes()), {"e_tag": _tag(meta), "version": meta["version"]}
+            version = {"e_tag": _tag(response.meta)}
+            if numbered := response.meta["version"]:  # what Google compares
+                version["version"] = numbered
+            return bytes(response.bytes()), version
 
     def replace(self, contents: Mapping[str, bytes], seen: Mapping[str, object]) -> bool:
         """Replace or make small files, one after another; False at one that is not as seen."""
@@ -247,15 +249,15 @@ class ObjectStore:
             except TAKEN:
                 reason = "writers met there again and again"
             except FAILURES as error:
-                if isinstance(error, FileNotFoundError) and mode != "create":
-                    return None  # somebody deleted it
                 reason = meaning(error, self._scheme)
                 in_doubt = in_doubt or not nothing_happened(error)
-                if not in_doubt:
+                if not in_doubt and not isinstance(error, FileNotFoundError):
                     raise self._error("cannot write", name, reason, NOTHING_APPENDED) from None
             try:
                 return self._tag_if_mine(name, mark)
-            except FAILURES:  # the name is free, or that is not known: the put may be repeated
+            except FAILURES as error:  # it is free, or that is not known: the put may be repeated
+                if isinstance(error, FileNotFoundError) and mode != "create":
+                    return None  # somebody deleted what was to be replaced
                 if time.monotonic() >= until:
                     after = f"It may have been appended. {REPEAT}" if in_doubt else NOTHING_APPENDED
                     raise self._error("cannot write", name, reason, after) from None

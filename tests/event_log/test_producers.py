@@ -19,9 +19,10 @@ def tags(path) -> EventLog:
 
 
 def columns(*names: str) -> pa.Table:
-    tag = [{"name": name} for name in names]
-    streams = [f"tag/{name}" for name in names]
-    return pa.table({"stream": streams, "type": ["TagDefined"] * len(names), "tag": tag})
+    tag = pa.array([{"name": name} for name in names], pa.struct([("name", pa.string())]))
+    streams = pa.array([f"tag/{name}" for name in names], pa.string())
+    types = pa.array(["TagDefined"] * len(names), pa.string())
+    return pa.table({"stream": streams, "type": types, "tag": tag})
 
 
 def names(log: EventLog) -> list[str]:
@@ -104,10 +105,71 @@ def test_a_producer_or_a_position_that_is_none_is_refused(
     assert (caught.value.field, tags.head) == (field, 0)
 
 
+def test_a_position_to_come_after_that_is_none_is_refused(tags: EventLog) -> None:
+    for after in (-1, 2**63, None, True, 1.0):
+        with pytest.raises(InvalidEvent, match="after: 'wire' must be at a whole number from 0"):
+            tags.append_many(columns("a"), positions={"wire": 1}, after={"wire": after})
+    assert (tags.head, tags.position_of("wire")) == (0, 0)
+
+
 def test_a_bad_event_leaves_the_position_where_it_was(tags: EventLog) -> None:
     with pytest.raises(InvalidEvent, match="is missing"):
         tags.append_many(columns("a").drop_columns("type"), positions={"wire": 5})
     assert (tags.position_of("wire"), tags.head) == (0, 0)
+
+
+# several producers
+
+
+def test_one_commit_carries_the_positions_of_several_producers(tags: EventLog) -> None:
+    tags.append_many(columns("a", "b"), positions={"wire/0": 5, "wire/1": 9}, after={"wire/1": 0})
+    assert (tags.head, tags.open_commits) == (2, 1)
+    tags.append_many(columns("c"), positions={"wire/1": 10, "sea": 1}, after={"wire/1": 9})
+    tags.seal(grace_seconds=0)
+    for log in (tags, EventLog(tags.path, CATEGORIES)):
+        found = log.positions_of(["wire/1", "wire/0", "none", "sea", "a\0", "\ud800"])
+        assert found == {"wire/1": 10, "wire/0": 5, "none": 0, "sea": 1, "a\0": 0, "\ud800": 0}
+    assert not (tags.path / "positions").exists()
+
+
+def test_if_one_of_several_is_elsewhere_nothing_is_appended_and_none_moves(tags: EventLog) -> None:
+    tags.append_many(columns("a"), positions={"one": 5, "two": 7})
+    for events in (columns("b"), columns()):
+        with pytest.raises(WrongPosition, match="'two' is at position 7, not at 6") as caught:
+            tags.append_many(events, positions={"one": 6, "two": 8}, after={"one": 5, "two": 6})
+        assert (caught.value.producer, caught.value.expected, caught.value.actual) == ("two", 6, 7)
+        with pytest.raises(WrongPosition, match="'two' is at position 7, not at 0"):
+            tags.append_many(events, positions={"one": 6}, after={"two": 0})
+    assert (tags.positions_of(["one", "two"]), tags.head) == ({"one": 5, "two": 7}, 1)
+
+
+def test_what_several_producers_repeat_adds_nothing_when_all_of_them_were_there(
+    tags: EventLog,
+) -> None:
+    first = tags.append_many(columns("a"), positions={"one": 5, "two": 7})
+    tags.append_many(columns("b"))
+    for positions in ({"one": 5, "two": 7}, {"one": 4, "two": 1}):
+        again = tags.append_many(columns("a"), positions=positions)
+        assert (again.last, again.digest, again.added) == (1, first.digest, 0)
+
+
+@pytest.mark.parametrize("events", [columns("b"), columns()], ids=["with events", "without"])
+def test_some_that_were_reached_and_some_not_are_refused_because_nobody_knows_what_is_new(
+    tags: EventLog, events: pa.Table
+) -> None:
+    tags.append_many(columns("a"), positions={"one": 5, "two": 7})
+    for positions in ({"one": 6, "two": 7}, {"one": 6, "two": 3}):
+        with pytest.raises(WrongPosition, match="producer 'two' is at position 7") as caught:
+            tags.append_many(events, positions=positions)
+        assert (caught.value.producer, caught.value.actual) == ("two", 7)
+    assert (tags.positions_of(["one", "two"]), tags.head) == ({"one": 5, "two": 7}, 1)
+
+
+@pytest.mark.parametrize("events", [columns("b"), columns()], ids=["with events", "without"])
+def test_a_producer_that_is_known_to_stay_goes_along(tags: EventLog, events: pa.Table) -> None:
+    tags.append_many(columns("a"), positions={"one": 5, "two": 7})
+    tags.append_many(events, positions={"one": 6, "two": 7}, after={"one": 5, "two": 7})
+    assert (tags.positions_of(["one", "two"]), tags.head) == ({"one": 6, "two": 7}, 1 + len(events))
 
 
 def test_threads_that_repeat_each_other_add_each_event_once(tags: EventLog) -> None:

@@ -200,3 +200,53 @@ def test_of_many_processes_that_put_one_name_exactly_one_wins(
     for number, names in won.items():
         for name in names:
             assert store.path(f"commits/{int(name):02}").read_text() == str(number)
+
+
+# small files that are replaced
+
+
+def test_small_files_are_made_and_replaced_for_everyone(store: Store, open_again: Open) -> None:
+    assert store.contents(["positions/a", "positions/b"]) == store.contents(["positions/a"]) == {}
+    assert store.replace({"positions/a": b"1", "positions/b": b"2"}, {})
+    for content in (b"3", b"", b"x" * 70_000):
+        (now, mark) = open_again().contents(["positions/a"])["positions/a"]
+        assert open_again().replace({"positions/a": content}, {"positions/a": mark})
+        for each in (store, open_again()):
+            found = each.contents(["positions/b", "positions/none", "positions/a"])
+            held = {name: held for name, (held, _) in found.items()}
+            assert held == {"positions/a": content, "positions/b": b"2"}
+        assert now != content
+
+
+def test_a_small_file_that_is_not_as_it_was_seen_is_not_replaced(
+    store: Store, open_again: Open
+) -> None:
+    names = ["positions/a", "positions/b"]
+    assert store.replace(dict.fromkeys(names, b"1"), {})
+    seen = {name: mark for name, (_, mark) in store.contents(names).items()}
+    assert not open_again().replace({"positions/a": b"2"}, {})
+    assert open_again().replace({"positions/a": b"2"}, {"positions/a": seen["positions/a"]})
+    assert not store.replace({"positions/a": b"3"}, {"positions/a": seen["positions/a"]})
+    assert not store.replace(dict.fromkeys(names, b"3"), seen)
+    store.delete("positions/b")
+    assert not store.replace({"positions/b": b"4"}, {"positions/b": seen["positions/b"]})
+    held = open_again().contents(names)
+    assert {name: content for name, (content, _) in held.items()} == {"positions/a": b"2"}
+    assert store.replace({"positions/b": b"4"}, {})
+
+
+def test_of_many_threads_that_replace_one_small_file_each_adds_to_what_the_last_one_wrote(
+    open_again: Open,
+) -> None:
+    def count(_: int) -> int:
+        store, won = open_again(), 0
+        while won < 5:
+            held = store.contents(["positions/a"])
+            number = int(held["positions/a"][0]) if held else 0
+            seen = {name: mark for name, (_, mark) in held.items()}
+            won += store.replace({"positions/a": b"%d" % (number + 1)}, seen)
+        return won
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(count, range(4))) == 20
+    assert open_again().contents(["positions/a"])["positions/a"][0] == b"20"
