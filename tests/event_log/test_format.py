@@ -352,6 +352,20 @@ def test_a_checkpoint_is_what_the_document_says(small: Written) -> None:
     assert said["digest"] == small.log.digest
 
 
+def test_a_move_of_a_producer_is_what_the_document_says(small: Written) -> None:
+    batch, name = small.log.batch(), "Imp/é." + 300 * "x"
+    small.log.commit(batch, positions={"bulk-2": 7, ".ü": 1, name: 3})
+    found = {path.name: path for path in (small.path / "positions").glob("*.json")}
+    kept = ("=49mp=2f=c3=a9." + 300 * "x")[:120]
+    long = f"{kept}=-{sha256(name.encode()).hexdigest()}.json"
+    assert set(found) == {"bulk-2.json", "=2e=c3=bc.json", long}
+    said = json.loads(found["bulk-2.json"].read_text())
+    assert set(said) == set(tables("Moves of producers")[0])
+    assert list(said.values()) == ["bulk-2", 0, 7, small.log.head, small.log.digest]
+    names = [path.relative_to(small.path).as_posix() for path in found.values()]
+    assert all(map(is_of_document, [*names, "positions/lock"]))
+
+
 FOLDERS = ("commits", "sealed", "schemas")
 
 
