@@ -6,7 +6,7 @@ EXAMPLES ?= 500
 # one more than processors: tests often wait for a process, a disk or a server
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
-.PHONY: docs docs-links help test-all test-law setup demo serve test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads bench-web dagster lock clean elasticsearch elasticsearch-stop bench-elasticsearch
+.PHONY: docs docs-links help test-all test-law setup demo serve test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads bench-web dagster lock clean elasticsearch elasticsearch-stop services services-stop bench-elasticsearch bench-connect
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -45,6 +45,12 @@ elasticsearch:  ## start a real Elasticsearch for the tests, on http://127.0.0.1
 
 elasticsearch-stop:  ## stop it
 	@$(PYTHON) tests/servers/elasticsearch_server.py stop
+
+services: setup  ## start PostgreSQL, Kafka and Kafka Connect for the tests, on the loopback address
+	@$(BIN)/python tests/servers/services.py start
+
+services-stop: setup  ## stop them
+	@$(BIN)/python tests/servers/services.py stop
 
 lint: setup  ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

