@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,6 +25,9 @@ from replay.builds.make import documents_sql
 from replay.lineage import completed
 from replay.state import State
 from search import Engine
+
+if TYPE_CHECKING:
+    from real_services import Connector
 
 # A machine may be busy, and a fixture like ``engine_of`` serves all examples: no law is timed.
 settings.register_profile(
@@ -115,6 +118,41 @@ def engine_parameters() -> list[Any]:
 def engine_of(request: pytest.FixtureRequest) -> EngineOf:
     """Opens the engine under contract in a folder, for some views."""
     return ENGINES[request.param]
+
+
+@pytest.fixture
+def kafka() -> str:
+    """The address of a real Kafka."""
+    import real_services
+
+    return real_services.kafka()
+
+
+@pytest.fixture
+def own_topic() -> Iterator[Callable[..., str]]:
+    """Makes a topic, empty and nobody else's: ``own_topic(partitions=2)``; gives its name."""
+    import real_services
+
+    with ExitStack() as made:
+        yield lambda *given, **named: made.enter_context(real_services.own_topic(*given, **named))
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """An empty database of a real PostgreSQL, as ``psycopg.connect`` takes it."""
+    import real_services
+
+    with real_services.postgres() as database:
+        yield database
+
+
+@pytest.fixture
+def debezium(postgres: str) -> Iterator[Callable[..., Connector]]:  # noqa: ARG001 - it ends later
+    """Lets Debezium follow tables: ``debezium(postgres, ["public.article"])``."""
+    import real_services
+
+    with ExitStack() as made:
+        yield lambda *given, **named: made.enter_context(real_services.debezium(*given, **named))
 
 
 Told = tuple[str, str, dict[str, Any]]

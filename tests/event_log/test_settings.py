@@ -16,7 +16,7 @@ from event_log.settings import SETTINGS, InvalidSetting
 ROOT = Path(__file__).parents[2]
 NO_SETTINGS = {
     *("STET_CORPORA", "STET_REQUIRE_CORPORA", "STET_REQUIRE_ELASTICSEARCH"),
-    *("STET_REQUIRE_BROWSER", "STET_BENCH_INDEX"),
+    *("STET_REQUIRE_BROWSER", "STET_REQUIRE_SERVICES", "STET_BENCH_INDEX"),
     *("STET_COMPLETE", "STET_MEMROY"),  # the shell's variable, and a wrong name
     *("STET_SERVE_HOST", "STET_SERVE_SECURE"),  # a server tells its own workers
 }

@@ -132,6 +132,4 @@ class Connect(LocalServer):
         )
         command = java_command(self.folder, "-Xms64m", "-Xmx256m")
         give(self.folder)
-        self._run_apart(
-            [*command, "org.apache.kafka.connect.cli.ConnectStandalone", settings]
-        )
+        self._run_apart([*command, "org.apache.kafka.connect.cli.ConnectStandalone", settings])

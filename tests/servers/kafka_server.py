@@ -102,9 +102,7 @@ def _fetched(aside: Path) -> Path:
     (made / "plugins").mkdir(parents=True)
     (aside / "pom.xml").write_text(_pom())
     copied = [f"{PLUGIN}:copy-dependencies", "-DincludeScope=runtime"]
-    maven(
-        "Kafka", "-f", f"{aside}/pom.xml", *copied, f"-DoutputDirectory={made}/libs", local
-    )
+    maven("Kafka", "-f", f"{aside}/pom.xml", *copied, f"-DoutputDirectory={made}/libs", local)
     maven("Debezium", f"{PLUGIN}:get", "-Dtransitive=false", f"-Dartifact={CONNECTOR}", local)
     (archive,) = (aside / "m2" / "io" / "debezium").rglob("*-plugin.tar.gz")
     with tarfile.open(archive) as packed:

@@ -208,8 +208,8 @@ class LocalServer(ABC):
     def _launch(self) -> None:
         """Lay out what it needs, and begin it."""
 
-    def _settle(self) -> None:
-        """What is to do once it answers, before others use it."""
+    def _settle(self) -> None:  # noqa: B027 - most have nothing to do
+        """Do what is to be done once it answers, before others use it."""
 
     def start(self) -> bool:
         """Start it, unless it runs, and wait until it answers; says whether it was started."""

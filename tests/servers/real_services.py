@@ -13,13 +13,14 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import psycopg
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, PartitionMetadata
 from connect_server import CONNECTOR, Connect
 from kafka_server import TEST_TOPICS, Kafka
 from local_server import HOST, LocalServer, NoServer, cache
@@ -30,6 +31,7 @@ HINT = "{} does not run here; start it with: make services"
 SIGNALS = "public.debezium_signal"
 """A table of this name is read for signals, where a test made one."""
 PUBLICATION = "cdc"
+SECONDS_FOR_MESSAGES = 60
 OWN_BLOCKS = range(8)
 """How many sets of servers that tests may kill there can be at a time."""
 
@@ -84,12 +86,39 @@ def make_topic(admin: AdminClient, name: str, partitions: int = 1, **settings: s
     for made in admin.create_topics([NewTopic(name, partitions, 1, config=settings)]).values():
         made.result()
     until = time.monotonic() + 10
-    while any(
-        each.leader < 0 for each in admin.list_topics(name, timeout=10).topics[name].partitions.values()
-    ):
+    while any(each.leader < 0 for each in _partitions(admin, name)):
         if time.monotonic() > until:
             raise NoServer(f"nobody leads the new topic {name}")
         time.sleep(0.05)
+
+
+def _partitions(admin: AdminClient, topic: str) -> Iterable[PartitionMetadata]:
+    return admin.list_topics(topic, timeout=10).topics[topic].partitions.values()
+
+
+def messages(topic: str, count: int, broker: str | None = None) -> list[Message]:
+    """The first messages of a topic's first partition, waited for if they are not there yet."""
+    reading = Consumer(
+        {
+            "bootstrap.servers": broker or kafka(),
+            "group.id": "none",
+            "enable.auto.commit": "false",
+            "fetch.wait.max.ms": 50,
+        }
+    )
+    reading.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+    found: list[Message] = []
+    until = time.monotonic() + SECONDS_FOR_MESSAGES
+    try:
+        while len(found) < count:
+            if time.monotonic() > until:
+                raise NoServer(f"{topic} has {len(found)} messages, not {count}")
+            message = reading.poll(0.2)
+            if message is not None and message.error() is None:
+                found.append(message)
+    finally:
+        reading.close()
+    return found
 
 
 @contextlib.contextmanager

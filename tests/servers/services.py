@@ -1,9 +1,9 @@
 """The other systems, for the tests and for a try: `make services` starts them, without Docker.
 
-PostgreSQL is the machine's own; Kafka, and Kafka Connect with Debezium, are fetched once. All listen
-on the loopback address only, without a password. Variables set other ports: ``POSTGRES_PORT``,
-``KAFKA_PORT``, ``KAFKA_CONTROLLER_PORT`` and ``CONNECT_PORT``. What they keep stays when they stop;
-to begin anew, stop them and remove their folders, which ``status`` names.
+PostgreSQL is the machine's own; Kafka, and Kafka Connect with Debezium, are fetched once. All
+listen on the loopback address only, without a password. Variables set other ports:
+``POSTGRES_PORT``, ``KAFKA_PORT``, ``KAFKA_CONTROLLER_PORT`` and ``CONNECT_PORT``. What they keep
+stays when they stop; to begin anew, stop them and remove their folders, which ``status`` names.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ class Services:
 
 def _start() -> None:
     for server, begun in Services.usual().start():
-        print(f"{server.title}: {server.address}{'' if begun else ' (it runs already)'}", flush=True)
+        print(
+            f"{server.title}: {server.address}{'' if begun else ' (it runs already)'}", flush=True
+        )
 
 
 def _stop() -> None:
