@@ -221,8 +221,8 @@ class Kafka(LocalServer):
             raise NoServer(f"Kafka cannot make its data folder: {said[-1] if said else ''}")
         self.formatted.touch()
 
-    def _settle(self) -> None:
-        """Remove the topics of tests that were killed."""
+    def clear(self) -> None:
+        """Remove what tests that were killed have left."""
         self.remove_topics(TEST_TOPICS)
 
     def remove_topics(self, prefix: str) -> None:

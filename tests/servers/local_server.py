@@ -211,6 +211,9 @@ class LocalServer(ABC):
     def _settle(self) -> None:  # noqa: B027 - most have nothing to do
         """Do what is to be done once it answers, before others use it."""
 
+    def clear(self) -> None:  # noqa: B027 - as above
+        """Remove what tests that were killed have left in it; only where no test runs."""
+
     def start(self) -> bool:
         """Start it, unless it runs, and wait until it answers; says whether it was started."""
         with locked(self.folder.with_suffix(".starting")):

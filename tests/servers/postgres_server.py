@@ -119,6 +119,8 @@ class Postgres(LocalServer):
             shutil.rmtree(self.data)
         if not self.data.exists():
             self._make(folder)
+        # It names a process that was killed: none runs here, and an unreaped one looks alive.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
         settings = {**SETTINGS, "port": self.port, "cluster_name": self.folder.name}
         given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self._run_apart([folder / "postgres", "-D", self.data, *given], LC_ALL="C.UTF-8")
@@ -139,12 +141,15 @@ class Postgres(LocalServer):
         aside.replace(self.data)
 
     def _settle(self) -> None:
-        """Make the user who follows, and remove what tests that were killed have left."""
+        """Make the user who follows."""
+        asked = "select 1 from pg_roles where rolname = %s"
         with psycopg.connect(self.conninfo(), autocommit=True) as connection:
-            if not connection.execute(
-                "select from pg_roles where rolname = %s", [FOLLOWER]
-            ).fetchone():
+            if connection.execute(asked, [FOLLOWER]).fetchone() is None:
                 connection.execute(f"create role {FOLLOWER} login replication")
+
+    def clear(self) -> None:
+        """Remove what tests that were killed have left."""
+        with psycopg.connect(self.conninfo(), autocommit=True) as connection:
             left = connection.execute(
                 "select datname from pg_database where starts_with(datname, %s)", [TEST_DATABASES]
             ).fetchall()

@@ -31,7 +31,7 @@ HINT = "{} does not run here; start it with: make services"
 SIGNALS = "public.debezium_signal"
 """A table of this name is read for signals, where a test made one."""
 PUBLICATION = "cdc"
-SECONDS_FOR_MESSAGES = 60
+SECONDS_FOR_A_MESSAGE = 60
 OWN_BLOCKS = range(8)
 """How many sets of servers that tests may kill there can be at a time."""
 
@@ -96,8 +96,8 @@ def _partitions(admin: AdminClient, topic: str) -> Iterable[PartitionMetadata]:
     return admin.list_topics(topic, timeout=10).topics[topic].partitions.values()
 
 
-def messages(topic: str, count: int, broker: str | None = None) -> list[Message]:
-    """The first messages of a topic's first partition, waited for if they are not there yet."""
+def messages(topic: str, broker: str | None = None) -> Iterator[Message]:
+    """The messages of a topic's first partition from its beginning; waits for the next."""
     reading = Consumer(
         {
             "bootstrap.servers": broker or kafka(),
@@ -107,18 +107,17 @@ def messages(topic: str, count: int, broker: str | None = None) -> list[Message]
         }
     )
     reading.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
-    found: list[Message] = []
-    until = time.monotonic() + SECONDS_FOR_MESSAGES
+    until = time.monotonic() + SECONDS_FOR_A_MESSAGE
     try:
-        while len(found) < count:
-            if time.monotonic() > until:
-                raise NoServer(f"{topic} has {len(found)} messages, not {count}")
+        while True:
             message = reading.poll(0.2)
             if message is not None and message.error() is None:
-                found.append(message)
+                yield message
+                until = time.monotonic() + SECONDS_FOR_A_MESSAGE
+            elif time.monotonic() > until:
+                raise NoServer(f"no message more in {topic} for {SECONDS_FOR_A_MESSAGE} seconds")
     finally:
         reading.close()
-    return found
 
 
 @contextlib.contextmanager
@@ -132,7 +131,8 @@ def postgres(server: Postgres | None = None) -> Iterator[str]:
     try:
         yield server.conninfo(name)
     finally:
-        server.drop(name)
+        if server.pid is not None:  # one that a test killed is removed as a whole
+            server.drop(name)
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,8 @@ def debezium(
         wait_for_slot(database, made.slot)
         yield made
     finally:
-        _remove(used, database, made)
+        if all(server.pid is not None for server in used):  # as above
+            _remove(used, database, made)
 
 
 def _settings(
