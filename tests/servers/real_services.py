@@ -98,14 +98,7 @@ def _partitions(admin: AdminClient, topic: str) -> Iterable[PartitionMetadata]:
 
 def messages(topic: str, broker: str | None = None) -> Iterator[Message]:
     """The messages of a topic's first partition from its beginning; waits for the next."""
-    reading = Consumer(
-        {
-            "bootstrap.servers": broker or kafka(),
-            "group.id": "none",
-            "enable.auto.commit": "false",
-            "fetch.wait.max.ms": 50,
-        }
-    )
+    reading = _reading(broker)
     reading.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     until = time.monotonic() + SECONDS_FOR_A_MESSAGE
     try:
@@ -118,6 +111,26 @@ def messages(topic: str, broker: str | None = None) -> Iterator[Message]:
                 raise NoServer(f"no message more in {topic} for {SECONDS_FOR_A_MESSAGE} seconds")
     finally:
         reading.close()
+
+
+def end_of(topic: str, broker: str | None = None) -> int:
+    """The offset that the next message of a topic's first partition will have."""
+    reading = _reading(broker)
+    try:
+        return int(reading.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1])
+    finally:
+        reading.close()
+
+
+def _reading(broker: str | None) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": broker or kafka(),
+            "group.id": "none",
+            "enable.auto.commit": "false",
+            "fetch.wait.max.ms": 50,
+        }
+    )
 
 
 @contextlib.contextmanager
@@ -159,7 +172,8 @@ def debezium(
 
     All of its messages are in one topic of one partition, in the order of the commits; with
     ``one_topic=False`` each table has a topic of its own. ``settings`` are Debezium's own; their
-    names have dots: ``**{"snapshot.mode": "no_data"}``. Ends with its slot and its topics.
+    names have dots: ``**{"snapshot.mode": "no_data"}``; ``{topic}`` in a value is the topic's name.
+    Slot and topics go when the connector ends.
     """
     used = services or usual()
     if services is None:
@@ -168,7 +182,8 @@ def debezium(
     name = f"{TEST_TOPICS}{uuid.uuid4().hex[:12]}"
     made = Connector(name, name, name.replace("-", "_"), {})
     _publish(database, tables)
-    made.settings.update(_settings(made, database, tables, used, one_topic), **settings)
+    made.settings.update(_settings(made, database, tables, used, one_topic))
+    made.settings.update({key: text.replace("{topic}", name) for key, text in settings.items()})
     if one_topic:
         make_topic(used.kafka.admin(), name)
     try:
