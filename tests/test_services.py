@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import capture
 import kafka_server
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from local_server import NoServer, fetched_once, java_home, maven, port_of
 from real_services import Connector, messages
+from scenarios import SCENARIOS
 
 COMMAND = Path(real_services.__file__).with_name("services.py")
 ARTICLES = "create table article (id bigint primary key, headline text not null)"
@@ -143,6 +145,26 @@ def test_of_a_connector_neither_slot_nor_topic_stays(kafka: str, postgres: str) 
     assert slots == []
     assert [name for name in topics if name.startswith(connector.name)] == []
     assert connector.name not in real_services.usual().connect.ask("GET", "/connectors")
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name", ["default_identity", "transactions"])
+def test_what_is_kept_of_debezium_is_what_it_says_today(kafka: str, name: str) -> None:
+    del kafka
+    (scenario,) = (each for each in SCENARIOS if each.name == name)
+    kept = (capture.CAPTURES / f"{name}.jsonl").read_text().splitlines()
+    today = capture.captured(scenario, scenario.settings)
+    assert [*map(said, today)] == [said(json.loads(line)) for line in kept]
+
+
+def said(line: dict[str, Any]) -> tuple[object, ...]:
+    """What of a message is the same on another day: no times, no places in the source's log."""
+    value = json.loads(line["value"] or "{}")
+    headers = [name for name, _ in line["headers"]]
+    if "status" in value:
+        return (value["status"], value["event_count"], value["data_collections"], headers)
+    order = (value.get("transaction") or {}).get("total_order")
+    return (line["key"], *map(value.get, ("op", "before", "after")), order, headers)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ are replaced by ``cms``. `make services` must have been called.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -141,13 +142,16 @@ def sent_twice() -> Lines:
                 for number in range(1, 7):
                     _take(f"insert into article (id, headline) values ({number}, 'a')", database)
                 _take("update article set headline = 'both' where id < 3", database)
-                reading = real_services.messages(connector.topic, own.kafka.address)
-                while '"both"' not in _text(next(reading).value() or b""):
-                    pass
+                with contextlib.closing(
+                    real_services.messages(connector.topic, own.kafka.address)
+                ) as reading:
+                    while '"both"' not in _text(next(reading).value() or b""):
+                        pass
                 own.connect.kill()
                 own.connect.start()
                 own.connect.put(connector.name, connector.settings)
                 real_services.wait_for_slot(database, connector.slot)
+                _take("insert into article (id, headline) values (7, 'after')", database)
                 _wait_for_the_end(own.kafka, database, connector.topic, SCENARIOS[0])
                 found = [_line(message) for message in _whole(own.kafka, connector.topic)]
         return [_renamed(line, database, connector.name) for line in found if not _is_end(line)]

@@ -156,10 +156,11 @@ def wait_until_gone(pid: int) -> None:
     while time.monotonic() < until:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            threads = len([*Path(f"/proc/{pid}/task").iterdir()])
         except OSError:
             return
-        if state == "Z":
-            return  # ended, and only its parent has not looked yet
+        if state == "Z" and threads == 1:
+            return  # ended with all its threads, and only its parent has not looked yet
         time.sleep(0.05)
     raise NoServer(f"process {pid} does not end; look at it, and end it with: kill -9 {pid}")
 

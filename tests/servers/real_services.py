@@ -129,6 +129,7 @@ def _reading(broker: str | None) -> Consumer:
             "group.id": "none",
             "enable.auto.commit": "false",
             "fetch.wait.max.ms": 50,
+            "log_level": 0,  # what matters is told in other ways, also when a broker is killed
         }
     )
 
