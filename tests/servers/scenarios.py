@@ -123,9 +123,9 @@ alter table article
 """
 LONG = """
 insert into article values (
-  1, 'long', repeat('body ', 600), decode(repeat('00ff', 1200), 'hex'),
-  array_fill('tag'::text, array[600]), array_fill(7, array[600]),
-  jsonb_build_object('long', repeat('json ', 600)), json_build_object('long', repeat('json ', 600))
+  1, 'long', repeat('body ', 150), decode(repeat('00ff', 200), 'hex'),
+  array_fill('tag'::text, array[60]), array_fill(7, array[60]),
+  jsonb_build_object('long', repeat('json ', 150)), json_build_object('long', repeat('json ', 150))
 )
 """
 TYPES = """
@@ -211,6 +211,11 @@ SCENARIOS = (
             "delete from article",
         ),
         with_schemas=True,
+    ),
+    Scenario(
+        "toast_full",
+        EXTERNAL + "alter table article replica identity full;",
+        (LONG, "update article set headline = 'still long' where id = 1", "delete from article"),
     ),
     Scenario(
         "truncate",
