@@ -30,6 +30,7 @@ ADDRESS = Kind(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 PERCENT = Kind(r"[0-9]{1,2}(\.[0-9]*)?|\.[0-9]+|100(\.0*)?", number=True)
 MEMORY = Kind(r"[0-9]+(\.[0-9]+)? ?(MB|GB|MiB|GiB)")
 MONTH = Kind(r"[0-9]{4}-(0[1-9]|1[0-2])")
+PROTOCOL = Kind(r"PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL")
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,34 @@ _ALL = (
     Setting("STET_SEARCH_REPLICAS", WHOLE, None,
             "Copies of each live index.", "search", "a whole number", "1",
             otherwise="1 where there is a second node, else 0"),
+    Setting("STET_KAFKA", TEXT, "127.0.0.1:9092",
+            "The addresses of the Kafka cluster.",
+            "connectors", "addresses with their ports, separated by commas",
+            "kafka.example:9092"),
+    Setting("STET_KAFKA_PROTOCOL", PROTOCOL, None,
+            "How clients talk to the cluster.",
+            "connectors", "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL", "SASL_SSL",
+            otherwise="PLAINTEXT"),
+    Setting("STET_KAFKA_MECHANISM", TEXT, None,
+            "How a client proves who it is, with SASL.",
+            "connectors", "the name of a mechanism", "SCRAM-SHA-512"),
+    Setting("STET_KAFKA_USER", TEXT, None,
+            "The user name for the cluster, with SASL.", "connectors", "a user name"),
+    Setting("STET_KAFKA_PASSWORD", TEXT, None,
+            "That user's password.", "connectors", "a password", secret=True),
+    Setting("STET_KAFKA_CA", PATH, None,
+            "The certificate of the authority that signed the cluster's certificate.",
+            "connectors", "a file", "ca.pem", otherwise="the system's authorities"),
+    Setting("STET_KAFKA_CERTIFICATE", PATH, None,
+            "The certificate (PEM) by which the cluster knows this client.",
+            "connectors", "a file", "client.pem"),
+    Setting("STET_KAFKA_KEY", PATH, None,
+            "The private key (PEM) of that certificate.", "connectors", "a file", "client.key"),
+    Setting("STET_KAFKA_KEY_PASSWORD", TEXT, None,
+            "The password of that key.", "connectors", "a password", secret=True),
+    Setting("STET_CONNECT", TEXT, None,
+            "The files of the connectors that Dagster shows, for `stet connect`.",
+            "pipelines", "files, separated by commas", "cms.yaml, shop.yaml", otherwise="none"),
     Setting("STET_DEAD_LETTERS", PERCENT, "0.1",
             "The percentage of a view's documents that may be dead letters.",
             "app, pipelines", "a percentage from 0 to 100"),

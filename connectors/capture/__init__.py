@@ -1,0 +1,1 @@
+"""Capturing: changes of another system's tables become events, each exactly once."""

@@ -1,0 +1,1 @@
+"""Kafka: the one place where its client is imported."""
