@@ -1,0 +1,224 @@
+"""Kafka topics as a source: partitions are assigned, never balanced, and no offset is kept there.
+
+Two things that Kafka does in silence are errors here. A client that is told to go on at an offset
+that a topic does not hold any more jumps to its end or its beginning: ``auto.offset.reset`` is
+``error``. A topic that was deleted and made again has the same name and the same offsets: only its
+id differs, which ``partitions`` asks for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka import KafkaError as ClientError
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from connectors.capture.source import (
+    Message,
+    OffsetGone,
+    Partition,
+    SourceAway,
+    SourceError,
+    Taken,
+    TopicMissing,
+)
+from connectors.kafka.connection import KafkaError, client_settings, cluster_of
+
+ANSWER_SECONDS = 10.0
+"""How long a question to the cluster may take."""
+READING: dict[str, Any] = {
+    "isolation.level": "read_committed",
+    "auto.offset.reset": "error",
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "enable.partition.eof": True,
+    "fetch.queue.backoff.ms": 5,
+    "queued.min.messages": 20_000,
+    "queued.max.messages.kbytes": 32_768,
+    "reconnect.backoff.max.ms": 1_000,
+    "log.connection.close": False,
+}
+"""How messages are read; a file cannot say otherwise."""
+GONE = {ClientError._AUTO_OFFSET_RESET, ClientError.OFFSET_OUT_OF_RANGE}
+MISSING = {
+    ClientError.UNKNOWN_TOPIC_OR_PART,
+    ClientError._UNKNOWN_TOPIC,
+    ClientError._UNKNOWN_PARTITION,
+}
+FOR_GOOD = {
+    ClientError._AUTHENTICATION,
+    ClientError._SSL,
+    ClientError.TOPIC_AUTHORIZATION_FAILED,
+    ClientError.SASL_AUTHENTICATION_FAILED,
+    ClientError.CLUSTER_AUTHORIZATION_FAILED,
+}
+"""Errors that waiting does not mend."""
+_logger = logging.getLogger("stet.kafka")
+_logger.setLevel(logging.CRITICAL)  # what the client logs is told by ``Taken.away``, once
+
+
+class KafkaSource:
+    """Some topics of a cluster; ``given`` are the client's settings from a file."""
+
+    def __init__(
+        self, topics: Sequence[str], name: str, given: Mapping[str, Any] | None = None
+    ) -> None:
+        self._topics = list(topics)
+        client = client_settings(given)
+        self._cluster = cluster_of(client)
+        self._away = ""
+        self._fatal: ClientError | None = None
+        client["error_cb"] = self._noted
+        self._admin = _made(lambda: AdminClient(client, logger=_logger))
+        reading = {**client, "group.id": f"stet-connect-{name}", **READING}
+        self._consumer = _made(lambda: Consumer(reading, logger=_logger))
+        self._assigned: dict[tuple[str, int], Partition] = {}
+
+    def partitions(self) -> list[Partition]:
+        """Ask for all partitions of the topics, with the ids that the topics have now."""
+        asked = self._admin.describe_topics(
+            TopicCollection(self._topics), request_timeout=ANSWER_SECONDS
+        )
+        found: list[Partition] = []
+        for topic in self._topics:
+            try:
+                described = asked[topic].result()
+            except KafkaException as error:
+                raise self._told(error.args[0], topic) from None
+            topic_id = str(described.topic_id)
+            found += [Partition(topic, topic_id, each.id) for each in described.partitions]
+        self._away = ""
+        return sorted(found)
+
+    def begin(self, positions: Mapping[Partition, int]) -> None:
+        """Read these partitions from now on, each from its position; 0 is its beginning."""
+        self._assigned = {(each.topic, each.number): each for each in positions}
+        self._positions = dict(positions)
+        self._consumer.assign(
+            [
+                TopicPartition(each.topic, each.number, position or OFFSET_BEGINNING)
+                for each, position in positions.items()
+            ]
+        )
+
+    def take(self, most: int, seconds: float) -> Taken:
+        """Take the next messages: those that are there, or the first that comes in some seconds."""
+        # consume() with a time waits for all that it may take: so one is waited for, then the rest.
+        came = self._consumer.consume(1, seconds)
+        if came and most > 1:
+            came += self._consumer.consume(most - 1, 0)
+        if self._fatal is not None:
+            raise self._told(self._fatal)
+        taken, assigned = Taken(), self._assigned
+        add = taken.messages.append
+        for one in came:
+            if one.error() is not None:
+                self._take_error(one, taken)
+                continue
+            partition = assigned[one.topic(), one.partition()]
+            add(
+                Message(
+                    partition,
+                    one.offset(),
+                    one.key(),
+                    one.value(),
+                    one.headers() or (),
+                    one.timestamp()[1],
+                )
+            )
+        taken.away = self._away
+        return taken
+
+    def ends(self) -> dict[Partition, int]:
+        """Ask for the offset after the last message of each partition that is read."""
+        return self._offsets(self._assigned.values(), OffsetSpec.latest())
+
+    def newest(self, partition: Partition) -> int | None:
+        """The offset after the last message as it was when some were fetched; None if unknown."""
+        try:
+            _, high = self._consumer.get_watermark_offsets(
+                TopicPartition(partition.topic, partition.number), cached=True
+            )
+        except KafkaException:
+            return None
+        return high if high >= 0 else None
+
+    def close(self) -> None:
+        """End the connection."""
+        self._consumer.close()
+
+    def _offsets(self, partitions: Any, which: OffsetSpec) -> dict[Partition, int]:
+        asked = {TopicPartition(each.topic, each.number): which for each in partitions}
+        if not asked:
+            return {}
+        answers = self._admin.list_offsets(
+            asked,
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=ANSWER_SECONDS,
+        )
+        found = {}
+        for of, answer in answers.items():
+            try:
+                found[self._assigned[of.topic, of.partition]] = answer.result().offset
+            except KafkaException as error:
+                raise self._told(error.args[0], of.topic) from None
+        return found
+
+    def _take_error(self, one: Any, taken: Taken) -> None:
+        error: ClientError = one.error()
+        partition = self._assigned.get((one.topic(), one.partition()))
+        if error.code() == ClientError._PARTITION_EOF and partition is not None:
+            taken.at_end[partition] = one.offset()
+        elif error.code() in GONE and partition is not None:
+            raise OffsetGone(partition, self._positions[partition], self._first(partition))
+        elif error.retriable() and error.code() not in MISSING:
+            self._away = self._reason(error)
+        else:
+            raise self._told(error, one.topic())
+
+    def _first(self, partition: Partition) -> int | None:
+        """The first offset that the partition holds; None when it cannot be asked for."""
+        try:
+            return self._offsets([partition], OffsetSpec.earliest())[partition]
+        except SourceError:
+            return None
+
+    def _noted(self, error: ClientError) -> None:
+        """Note an error that concerns no message; called while messages are taken."""
+        if error.code() in FOR_GOOD or error.fatal():
+            self._fatal = error
+        elif error.code() == ClientError._ALL_BROKERS_DOWN:
+            self._away = self._reason(error)
+
+    def _told(self, error: ClientError, topic: str | None = None) -> SourceError | KafkaError:
+        """The error for people: whether to wait, to make a topic, or to set something else."""
+        if error.code() in MISSING and topic is not None:
+            return TopicMissing(topic)
+        if error.code() in FOR_GOOD or error.fatal():
+            return KafkaError(
+                f"Kafka at {self._cluster} refuses: {error.str()}; see the settings STET_KAFKA_..."
+            )
+        return SourceAway(self._reason(error))
+
+    def _reason(self, error: ClientError) -> str:
+        return f"Kafka at {self._cluster} does not answer ({error.name()})"
+
+
+def _made(make: Any) -> Any:
+    """A client; what is wrong with its settings is told as such."""
+    try:
+        return make()
+    except KafkaException as error:
+        raise KafkaError(f"kafka: {error.args[0].str()}; correct the section kafka") from None
+    except (TypeError, ValueError) as error:
+        raise KafkaError(f"kafka: {error}; correct the section kafka") from None
