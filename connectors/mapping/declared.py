@@ -1,0 +1,112 @@
+"""A mapping as it was declared and checked: its tables, lists, outbox and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from connectors.debezium.envelope import Reading
+from event_log import Category, Registry
+
+OnUnknown = Literal["error", "ignore", "dead_letter"]
+OnTruncate = Literal["error", "ignore", "remove"]
+OnKeyChange = Literal["move", "error"]
+
+
+@dataclass(frozen=True)
+class Types:
+    """The event types that a table's changes become; ``returned`` is for one that comes back."""
+
+    created: str
+    changed: str | None
+    removed: str | None
+    returned: str
+    """A type that reinstates, or, where the category has none, ``created``."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a field's value is made of: one of column, template, join, function or constant."""
+
+    columns: tuple[str, ...]
+    type: str | None = None
+    """How the source writes the column, where the message does not say it."""
+    template: str | None = None
+    joined_with: str | None = None
+    function: str | None = None
+    constant: Any = None
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list field of another table's entity, made of the lines of this table."""
+
+    field: str
+    of: str
+    """The parent's stream, as a template of this table's columns."""
+    value: Value
+    order: str | None = None
+    """The column by which the list is ordered; without it, by the key."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: the entity that a line is, and the lists of other entities that it belongs to."""
+
+    name: str
+    line: int
+    """Where the mapping's file declares it."""
+    stream: str | None
+    category: Category | None
+    types: Types | None
+    fields: MappingOf[str, Value] = field(default_factory=dict)
+    lists: tuple[ListOf, ...] = ()
+    ignored: frozenset[str] = frozenset()
+    unknown: OnUnknown = "error"
+    where: MappingOf[str, tuple[Any, ...]] = field(default_factory=dict)
+    truncate: OnTruncate = "error"
+    key_change: OnKeyChange = "move"
+    full: bool = False
+    """Whether the table has REPLICA IDENTITY FULL, so that ``before`` can be trusted."""
+    occurred_at: str | None = None
+    actor: str | None = None
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """Events that come ready: where they are found, and how their streams are named."""
+
+    stream: str = "{aggregatetype}/{aggregateid}"
+    types: MappingOf[str, str] = field(default_factory=dict)
+    """Event types of the source that have another name in the domain."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes: above ``transaction`` changes, a transaction is split into several commits."""
+
+    transaction: int = 50_000
+    commit: int = 10_000
+    """The changes outside of transactions that become one commit at most."""
+    wait_ms: int = 50
+    """How long a commit waits for more changes."""
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A whole mapping, checked against a domain's categories."""
+
+    path: str
+    source: str
+    """The source's name: of its producers in the log, its kept state and its dead letters."""
+    registry: Registry
+    tables: MappingOf[str, Table]
+    topics: tuple[str, ...] = ()
+    """The topics to read, those with a transaction's boundaries among them; none for a file."""
+    transactions: bool = True
+    """Whether a transaction becomes one commit; it needs one topic with the boundaries in it."""
+    outbox: Outbox | None = None
+    limits: Limits = Limits()
+    reading: Reading = Reading()
+    """What the reader of Debezium's messages must know."""
