@@ -7,7 +7,6 @@ them: the log has the positions.
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -86,7 +85,7 @@ def say(archive_folder: Path, standing: Standing) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     unfinished.write_bytes(orjson.dumps(kept))
-    os.replace(unfinished, path)
+    unfinished.replace(path)
 
 
 def standings(archive_folder: Path) -> list[Standing]:

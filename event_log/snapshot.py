@@ -123,17 +123,18 @@ class Snapshot:
     def read(
         self,
         after: int = 0,
-        stream: str | None = None,
+        stream: str | Sequence[str] | None = None,
         category: str | None = None,
         type: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Event]:
-        """Yield the events after a sequence, oldest first; only of a stream, category or type."""
+        """Yield the events after a sequence, oldest first; only of streams, a category or a type."""
         if category is None and type in self.registry.owner:
             category = self.registry.owner[type].name
+        streams = [stream] if isinstance(stream, str) and stream else stream
         batches = self.scan(after=after, categories=[category] if category else None)
         left = limit
-        wanted = {"stream": [stream] if stream else None, "type": [type] if type else None}
+        wanted = {"stream": streams, "type": [type] if type else None}
         for batch in reading.only(batches, wanted):
             if left is not None:
                 batch = batch.slice(0, left)

@@ -74,6 +74,9 @@ from .lineage import roots_of as roots_of
 from .part import OF_AN_EVENT as OF_AN_EVENT
 from .part import Part as Part
 from .part import entities_of as entities_of
+from .read_many import live_among as live_among
+from .read_many import live_beginning as live_beginning
+from .read_many import read_entities as read_entities
 from .rules import Entity as Entity
 from .rules import Streams as Streams
 from .rules import changes_nothing as changes_nothing

@@ -7,10 +7,11 @@ leave holes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from connectors.debezium.change import Message
 from connectors.errors import ConnectorError
 
 
@@ -34,17 +35,6 @@ class Partition(NamedTuple):
     def shown(self) -> str:
         """The partition in a message to people."""
         return f"{self.topic}, partition {self.number}"
-
-
-class Message(NamedTuple):
-    """A message as it came; ``at`` is its time at the broker, in milliseconds since 1970."""
-
-    partition: Partition
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]] = ()
-    at: int = 0
 
 
 @dataclass(slots=True)

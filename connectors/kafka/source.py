@@ -24,7 +24,6 @@ from confluent_kafka import KafkaError as ClientError
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from connectors.capture.source import (
-    Message,
     OffsetGone,
     Partition,
     SourceAway,
@@ -32,6 +31,7 @@ from connectors.capture.source import (
     Taken,
     TopicMissing,
 )
+from connectors.debezium.change import Message, Origin
 from connectors.kafka.connection import KafkaError, client_settings, cluster_of
 
 ANSWER_SECONDS = 10.0
@@ -126,16 +126,8 @@ class KafkaSource:
                 self._take_error(one, taken)
                 continue
             partition = assigned[one.topic(), one.partition()]
-            add(
-                Message(
-                    partition,
-                    one.offset(),
-                    one.key(),
-                    one.value(),
-                    one.headers() or (),
-                    one.timestamp()[1],
-                )
-            )
+            origin = Origin(*partition, one.offset())
+            add(Message(origin, one.key(), one.value(), one.headers(), one.timestamp()[1]))
         taken.away = self._away
         return taken
 

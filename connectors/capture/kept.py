@@ -1,0 +1,187 @@
+"""What a connector keeps beside the log, in one SQLite file, in step with the log's positions.
+
+The log has the positions and the events. Here lie the children of lists, what was taken already of
+each transaction, what was set aside, and the ids of topics. A round of changes is first written
+here, with the positions that it leads to and with what it replaced, and then committed to the log.
+Whatever is killed in between: when the file is opened again the log says whether the round counts;
+if it does not, what it replaced is put back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+
+from connectors.errors import ConnectorError
+from connectors.standing import FOLDER
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS topic (topic TEXT PRIMARY KEY, topic_id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS child (
+    list TEXT, key TEXT, parent TEXT, value, place, PRIMARY KEY (list, key)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS child_of ON child (list, parent);
+CREATE TABLE IF NOT EXISTS child_before (
+    list TEXT, key TEXT, parent TEXT, value, place, PRIMARY KEY (list, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sent (
+    number INTEGER PRIMARY KEY, producer TEXT, tx TEXT, committed INTEGER, place INTEGER,
+    lsn INTEGER, UNIQUE (producer, tx, committed));
+CREATE TABLE IF NOT EXISTS sent_before (
+    producer TEXT, tx TEXT, committed INTEGER, place INTEGER, lsn INTEGER,
+    PRIMARY KEY (producer, tx, committed)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS letter (
+    topic TEXT, topic_id TEXT, partition INTEGER, offset INTEGER, reason TEXT NOT NULL,
+    line TEXT, waits INTEGER NOT NULL, key BLOB, value BLOB, headers TEXT, at INTEGER,
+    set_aside_at TEXT NOT NULL, PRIMARY KEY (topic_id, partition, offset)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS snapshot (of TEXT PRIMARY KEY, begun_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS shown (of TEXT, name TEXT, PRIMARY KEY (of, name)) WITHOUT ROWID;
+"""
+VERSION = 1
+POSITIONS, BEFORE, EVENTS, HEAD = "positions", "before", "events", "head"
+
+
+class KeptDamaged(ConnectorError):
+    """The file cannot be used; the message says what to do."""
+
+
+class Kept:
+    """The file of one connector, open in one process, which holds the connector's name.
+
+    A round: ``begin``, changes, then ``prepare``, the log's commit, and ``confirm``; or
+    ``roll_back``, or after ``prepare`` and a refusal of the log, ``undo``.
+    """
+
+    def __init__(self, archive_folder: Path, name: str) -> None:
+        self.path = archive_folder / FOLDER / f"{name}.sqlite"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.is_new = not self.path.exists()
+        try:
+            self.connection = sqlite3.connect(
+                self.path, isolation_level=None, check_same_thread=False, timeout=10
+            )
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            self.connection.execute("PRAGMA synchronous = FULL")
+            version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, VERSION):
+                raise KeptDamaged(f"{self.path} is of another version of Stet; move it away")
+            self.connection.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION};")
+        except sqlite3.DatabaseError as error:
+            raise KeptDamaged(
+                f"{self.path}: {error}; move it away, and what it had is read again from the topic"
+            ) from None
+        self._settled = False
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    @property
+    def changing(self) -> bool:
+        """Whether a round has begun, and is not prepared."""
+        return self.connection.in_transaction
+
+    def begin(self) -> None:
+        """Begin a round; what the round before it replaced is forgotten, for the log has it."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        if self._settled:
+            self._forget_before()
+
+    def roll_back(self) -> None:
+        """Give up a round that is not prepared."""
+        if self.changing:
+            self.connection.execute("ROLLBACK")
+
+    def prepare(self, positions: Mapping[str, int], reached: Mapping[str, int], head: int) -> None:
+        """Make a round durable: it counts if the log gets from ``positions`` to ``reached``.
+
+        ``head`` is a sequence that the log has; 0 for a round with events, which has none yet.
+        """
+        self._set(BEFORE, orjson.dumps(dict(positions)).decode())
+        self._set(POSITIONS, orjson.dumps(dict(reached)).decode())
+        self._set(EVENTS, "" if head else "1")
+        self.connection.execute("COMMIT")
+        self._settled = False
+
+    def confirm(self) -> None:
+        """Note that the log has the positions of the round that was prepared last."""
+        self._settled = True
+
+    def undo(self) -> None:
+        """Put back what the last round replaced."""
+        put = self.connection.execute
+        put("BEGIN IMMEDIATE")
+        put("DELETE FROM child WHERE (list, key) IN (SELECT list, key FROM child_before)")
+        put("INSERT INTO child SELECT * FROM child_before WHERE parent IS NOT NULL")
+        put(
+            "DELETE FROM sent WHERE (producer, tx, committed) IN"
+            " (SELECT producer, tx, committed FROM sent_before WHERE place IS NULL)"
+        )
+        put(
+            "UPDATE sent SET (place, lsn) = (b.place, b.lsn) FROM sent_before b WHERE"
+            " (sent.producer, sent.tx, sent.committed) = (b.producer, b.tx, b.committed)"
+        )
+        self._set(POSITIONS, self._meta(BEFORE) or "{}")
+        self._set(EVENTS, "")
+        self._forget_before()
+        put("COMMIT")
+        self._settled = True
+
+    def settle(self, positions: Mapping[str, int]) -> bool:
+        """Bring the file in step with the log's positions; returns whether it is.
+
+        It is not when it lacks what the log has, because it was lost or is another's.
+        """
+        reached = self._positions(POSITIONS)
+        mine = {name: reached.get(name, 0) for name in positions}
+        if mine == dict(positions):
+            self._settled = True
+            return True
+        before = self._positions(BEFORE)
+        if {name: before.get(name, 0) for name in positions} == dict(positions):
+            self.undo()
+            return True
+        # A position that moved without events is no part of the log, and may be lost with a copy.
+        ahead = all(mine[name] >= position for name, position in positions.items())
+        return ahead and not self._meta(EVENTS)
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """The positions that the file has come to."""
+        return self._positions(POSITIONS)
+
+    def rebuilt(self, positions: Mapping[str, int]) -> None:
+        """Note that the file has again all that leads to the log's positions; ends the round."""
+        self._forget_before()
+        self._set(POSITIONS, orjson.dumps(dict(positions)).decode())
+        self._set(BEFORE, "{}")
+        self._set(EVENTS, "")
+        self.connection.execute("COMMIT")
+        self._settled = True
+
+    # topics
+
+    def topic_ids(self) -> dict[str, str]:
+        """The ids of the topics that were read under this name."""
+        return dict(self.connection.execute("SELECT topic, topic_id FROM topic"))
+
+    def know_topics(self, ids: Mapping[str, str]) -> None:
+        """Keep the ids of topics, in place of those that had the same names."""
+        self.connection.executemany("INSERT OR REPLACE INTO topic VALUES (?, ?)", ids.items())
+
+    def _forget_before(self) -> None:
+        self.connection.execute("DELETE FROM child_before")
+        self.connection.execute("DELETE FROM sent_before")
+
+    def _positions(self, name: str) -> dict[str, int]:
+        kept = self._meta(name)
+        return dict(orjson.loads(kept)) if kept else {}
+
+    def _meta(self, name: str) -> str | None:
+        found = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else None
+
+    def _set(self, name: str, value: str) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

@@ -1,0 +1,88 @@
+"""What is known of the streams that changes touch: whether their entities are live, their fields.
+
+It is looked up for all changes of a round at once, and remembered. What others append meanwhile is
+forgotten here, and looked up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, MutableMapping
+
+from connectors.mapping.translation import Known
+from event_log import EventLog
+from replay import live_among, read_entities
+
+MOST = 200_000
+"""The streams that are remembered."""
+
+
+class KnownStreams(MutableMapping[str, Known]):
+    """What is known of the streams of a log; one that is missing has no events."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._known: dict[str, Known | None] = {}
+        self._head = log.head
+
+    def look_up(self, streams: Collection[str], fields: bool = False) -> None:
+        """Look up those streams that are not known; with ``fields`` also what their fields are."""
+        if len(self._known) > MOST:
+            self._known.clear()
+        missing = [stream for stream in streams if self._is_missing(stream, fields)]
+        if not missing:
+            return
+        versions = self._log.versions(missing)
+        begun = [stream for stream, version in versions.items() if version]
+        self._known.update(dict.fromkeys(missing))
+        if fields:
+            for stream, entity in read_entities(self._log, begun).items():
+                self._known[stream] = Known(entity.live, entity.fields)
+        else:
+            for stream, is_live in live_among(self._log, begun).items():
+                self._known[stream] = Known(is_live)
+
+    def catch_up(self) -> None:
+        """Forget the streams of events that somebody else appended."""
+        head = self._log.head
+        if head - self._head > MOST:
+            self._known.clear()
+        elif head > self._head:
+            for batch in self._log.scan(["stream"], after=self._head):
+                for stream in batch.column("stream").to_pylist():
+                    self._known.pop(stream, None)
+        self._head = head
+
+    def appended(self, first: int, last: int) -> None:
+        """Note that the events from ``first`` to ``last`` are one's own: what they did is known."""
+        if first == self._head + 1:
+            self._head = last
+
+    def forget(self) -> None:
+        """Forget all: it was changed by a round that does not count."""
+        self._known.clear()
+
+    def __getitem__(self, stream: str) -> Known:
+        if stream not in self._known:
+            self.look_up([stream])
+        known = self._known[stream]
+        if known is None:
+            raise KeyError(stream)
+        return known
+
+    def __setitem__(self, stream: str, known: Known) -> None:
+        self._known[stream] = known
+
+    def __delitem__(self, stream: str) -> None:
+        self._known[stream] = None
+
+    def __iter__(self) -> Iterator[str]:
+        return (stream for stream, known in self._known.items() if known is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _is_missing(self, stream: str, fields: bool) -> bool:
+        if stream not in self._known:
+            return True
+        known = self._known[stream]
+        return fields and known is not None and known.fields is None
