@@ -25,6 +25,8 @@ NAMESPACE = UUID("e5bdfd5c-7de7-4468-8d15-e6cc9f54e46e")
 STANDARD_INPUT = "stdin"
 COMPRESSED = (".gz", ".zst")
 
+_BEGUN = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
+
 Keys = npt.NDArray[np.uint64]
 
 
@@ -136,6 +138,17 @@ def _with_id(event: NewEvent, event_id: str) -> NewEvent:
         event.correlation_id,
         event.causation_id,
     )
+
+
+def uuid5(text: str) -> str:
+    """Return the UUIDv5 of a text in ``NAMESPACE``.
+
+    >>> uuid5("a"), uuid5("a") == str(__import__("uuid").uuid5(NAMESPACE, "a"))
+    ('4a6b1e6a-...', True)
+    """
+    digest = _BEGUN.copy()
+    digest.update(text.encode("utf-8", "surrogatepass"))
+    return _text(digest.digest())
 
 
 def _text(digest: bytes) -> str:

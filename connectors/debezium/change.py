@@ -49,8 +49,8 @@ class Message:
 class Change:
     """One change of one line of a table, or the truncation of a table.
 
-    ``before`` has what is sure: after an update under REPLICA IDENTITY FULL the whole line, after a
-    deletion the key, unless the table is known to have FULL or has no key. Columns that the source
+    ``before`` has what is sure: the whole line where the table is known to have REPLICA IDENTITY
+    FULL, or has no key and so must have it; else after a deletion the key alone. Columns that the source
     withheld, because a long value did not change, are absent from ``after`` and named in
     ``withheld``. ``key`` is None for a table without a primary key.
     """
@@ -79,8 +79,6 @@ class Change:
     """For the second half of a change of the key (``c``): the key that it had."""
     new_key: Columns | None = None
     """For the first half of a change of the key (``d``): the key that it has now."""
-    sequence: tuple[int, int] | None = None
-    """The commit before this transaction and this change's place, which both only rise."""
 
 
 @dataclass(slots=True)
@@ -115,6 +113,8 @@ class OutboxEvent:
     transaction: str | None = None
     order: int | None = None
     at: int | None = None
+    whole_stream: bool = False
+    """Whether the source named the stream itself: ``aggregate/aggregate_id``."""
 
 
 @dataclass(slots=True)
