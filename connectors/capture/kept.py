@@ -27,20 +27,20 @@ CREATE INDEX IF NOT EXISTS child_of ON child (list, parent);
 CREATE TABLE IF NOT EXISTS child_before (
     list TEXT, key TEXT, parent TEXT, value, place, PRIMARY KEY (list, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sent (
-    number INTEGER PRIMARY KEY, producer TEXT, tx TEXT, committed INTEGER, place INTEGER,
-    lsn INTEGER, UNIQUE (producer, tx, committed));
+    number INTEGER PRIMARY KEY, producer TEXT, tx TEXT, place INTEGER, first INTEGER,
+    last INTEGER, UNIQUE (producer, tx));
 CREATE TABLE IF NOT EXISTS sent_before (
-    producer TEXT, tx TEXT, committed INTEGER, place INTEGER, lsn INTEGER,
-    PRIMARY KEY (producer, tx, committed)) WITHOUT ROWID;
+    producer TEXT, tx TEXT, place INTEGER, first INTEGER, last INTEGER,
+    PRIMARY KEY (producer, tx)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS letter (
     topic TEXT, topic_id TEXT, partition INTEGER, offset INTEGER, reason TEXT NOT NULL,
     line TEXT, waits INTEGER NOT NULL, key BLOB, value BLOB, headers TEXT, at INTEGER,
     set_aside_at TEXT NOT NULL, PRIMARY KEY (topic_id, partition, offset)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS snapshot (of TEXT PRIMARY KEY, begun_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS snapshot (of TEXT PRIMARY KEY, ended TEXT);
 CREATE TABLE IF NOT EXISTS shown (of TEXT, name TEXT, PRIMARY KEY (of, name)) WITHOUT ROWID;
 """
 VERSION = 1
-POSITIONS, BEFORE, EVENTS, HEAD = "positions", "before", "events", "head"
+POSITIONS, BEFORE, EVENTS = "positions", "before", "events"
 
 
 class KeptDamaged(ConnectorError):
@@ -94,14 +94,13 @@ class Kept:
         if self.changing:
             self.connection.execute("ROLLBACK")
 
-    def prepare(self, positions: Mapping[str, int], reached: Mapping[str, int], head: int) -> None:
-        """Make a round durable: it counts if the log gets from ``positions`` to ``reached``.
-
-        ``head`` is a sequence that the log has; 0 for a round with events, which has none yet.
-        """
+    def prepare(
+        self, positions: Mapping[str, int], reached: Mapping[str, int], has_events: bool
+    ) -> None:
+        """Make a round durable: it counts if the log gets from ``positions`` to ``reached``."""
         self._set(BEFORE, orjson.dumps(dict(positions)).decode())
         self._set(POSITIONS, orjson.dumps(dict(reached)).decode())
-        self._set(EVENTS, "" if head else "1")
+        self._set(EVENTS, "1" if has_events else "")
         self.connection.execute("COMMIT")
         self._settled = False
 
@@ -116,12 +115,12 @@ class Kept:
         put("DELETE FROM child WHERE (list, key) IN (SELECT list, key FROM child_before)")
         put("INSERT INTO child SELECT * FROM child_before WHERE parent IS NOT NULL")
         put(
-            "DELETE FROM sent WHERE (producer, tx, committed) IN"
-            " (SELECT producer, tx, committed FROM sent_before WHERE place IS NULL)"
+            "DELETE FROM sent WHERE (producer, tx) IN"
+            " (SELECT producer, tx FROM sent_before WHERE place IS NULL)"
         )
         put(
-            "UPDATE sent SET (place, lsn) = (b.place, b.lsn) FROM sent_before b WHERE"
-            " (sent.producer, sent.tx, sent.committed) = (b.producer, b.tx, b.committed)"
+            "UPDATE sent SET (place, first, last) = (b.place, b.first, b.last) FROM sent_before b"
+            " WHERE (sent.producer, sent.tx) = (b.producer, b.tx)"
         )
         self._set(POSITIONS, self._meta(BEFORE) or "{}")
         self._set(EVENTS, "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, MutableMapping
 
 from connectors.mapping.translation import Known
-from event_log import EventLog
+from event_log import EventLog, Receipt
 from replay import live_among, read_entities
 
 MOST = 200_000
@@ -52,10 +52,10 @@ class KnownStreams(MutableMapping[str, Known]):
                     self._known.pop(stream, None)
         self._head = head
 
-    def appended(self, first: int, last: int) -> None:
-        """Note that the events from ``first`` to ``last`` are one's own: what they did is known."""
-        if first == self._head + 1:
-            self._head = last
+    def appended(self, receipt: Receipt) -> None:
+        """Note the round's own events: what they did is known."""
+        if receipt.added and receipt.last - receipt.added == self._head:
+            self._head = receipt.last
 
     def forget(self) -> None:
         """Forget all: it was changed by a round that does not count."""

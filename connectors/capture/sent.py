@@ -1,19 +1,27 @@
 """Which changes came before: Debezium sends some again after it was killed, under new offsets.
 
-The changes of a source come in the order of its commits. So a change that is beyond all that came
-is new, and nothing needs to be looked up. One that is not is found by its transaction and its place
-in it. If the transaction is unknown, the source counts anew, as after it was restored from a copy:
-then it is new too. All this holds in one partition, because others may be ahead of it.
+The changes of a transaction come in order. So for each transaction that a partition had, how far it
+came is enough to know. When the source begins a new snapshot it may have been restored from a copy,
+and use the numbers of its transactions again: what came before is forgotten then.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from connectors.capture.kept import Kept
 from connectors.debezium.change import Change
 
 KEPT_TRANSACTIONS = 500_000
 """So many of the last transactions are remembered: more than Debezium sends again."""
-Place = tuple[int, int, int]
+
+
+class Came(NamedTuple):
+    """How far a transaction came: the last place in it, the first log position and the last."""
+
+    place: int
+    first: int
+    last: int
 
 
 class Sent:
@@ -21,50 +29,56 @@ class Sent:
 
     def __init__(self, kept: Kept) -> None:
         self._db = kept.connection
-        self._new: dict[tuple[str, str, int], tuple[int, int]] = {}
-        self._marks: dict[str, Place] = {}
-        newest = "SELECT producer, max(number) AS number FROM sent GROUP BY producer"
-        for producer, committed, lsn, place in self._db.execute(
-            f"SELECT producer, committed, lsn, place FROM sent JOIN ({newest})"
-            " USING (producer, number)"
-        ):
-            self._marks[producer] = (committed, lsn, place)
+        self._new: dict[tuple[str, str], Came] = {}
 
     def is_again(self, producer: str, change: Change) -> bool:
         """Whether a change came before; if it did not, it has now."""
-        if change.transaction is None or change.sequence is None:
+        if change.transaction is None:
+            if change.snapshot == "first":
+                self._forget(producer)
             return False
-        (committed, lsn), place = change.sequence, change.order or 0
-        mark = self._marks.get(producer)
-        known = (producer, change.transaction, committed)
-        if mark is not None and (committed, lsn, place) <= mark:
-            found = (
-                self._new.get(known)
-                or self._db.execute(
-                    "SELECT place, lsn FROM sent WHERE (producer, tx, committed) = (?, ?, ?)", known
-                ).fetchone()
-            )
-            if found and (place <= found[0] if place else lsn < found[1]):
-                return True
-        self._marks[producer] = (committed, lsn, place)
-        self._new[known] = (place, lsn)
+        known = (producer, change.transaction)
+        place, lsn = change.order or 0, change.lsn or 0
+        came = self._new.get(known) or self._came(known)
+        if came is None or not came.first <= lsn:  # another transaction of the same number
+            self._new[known] = Came(place, lsn, lsn)
+            return False
+        if place <= came.place if place else lsn < came.last:
+            return True
+        self._new[known] = Came(place, came.first, lsn)
         return False
 
     def keep(self) -> None:
         """Write what came since to the file, as a part of the round."""
-        names = self._new.keys()
+        if not self._new:
+            return
         self._db.executemany(
-            "INSERT OR IGNORE INTO sent_before SELECT ?1, ?2, ?3, s.place, s.lsn FROM (SELECT 1)"
-            " LEFT JOIN sent s ON (s.producer, s.tx, s.committed) = (?1, ?2, ?3)",
-            names,
+            "INSERT OR IGNORE INTO sent_before SELECT ?1, ?2, s.place, s.first, s.last"
+            " FROM (SELECT 1) LEFT JOIN sent s ON (s.producer, s.tx) = (?1, ?2)",
+            self._new,
         )
         self._db.executemany(
-            "INSERT INTO sent (producer, tx, committed, place, lsn) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET place = excluded.place, lsn = excluded.lsn",
-            ((*name, *value) for name, value in self._new.items()),
+            "INSERT INTO sent (producer, tx, place, first, last) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (producer, tx) DO UPDATE SET"
+            " (place, first, last) = (excluded.place, excluded.first, excluded.last)",
+            ((*name, *came) for name, came in self._new.items()),
         )
         self._db.execute(
             "DELETE FROM sent WHERE number <= (SELECT max(number) FROM sent) - ?",
             (KEPT_TRANSACTIONS,),
         )
         self._new.clear()
+
+    def forget_new(self) -> None:
+        """Forget what came since the last ``keep``: its round does not count."""
+        self._new.clear()
+
+    def _came(self, known: tuple[str, str]) -> Came | None:
+        found = self._db.execute(
+            "SELECT place, first, last FROM sent WHERE (producer, tx) = (?, ?)", known
+        ).fetchone()
+        return Came(*found) if found else None
+
+    def _forget(self, producer: str) -> None:
+        self._db.execute("DELETE FROM sent WHERE producer = ?", (producer,))
+        self._new = {known: came for known, came in self._new.items() if known[0] != producer}

@@ -7,7 +7,7 @@ leave holes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -100,6 +100,9 @@ class Source(Protocol):
 
     def ends(self) -> dict[Partition, int]:
         """Ask for the offset after the last message of each partition; raises ``SourceAway``."""
+
+    def firsts(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Ask for the first offset that each of some partitions holds; raises ``SourceAway``."""
 
     def newest(self, partition: Partition) -> int | None:
         """The offset after the last message as it was when some were fetched; None if unknown."""

@@ -75,7 +75,7 @@ class Units:
             self.reached.update(self._held_to)
             self._held_to.clear()
 
-    def take(self, most: int) -> tuple[list[Unit], dict[Partition, int]]:
+    def take(self) -> tuple[list[Unit], dict[Partition, int]]:
         """Take the units that are ready, and the positions that they lead to."""
         units, self.ready, self.count = self.ready, [], 0
         reached, self.reached = self.reached, {}

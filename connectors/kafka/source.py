@@ -9,7 +9,7 @@ id differs, which ``partitions`` asks for.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import (
@@ -21,7 +21,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka import KafkaError as ClientError
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from connectors.capture.source import (
     OffsetGone,
@@ -49,6 +49,8 @@ READING: dict[str, Any] = {
     "log.connection.close": False,
 }
 """How messages are read; a file cannot say otherwise."""
+LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 GONE = {ClientError._AUTO_OFFSET_RESET, ClientError.OFFSET_OUT_OF_RANGE}
 MISSING = {
     ClientError.UNKNOWN_TOPIC_OR_PART,
@@ -133,7 +135,11 @@ class KafkaSource:
 
     def ends(self) -> dict[Partition, int]:
         """Ask for the offset after the last message of each partition that is read."""
-        return self._offsets(self._assigned.values(), OffsetSpec.latest())
+        return self._offsets(self._assigned.values(), LATEST)
+
+    def firsts(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Ask for the first offset that each of some partitions holds."""
+        return self._offsets(partitions, EARLIEST)
 
     def newest(self, partition: Partition) -> int | None:
         """The offset after the last message as it was when some were fetched; None if unknown."""
@@ -149,19 +155,19 @@ class KafkaSource:
         """End the connection."""
         self._consumer.close()
 
-    def _offsets(self, partitions: Any, which: OffsetSpec) -> dict[Partition, int]:
-        asked = {TopicPartition(each.topic, each.number): which for each in partitions}
+    def _offsets(self, partitions: Iterable[Partition], which: OffsetSpec) -> dict[Partition, int]:
+        asked = {(each.topic, each.number): each for each in partitions}
         if not asked:
             return {}
         answers = self._admin.list_offsets(
-            asked,
+            {TopicPartition(*place): which for place in asked},
             isolation_level=IsolationLevel.READ_COMMITTED,
             request_timeout=ANSWER_SECONDS,
         )
         found = {}
         for of, answer in answers.items():
             try:
-                found[self._assigned[of.topic, of.partition]] = answer.result().offset
+                found[asked[of.topic, of.partition]] = answer.result().offset
             except KafkaException as error:
                 raise self._told(error.args[0], of.topic) from None
         return found
@@ -181,7 +187,7 @@ class KafkaSource:
     def _first(self, partition: Partition) -> int | None:
         """The first offset that the partition holds; None when it cannot be asked for."""
         try:
-            return self._offsets([partition], OffsetSpec.earliest())[partition]
+            return self._offsets([partition], EARLIEST)[partition]
         except SourceError:
             return None
 

@@ -1,0 +1,172 @@
+"""One round: units of changes become a batch of events, and what does not fit is set aside.
+
+What a change becomes depends on the changes before it. So when one is set aside, the round is
+turned again without it, and without what came later of the same line of its table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from connectors.capture.kept import Kept
+from connectors.capture.known import KnownStreams
+from connectors.capture.letters import Letter, Letters, line_of
+from connectors.capture.lists import KeptLists
+from connectors.capture.sent import Sent
+from connectors.capture.snapshots import Snapshots
+from connectors.capture.source import Partition
+from connectors.capture.units import Content, Unit
+from connectors.debezium.change import Change, Message, Origin
+from connectors.errors import ConnectorError
+from connectors.mapping.declared import Mapping
+from connectors.mapping.translation import Translator
+from event_log import Batch, EventLog, InvalidEvent, NewEvent
+from replay import live_beginning
+
+MOST_LETTERS = 1_000
+"""So many messages are set aside in one round; if there are more, the mapping is wrong."""
+
+
+class Stopped(ConnectorError):
+    """A message does not fit, and the mapping says to stop then; or too many do not fit."""
+
+
+@dataclass
+class Round:
+    """Units, and what became of them: a batch to commit, and the letters to set aside."""
+
+    units: list[Unit]
+    batch: Batch
+    events: list[tuple[NewEvent, Unit]] = field(default_factory=list)
+    letters: dict[Origin, Letter] = field(default_factory=dict)
+    again: int = 0
+    """The changes that came before."""
+    unmapped: int = 0
+
+
+class Rounds:
+    """Turns units into batches for one connector."""
+
+    def __init__(self, log: EventLog, mapping: Mapping, kept: Kept) -> None:
+        self.log, self.kept = log, kept
+        self.translator = Translator(mapping)
+        self.lists = KeptLists(kept)
+        self.letters = Letters(kept)
+        self.sent = Sent(kept)
+        self.known = KnownStreams(log)
+        self.snapshots = Snapshots(log, mapping, kept, self.lists, self.translator)
+
+    def turn(self, units: Sequence[Unit], poison: Iterable[Letter] = ()) -> Round:
+        """Begin a round and turn units into events; raises ``Stopped``."""
+        self.kept.begin()
+        self.known.catch_up()
+        round_ = Round(list(units), self.log.batch())
+        round_.letters = {letter.message.origin: letter for letter in poison}
+        for unit in round_.units:
+            came = len(unit.content)
+            unit.content = [each for each in unit.content if not self._is_again(each[0])]
+            round_.again += came - len(unit.content)
+        self._turn(round_)
+        return round_
+
+    def without(self, round_: Round, error: InvalidEvent) -> None:
+        """Turn a prepared round again without what the log refused; raises ``Stopped``."""
+        self.kept.undo()
+        self._begin_again()
+        event, unit = round_.events[error.position]
+        self._blame(round_, event, unit, error)
+        self._turn(round_)
+
+    def _turn(self, round_: Round) -> None:
+        self._look_up(round_.units)
+        while not self._is_turned(round_):
+            self.kept.roll_back()
+            self._begin_again()
+            self._look_up(round_.units)
+        self.sent.keep()
+        self.letters.set_aside(round_.letters.values())
+
+    def _begin_again(self) -> None:
+        self.known.forget()
+        self.snapshots.read_again()
+        self.kept.begin()
+
+    def _is_turned(self, round_: Round) -> bool:
+        """Translate all units but for the letters; False when there are more letters now."""
+        round_.batch, round_.events, round_.unmapped = self.log.batch(), [], 0
+        before, held = len(round_.letters), set(self.letters.lines)
+        for unit in round_.units:
+            chosen = self._chosen(round_, unit, held) if held or round_.letters else unit.content
+            self._translate(round_, unit, chosen)
+        if len(round_.letters) > MOST_LETTERS:
+            first = min(round_.letters.values(), key=lambda letter: letter.message.origin)
+            raise Stopped(
+                f"{len(round_.letters):,} messages do not fit the mapping, so none was set aside; the"
+                f" first: {first.reason}"
+            )
+        return len(round_.letters) == before
+
+    def _chosen(
+        self, round_: Round, unit: Unit, held: set[str | None]
+    ) -> list[tuple[Content, Message]]:
+        """The content of a unit without the letters, and without what waits for one of them."""
+        chosen = []
+        for said, message in unit.content:
+            line = line_of(said)
+            if said.origin in round_.letters:
+                held.add(line)
+            elif line is not None and line in held:
+                reason = f"waits for what was set aside before of {line}"
+                round_.letters[said.origin] = Letter(message, reason, line, waits=True)
+            else:
+                chosen.append((said, message))
+        return chosen
+
+    def _translate(self, round_: Round, unit: Unit, chosen: list[tuple[Content, Message]]) -> None:
+        changes = [said for said, _ in chosen]
+        self.lists.put_in.clear()
+        translated = self.translator.translate(
+            changes, self.known, self.lists, lambda prefix: live_beginning(self.log, prefix)
+        )
+        round_.unmapped += translated.unmapped
+        for said, error in translated.refused:
+            message = next(message for each, message in chosen if each is said)
+            if error.stops:
+                raise Stopped(f"{_place(said.origin)}: {error}")
+            round_.letters[said.origin] = Letter(message, str(error), line_of(said))
+        for event in translated.events:
+            try:
+                round_.batch.add(event)
+            except InvalidEvent as error:
+                self._blame(round_, event, unit, error)
+            round_.events.append((event, unit))
+        if unit.snapshot:
+            self.snapshots.note([c for c in changes if isinstance(c, Change)])
+
+    def _blame(self, round_: Round, event: NewEvent, unit: Unit, error: InvalidEvent) -> None:
+        """Set aside the changes of a unit that an event was made from."""
+        reason = f"the log refuses {event.type} of {event.stream}: {error.field}: {error.reason}"
+        blamed = [
+            (said, message)
+            for said, message in unit.content
+            if said.origin not in round_.letters and event.stream in self.translator.streams([said])
+        ]
+        for said, message in blamed or unit.content:
+            round_.letters[said.origin] = Letter(message, reason, line_of(said))
+
+    def _look_up(self, units: Iterable[Unit]) -> None:
+        """Look up the streams of all units at once; for lines of a snapshot also the fields."""
+        streamed = [said for unit in units if not unit.snapshot for said, _ in unit.content]
+        shown = [said for unit in units if unit.snapshot for said, _ in unit.content]
+        self.known.look_up(self.translator.streams(shown), fields=True)
+        self.known.look_up(self.translator.streams(streamed))
+
+    def _is_again(self, said: Content) -> bool:
+        return isinstance(said, Change) and self.sent.is_again(
+            Partition(*said.origin[:3]).producer, said
+        )
+
+
+def _place(origin: Origin) -> str:
+    return f"{origin.topic}, partition {origin.partition}, offset {origin.offset:,}"

@@ -1,0 +1,133 @@
+"""A source of messages that were captured, or are written as Debezium writes them; no server.
+
+``tests/connectors/test_source.py`` holds it to the same contract as a real Kafka.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from connectors.capture.source import OffsetGone, Partition, SourceAway, Taken, TopicMissing
+from connectors.debezium.change import Message, Origin
+
+Held = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]
+
+
+@dataclass
+class Topic:
+    """What a topic holds: for each partition its messages, and the offset that comes next."""
+
+    topic_id: str
+    messages: list[list[Held]]
+    next: list[int]
+    first: list[int]
+
+
+@dataclass
+class Broker:
+    """Topics in memory, which are written, cut, deleted and made again."""
+
+    topics: dict[str, Topic] = field(default_factory=dict)
+    away: str = ""
+
+    def make(self, topic: str, partitions: int = 1) -> None:
+        """Make a topic; one of the same name before it is gone."""
+        many = range(partitions)
+        self.topics[topic] = Topic(
+            uuid.uuid4().hex, [[] for _ in many], [0 for _ in many], [0 for _ in many]
+        )
+
+    def write(
+        self,
+        topic: str,
+        key: Any,
+        value: Any,
+        headers: Iterable[tuple[str, bytes | None]] = (),
+        partition: int = 0,
+    ) -> int:
+        """Write a message, and return its offset; what is not bytes or None becomes JSON."""
+        held, offset = self.topics[topic], self.topics[topic].next[partition]
+        held.messages[partition].append((offset, _json(key), _json(value), list(headers)))
+        held.next[partition] += 1
+        return offset
+
+    def leave_hole(self, topic: str, count: int = 1) -> None:
+        """Leave offsets out, as the markers of transactions and compaction do."""
+        self.topics[topic].next[0] += count
+
+    def cut(self, topic: str, to: int) -> None:
+        """Delete the messages before an offset."""
+        held = self.topics[topic]
+        held.messages[0] = [each for each in held.messages[0] if each[0] >= to]
+        held.first[0] = to
+
+
+class CapturedSource:
+    """``Source`` over a ``Broker``."""
+
+    def __init__(self, broker: Broker, topics: Iterable[str]) -> None:
+        self._broker, self._topics = broker, list(topics)
+        self._places: dict[Partition, int] = {}
+        self._told_end: dict[Partition, int] = {}
+
+    def partitions(self) -> list[Partition]:
+        self._ask()
+        found = []
+        for topic in self._topics:
+            if topic not in self._broker.topics:
+                raise TopicMissing(topic)
+            held = self._broker.topics[topic]
+            found += [Partition(topic, held.topic_id, n) for n in range(len(held.messages))]
+        return sorted(found)
+
+    def begin(self, positions: Mapping[Partition, int]) -> None:
+        self._places, self._told_end = dict(positions), {}
+
+    def take(self, most: int, seconds: float) -> Taken:  # noqa: ARG002 - all is here or is not
+        taken = Taken(away=self._broker.away)
+        if taken.away:
+            return taken
+        for partition, place in self._places.items():
+            held = self._broker.topics[partition.topic]
+            number = partition.number
+            if place and not held.first[number] <= place <= held.next[number]:
+                raise OffsetGone(partition, place, held.first[number])
+            for offset, key, value, headers in held.messages[number]:
+                if offset >= place and len(taken.messages) < most:
+                    origin = Origin(*partition, offset)
+                    taken.messages.append(Message(origin, key, value, headers, 0))
+                    self._places[partition] = offset + 1
+            end = held.next[number]
+            if len(taken.messages) < most and self._told_end.get(partition) != end:
+                self._told_end[partition] = taken.at_end[partition] = end
+                self._places[partition] = end
+        return taken
+
+    def ends(self) -> dict[Partition, int]:
+        self._ask()
+        topics = self._broker.topics
+        return {each: topics[each.topic].next[each.number] for each in self._places}
+
+    def firsts(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        self._ask()
+        topics = self._broker.topics
+        return {each: topics[each.topic].first[each.number] for each in partitions}
+
+    def newest(self, partition: Partition) -> int | None:
+        return self._broker.topics[partition.topic].next[partition.number]
+
+    def close(self) -> None:
+        self._places = {}
+
+    def _ask(self) -> None:
+        if self._broker.away:
+            raise SourceAway(self._broker.away)
+
+
+def _json(value: Any) -> bytes | None:
+    return value if value is None or isinstance(value, bytes) else orjson.dumps(value)
