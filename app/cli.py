@@ -10,6 +10,7 @@ import typer
 
 from app import (
     configuring,
+    connecting,
     content,
     dead_letters,
     differing,
@@ -108,6 +109,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Bring": {
         "import": importing.import_files,
         "generate": importing.generate,
+        "connect": connecting.connect,
     },
     "Operate": {
         "serve": serve.serve,

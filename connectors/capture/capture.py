@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from connectors.capture.kept import Kept
 from connectors.capture.letters import Letter
 from connectors.capture.rebuilding import has_lists, rebuild_lists
+from connectors.capture.replaying import settle
 from connectors.capture.rounds import Round, Rounds
 from connectors.capture.source import (
     OffsetGone,
@@ -118,6 +119,15 @@ class Capture:
         each()
         return self.figures
 
+    def look(self, count: int) -> Round:
+        """Turn the next messages, and give them up again; for a file that is a copy."""
+        self._open(begin_again=False, until_end=True)
+        ends = self._waiting(self._source.ends)
+        while self.figures.messages < count and not self._has_reached(ends):
+            self._take(count - self.figures.messages)
+        self._units.release()
+        return self.rounds.turn(self._units.take()[0], self._poison)
+
     # opening
 
     def _open(self, begin_again: bool, until_end: bool) -> None:
@@ -128,8 +138,9 @@ class Capture:
         self._check_topics(partitions, begin_again)
         positions = self._log.positions_of(each.producer for each in partitions)
         self._positions = {each: positions[each.producer] for each in partitions}
-        if not self._kept.settle(positions):
+        if not settle(self._log, self._mapping, self._kept, *positions):
             self._rebuild(begin_again)
+        self.rounds.letters.read_again()
         hold = self._mapping.transactions and len(partitions) == 1
         self._units = Units(hold, self._mapping.limits.transaction, self._tell)
         self._seen = dict(self._positions)
@@ -197,12 +208,20 @@ class Capture:
     def _step(self, begin_again: bool) -> None:
         if not self._positions:
             return
-        limit = self._mapping.limits.commit
         try:
-            taken = self._source.take(max(1, limit - self._units.count), self._patience())
+            away = self._take(max(1, self._mapping.limits.commit - self._units.count))
         except OffsetGone as error:
             self._gone(error, begin_again)
             return
+        if away:
+            self._reconnect(begin_again)
+        self._give_up_holding()
+        self._measure_lag()
+        self._commit_ready()
+
+    def _take(self, most: int) -> str:
+        """Take the next messages into units; returns why the source does not answer."""
+        taken = self._source.take(most, self._patience())
         if taken.messages:
             self._came_at = time.monotonic()
         self.figures.messages += len(taken.messages)
@@ -220,11 +239,7 @@ class Capture:
         for partition, end in taken.at_end.items():
             self._seen[partition] = max(end, self._seen[partition])
             units.pass_to(partition, end)
-        if taken.away:
-            self._reconnect(begin_again)
-        self._give_up_holding()
-        self._measure_lag()
-        self._commit_ready()
+        return taken.away
 
     def _patience(self) -> float:
         """How long to wait for the next message: not at all when some wait to be committed."""

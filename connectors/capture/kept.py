@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS sent_before (
 CREATE TABLE IF NOT EXISTS letter (
     topic TEXT, topic_id TEXT, partition INTEGER, offset INTEGER, reason TEXT NOT NULL,
     line TEXT, waits INTEGER NOT NULL, key BLOB, value BLOB, headers TEXT, at INTEGER,
-    set_aside_at TEXT NOT NULL, PRIMARY KEY (topic_id, partition, offset)) WITHOUT ROWID;
+    set_aside_at TEXT NOT NULL, replayed INTEGER,
+    PRIMARY KEY (topic_id, partition, offset)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS snapshot (of TEXT PRIMARY KEY, ended TEXT);
 CREATE TABLE IF NOT EXISTS shown (of TEXT, name TEXT, PRIMARY KEY (of, name)) WITHOUT ROWID;
 """
@@ -55,9 +56,8 @@ class Kept:
     """
 
     def __init__(self, archive_folder: Path, name: str) -> None:
-        self.path = archive_folder / FOLDER / f"{name}.sqlite"
+        self.path = self.path_of(archive_folder, name)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.is_new = not self.path.exists()
         try:
             self.connection = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, timeout=10
@@ -73,6 +73,17 @@ class Kept:
                 f"{self.path}: {error}; move it away, and what it had is read again from the topic"
             ) from None
         self._settled = False
+
+    @staticmethod
+    def path_of(archive_folder: Path, name: str) -> Path:
+        """Where the file of a connector lies."""
+        return archive_folder / FOLDER / f"{name}.sqlite"
+
+    def copy_to(self, path: Path) -> None:
+        """Copy what the file has now to a new one."""
+        copied = sqlite3.connect(path)
+        self.connection.backup(copied)
+        copied.close()
 
     def close(self) -> None:
         """Close the file."""
@@ -98,8 +109,9 @@ class Kept:
         self, positions: Mapping[str, int], reached: Mapping[str, int], has_events: bool
     ) -> None:
         """Make a round durable: it counts if the log gets from ``positions`` to ``reached``."""
-        self._set(BEFORE, orjson.dumps(dict(positions)).decode())
-        self._set(POSITIONS, orjson.dumps(dict(reached)).decode())
+        kept = self.reached
+        self._set(BEFORE, orjson.dumps({**kept, **positions}).decode())
+        self._set(POSITIONS, orjson.dumps({**kept, **reached}).decode())
         self._set(EVENTS, "1" if has_events else "")
         self.connection.execute("COMMIT")
         self._settled = False
@@ -131,20 +143,19 @@ class Kept:
     def settle(self, positions: Mapping[str, int]) -> bool:
         """Bring the file in step with the log's positions; returns whether it is.
 
-        It is not when it lacks what the log has, because it was lost or is another's.
+        It is not when it lacks what the log has, because it was lost or is another's. The
+        ``positions`` are of all producers in ``reached``, and of those that are to be read.
         """
-        reached = self._positions(POSITIONS)
+        reached, before = self.reached, self._positions(BEFORE)
         mine = {name: reached.get(name, 0) for name in positions}
-        if mine == dict(positions):
-            self._settled = True
-            return True
-        before = self._positions(BEFORE)
-        if {name: before.get(name, 0) for name in positions} == dict(positions):
+        is_so = mine == dict(positions)
+        if not is_so and {name: before.get(name, 0) for name in positions} == dict(positions):
             self.undo()
-            return True
+            is_so = True
         # A position that moved without events is no part of the log, and may be lost with a copy.
         ahead = all(mine[name] >= position for name, position in positions.items())
-        return ahead and not self._meta(EVENTS)
+        self._settled = is_so
+        return is_so or (ahead and not self._meta(EVENTS))
 
     @property
     def reached(self) -> dict[str, int]:
@@ -154,7 +165,7 @@ class Kept:
     def rebuilt(self, positions: Mapping[str, int]) -> None:
         """Note that the file has again all that leads to the log's positions; ends the round."""
         self._forget_before()
-        self._set(POSITIONS, orjson.dumps(dict(positions)).decode())
+        self._set(POSITIONS, orjson.dumps({**self.reached, **positions}).decode())
         self._set(BEFORE, "{}")
         self._set(EVENTS, "")
         self.connection.execute("COMMIT")

@@ -49,11 +49,17 @@ class Letters:
 
     def __init__(self, kept: Kept) -> None:
         self._db = kept.connection
-        self.lines = {line for (line,) in self._db.execute("SELECT DISTINCT line FROM letter")}
-        self.lines.discard(None)
+        self.lines: set[str] = set()
+        """The lines of tables that some letter is about: what comes of them has to wait."""
+        self.read_again()
 
     def __len__(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM letter").fetchone()[0])
+
+    def read_again(self) -> None:
+        """Read the lines of the letters that there are."""
+        found = self._db.execute("SELECT DISTINCT line FROM letter WHERE line IS NOT NULL")
+        self.lines = {line for (line,) in found}
 
     def __iter__(self) -> Iterator[Letter]:
         """All letters, in the order in which they are to be tried again."""
@@ -74,8 +80,8 @@ class Letters:
             origin, message = each.message.origin, each.message
             headers = [[name, _text(value)] for name, value in message.headers or ()]
             self._db.execute(
-                "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO"
-                " UPDATE SET reason = excluded.reason, waits = excluded.waits",
+                "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT"
+                " DO UPDATE SET (reason, waits) = (excluded.reason, excluded.waits)",
                 (
                     *(*origin, each.reason, each.line, each.waits),
                     *(message.key, message.value, orjson.dumps(headers).decode(), message.at, now),
@@ -84,12 +90,18 @@ class Letters:
             if each.line is not None:
                 self.lines.add(each.line)
 
-    def remove(self, origins: Iterable[Origin]) -> None:
-        """Forget letters that became events, as a part of the round."""
+    def mark(self, origins: Iterable[Origin], replay: int) -> None:
+        """Note in a round that letters became events in a replay; the log has its number then."""
         self._db.executemany(
-            "DELETE FROM letter WHERE (topic_id, partition, offset) = (?, ?, ?)",
-            [origin[1:] for origin in origins],
+            "UPDATE letter SET replayed = ? WHERE (topic_id, partition, offset) = (?, ?, ?)",
+            [(replay, *origin[1:]) for origin in origins],
         )
+
+    def forget_replayed(self, replays: int) -> None:
+        """Forget letters that became events; a replay that the log does not have counts not."""
+        self._db.execute("DELETE FROM letter WHERE replayed <= ?", (replays,))
+        self._db.execute("UPDATE letter SET replayed = NULL")
+        self.read_again()
 
 
 def line_of(said: Change | OutboxEvent) -> str | None:

@@ -70,6 +70,15 @@ class Rounds:
         self._turn(round_)
         return round_
 
+    def turn_again(self, units: Sequence[Unit]) -> Round:
+        """Begin a round that turns letters into events; those that still do not fit stay."""
+        self.letters.lines = set()
+        self.kept.begin()
+        self.known.catch_up()
+        round_ = Round(list(units), self.log.batch())
+        self._turn(round_)
+        return round_
+
     def without(self, round_: Round, error: InvalidEvent) -> None:
         """Turn a prepared round again without what the log refused; raises ``Stopped``."""
         self.kept.undo()
@@ -95,15 +104,16 @@ class Rounds:
     def _is_turned(self, round_: Round) -> bool:
         """Translate all units but for the letters; False when there are more letters now."""
         round_.batch, round_.events, round_.unmapped = self.log.batch(), [], 0
-        before, held = len(round_.letters), set(self.letters.lines)
+        before = len(round_.letters)
+        held: set[str | None] = {*self.letters.lines}
         for unit in round_.units:
             chosen = self._chosen(round_, unit, held) if held or round_.letters else unit.content
             self._translate(round_, unit, chosen)
         if len(round_.letters) > MOST_LETTERS:
             first = min(round_.letters.values(), key=lambda letter: letter.message.origin)
             raise Stopped(
-                f"{len(round_.letters):,} messages do not fit the mapping, so none was set aside; the"
-                f" first: {first.reason}"
+                f"{len(round_.letters):,} messages do not fit the mapping, so none was set aside;"
+                f" the first: {first.reason}"
             )
         return len(round_.letters) == before
 

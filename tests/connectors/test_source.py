@@ -96,7 +96,7 @@ class InKafka:
         while True:
             try:
                 real_services.make_topic(self._admin, self.topic)
-            except Exception:  # noqa: BLE001 - it says so while the old one is being deleted
+            except Exception:  # it says so while the old one is being deleted
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.1)
