@@ -133,9 +133,7 @@ def _change(
             transaction, order = transaction_of(told["id"]), told["total_order"]
         elif source.get("txId") is not None:
             transaction = str(source["txId"])
-    change = Change(
-        table, op, None, None, None, message.origin, source["name"], transaction, order
-    )
+    change = Change(table, op, None, None, None, message.origin, source["name"], transaction, order)
     change.lsn = None if snapshot else source.get("lsn")
     change.snapshot = snapshot
     change.at = _microseconds(source)
@@ -168,7 +166,9 @@ def _set_lines(
     if change.after is None and change.op != Operation.DELETED:
         raise ValueError(f"op is {change.op!r}, but there is no after")
     if change.op == Operation.DELETED and change.before is None:
-        raise ValueError("a deletion has neither a key nor a before: it does not tell of which line")
+        raise ValueError(
+            "a deletion has neither a key nor a before: it does not tell of which line"
+        )
     if message.headers:
         _set_keys(change, message)
 

@@ -100,7 +100,9 @@ def _event(told: Mapping[str, Any], origin: Any) -> OutboxEvent:
         try:
             payload = orjson.loads(payload)
         except orjson.JSONDecodeError as error:
-            raise ValueError(f"the payload of the event {told['id']} is not JSON ({error})") from None
+            raise ValueError(
+                f"the payload of the event {told['id']} is not JSON ({error})"
+            ) from None
     return OutboxEvent(
         str(told["id"]),
         str(told["aggregatetype"]),

@@ -15,9 +15,7 @@ TEXT = "__debezium_unavailable_value"
 """Debezium's default for ``unavailable.value.placeholder``."""
 BYTES = b64encode(TEXT.encode()).decode()
 NUMBERS = list(TEXT.encode())
-UUID_TEXT = str(
-    UUID(bytes=hashlib.md5(TEXT.encode(), usedforsecurity=False).digest(), version=3)
-)
+UUID_TEXT = str(UUID(bytes=hashlib.md5(TEXT.encode(), usedforsecurity=False).digest(), version=3))
 NUMBERS_TEXT = ",".join(map(str, NUMBERS))
 MARKS = (TEXT.encode(), BYTES.encode(), UUID_TEXT.encode(), NUMBERS_TEXT.encode())
 """What a message must contain before its values need to be looked at."""

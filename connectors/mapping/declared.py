@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from event_log import Category, Registry
 OnUnknown = Literal["error", "ignore", "dead_letter"]
 OnTruncate = Literal["error", "ignore", "remove"]
 OnKeyChange = Literal["move", "error"]
+OnDelete = Literal["remove", "ignore", "error"]
 
 
 @dataclass(frozen=True)
@@ -22,19 +24,26 @@ class Types:
     changed: str | None
     removed: str | None
     returned: str
-    """A type that reinstates, or, where the category has none, ``created``."""
+    """A type that reinstates, or, where there is none, ``created``."""
+    reinstates: bool = False
 
 
 @dataclass(frozen=True)
 class Value:
-    """What a field's value is made of: one of column, template, join, function or constant."""
+    """What a value is made of: one or several columns, and how.
 
-    columns: tuple[str, ...]
+    One column is taken as it is, read by its ``type``, cut up (``split``), or put into a
+    ``template``; several are put into a template, joined, or given to a function.
+    """
+
+    columns: tuple[str, ...] = ()
     type: str | None = None
     """How the source writes the column, where the message does not say it."""
     template: str | None = None
-    joined_with: str | None = None
-    function: str | None = None
+    join: str | None = None
+    """The text between the columns; those that are null are left out."""
+    split: str | None = None
+    function: Callable[..., Any] | None = None
     constant: Any = None
 
 
@@ -42,10 +51,17 @@ class Value:
 class ListOf:
     """A list field of another table's entity, made of the lines of this table."""
 
+    name: str
+    """The table and the field, as the kept lists are named."""
     field: str
+    category: Category
     of: str
     """The parent's stream, as a template of this table's columns."""
     value: Value
+    changed: str | None
+    """The event type that says that the list changed."""
+    is_reference: bool
+    """Whether its items are streams of other entities."""
     order: str | None = None
     """The column by which the list is ordered; without it, by the key."""
 
@@ -57,19 +73,24 @@ class Table:
     name: str
     line: int
     """Where the mapping's file declares it."""
-    stream: str | None
-    category: Category | None
-    types: Types | None
+    stream: str | None = None
+    """The stream of a line, as a template of its columns."""
+    category: Category | None = None
+    types: Types | None = None
     fields: MappingOf[str, Value] = field(default_factory=dict)
+    references: MappingOf[str, str] = field(default_factory=dict)
+    """The fields that refer to other entities: what stands around the column, with ``{}`` for it,
+    when a column maps to such a field by itself."""
     lists: tuple[ListOf, ...] = ()
     ignored: frozenset[str] = frozenset()
     unknown: OnUnknown = "error"
-    where: MappingOf[str, tuple[Any, ...]] = field(default_factory=dict)
+    where: MappingOf[str, frozenset[Any]] = field(default_factory=dict)
     truncate: OnTruncate = "error"
     key_change: OnKeyChange = "move"
+    delete: OnDelete = "remove"
     full: bool = False
     """Whether the table has REPLICA IDENTITY FULL, so that ``before`` can be trusted."""
-    occurred_at: str | None = None
+    occurred_at: Value | None = None
     actor: str | None = None
 
 
@@ -80,6 +101,16 @@ class Outbox:
     stream: str = "{aggregatetype}/{aggregateid}"
     types: MappingOf[str, str] = field(default_factory=dict)
     """Event types of the source that have another name in the domain."""
+
+
+@dataclass(frozen=True)
+class Csv:
+    """How a CSV file is written."""
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    null: str = ""
+    """The text that stands for null."""
 
 
 @dataclass(frozen=True)
@@ -108,5 +139,6 @@ class Mapping:
     """Whether a transaction becomes one commit; it needs one topic with the boundaries in it."""
     outbox: Outbox | None = None
     limits: Limits = Limits()
+    csv: Csv = Csv()
     reading: Reading = Reading()
     """What the reader of Debezium's messages must know."""

@@ -1,28 +1,26 @@
-"""Changes become events: the pure half of the connector."""
+"""Changes become events: the pure half of the connector.
+
+A change of a line of an entity becomes one event of its stream: created, changed, removed, or
+returned where it was removed before. The lines of child tables become lists in the parents'
+streams; all changes of a list in one call become one event.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from connectors.debezium.change import Change, OutboxEvent
 from connectors.mapping.children import ChildLists
 from connectors.mapping.declared import Mapping
+from connectors.mapping.drafts import Draft, Drafts, Known
+from connectors.mapping.entities import EntityTable
 from connectors.mapping.errors import Untranslatable
+from connectors.mapping.list_tables import ListTable
+from connectors.mapping.outbox import OutboxTable
 from event_log import NewEvent
 
-
-@dataclass(slots=True)
-class Known:
-    """What is known of a stream that has events: whether its entity is live, and its fields.
-
-    With ``fields``, only what differs from them becomes an event; with None, all that a change
-    gives. Lines of a snapshot need them, so that a snapshot taken again adds nothing.
-    """
-
-    live: bool
-    fields: dict[str, Any] | None = None
+__all__ = ["Known", "Translated", "Translator"]
 
 
 @dataclass(slots=True)
@@ -38,20 +36,59 @@ class Translated:
 class Translator:
     """Translates changes by a mapping; plans each table's conversion once.
 
-    Each change must be given once, in order: one that Debezium sends again must be left out by the
-    caller (its transaction and order tell), for what a change becomes depends on what is known.
+    Each change must be given once, in order. One that Debezium sends again must be left out by the
+    caller (its transaction and order tell): what a change becomes depends on what is known, and it
+    would become another event under the same id.
     """
 
     def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping
+        self._entities = {
+            name: EntityTable(table) for name, table in mapping.tables.items() if table.stream
+        }
+        self._lists = {
+            name: [ListTable(table, each) for each in table.lists]
+            for name, table in mapping.tables.items()
+            if table.lists
+        }
+        self._outbox = OutboxTable(mapping)
+        self._of_category: dict[str, list[ListTable]] = {}
+        for tables in self._lists.values():
+            for each in tables:
+                self._of_category.setdefault(each.category.name, []).append(each)
 
     def streams(self, changes: Iterable[Change | OutboxEvent]) -> set[str]:
-        """Return the streams that changes of lines touch directly: those to look up first.
+        """Return the streams that changes touch, as far as the changes tell: to be looked up first.
 
-        The parents of children are among them, also the parent that a child had before only the
-        lists know of (pass those to ``translate`` by ``known_later``).
+        A parent that only the kept lists know of is looked up when it is met.
         """
-        raise NotImplementedError
+        streams: set[str | None] = set()
+        for change in changes:
+            try:
+                if isinstance(change, OutboxEvent):
+                    streams.add(self._outbox.stream(change))
+                    continue
+                if change.table in self._entities:
+                    streams.update(self._entities[change.table].streams(change))
+                for each in self._lists.get(change.table, ()):
+                    streams.update(each.streams(change))
+            except Untranslatable:
+                continue  # it is refused when it is translated
+        streams.discard(None)
+        return {stream for stream in streams if stream is not None}
+
+    def streams_with_fields(self, changes: Iterable[Change | OutboxEvent]) -> set[str]:
+        """Return those streams of which also the fields must be known.
+
+        They are those of a snapshot's lines, and those whose key changed while the source withheld
+        a long value: it is taken from what is known.
+        """
+        return self.streams(
+            change
+            for change in changes
+            if isinstance(change, Change)
+            and (change.snapshot is not None or (change.withheld and change.old_key is not None))
+        )
 
     def translate(
         self,
@@ -67,4 +104,40 @@ class Translator:
         event of the parent, or a part of the event that creates it. ``live_streams(prefix)`` gives
         the live streams that begin so, for a truncation that removes them all.
         """
-        raise NotImplementedError
+        done = Translated()
+        drafts = Drafts(known, lists, self._of_category)
+        for change in changes:
+            try:
+                if isinstance(change, OutboxEvent):
+                    drafts.add(self._outbox.draft(change))
+                elif not self._apply(change, drafts, live_streams):
+                    done.unmapped += 1
+            except Untranslatable as error:
+                done.refused.append((change, error))
+        done.refused += drafts.finish()
+        done.events = drafts.events()
+        return done
+
+    def _apply(
+        self,
+        change: Change,
+        drafts: Drafts,
+        live_streams: Callable[[str], Iterable[str]] | None,
+    ) -> bool:
+        """Draft the events of one change; False for a table that the mapping does not name.
+
+        All is computed before anything is kept, so that a change that is refused leaves no trace.
+        """
+        entity, lists = self._entities.get(change.table), self._lists.get(change.table)
+        made: list[Draft] = []
+        if entity is not None:
+            made = entity.drafts(change, drafts.known, live_streams)
+        elif lists is None:
+            return False
+        if lists:
+            moves = [(each, each.move(change)) for each in lists]
+            for each, move in moves:
+                drafts.move(each, move, change)
+        for draft in made:
+            drafts.add(draft)
+        return True
