@@ -83,6 +83,9 @@ bench-freshness: setup elasticsearch  ## measure how soon a change is searched, 
 bench-web: setup elasticsearch  ## measure the server beside Elasticsearch and datasette (about ten minutes)
 	@ELASTICSEARCH_URL=$${ELASTICSEARCH_URL:-http://127.0.0.1:9200} $(BIN)/python -m benchmarks.web
 
+bench-connect: setup services  ## measure tables to log to search, and log to Kafka (about twenty minutes)
+	@PYTHONPATH=tests/servers $(BIN)/python -m benchmarks.connect $(BENCH)
+
 bench-elasticsearch: setup elasticsearch  ## measure loading an Elasticsearch beside other ways
 	@$(BIN)/python -m benchmarks.elasticsearch
 
