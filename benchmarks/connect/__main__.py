@@ -26,8 +26,8 @@ from benchmarks.connect import latency, newspaper, rates
 from benchmarks.connect.watch import Failed, running, wait_until
 from benchmarks.measuring import into_page, machine
 
-OTHERS = 21
-"""The lines beside the articles that become events: sections, and what the search needs to warm."""
+SECTIONS = 20
+"""The lines beside the articles that become events."""
 IN_ONE = 100
 """Lines of a transaction of the source, where changes are streamed."""
 FLAT = 1.1
@@ -87,7 +87,7 @@ def _snapshot(folder: Path, home: Path, lines: int) -> Iterator[str]:
             mapping = newspaper.mapping(connector.topic, folder)
             live = Archive(folder / "live")
             with running(folder / "live.log", "connect", mapping, "--home", live.home) as process:
-                wait_until(lambda: live.log.head >= lines + 20, "the snapshot", 0.05, process)
+                wait_until(lambda: live.log.head >= lines + SECTIONS, "the snapshot", 0.05, process)
             together = time.perf_counter() - begun
             count = real_services.end_of(connector.topic)
             read, messages = rates.subscribed(real_services.kafka(), connector.topic, count)
@@ -161,7 +161,7 @@ def _kept_up(folder: Path, chosen: argparse.Namespace) -> Iterator[str]:
         newspaper.fill(database, 1, chosen.served)
         with real_services.debezium(database, newspaper.FOLLOWED) as connector:
             mapping = newspaper.mapping(connector.topic, folder)
-            events, home = chosen.served + 20, folder / "served"
+            events, home = chosen.served + SECTIONS, folder / "served"
             with latency.served(home, mapping, events, folder) as (archive, process, following):
                 found = latency.latencies(archive, database, chosen.samples, process)
                 logged = sorted(each.logged for each in found)

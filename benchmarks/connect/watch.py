@@ -34,12 +34,12 @@ def wait_until(
     done: Callable[[], bool],
     what: str,
     every: float,
-    process: subprocess.Popen[bytes] | None = None,
+    process: subprocess.Popen[bytes],
 ) -> None:
     """Ask until it is so; fails when the process that is to do it has ended."""
     until = time.monotonic() + GIVEN_UP
     while not done():
-        if process is not None and process.poll() is not None:
+        if process.poll() is not None:
             raise Failed(f"{what}: the command has ended with {process.returncode}")
         if time.monotonic() > until:
             raise Failed(f"{what}: not within {GIVEN_UP} seconds")
