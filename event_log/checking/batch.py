@@ -115,8 +115,7 @@ class Batch:
         if event_id is None:
             event_id = str(uuid_utils.uuid7())
         else:
-            fields = tuple((name, _hashable(data[name])) for name in sorted(data))
-            content = hash((*map(_hashable, known), *rest, fields))
+            content = _content(known, rest, data)
             if event_id in self._ids:
                 if self._ids[event_id] != content:
                     raise _twice(event_id)
@@ -225,9 +224,10 @@ def _forms(events: pa.Table) -> pa.Array:
     return canonical_forms(pa.RecordBatch.from_arrays(arrays, names=names))
 
 
-def _hashable(value: Any) -> Any:
-    """Return a value whose hash differs from that of other values: -1 and -2 hash the same."""
-    return repr(value) if isinstance(value, int | float | list) else value
+def _content(known: tuple[Any, ...], rest: list[str | None], data: Mapping[str, Any]) -> int:
+    """Return the hash of what an event says. Numbers go as text: -1 and -2 hash the same."""
+    fields = frozenset([(n, v if type(v) is str else repr(v)) for n, v in data.items()])
+    return hash((*known[:-1], repr(known[-1]), *rest, fields))
 
 
 def _twice(event_id: str) -> InvalidEvent:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,49 @@ def test_an_overloaded_store_is_asked_again(s3_url: str, between: Network) -> No
     store = open_store(s3_url)
     between.before = once(lambda _: refusal(503, "SlowDown"))
     assert store.put_if_absent("commits/1", writing(b"first"))
+
+
+def is_small(request: Request) -> bool:
+    return request.method == "PUT" and "/positions/" in request.path
+
+
+def lost_once() -> Callable[[Request], Answer | None]:
+    """A fault that loses the answer to the first small file that is put."""
+    left = iter([None])
+    return lambda request: (0, b"") if is_small(request) and not next(left, True) else None
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["made", "replaced"])
+def test_a_small_file_whose_answer_was_lost_is_replaced_once(
+    s3_url: str, between: Network, seen: bool
+) -> None:
+    store, name = open_store(s3_url), "positions/a"
+    assert not seen or store.replace({name: b"1"}, {})
+    marks = {name: mark for name, (_, mark) in store.contents([name]).items()}
+    between.after = lost_once()
+    between.seen.clear()
+    assert store.replace({name: b"2"}, marks)
+    assert sum(method == "PUT" and name in path for method, path in between.seen) == 2
+    assert open_store(s3_url).contents([name])[name][0] == b"2"
+
+
+def test_a_small_file_that_another_replaced_while_the_answer_was_lost_is_not_replaced(
+    s3_url: str, between: Network
+) -> None:
+    store, name = open_store(s3_url), "positions/a"
+    assert store.replace({name: b"1"}, {})
+    marks = {name: mark for name, (_, mark) in store.contents([name]).items()}
+    other, left = open_store(s3_url), iter([None])
+
+    def lost(request: Request) -> Answer | None:
+        if not is_small(request) or next(left, True):
+            return None
+        assert other.replace({name: b"3"}, marks)
+        return 0, b""
+
+    between.before = lost
+    assert not store.replace({name: b"2"}, marks)
+    assert store.contents([name])[name][0] == b"3"
 
 
 # a store that must not be used
