@@ -220,7 +220,8 @@ class Lookup:
         versions: dict[str, int] = {}
         own: list[tuple[int, int]] = []
         one = pa.array([sequences_of] if sequences_of else [], pa.string())
-        for batch in self._events(0, head):
+        wanted = len(event_ids) or len(streams) or sequences_of
+        for batch in self._events(0, head) if wanted else ():
             for sequence, event_id, *_ in _only(batch, "event_id", event_ids):
                 known[event_id] = min(known.get(event_id, sequence), sequence)
             for _, _, stream, version in _only(batch, "stream", streams):

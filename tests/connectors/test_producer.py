@@ -128,6 +128,17 @@ def test_events_that_the_log_has_by_their_ids_do_not_hinder_it(
     assert import_events(log, str(source), producer="wire").skipped == 450
 
 
+def test_a_file_whose_events_the_log_has_by_their_ids_is_skipped_the_next_time(
+    log: EventLog, tmp_path: Path
+) -> None:
+    source = written(tmp_path / "a.jsonl", [line(n, event_id=f"id-{n}") for n in range(1, 251)])
+    import_events(log, source)
+    for known, skipped in ((250, 0), (0, 250)):
+        done = import_events(log, source, producer="wire")
+        assert (done.added, done.known, done.skipped) == (0, known, skipped)
+    assert log.position_of("wire") == 250
+
+
 def test_a_file_with_fewer_lines_than_were_imported_is_another_file(
     log: EventLog, tmp_path: Path
 ) -> None:

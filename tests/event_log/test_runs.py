@@ -440,6 +440,19 @@ def test_a_producer_is_where_it_said_last(path) -> None:
     assert log._lookup.find(producers=["import"]).producers == {"import": (70, 9)}
 
 
+def test_without_an_index_a_producers_position_is_found_in_footers_alone(
+    path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = EventLog(path, (TAG,))
+    appended(log, 0, 50)
+    (path / "cache").rename(path / "moved")
+    (path / "cache").write_text("no folder")
+    log = EventLog(path, (TAG,))
+    monkeypatch.setattr(log._lookup, "_events", lambda *_: pytest.fail("events are read"))
+    log.commit(log.batch(), positions={"import": 7}, after={"import": 0})
+    assert log.position_of("import") == 7
+
+
 def test_what_a_producer_says_with_a_commit_is_indexed_with_it(path) -> None:
     index = EventIndex(path / "index.sqlite")
     lines = {"sequence": [1, 2], "event_id": ["a", "b"], "stream": ["s", "s"], "version": [1, 2]}
