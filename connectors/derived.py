@@ -143,8 +143,8 @@ def _with_id(event: NewEvent, event_id: str) -> NewEvent:
 def uuid5(text: str) -> str:
     """Return the UUIDv5 of a text in ``NAMESPACE``.
 
-    >>> uuid5("a"), uuid5("a") == str(__import__("uuid").uuid5(NAMESPACE, "a"))
-    ('4a6b1e6a-...', True)
+    >>> uuid5("a")
+    '0c1d7294-e68f-5c24-be4b-8830df6998f2'
     """
     digest = _BEGUN.copy()
     digest.update(text.encode("utf-8", "surrogatepass"))

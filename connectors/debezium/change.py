@@ -50,8 +50,8 @@ class Change:
     """One change of one line of a table, or the truncation of a table.
 
     ``before`` has what is sure: the whole line where the table is known to have REPLICA IDENTITY
-    FULL, or has no key and so must have it; else after a deletion the key alone. Columns that the source
-    withheld, because a long value did not change, are absent from ``after`` and named in
+    FULL, or has no key and so must have it; else after a deletion the key alone. Columns that the
+    source withheld, because a long value did not change, are absent from ``after`` and named in
     ``withheld``. ``key`` is None for a table without a primary key.
     """
 
@@ -71,7 +71,7 @@ class Change:
     """The place in its transaction, from 1, over all tables; None without transaction metadata."""
     lsn: int | None = None
     snapshot: str | None = None
-    """None for what was streamed; else ``first``, ``true``, ``last``, ``incremental``, …"""
+    """None for what was streamed; else ``first``, ``true``, ``last``, ``incremental`` and such."""
     at: int | None = None
     """When the source committed it, or read it for a snapshot: microseconds since 1970."""
     withheld: frozenset[str] = frozenset()

@@ -109,7 +109,7 @@ def _envelope(
         return outbox.emitted(message, said, source, reading.prefix)
     if op not in LINES and op != Operation.TRUNCATED:
         raise ValueError(f"op is {op!r}, which is no operation that Debezium has")
-    change = _change(message, said, source, reading)
+    change = _change(message, said, source)
     if op != Operation.TRUNCATED:
         _set_lines(change, message, said, decoders, reading)
     if change.table == reading.outbox:
@@ -117,9 +117,7 @@ def _envelope(
     return change
 
 
-def _change(
-    message: Message, said: Mapping[str, Any], source: Mapping[str, Any], reading: Reading
-) -> Change:
+def _change(message: Message, said: Mapping[str, Any], source: Mapping[str, Any]) -> Change:
     """The change without its lines."""
     schema, op = source.get("schema"), said["op"]
     table = f"{schema}.{source['table']}" if schema else source["table"]

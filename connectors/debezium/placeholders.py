@@ -25,7 +25,8 @@ HSTORE = (f'{{"{TEXT}":"{TEXT}"}}', f'{{"{TEXT}": "{TEXT}"}}')
 
 def may_withhold(text: bytes) -> bool:
     """Whether a message may have a placeholder in it: most have none, and need no second look."""
-    return any(mark in text for mark in MARKS)
+    of_text, of_bytes, of_uuid, of_numbers = MARKS
+    return of_text in text or of_bytes in text or of_numbers in text or of_uuid in text
 
 
 def is_withheld(value: Any) -> bool:

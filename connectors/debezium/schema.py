@@ -60,7 +60,8 @@ def decimal(text: str, scale: int) -> Decimal:
     >>> decimal("A94=", 2)
     Decimal('9.90')
     """
-    return Decimal(int.from_bytes(b64decode(text), "big", signed=True)).scaleb(-scale)
+    number = int.from_bytes(b64decode(text), "big", signed=True)
+    return Decimal((int(number < 0), tuple(map(int, str(abs(number)))), -scale))
 
 
 def _clock(number: int, each: int) -> str:
@@ -91,7 +92,7 @@ def _decoder(schema: Mapping[str, Any]) -> Decoder | None:
     name = schema.get("name")
     if name == "org.apache.kafka.connect.data.Decimal":
         return partial(decimal, scale=int(schema["parameters"]["scale"]))
-    if name in NAMED:
+    if isinstance(name, str) and name in NAMED:
         return NAMED[name]
     if schema.get("type") == "bytes":
         return b64decode

@@ -5,7 +5,7 @@ A child is kept by its own key, so that a deletion, which tells nothing but the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol
 
 
@@ -33,7 +33,7 @@ class ChildLists(Protocol):
     def drop(self, name: str, key: str) -> None:
         """Forget a child; one that is not there is no error."""
 
-    def of(self, name: str, parent: str) -> Iterable[tuple[str, Child]]:
+    def of(self, name: str, parent: str) -> Collection[tuple[str, Child]]:
         """Return the children of a parent with their keys, in any order."""
 
     def parents(self, name: str) -> Iterable[str]:
@@ -69,9 +69,10 @@ class ListsInMemory:
             if not siblings:
                 del self._of[name, old.parent]
 
-    def of(self, name: str, parent: str) -> Iterable[tuple[str, Child]]:
+    def of(self, name: str, parent: str) -> Collection[tuple[str, Child]]:
         """Return the children of a parent with their keys, in any order."""
-        return list(self._of.get((name, parent), {}).items())
+        children = self._of.get((name, parent))
+        return list(children.items()) if children else ()
 
     def parents(self, name: str) -> Iterable[str]:
         """Return the parents that have children in this list, each once (for a truncation)."""
@@ -83,14 +84,14 @@ class ListsInMemory:
         self._of = {whose: children for whose, children in self._of.items() if whose[0] != name}
 
 
-def ordered(children: Iterable[tuple[str, Child]]) -> list[str | int]:
+def ordered(children: Collection[tuple[str, Child]]) -> list[str | int]:
     """Return the values of children by their places; those without one come last, by their keys.
 
     >>> ordered([("b", Child("a/1", "x", None)), ("c", Child("a/1", "y", 2)),
     ...          ("d", Child("a/1", "z", 1))])
     ['z', 'y', 'x']
     """
-    return [child.value for _, child in sorted(children, key=_place)]
+    return [child.value for _, child in sorted(children, key=_place)] if children else []
 
 
 def _place(child: tuple[str, Child]) -> tuple[int, float, str, str]:

@@ -138,7 +138,7 @@ class Mapping:
     transactions: bool = True
     """Whether a transaction becomes one commit; it needs one topic with the boundaries in it."""
     outbox: Outbox | None = None
-    limits: Limits = Limits()
-    csv: Csv = Csv()
-    reading: Reading = Reading()
+    limits: Limits = field(default_factory=Limits)
+    csv: Csv = field(default_factory=Csv)
+    reading: Reading = field(default_factory=Reading)
     """What the reader of Debezium's messages must know."""

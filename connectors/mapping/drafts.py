@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from connectors.debezium.change import Change, OutboxEvent
 from connectors.debezium.identity import event_id
-from connectors.mapping.children import Child, ChildLists, ordered
+from connectors.mapping.children import ChildLists, ordered
 from connectors.mapping.errors import Untranslatable
 from event_log import Effect, NewEvent
 
@@ -48,9 +48,11 @@ class Draft:
     def event(self) -> NewEvent:
         """Return the event."""
         change = self.change
-        data = {name: value for name, value in self.data.items() if value is not None}
-        if len(data) < len(self.data) and self.effect is not Effect.CREATES:
-            data["cleared"] = [name for name, value in self.data.items() if value is None]
+        data = self.data
+        if None in data.values():
+            data = {name: value for name, value in data.items() if value is not None}
+            if self.effect is not Effect.CREATES:
+                data["cleared"] = [name for name, value in self.data.items() if value is None]
         correlation = None
         if change.transaction is not None:
             correlation = f"{change.server}:{change.transaction}"
@@ -71,9 +73,8 @@ class Touched:
     """A list that changed in this call: what it was before, and the last change of it."""
 
     table: ListTable
-    change: Change | None
-    before: list[str | int] | None
-    """None when the list must be told in any case: its entity is created or returns."""
+    change: Change
+    before: list[str | int]
 
 
 class Drafts:
@@ -89,6 +90,8 @@ class Drafts:
         self._all: list[Draft] = []
         self._last: dict[str, Draft] = {}
         self._touched: dict[tuple[str, str], Touched] = {}
+        self._anew: dict[str, Draft] = {}
+        """The event that created each stream's entity or showed it again: it tells all lists."""
 
     def add(self, draft: Draft | None) -> None:
         """Add a draft, and set what is known of its stream."""
@@ -98,9 +101,8 @@ class Drafts:
         if not self._of_category:
             self._know(draft)
             return
-        if draft.effect in (Effect.CREATES, Effect.REINSTATES):
-            for table in self._of_category.get(draft.stream.partition("/")[0], ()):
-                self._touched[table.name, draft.stream] = Touched(table, None, None)
+        if draft.effect is Effect.CREATES or draft.effect is Effect.REINSTATES:
+            self._anew[draft.stream] = draft
         self._last[draft.stream] = draft
         self._know(draft)
 
@@ -146,57 +148,66 @@ class Drafts:
             touched.change = change
 
     def _values(self, table: ListTable, parent: str) -> list[str | int]:
-        children: Iterable[tuple[str, Child]] = self._lists.of(table.name, parent)
-        return ordered(children)
+        return ordered(self._lists.of(table.name, parent))
 
     def finish(self) -> list[tuple[Change | OutboxEvent, Untranslatable]]:
         """Draft what became of the lists; returns what was refused."""
         refused: list[tuple[Change | OutboxEvent, Untranslatable]] = []
+        for draft in self._anew.values():
+            try:
+                self._tell_all(draft)
+            except Untranslatable as error:
+                refused.append((draft.change, error))
         for (_, parent), touched in self._touched.items():
             try:
-                self._finish(parent, touched)
+                if parent not in self._anew:
+                    self._tell(parent, touched)
             except Untranslatable as error:
-                change = touched.change or self._last[parent].change
-                refused.append((change, error))
+                refused.append((touched.change, error))
         return refused
 
-    def _finish(self, parent: str, touched: Touched) -> None:
-        known, table = self.known.get(parent), touched.table
+    def _tell_all(self, draft: Draft) -> None:
+        """Let the event that creates an entity, or shows it again, tell its lists."""
+        tables = self._of_category.get(draft.stream.partition("/")[0])
+        if not tables or not self._is_live(draft.stream):
+            return
+        last = self._last[draft.stream]
+        for table in tables:
+            values = self._values(table, draft.stream)
+            if values or draft.effect is not Effect.CREATES:
+                self._set(last, table, values)
+
+    def _is_live(self, stream: str) -> bool:
+        known = self.known.get(stream)
+        return known is not None and known.live
+
+    def _tell(self, parent: str, touched: Touched) -> None:
+        """Tell what a list is now, if it changed and its entity is there."""
+        known, table, change = self.known.get(parent), touched.table, touched.change
         if known is None or not known.live:
             return  # it is told when the parent comes, or comes back
-        values, name = self._values(table, parent), table.field
+        values = self._values(table, parent)
+        before = touched.before if known.fields is None else known.fields.get(table.field) or []
+        if values == before:
+            return
         last = self._last.get(parent)
-        if touched.before is None:
-            assert last is not None
-            if values or last.effect is not Effect.CREATES:
-                self._set(last, name, values)
-            return
-        if values == touched.before and known.fields is None:
-            return
-        if known.fields is not None and (known.fields.get(name) or []) == values:
-            return
-        change = touched.change
-        assert change is not None
-        if not values:
-            table.check_emptied()
-        if last is None or last.effect not in (Effect.CREATES, Effect.REVISES, Effect.REINSTATES):
-            last = Draft(change, parent, table.changed(change), Effect.REVISES)
+        if last is None or last.effect is Effect.REMOVES:
+            last = Draft(change, parent, table.changed(), Effect.REVISES)
             last.event_id, last.occurred_at = event_id(change, parent), table.occurred_at(change)
             self._all.append(last)
             self._last[parent] = last
-        self._set(last, name, values)
+        self._set(last, table, values)
 
-    def _set(self, draft: Draft, name: str, values: list[str | int]) -> None:
-        draft.data[name] = values or None
-        self._know_field(draft.stream, name, values)
-
-    def _know_field(self, stream: str, name: str, values: list[str | int]) -> None:
-        known = self.known.get(stream)
+    def _set(self, draft: Draft, table: ListTable, values: list[str | int]) -> None:
+        if not values:
+            table.check_emptied()
+        draft.data[table.field] = values or None
+        known = self.known.get(draft.stream)
         if known is not None and known.fields is not None:
-            fields = {**known.fields, name: values}
+            fields = {**known.fields, table.field: values}
             if not values:
-                del fields[name]
-            self.known[stream] = Known(known.live, fields)
+                del fields[table.field]
+            self.known[draft.stream] = Known(known.live, fields)
 
     def events(self) -> list[NewEvent]:
         """Return the events in order."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from connectors.debezium.change import Change, Columns, Operation
 from connectors.debezium.identity import event_id, id_of_removal
 from connectors.debezium.schema import EPOCH
-from connectors.mapping.declared import Table
+from connectors.mapping.declared import Table, Types
 from connectors.mapping.drafts import Draft, Known
 from connectors.mapping.errors import Untranslatable
 from connectors.mapping.planning import Lines, Plan, matches, of_one
@@ -79,14 +79,16 @@ class StreamNames:
 class EntityTable:
     """Drafts the events of one table's lines."""
 
-    def __init__(self, table: Table) -> None:
-        assert table.stream is not None and table.category is not None and table.types is not None
-        self.table, self.types, self.category = table, table.types, table.category
-        self.lines = Lines(table)
-        self.names = StreamNames(table, table.stream)
+    def __init__(self, table: Table, of_children: Collection[str] = ()) -> None:
+        """``of_children`` are the fields that lines of other tables make."""
+        self.table, self.lines = table, Lines(table)
+        self.types, self.category = cast("Types", table.types), self.lines.category
+        self.names = StreamNames(table, table.stream or "")
         self._required = self.category.required
-        of_type = {each.name: each.required for each in self.category.types}
-        self._required_by: Mapping[str, tuple[str, ...]] = of_type
+        self._required_by = {
+            each.name: [name for name in each.required if name not in of_children]
+            for each in self.category.types
+        }
         self._constants = [name for name, value in table.fields.items() if not value.columns]
         occurred = table.occurred_at
         self._occurred = None if occurred is None else of_one(occurred, INSTANT, False)
@@ -108,8 +110,7 @@ class EntityTable:
         self.names.check_key(change.key)
         if change.op == Operation.DELETED:
             return self._deleted(change, known)
-        assert change.after is not None
-        stream = self.names.of(change.after, change.key)
+        stream = self.names.of(change.after or {}, change.key)
         old, cause = self._moved_from(change, stream, known)
         drafts = []
         if old is not None and change.old_key is None and (was := known.get(old)) and was.live:
@@ -154,8 +155,7 @@ class EntityTable:
         cause: str | None,
     ) -> Draft | None:
         """What a line that is there becomes."""
-        line, was = change.after, known.get(stream)
-        assert line is not None
+        line, was = change.after or {}, known.get(stream)
         live = was is not None and was.live
         plan = self.lines.plan(line, change.withheld)
         if not self._matches(change, line, live):
@@ -182,8 +182,7 @@ class EntityTable:
         cause: str | None,
     ) -> Draft:
         """The event that creates an entity, or shows one again that was removed."""
-        assert change.after is not None
-        data = self.lines.data(plan, change.after)
+        data = self.lines.data(plan, change.after or {})
         for name in plan.withheld:
             data[name] = self._from_before(name, moved)
         returns = was is not None and self.types.reinstates
@@ -213,9 +212,8 @@ class EntityTable:
 
     def _changed(self, change: Change, stream: str, plan: Plan, was: Known) -> Draft | None:
         """The event that says what is different now; None when nothing is."""
-        assert change.after is not None
         before = change.before if change.op == Operation.UPDATED else None
-        data = self.lines.data(plan, change.after, before)
+        data = self.lines.data(plan, change.after or {}, before)
         if was.fields is not None:
             data = differing(data, was.fields)
         else:
@@ -246,7 +244,7 @@ class EntityTable:
         raise Untranslatable(
             self.table.name,
             column or None,
-            f"{field} is required by {what}, but is null or missing",
+            f"{field} is required by {what}, but null or missing",
         )
 
     def _draft(
@@ -258,8 +256,7 @@ class EntityTable:
         data: dict[str, Any],
         plan: Plan,
     ) -> Draft:
-        line = change.after
-        assert line is not None
+        line = change.after or {}
         if plan.annotations:
             data |= self.lines.annotations(plan, line)
         draft = Draft(change, stream, name, effect, data, event_id(change, stream))
@@ -290,8 +287,7 @@ class EntityTable:
         return self._at[1]
 
     def _deleted(self, change: Change, known: Mapping[str, Known]) -> list[Draft]:
-        assert change.before is not None
-        stream = self.names.of(change.before, change.key)
+        stream = self.names.of(change.before or {}, change.key)
         if change.new_key is not None:
             self._check_move(stream, self.names.of(change.new_key))
         elif self.table.delete != "remove":
@@ -311,8 +307,8 @@ class EntityTable:
             raise Untranslatable(
                 self.table.name,
                 None,
-                f"{stream} was removed, but {self.category.name} has no event type that removes; say"
-                " delete: ignore if it is to stay",
+                f"{stream} was removed, but {self.category.name} has no event type that removes;"
+                " say delete: ignore if it is to stay",
                 stops=True,
             )
         draft = Draft(change, stream, self.types.removed, Effect.REMOVES)

@@ -74,7 +74,7 @@ class ListTable:
         columns = (*self._parents.columns, self._column, declared.order)
         self._columns = sorted({c for c in columns if c is not None} | set(table.where))
 
-    def changed(self, change: Change) -> str:
+    def changed(self) -> str:
         """Return the event type that says that a list changed."""
         if self.declared.changed is None:
             raise Untranslatable(
@@ -92,7 +92,8 @@ class ListTable:
                 self.table.name, None, f"{self.field} is required, but its last line is gone"
             )
 
-    def occurred_at(self, change: Change) -> datetime | None:
+    @staticmethod
+    def occurred_at(change: Change) -> datetime | None:
         """Return when a change happened; None for a snapshot."""
         if change.snapshot is not None or change.at is None:
             return None
@@ -117,13 +118,13 @@ class ListTable:
             if self.table.delete == "remove" or change.new_key is not None:
                 move.leaves = self._key(change.key, change.before)
             return move
-        assert change.after is not None
-        child = self._child(change, change.after)
+        after = change.after or {}
+        child = self._child(change, after)
         if change.key is None:
             if change.op == Operation.UPDATED and change.before is not None:
                 move.leaves = self._key(None, change.before)
             if child is not None:
-                move.comes = (self._key(None, change.after), child)
+                move.comes = (self._key(None, after), child)
         elif child is None:
             move.leaves = self._key(change.key, None)
         else:
@@ -145,8 +146,7 @@ class ListTable:
         """What a child is kept by: its key, or for a table without one what the list is made of."""
         whole: Mapping[str, Any] = key or {}
         if key is None:
-            assert line is not None
-            whole = {column: line.get(column) for column in self._columns}
+            whole = {column: (line or {}).get(column) for column in self._columns}
         elif len(key) == 1:
             (value,) = key.values()
             return value if isinstance(value, str) else str(value)
@@ -172,8 +172,9 @@ class ListTable:
         if column in change.withheld:
             why = "the source withheld this long value, of which the list is made"
         else:
-            why = f"there is no such column, of which the list is made; there is {', '.join(change.after or ())}"
-        raise Untranslatable(self.table.name, column, f"{why}: {self.field}", stops=True)
+            there = ", ".join(change.after or ())
+            why = f"there is no such column, of which the list is made; there is {there}"
+        raise Untranslatable(self.table.name, column, f"{self.field}: {why}", stops=True)
 
 
 def _place(value: Any) -> float | int | str | None:

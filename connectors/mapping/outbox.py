@@ -1,4 +1,4 @@
-"""Events that come ready from an outbox: only their stream is named here, and their type checked."""
+"""Events that come ready from an outbox: their stream is named here, and their type checked."""
 
 from __future__ import annotations
 
@@ -31,11 +31,9 @@ class OutboxTable:
             raise Untranslatable(OUTBOX, None, "the mapping has no section outbox", stops=True)
         named = {"aggregatetype": event.aggregate, "aggregateid": event.aggregate_id}
         try:
-            name = self._template.fill(*[named[column] for column in self._template.columns])
+            return str(self._template.fill(*[named[c] for c in self._template.columns]))
         except ValueError as error:
             raise Untranslatable(OUTBOX, "aggregateid", str(error)) from None
-        assert name is not None
-        return name
 
     def draft(self, event: OutboxEvent) -> Draft:
         """Return the draft of an event; raises ``Untranslatable``."""

@@ -7,7 +7,7 @@ one only when it is written in plain digits.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
 NUMBER = re.compile(r"[+-]?[0-9]+\.[0-9]+")
+KINDS = {"scalar": "text", "sequence": "list", "mapping": "section"}
 NULLS = ("", "null", "~")
 MOST_BYTES = 4 * 1024 * 1024
 
@@ -52,7 +53,7 @@ class Mistakes:
 class Value:
     """One value of the file: its node, the path of keys to it, and what may be wrong with it."""
 
-    def __init__(self, node: yaml.Node, key: str, mistakes: Mistakes) -> None:
+    def __init__(self, node: Any, key: str, mistakes: Mistakes) -> None:
         self.node = node
         self.key = key
         self.mistakes = mistakes
@@ -70,7 +71,7 @@ class Value:
     @property
     def kind(self) -> str:
         """``text``, ``list`` or ``section``."""
-        return {"scalar": "text", "sequence": "list", "mapping": "section"}[self.node.id]
+        return KINDS[self.node.id]
 
     def is_null(self) -> bool:
         """Whether nothing is written here."""
@@ -224,7 +225,7 @@ def _near(name: str, allowed: Collection[str]) -> str:
     return f"; did you mean {close}?" if close else ""
 
 
-def open_yaml(path: str, allowed: Mapping[str, str], mistakes: Mistakes) -> Section:
+def open_yaml(path: str, allowed: Collection[str], mistakes: Mistakes) -> Section:
     """Return the topmost section of a file; raises ``UnreadableFile``, ``InvalidMapping``."""
     try:
         import yaml
@@ -246,6 +247,7 @@ def open_yaml(path: str, allowed: Mapping[str, str], mistakes: Mistakes) -> Sect
     if node is None:
         mistakes.at(1, 1, "mapping", f"is empty; it needs {', '.join(allowed)}")
         mistakes.check()
+        raise InvalidMapping(path, mistakes.all)
     return Value(node, "", mistakes).section(allowed)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
@@ -13,6 +13,9 @@ from connectors.mapping.declared import Table, Value
 from connectors.mapping.errors import Untranslatable
 from connectors.mapping.templates import Template, as_text
 from connectors.mapping.types import ENCODERS, converter, decoder
+
+if TYPE_CHECKING:
+    from event_log import Category
 
 MOST_PLANS = 1_000
 """Sets of columns of one table: more are only seen when columns come and go."""
@@ -38,8 +41,7 @@ class Lines:
     """Makes data of the lines of one table that are entities."""
 
     def __init__(self, table: Table) -> None:
-        assert table.category is not None
-        self.table, self.category = table, table.category
+        self.table, self.category = table, cast("Category", table.category)
         self._plans: dict[tuple[Any, ...], Plan] = {}
         needed = {*table.where, *(table.occurred_at.columns if table.occurred_at else ())}
         needed.update([table.actor] if table.actor else ())
@@ -111,8 +113,8 @@ class Lines:
             raise Untranslatable(
                 self.table.name,
                 min(not_given),
-                f"the source withheld this long value, for it did not change, and the field {name} is"
-                " made of it and of others; give the table REPLICA IDENTITY FULL, and say"
+                f"the source withheld this long value, for it did not change, and the field {name}"
+                " is made of it and of others; give the table REPLICA IDENTITY FULL, and say"
                 " identity: full",
             )
         kind = self.category.carried.field(name).type
@@ -135,7 +137,7 @@ class Lines:
         for name, columns, make in plan.annotations:
             try:
                 made = make(*[line[column] for column in columns])
-            except Exception as error:  # noqa: BLE001 - a function of the mapping's may raise anything
+            except Exception as error:  # a function of the mapping's may raise anything
                 where = ", ".join(columns)
                 raise Untranslatable(self.table.name, where, f"{name}: {_told(error)}") from error
             if made is not None:
@@ -161,7 +163,7 @@ class Lines:
                 data[name] = make(*[line[column] for column in where])
         except Untranslatable:
             raise
-        except Exception as error:  # noqa: BLE001 - a function of the mapping's may raise anything
+        except Exception as error:  # a function of the mapping's may raise anything
             column = where if isinstance(where, str) else ", ".join(where)
             raise Untranslatable(self.table.name, column, f"{name}: {_told(error)}") from error
         return data

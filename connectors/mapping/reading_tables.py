@@ -11,7 +11,7 @@ from connectors.mapping import declared
 from connectors.mapping.places import Section, Value, nearest
 from connectors.mapping.reading_values import ValueReader
 from connectors.mapping.templates import Template
-from connectors.mapping.types import STRINGS, NAMES
+from connectors.mapping.types import NAMES
 from event_log import INSTANT, Category, Effect, Registry
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class TableReader:
         self._check_lists(tables)
         return tables
 
-    def _stream(self, value: Value, what: str = "the stream") -> Template | None:
+    def _stream(self, value: Value) -> Template | None:
         text = value.text("a template such as article/{id}")
         if text is None:
             return None
@@ -192,7 +192,7 @@ class TableReader:
         created = chosen["created"]
         if not category.types_to_use(Effect.CREATES):
             place.wrong(f"{category.name} has no event type that creates an entity")
-        self._check_removal(place, category, chosen["removed"])
+        self._check_removal(place, chosen["removed"])
         returned = chosen["returned"]
         return declared.Types(
             created or "",
@@ -202,7 +202,7 @@ class TableReader:
             returned is not None,
         )
 
-    def _check_removal(self, place: Value, category: Category, removed: str | None) -> None:
+    def _check_removal(self, place: Value, removed: str | None) -> None:
         required = self.registry.event_types[removed].required if removed else ()
         if required:
             place.wrong(f"{removed} requires {', '.join(required)}, which a deletion does not tell")

@@ -25,9 +25,9 @@ TEXTS = FITS["text"]
 class ValueReader:
     """Reads the value of one field of a known type, which may refer to other entities."""
 
-    def __init__(self, field: pa.DataType, reference: str | None, whole: str) -> None:
-        """``reference`` is the other's stream with ``{}`` for the column; ``whole`` its category."""
-        self.field, self.reference, self.category = field, reference, whole
+    def __init__(self, field: pa.DataType, reference: str | None, category: str) -> None:
+        """``reference`` is the other's stream, with ``{}`` for the column, of its ``category``."""
+        self.field, self.reference, self.category = field, reference, category
 
     def read(self, value: Value) -> declared.Value:
         """Return what the field is made of."""

@@ -39,6 +39,8 @@ class Template:
         self._format = "%s".join(literal.replace("%", "%%") for literal in self.literals)
         between = "".join(self.literals[1:])
         self._escaped = re.compile(f"[{NOT_IN_IDS}{re.escape(between)}]") if stream else None
+        self.fill: Filled = self._fill_one if len(self.columns) == 1 else self._fill_all
+        """Returns the text with the values of its columns; None when one of them is null."""
 
     def problem(self) -> str | None:
         """Return what is wrong with the template; None when nothing is.
@@ -54,23 +56,32 @@ class Template:
             return f"{self.text!r} has two columns with nothing between them; put a - there"
         return None
 
-    def fill(self, *values: Any) -> str | None:
-        """Return the text with the values of its columns; None when one of them is null."""
+    def _fill_one(self, value: Any) -> str | None:
+        before, after = self.literals
+        if type(value) is int and value >= 0 and not after:
+            return f"{before}{value}"
+        text = value if type(value) is str else as_text(value)
+        if text is None:
+            return None
+        return f"{before}{text if self._escaped is None else _id(text, self._escaped)}{after}"
+
+    def _fill_all(self, *values: Any) -> str | None:
         texts = []
         for value in values:
             text = value if type(value) is str else as_text(value)
             if text is None:
                 return None
-            texts.append(self._id(text) if self._escaped else text)
+            texts.append(text if self._escaped is None else _id(text, self._escaped))
         return self._format % tuple(texts)
 
-    def _id(self, text: str) -> str:
-        assert self._escaped is not None
-        if not text:
-            raise ValueError("is empty, and cannot name a stream")
-        if text.isalnum() and text.isascii():
-            return text
-        return VERSION.sub("%40", self._escaped.sub(_percent, text))
+
+def _id(text: str, escaped: re.Pattern[str]) -> str:
+    """A value as a part of a stream's name."""
+    if not text:
+        raise ValueError("is empty, and cannot name a stream")
+    if text.isascii() and text.isalnum():
+        return text
+    return VERSION.sub("%40", escaped.sub(_percent, text))
 
 
 def _percent(match: re.Match[str]) -> str:

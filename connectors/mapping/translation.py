@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from connectors.debezium.change import Change, OutboxEvent
 from connectors.mapping.children import ChildLists
-from connectors.mapping.declared import Mapping
+from connectors.mapping.declared import Mapping, Table
 from connectors.mapping.drafts import Draft, Drafts, Known
 from connectors.mapping.entities import EntityTable
 from connectors.mapping.errors import Untranslatable
@@ -43,9 +43,6 @@ class Translator:
 
     def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping
-        self._entities = {
-            name: EntityTable(table) for name, table in mapping.tables.items() if table.stream
-        }
         self._lists = {
             name: [ListTable(table, each) for each in table.lists]
             for name, table in mapping.tables.items()
@@ -56,6 +53,15 @@ class Translator:
         for tables in self._lists.values():
             for each in tables:
                 self._of_category.setdefault(each.category.name, []).append(each)
+        self._entities = {
+            name: EntityTable(table, self._fields_of_children(table))
+            for name, table in mapping.tables.items()
+            if table.stream
+        }
+
+    def _fields_of_children(self, table: Table) -> list[str]:
+        lists = self._of_category.get(table.category.name, ()) if table.category else ()
+        return [each.field for each in lists]
 
     def streams(self, changes: Iterable[Change | OutboxEvent]) -> set[str]:
         """Return the streams that changes touch, as far as the changes tell: to be looked up first.

@@ -163,9 +163,7 @@ def _text(value: Any) -> str:
         return b64encode(value).decode()
     if isinstance(value, list | dict):
         return orjson.dumps(value, default=as_text).decode()
-    text = as_text(value)
-    assert text is not None
-    return text
+    return str(as_text(value))
 
 
 def _each(convert: Convert) -> Convert:
