@@ -1,5 +1,7 @@
 from .errors import ConnectorError as ConnectorError
-from .jsonlines import Imported as Imported
+from .importing import Imported as Imported
+from .importing import import_source as import_source
 from .jsonlines import import_events as import_events
 from .jsonlines import read_events as read_events
 from .lines import Lines as Lines
+from .source import Source as Source

@@ -19,11 +19,23 @@ class UnreadableFile(ConnectorError):
 
 
 class BadLine(ConnectorError):
-    """A line is no event, or an invalid one: its file, number, field and the reason."""
+    """A line is no event, or an invalid one: its file, number, field and the reason.
 
-    def __init__(self, path: str, line: int, field: str | None, reason: str) -> None:
-        message = reason if field is None else f"{field}: {reason}"
-        super().__init__(f"{path}, line {line}: {message}")
+    ``part`` is what the file's format has for a line, such as a document, and ``name`` what the
+    part is called besides.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        line: int,
+        field: str | None,
+        reason: str,
+        part: str = "line",
+        name: str | None = None,
+    ) -> None:
+        where = f"{path}, {part} {line}" if name is None else f"{path}, {part} {line} ({name})"
+        super().__init__(f"{where}: {reason if field is None else f'{field}: {reason}'}")
         self.path = path
         self.line = line
         self.field = field

@@ -19,14 +19,18 @@ from connectors.errors import OtherImport
 class Rejects:
     """The rejected lines of one source; the file is created with the first of them."""
 
-    def __init__(self, source: str, reached: int = 0, path: str | None = None) -> None:
+    def __init__(
+        self, source: str, reached: int = 0, path: str | None = None, part: str = "line"
+    ) -> None:
         """``reached`` is the number of the last line that an earlier import committed.
 
-        The file is ``path``, by default one beside the source.
+        The file is ``path``, by default one beside the source. ``part`` is what the source has for
+        a line, and the name of its number in the file.
         """
         name = "stdin" if source == "-" else source
         self.path = path or f"{name}.rejected.jsonl"
         self._reached = reached
+        self._part = part
         self._file: BinaryIO | None = None
         if reached and Path(self.path).exists():
             self._file = self._opened()
@@ -36,7 +40,7 @@ class Rejects:
         if self._file is None:
             self._file = self._opened()
         text = line.decode(errors="replace")
-        rejected = {"line": number, "field": field, "reason": reason, "text": text}
+        rejected = {self._part: number, "field": field, "reason": reason, "text": text}
         self._file.write(orjson.dumps(rejected, option=orjson.OPT_APPEND_NEWLINE))
 
     def make_durable(self) -> None:
@@ -60,16 +64,16 @@ class Rejects:
                 f"another import is writing to {self.path}; import again when it has ended"
             ) from None
         file.seek(0)
-        file.truncate(_kept(file, self._reached))
+        file.truncate(_kept(file, self._reached, self._part))
         return file
 
 
-def _kept(file: BinaryIO, reached: int) -> int:
+def _kept(file: BinaryIO, reached: int, part: str) -> int:
     """The length of the file in bytes up to its last entry for a line up to ``reached``."""
     length = 0
     for line in file:
         try:
-            number = orjson.loads(line)["line"]
+            number = orjson.loads(line)[part]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             break
         if not line.endswith(b"\n") or number > reached:

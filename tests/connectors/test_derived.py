@@ -21,7 +21,7 @@ from processes import said, started
 from typer.testing import CliRunner
 
 from app.cli import cli
-from connectors import jsonlines
+from connectors import importing
 from connectors.derived import NAMESPACE, DerivedIds, Occurrences, source_name
 from connectors.jsonlines import import_events
 from event_log import EventLog, NewEvent
@@ -73,8 +73,8 @@ def test_events_of_one_file_that_say_the_same_are_all_kept_and_once(
     log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Removed, defined afresh and removed again: leaving out the second removal would show it."""
-    monkeypatch.setattr(jsonlines, "CHUNK", 2)
-    monkeypatch.setattr(jsonlines, "COMMIT_EVENTS", 2)
+    monkeypatch.setattr(importing, "CHUNK", 2)
+    monkeypatch.setattr(importing, "COMMIT_EVENTS", 2)
     source = written(tmp_path / "a.jsonl", TAG, AGAIN, TAG, AGAIN)
     assert import_events(log, source).added == 4
     assert [event.type for event in log.read()] == ["TagDefined", "TagRemoved"] * 2
@@ -143,8 +143,8 @@ def test_data_nested_deeper_than_json_is_written_is_a_bad_line(
 
 def test_two_imports_of_one_file_at_once_add_each_event_once(log: EventLog, tmp_path: Path) -> None:
     script = """
-from connectors import jsonlines
-jsonlines.COMMIT_EVENTS, jsonlines.CHUNK = 100, 50
+from connectors import importing, jsonlines
+importing.COMMIT_EVENTS, importing.CHUNK = 100, 50
 tell(jsonlines.import_events(log, arguments[0]).added)
 """
     source = written(tmp_path / "a.jsonl", *numbered(1000), *numbered(1000))

@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from connectors import jsonlines
+from connectors import importing
 from connectors.errors import BadLine, UnreadableFile
 from connectors.jsonlines import import_events
 from connectors.lines import LONGEST_LINE
@@ -175,8 +175,8 @@ def test_rejecting_sets_bad_lines_aside_with_reasons_and_goes_on(
 def test_stopping_keeps_all_whole_commits_before_the_bad_line(
     log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jsonlines, "COMMIT_EVENTS", 10)
-    monkeypatch.setattr(jsonlines, "CHUNK", 5)
+    monkeypatch.setattr(importing, "COMMIT_EVENTS", 10)
+    monkeypatch.setattr(importing, "CHUNK", 5)
     source = written(tmp_path / "a.jsonl", *(published(n) for n in range(27)), b"{oops")
     with pytest.raises(BadLine, match="line 28"):
         import_events(log, source)
@@ -186,8 +186,8 @@ def test_stopping_keeps_all_whole_commits_before_the_bad_line(
 def test_a_stream_that_began_in_an_earlier_commit_may_be_revised_in_a_later_one(
     log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jsonlines, "COMMIT_EVENTS", 4)
-    monkeypatch.setattr(jsonlines, "CHUNK", 2)
+    monkeypatch.setattr(importing, "COMMIT_EVENTS", 4)
+    monkeypatch.setattr(importing, "CHUNK", 2)
     revised = [
         published(n, type="ArticleRevised", data={"kicker": "k"}, event_id=f"r{n}")
         for n in range(12)
@@ -208,7 +208,8 @@ def test_an_import_that_is_killed_and_run_again_adds_exactly_what_was_missing(
     source = written(tmp_path / "a.jsonl", *(published(n) for n in range(20_000)))
     script = (
         "import sys; from event_log import EventLog; from newsroom.categories import CATEGORIES;"
-        "from connectors import jsonlines; jsonlines.COMMIT_EVENTS = 500; jsonlines.CHUNK = 500;"
+        "from connectors import importing, jsonlines;"
+        "importing.COMMIT_EVENTS = importing.CHUNK = 500;"
         "jsonlines.import_events(EventLog(sys.argv[1], CATEGORIES), sys.argv[2])"
     )
     for _ in range(3):

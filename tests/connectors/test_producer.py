@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from processes import killed, said, started
 
-from connectors import jsonlines
+from connectors import importing
 from connectors.errors import BadLine, OtherImport, UnreadableFile
 from connectors.jsonlines import import_events
 from connectors.rejects import Rejects
@@ -24,8 +24,8 @@ from newsroom.categories import CATEGORIES
 
 ROOT = Path(__file__).parents[2]
 IMPORTS = """
-from connectors import jsonlines
-jsonlines.COMMIT_EVENTS, jsonlines.CHUNK = 100, 50
+from connectors import importing, jsonlines
+importing.COMMIT_EVENTS, importing.CHUNK = 100, 50
 from connectors.errors import OtherImport
 def progress(events, *_):
     tell("read", events)
@@ -44,8 +44,8 @@ def log(tmp_path: Path) -> EventLog:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonlines, "COMMIT_EVENTS", 100)
-    monkeypatch.setattr(jsonlines, "CHUNK", 50)
+    monkeypatch.setattr(importing, "COMMIT_EVENTS", 100)
+    monkeypatch.setattr(importing, "CHUNK", 50)
 
 
 def line(number: int, **rest: Any) -> bytes:
@@ -144,7 +144,7 @@ def test_a_file_with_fewer_lines_than_were_imported_is_another_file(
 ) -> None:
     import_events(log, written(tmp_path / "a.jsonl", lines(20)), "reject", producer="wire")
     other = written(tmp_path / "b.jsonl", [line(1)])
-    with pytest.raises(UnreadableFile, match=r"b\.jsonl: has 1 lines, but producer 'wire'"):
+    with pytest.raises(UnreadableFile, match=r"b\.jsonl: has 1 line, but producer 'wire'"):
         import_events(log, other, producer="wire")
 
 

@@ -24,7 +24,7 @@ import pyarrow as pa
 from faults import StepDisk
 from sealed import small_spans
 
-from connectors import jsonlines
+from connectors import importing, jsonlines
 from event_log import EventLog, NewEvent
 from event_log.storage.folder import LocalStore
 from newsroom.categories import CATEGORIES
@@ -204,7 +204,7 @@ def many(log: EventLog, _: dict[str, Any], tell: Any) -> None:
 
 def imports(log: EventLog, order: dict[str, Any], _: Any) -> None:
     """A file, in commits of 40 events; when it is at its end, once more."""
-    jsonlines.COMMIT_EVENTS, jsonlines.CHUNK = 40, 20
+    importing.COMMIT_EVENTS, importing.CHUNK = 40, 20
     while True:
         jsonlines.import_events(log, order["file"])
 
