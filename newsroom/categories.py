@@ -30,6 +30,11 @@ ARTICLE = Category(
             ("language", pa.string()),
             ("source", pa.string()),
             ("word_count", pa.int64()),
+            ("news_desk", pa.string()),
+            ("type_of_material", pa.string()),
+            ("print_page", pa.string()),
+            ("print_section", pa.string()),
+            ("print_headline", pa.string()),
         ]
     ),
     (
@@ -38,7 +43,7 @@ ARTICLE = Category(
         EventType("ArticleRetracted", Effect.REMOVES),
         EventType("ArticleReinstated", Effect.REINSTATES),
     ),
-    schema_version=2,
+    schema_version=3,
     annotations=ANNOTATIONS,
 )
 

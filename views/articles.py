@@ -34,6 +34,10 @@ IRREGULAR = rf"^$|^\s|\s$|  | \n|\n |[^\n]\n[^\n]|\n\n\n|[{OTHER_SPACES}]"
 """Finds white space other than single spaces and empty lines."""
 
 
+MADE_OF = ("news_desk", "type_of_material", "print_page", "print_section", "print_headline")
+"""What the desk says of an article: who made it, what it is, and where it stood in print."""
+
+
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live article."""
     articles = visible(state, "article", keys)
@@ -57,6 +61,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
         ),
         **{name: articles[name] for name in ["bylines", "images", "tags", "language", "source"]},
         word_count=ibis.coalesce(articles.word_count, words(articles.body)),
+        **{name: articles[name] for name in MADE_OF},
         version=articles.version,
     )
 
@@ -130,7 +135,7 @@ def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
 
 VIEW = View(
     name="articles",
-    code_version=2,
+    code_version=3,
     documents=documents,
     lineage=lineage,
     title="headline",
@@ -142,6 +147,7 @@ VIEW = View(
         "byline": ("bylines.name", "bylines.aliases"),
         "tag": ("tags.name", "tags.aliases"),
         "caption": ("images.caption",),
+        "print_headline": ("print_headline",),
     },
     filters={
         "id": "id",
@@ -153,6 +159,8 @@ VIEW = View(
         "tag_id": "tags.id",
         "language": "language",
         "source": "source",
+        "news_desk": "news_desk",
+        "type_of_material": "type_of_material",
     },
     date="published_at",
     documents_a_gigabyte=25_000,

@@ -103,7 +103,7 @@ def facet_names(view: View) -> list[str]:
 
     >>> from newsroom import DOMAIN
     >>> facet_names(DOMAIN.views["articles"])
-    ['section', 'byline', 'tag', 'language', 'source']
+    ['section', 'byline', 'tag', 'language', 'source', 'news_desk', 'type_of_material']
     """
     return [name for name, path in view.filters.items() if not f"_{path}".endswith(("_id", ".id"))]
 

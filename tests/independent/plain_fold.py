@@ -29,6 +29,7 @@ REQUIRED = {
 TOGETHER = 100
 """Of one list, so many references are counted as being together."""
 DATES = ("published_at", "taken_at", "active_from", "active_to")
+PRINTED = ("news_desk", "type_of_material", "print_page", "print_section", "print_headline")
 Doc = dict[str, Any]
 
 
@@ -140,6 +141,7 @@ class Archive:
                 if not self.hidden(t)
             ],
             "word_count": fields.get("word_count", words),
+            **{name: fields.get(name) for name in PRINTED},
             "version": entity["version"],
             "sequence": self.sequence(
                 [article_id, section, parent, *bylines, *images, *tags, *photographers]

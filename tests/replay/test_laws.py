@@ -90,7 +90,10 @@ def plain_article(entities: dict[str, Any], article: dict[str, Any]) -> dict[str
         *(article["tag_ids"] or []),
         *photographers.values(),
     ]
-    kept = "headline kicker abstract body url published_at language source version updated_at id"
+    kept = (
+        "headline kicker abstract body url published_at language source version updated_at id "
+        "news_desk type_of_material print_page print_section print_headline"
+    )
     return {
         **{f: article[f] for f in kept.split(" ")},
         "section": article["section_id"]

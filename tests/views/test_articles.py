@@ -41,6 +41,11 @@ def test_an_article_has_what_it_refers_to_inlined(newsroom):
                 "image_ids": ["image/1"],
                 "tag_ids": ["tag/whales"],
                 "language": "en",
+                "news_desk": "Foreign Desk",
+                "type_of_material": "News",
+                "print_page": "1",
+                "print_section": "A",
+                "print_headline": "WHALE SEEN",
             },
         ),
         occurred_at="1851-09-18T06:00:00Z",
@@ -82,6 +87,11 @@ def test_an_article_has_what_it_refers_to_inlined(newsroom):
             "language": "en",
             "source": None,
             "word_count": 7,
+            "news_desk": "Foreign Desk",
+            "type_of_material": "News",
+            "print_page": "1",
+            "print_section": "A",
+            "print_headline": "WHALE SEEN",
             "version": 1,
             "sequence": 7,
         }
@@ -99,7 +109,8 @@ def test_the_fields_come_in_the_order_of_the_issue(newsroom, article):
     newsroom.tell(article("1"))
     assert " ".join(newsroom.documents("articles")["article/1"]) == (
         "id headline kicker abstract body url published_at updated_at section bylines images tags "
-        "language source word_count version sequence"
+        "language source word_count news_desk type_of_material print_page print_section "
+        "print_headline version sequence"
     )
 
 

@@ -43,8 +43,23 @@ def lived(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Server:
     append("out", "ArticleRevised", headline="Second draft", note="Zeppelin typo", reason="Zr")
     append("out", "ArticleRevised", published_at="2020-01-01", headline="It flies", note="Now out")
     append("out", "ArticleRevised", headline="It flew", note="It landed")
+    where = {"print_section": "B", "print_page": "12", "print_headline": "WHALE <ASHORE>"}
+    append("printed", "ArticlePublished", headline="Whale", published_at="1901-02-03", **where)
+    append("paged", "ArticlePublished", headline="Seal", published_at="1901-02-04", print_page="3")
     server.catch_up()
     return server
+
+
+def test_an_article_says_where_it_appeared_in_print(lived: Server) -> None:
+    page = " ".join(lived.ask().get("/articles/printed").text.split())
+    appeared = "A version of this article appeared in print"
+    headline = "with the headline “WHALE &lt;ASHORE&gt;”"
+    assert f"{appeared}, Section B, Page 12, {headline}." in page
+    said = re.search(r'<script type="application/ld\+json">(.*?)</script>', page)
+    assert said
+    assert json.loads(said[1]).items() >= {"printPage": "12", "printSection": "B"}.items()
+    assert f"{appeared}, Page 3." in lived.ask().get("/articles/paged").text
+    assert appeared not in lived.ask().get(TITANIC).text
 
 
 def test_the_titanic_shows_its_four_corrections_where_readers_look_for_them(

@@ -70,7 +70,8 @@ def filled(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Server:
         "tag_ids": ["tag/bad"],
     }
     said = {"reason": BAD, "note": BAD}
-    fields = ["headline", "kicker", "abstract", "body", "language", "source"]
+    fields = ["headline", "kicker", "abstract", "body", "language", "source", "print_headline"]
+    fields += ["news_desk", "type_of_material", "print_page", "print_section"]
     articles = dict.fromkeys(fields, BAD)
     log.append(
         [

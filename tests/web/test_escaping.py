@@ -16,6 +16,10 @@ from archive import Archive
 from newsroom import DOMAIN
 
 EVIL = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}&lt;b&gt;"""
+PLAIN = (
+    *("abstract", "body", "kicker", "language", "source", "news_desk", "type_of_material"),
+    *("print_page", "print_section", "print_headline"),
+)
 NAMES = ["q", "section", "section!", "tag~", "from", "at"]
 """The parameters that a form shows again as they were given, whatever they are."""
 ELEMENTS = frozenset(
@@ -31,7 +35,7 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Server:
     archive = Archive(folder / "home", DOMAIN)
     image = {"caption": EVIL, "credit": EVIL, "alt_text": EVIL, "photographer_id": "byline/b"}
     article = {
-        **dict.fromkeys(("abstract", "body", "kicker", "language", "source"), EVIL),
+        **dict.fromkeys(PLAIN, EVIL),
         "headline": f"Whales {EVIL}",
         "url": "javascript:alert(1)",
         "section_id": "section/s",

@@ -3,6 +3,10 @@
 TEXTS = {
     "published": "Published {date}",
     "updated": "Updated {date}",
+    "in_print": "A version of this article appeared in print",
+    "print_section": ", Section {section}",
+    "print_page": ", Page {page}",
+    "print_headline": ", with the headline “{headline}”",
     "by_whom": "By",
     "tags": "Tags",
     "facts": "Facts",

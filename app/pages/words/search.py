@@ -69,6 +69,8 @@ TEXTS = {
     "filter_tag": "Topic",
     "filter_language": "Language",
     "filter_source": "Source",
+    "filter_news_desk": "Desk",
+    "filter_type_of_material": "Type of article",
     "filter_kind": "Kind",
     "start_lead": "{count} {view}, from the {first} to the {last}",
     "start_lead_undated": "{count} {view}",
