@@ -57,6 +57,16 @@ class Lines:
         if rest or skipping:
             yield self._numbered(None if skipping else rest)
 
+    def whole(self, limit: int) -> bytes:
+        """All of the file at once; raises ``UnreadableFile`` if it has more bytes than a limit."""
+        found = bytearray()
+        for block in self._blocks():
+            found += block
+            if len(found) > limit:
+                reason = f"has more than {limit // 2**20} MB, which is too much to be read at once"
+                raise UnreadableFile(self.path, None, reason)
+        return bytes(found).removeprefix(BYTE_ORDER_MARK)
+
     def _numbered(self, line: bytes | None) -> tuple[int, bytes | None]:
         self.number += 1
         if line is not None and len(line) > LONGEST_LINE:

@@ -1,0 +1,114 @@
+"""``Month``: the documents of one answer of the Archive API, or of Article Search, as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from connectors.errors import UnreadableFile
+from connectors.importing import Imported, OnError, Progress, import_source
+from connectors.lines import Lines
+from connectors.nyt_archive.document import ONCE, OWNED, events_of, identity
+from connectors.revising import Revisions
+from connectors.source import Source
+from event_log import EventLog, NewEvent
+
+LARGEST = 1 << 30
+"""Bytes of JSON, uncompressed. A month has some 20 MB."""
+
+
+class Month(Source[Any]):
+    """A file with a month's documents. The file is read whole, and freed document by document."""
+
+    part = "document"
+
+    def __init__(self, log: EventLog, path: str) -> None:
+        super().__init__(path)
+        self._file = Lines(path)
+        self._revisions = Revisions(log, ONCE, OWNED)
+        self._number = self._length = 0
+
+    @property
+    def consumed(self) -> int:
+        """The bytes of the file that were read so far."""
+        return self._file.consumed
+
+    @property
+    def number(self) -> int:
+        """The number of the last document that was read."""
+        return self._number
+
+    def parts(self) -> Iterator[tuple[int, Any]]:
+        """The documents, in their order, from 1."""
+        content = self._file.whole(LARGEST)
+        documents = _documents(self.path, content)
+        self._length = len(content) // max(1, len(documents))
+        del content
+        documents.reverse()
+        while documents:
+            self._number += 1
+            yield self._number, documents.pop()
+
+    def events(self, part: Any) -> list[NewEvent]:
+        """The events of a document, as if nothing of it was known."""
+        return events_of(part)
+
+    def text(self, part: Any) -> bytes:
+        """The document as JSON."""
+        return orjson.dumps(part)
+
+    def length(self, part: Any) -> int:  # noqa: ARG002 - all count the same
+        """The length of a document, on the average."""
+        return self._length
+
+    def name(self, part: Any) -> str | None:
+        """What the document is known by."""
+        return identity(part)
+
+    def settled(self, events: list[NewEvent]) -> list[NewEvent | None]:
+        """The events that say something new: of what the log has, only what differs."""
+        return self._revisions.settled(events)
+
+
+def _documents(path: str, content: bytes) -> list[Any]:
+    try:
+        month = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise UnreadableFile(path, None, f"is not JSON ({error})") from None
+    response = month.get("response") if isinstance(month, Mapping) else None
+    if not isinstance(response, Mapping) or "docs" not in response:
+        raise UnreadableFile(path, None, f"is no month of the Archive API: {_instead(month)}")
+    documents = response["docs"]
+    if documents is None:
+        return []
+    if not isinstance(documents, list):
+        raise UnreadableFile(path, None, "is no month of the Archive API: response.docs is no list")
+    return documents
+
+
+def _instead(month: Any) -> str:
+    """What a file has in place of a month: often the API's own error."""
+    fault = month.get("fault") if isinstance(month, Mapping) else None
+    if isinstance(fault, Mapping) and isinstance(fault.get("faultstring"), str):
+        return f"the API answered {fault['faultstring']!r}; ask for the month again"
+    return "it has no response.docs"
+
+
+def import_month(
+    log: EventLog,
+    path: str,
+    on_error: OnError = "stop",
+    progress: Progress | None = None,
+    rejects: str | None = None,
+) -> Imported:
+    """Import a month of the Archive API (``.json``, ``.gz``, ``.zst`` or ``-``) into a log.
+
+    The log's domain must be the newsroom. A document that the log has already adds nothing; one
+    that changed revises its article by what differs. What ``on_error``, ``progress`` and
+    ``rejects`` mean, ``connectors.importing.import_source`` says.
+
+    Raises ``UnreadableFile`` for a file that is no month, and what ``import_source`` raises.
+    """
+    return import_source(log, Month(log, path), on_error, progress, rejects=rejects)
