@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,6 +22,31 @@ if TYPE_CHECKING:
     from connectors import Imported
 
 
+class Format(StrEnum):
+    """The format of the files that are imported."""
+
+    jsonl = "jsonl"
+    nyt_archive = "nyt-archive"
+    csv = "csv"
+    cloudevents = "cloudevents"
+
+
+class Shape(StrEnum):
+    """The shape of a generated month: that of before 2025, or that of since."""
+
+    old = "old"
+    new = "new"
+
+
+PARTS = {
+    Format.jsonl: "line",
+    Format.nyt_archive: "document",
+    Format.csv: "line",
+    Format.cloudevents: "event",
+}
+"""What the parts of a file are called, by its format."""
+
+
 class OnError(StrEnum):
     """What an import does with an invalid line."""
 
@@ -28,7 +56,21 @@ class OnError(StrEnum):
 
 Files = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE...", help=".jsonl, .gz, .zst, or - for stdin."),
+    typer.Argument(metavar="FILE...", help="Files, .gz or .zst too, or - for stdin."),
+]
+FormatOption = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        help="JSON Lines of events; months of the New York Times' Archive API; CSV by a mapping;"
+        " CloudEvents.",
+    ),
+]
+MappingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--mapping", metavar="FILE.yaml", help="With --format csv: what its columns become."
+    ),
 ]
 Sample = Annotated[bool, typer.Option("--sample", help="Import the sample of the domain.")]
 OnErrorOption = Annotated[
@@ -64,6 +106,8 @@ RejectsFile = Annotated[
 
 def import_files(
     files: Files = None,
+    format: FormatOption = Format.jsonl,
+    mapping: MappingOption = None,
     sample: Sample = False,
     on_error: OnErrorOption = OnError.stop,
     rejects: RejectsFile = None,
@@ -72,7 +116,7 @@ def import_files(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Import events from files of JSON Lines.
+    """Import events from files: JSON Lines, or another format.
 
     An event whose id the log already has is not added again. An event without an id gets one that
     is made from the source's name and the event's content: the same file, imported again, adds
@@ -88,17 +132,42 @@ def import_files(
         raise typer.BadParameter("goes without --producer", param_hint="--source")
     if rejects is not None and (len(files or ()) != 1 or on_error is not OnError.reject):
         raise typer.BadParameter("goes with one file and --on-error reject", param_hint="--rejects")
+    check_format(format, mapping, sample, producer, source)
     with errors_as_messages():
         archive = open_archive(home, new=True)
         results = {}
         for file in files or sample_files(archive):
-            results[file] = import_one(archive, file, on_error.value, producer, source, rejects)
+            results[file] = import_one(
+                archive, file, on_error.value, producer, source, rejects, format, mapping
+            )
             if not as_json:
-                print_imported(file, results[file])
+                print_imported(file, results[file], PARTS[format])
     if as_json:
         show.json({file: asdict(result) for file, result in results.items()})
     if any(result.rejected for result in results.values()):
         raise typer.Exit(1)
+
+
+def check_format(
+    format: Format,
+    mapping: str | None,
+    sample: bool,
+    producer: str | None,
+    source: str | None,
+) -> None:
+    """Refuse what does not go with a format; raises ``BadParameter``."""
+    if (mapping is not None) != (format is Format.csv):
+        said = "goes with --format csv" if mapping else "is needed with --format csv"
+        raise typer.BadParameter(said, param_hint="--mapping")
+    if format is Format.jsonl:
+        return
+    if sample:
+        raise typer.BadParameter("is of JSON Lines; leave out --format", param_hint="--sample")
+    if producer is not None:
+        raise typer.BadParameter("goes with --format jsonl", param_hint="--producer")
+    if source is not None and format is not Format.csv:
+        said = "goes with --format jsonl and csv: here the ids are those of the files"
+        raise typer.BadParameter(said, param_hint="--source")
 
 
 def sample_files(archive: Archive) -> list[str]:
@@ -116,33 +185,55 @@ def import_one(
     producer: str | None = None,
     source: str | None = None,
     rejects: str | None = None,
+    format: Format = Format.jsonl,
+    mapping: str | None = None,
 ) -> Imported:
-    """Import one file with a progress bar; print on stderr how many lines were rejected."""
-    from connectors import Lines, import_events
+    """Import one file with a progress bar; print on stderr how many parts were rejected."""
+    from connectors import Lines
 
+    reading = importer(archive, format, mapping, producer, source)
     archive.remember_domain()
     size = Lines(file).size if file != "-" and Path(file).is_file() else None
+    part = PARTS[format]
     with show.progress_bar(f"importing {show.name(Path(file).name)}", size) as advance:
-        result = import_events(
+        result = reading(
             archive.log,
             file,
-            on_error,
-            lambda events, done, _: advance(done, counted(events, "event")),
-            producer,
-            source,
-            rejects,
+            on_error=on_error,
+            progress=lambda read, done, _: advance(done, counted(read, part)),
+            rejects=rejects,
         )
     if result.rejected:
         show.note(
-            f"error: {show.name(file)}: {counted(result.rejected, 'line')} rejected; "
-            f"read the lines and the reasons in {show.name(result.rejected_file)}"
+            f"error: {show.name(file)}: {counted(result.rejected, part)} rejected; "
+            f"read the {part}s and the reasons in {show.name(result.rejected_file)}"
         )
     return result
 
 
-def print_imported(file: str, result: Imported) -> None:
+def importer(
+    archive: Archive,
+    format: Format,
+    mapping: str | None,
+    producer: str | None,
+    source: str | None,
+) -> Callable[..., Imported]:
+    """The function that imports a file of a format; raises ``Failure`` for another domain's."""
+    from connectors import import_events, import_month
+
+    if format is Format.jsonl:
+        return partial(import_events, producer=producer, source=source)
+    if archive.domain.name != "newsroom":
+        raise Failure(
+            f"--format nyt-archive gives events of the newsroom, and this archive is of the domain "
+            f"{archive.domain.name}; give another --home, or JSON Lines"
+        )
+    return import_month
+
+
+def print_imported(file: str, result: Imported, part: str = "line") -> None:
     """Print how many events of a file were added, were known, and had no id of their own."""
-    lines = counted(result.skipped, "line")
+    lines = counted(result.skipped, part)
     skipped = f", {lines} imported before" if result.skipped else ""
     made = f"; {counted(result.derived, 'id')} made from {result.source} and the content"
     show.line(
@@ -154,16 +245,48 @@ def print_imported(file: str, result: Imported) -> None:
 def generate(
     articles: Annotated[int, typer.Option(min=1, help="How many articles to generate.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same archive.")] = 0,
+    month: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m"],
+            metavar="YYYY-MM",
+            help="Generate a month as the New York Times' Archive API would answer it, with made-up"
+            " articles.",
+        ),
+    ] = None,
+    shape: Annotated[
+        Shape, typer.Option(help="With --month: the API's shape before 2025, or since.")
+    ] = Shape.old,
+    edition: Annotated[
+        int, typer.Option(min=0, help="With --month: the same, and a few articles have changed.")
+    ] = 0,
 ) -> None:
     """Write generated newsroom events to stdout.
 
-    They are in the format that `stet import` reads.
+    They are in the format that `stet import` reads; a month is for `--format nyt-archive`.
 
     Example: stet generate --articles 100000 --seed 1 | stet import -
     """
-    from newsroom import generate_events as lines
-
     with errors_as_messages():
-        for chunk in lines(articles, seed):
+        for chunk in generated(articles, seed, month, shape, edition):
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
+
+
+def generated(
+    articles: int, seed: int, month: datetime | None, shape: Shape, edition: int
+) -> Iterable[bytes]:
+    """The bytes of generated events, or of a made-up month; raises ``BadParameter``."""
+    from newsroom import generate_events, generate_month
+
+    if month is None:
+        if shape is not Shape.old or edition:
+            raise typer.BadParameter("go with --month", param_hint="--shape, --edition")
+        return generate_events(articles, seed)
+    import orjson
+
+    try:
+        made = generate_month(month.year, month.month, articles, seed, shape.value, edition)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--month") from None
+    return [orjson.dumps(made, option=orjson.OPT_APPEND_NEWLINE)]

@@ -28,6 +28,7 @@ class Month(Source[Any]):
         super().__init__(path)
         self._file = Lines(path)
         self._revisions = Revisions(log, ONCE, OWNED)
+        self._named: set[str | None] = set()
         self._number = self._length = 0
 
     @property
@@ -52,8 +53,11 @@ class Month(Source[Any]):
             yield self._number, documents.pop()
 
     def events(self, part: Any) -> list[NewEvent]:
-        """The events of a document, as if nothing of it was known."""
-        return events_of(part)
+        """The events of a document: what it names that none before it named, and the article."""
+        *naming, article = events_of(part)
+        new = {_said_by(event): event for event in naming if _said_by(event) not in self._named}
+        self._named.update(new)
+        return [*new.values(), article]
 
     def text(self, part: Any) -> bytes:
         """The document as JSON."""
@@ -70,6 +74,11 @@ class Month(Source[Any]):
     def settled(self, events: list[NewEvent]) -> list[NewEvent | None]:
         """The events that say something new: of what the log has, only what differs."""
         return self._revisions.settled(events)
+
+
+def _said_by(event: NewEvent) -> str | None:
+    """What makes an event that creates what is named another event."""
+    return event.stream if event.stream.partition("/")[0] in ONCE else event.event_id
 
 
 def _documents(path: str, content: bytes) -> list[Any]:
