@@ -44,7 +44,7 @@ class Lines:
 
     def __iter__(self) -> Iterator[tuple[int, bytes | None]]:
         rest, skipping = b"", False
-        for block in self._blocks():
+        for block in self.blocks():
             *whole, rest = (rest + block).split(b"\n")
             if skipping and whole:
                 whole[0], skipping = None, False  # type: ignore[call-overload]
@@ -60,7 +60,7 @@ class Lines:
     def whole(self, limit: int) -> bytes:
         """All of the file at once; raises ``UnreadableFile`` if it has more bytes than a limit."""
         found = bytearray()
-        for block in self._blocks():
+        for block in self.blocks():
             found += block
             if len(found) > limit:
                 reason = f"has more than {limit // 2**20} MB, which is too much to be read at once"
@@ -75,7 +75,8 @@ class Lines:
             line = line.removeprefix(BYTE_ORDER_MARK)
         return self.number, line
 
-    def _blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the bytes of the file, decompressed; raises ``UnreadableFile``."""
         try:
             with self._open() as stream:
                 while block := stream.read(BLOCK):

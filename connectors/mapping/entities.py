@@ -118,6 +118,20 @@ class EntityTable:
         made = self._shown(change, stream, known, old, cause)
         return drafts if made is None else [*drafts, made]
 
+    def whole(self, change: Change) -> Draft | None:
+        """Return what a whole line says, for who compares it; None if ``where`` leaves it out."""
+        line = change.after or {}
+        stream, plan = self.names.of(line), self.lines.plan(line, frozenset())
+        if not matches(self.table.where, line):
+            return None
+        data = {n: v for n, v in self.lines.data(plan, line).items() if v is not None}
+        return self._draft(change, stream, self.types.created, Effect.CREATES, data, plan)
+
+    def of_lines(self, columns: Iterable[str]) -> list[str]:
+        """Return the fields that lines with these columns make."""
+        plan = self.lines.plan(dict.fromkeys(columns), frozenset())
+        return [name for name, *_ in (*plan.single, *plan.several)]
+
     def _moved_from(
         self, change: Change, stream: str, known: Mapping[str, Known]
     ) -> tuple[str | None, str | None]:

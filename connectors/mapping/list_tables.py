@@ -153,9 +153,7 @@ class ListTable:
         return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS, default=as_text).decode()
 
     def _child(self, change: Change, line: Columns) -> Child | None:
-        for column in self._columns:
-            if column not in line:
-                self._lacks(column, change)
+        self.check_columns(line, change.withheld)
         if not matches(self.table.where, line):
             return None
         if any(line[column] is None for column in (*self._parents.columns, self._column)):
@@ -168,13 +166,17 @@ class ListTable:
             raise Untranslatable(self.table.name, self._column, f"{self.field}: {error}") from None
         return None if value is None else Child(parent, value, place)
 
-    def _lacks(self, column: str, change: Change) -> None:
-        if column in change.withheld:
-            why = "the source withheld this long value, of which the list is made"
-        else:
-            there = ", ".join(change.after or ())
-            why = f"there is no such column, of which the list is made; there is {there}"
-        raise Untranslatable(self.table.name, column, f"{self.field}: {why}", stops=True)
+    def check_columns(self, line: Columns, withheld: frozenset[str] = frozenset()) -> None:
+        """Refuse lines that lack a column of which the list is made."""
+        for column in self._columns:
+            if column in line:
+                continue
+            if column in withheld:
+                why = "the source withheld this long value, of which the list is made"
+            else:
+                there = ", ".join(line)
+                why = f"there is no such column, of which the list is made; there is {there}"
+            raise Untranslatable(self.table.name, column, f"{self.field}: {why}", stops=True)
 
 
 def _place(value: Any) -> float | int | str | None:

@@ -94,7 +94,7 @@ def _exact(value: float | Decimal | str) -> Decimal:
     try:
         exact = Decimal(value)
     except InvalidOperation:
-        raise ValueError(f"{_shown(value)} is no number") from None
+        raise ValueError(f"{_shown(value)} is no whole number") from None
     if not exact.is_finite():
         raise ValueError(f"{_shown(value)} is no whole number")
     return exact
@@ -123,9 +123,11 @@ def _boolean(value: Any) -> bool:
 
 
 def _strict_boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{_shown(value)} is neither true nor false; declare type: boolean")
-    return value
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise ValueError(f"{_shown(value)} is neither true nor false; declare type: boolean")
 
 
 def _instant(value: Any) -> datetime:

@@ -1,0 +1,90 @@
+"""The lines of a CSV file: decoded, cut into columns, with the numbers that an editor shows."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from connectors.errors import UnreadableFile
+from connectors.lines import LONGEST_LINE, Lines
+
+
+@dataclass(slots=True)
+class CsvLine:
+    """One line of a table, which may be several of the file; ``reason`` says if it is none."""
+
+    values: list[str]
+    text: str
+    reason: str | None = None
+
+
+class CsvLines:
+    """The lines of a CSV file after its header, each with the number at which it begins.
+
+    Raises ``UnreadableFile`` for a file without a header, and from where it cannot be decoded.
+    """
+
+    def __init__(self, path: str, delimiter: str, encoding: str) -> None:
+        self.path, self.delimiter, self.encoding = path, delimiter, encoding
+        self.number = 0
+        """The number of the file's line at which the last one began."""
+        self._lines = Lines(path)
+        self._parts: list[str] = []
+
+    @property
+    def consumed(self) -> int:
+        """The bytes of the file that were read so far, before decompression."""
+        return self._lines.consumed
+
+    def __iter__(self) -> Iterator[CsvLine]:
+        """Yield the header, and then all lines but empty ones."""
+        csv.field_size_limit(LONGEST_LINE)
+        reader = csv.reader(self._texts(), delimiter=self.delimiter, strict=True)
+        while True:
+            begin = reader.line_num + 1
+            self._parts.clear()
+            try:
+                values = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                self.number = begin
+                yield CsvLine([], "".join(self._parts), f"is not CSV ({error})")
+                continue
+            if values:
+                self.number = begin
+                yield CsvLine(values, "".join(self._parts))
+
+    def _texts(self) -> Iterator[str]:
+        """The lines of the file as text, kept with their ends for the rejects."""
+        for text in self._decoded():
+            self._parts.append(text)
+            yield text
+
+    def _decoded(self) -> Iterator[str]:
+        encoding = "utf-8-sig" if codecs.lookup(self.encoding).name == "utf-8" else self.encoding
+        decoder = codecs.getincrementaldecoder(encoding)()
+        rest, line = "", 0
+        for block in chain(self._lines.blocks(), (b"",)):
+            try:
+                rest += decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                line += rest.count("\n") + block[: error.start].count(b"\n") + 1
+                raise UnreadableFile(
+                    self.path,
+                    line,
+                    f"is not {self.encoding} ({error.reason}); say csv: encoding: in the mapping",
+                ) from None
+            *whole, rest = rest.split("\n")
+            for text in whole:
+                line += 1
+                yield f"{text}\n"
+            if len(rest) > LONGEST_LINE:
+                raise UnreadableFile(
+                    self.path, line + 1, f"is longer than {LONGEST_LINE // 2**20} MB"
+                )
+        if rest:
+            yield rest
