@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +30,7 @@ class Lines:
         self.path = path
         self.number = 0
         self._raw: Any = None
+        self._begun: Iterator[bytes] | None = None
 
     @property
     def size(self) -> int | None:
@@ -44,7 +46,7 @@ class Lines:
 
     def __iter__(self) -> Iterator[tuple[int, bytes | None]]:
         rest, skipping = b"", False
-        for block in self.blocks():
+        for block in self._begun or self.blocks():
             *whole, rest = (rest + block).split(b"\n")
             if skipping and whole:
                 whole[0], skipping = None, False  # type: ignore[call-overload]
@@ -57,10 +59,17 @@ class Lines:
         if rest or skipping:
             yield self._numbered(None if skipping else rest)
 
+    def first(self) -> bytes:
+        """The first byte that is no white space, before the lines or the whole are read."""
+        blocks = self.blocks()
+        block = next(blocks, b"")
+        self._begun = chain([block], blocks)
+        return block.removeprefix(BYTE_ORDER_MARK).lstrip()[:1]
+
     def whole(self, limit: int) -> bytes:
         """All of the file at once; raises ``UnreadableFile`` if it has more bytes than a limit."""
         found = bytearray()
-        for block in self.blocks():
+        for block in self._begun or self.blocks(whole=True):
             found += block
             if len(found) > limit:
                 reason = f"has more than {limit // 2**20} MB, which is too much to be read at once"
@@ -75,8 +84,12 @@ class Lines:
             line = line.removeprefix(BYTE_ORDER_MARK)
         return self.number, line
 
-    def blocks(self) -> Iterator[bytes]:
-        """Yield the bytes of the file, decompressed; raises ``UnreadableFile``."""
+    def blocks(self, whole: bool = False) -> Iterator[bytes]:
+        """Yield the bytes of the file, decompressed; raises ``UnreadableFile``.
+
+        The error names the line from which the file cannot be read, unless it is read as a
+        ``whole``.
+        """
         try:
             with self._open() as stream:
                 while block := stream.read(BLOCK):
@@ -84,6 +97,8 @@ class Lines:
         except FileNotFoundError:
             raise UnreadableFile(self.path, None, "there is no such file") from None
         except (OSError, EOFError) as error:
+            if whole:
+                raise UnreadableFile(self.path, None, f"cannot be read ({error})") from None
             raise UnreadableFile(
                 self.path, self.number + 1, f"cannot be read from here on ({error})"
             ) from None

@@ -55,9 +55,12 @@ class Month(Source[Any]):
     def events(self, part: Any) -> list[NewEvent]:
         """The events of a document: what it names that none before it named, and the article."""
         *naming, article = events_of(part)
-        new = {_said_by(event): event for event in naming if _said_by(event) not in self._named}
-        self._named.update(new)
-        return [*new.values(), article]
+        new = []
+        for event in naming:
+            if (said_by := _said_by(event)) not in self._named:
+                self._named.add(said_by)
+                new.append(event)
+        return [*new, article]
 
     def text(self, part: Any) -> bytes:
         """The document as JSON."""
