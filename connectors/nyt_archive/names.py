@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from hashlib import sha1
 
 READABLE = 60
@@ -25,6 +26,7 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", " ".join(name.split()).casefold())
 
 
+@lru_cache(1 << 16)
 def stream_of(category: str, *names: str) -> str:
     """The stream of an entity that is known by its name, below other names if it has any.
 

@@ -330,6 +330,6 @@ def test_an_import_with_a_producer_goes_on_where_it_was_without_ids(
     assert told == f"{source}: 1 event added, 0 known already, 2 lines imported before\n"
     other = tmp_path / "other.jsonl"
     other.write_text(line)
-    assert "has 1 lines, but producer" in run("import", str(other), *arguments[2:]).stderr
+    assert "has 1 line, but producer" in run("import", str(other), *arguments[2:]).stderr
     both = run("import", str(source), str(other), *arguments[2:])
     assert (both.exit_code, "one file at a time" in both.stderr) == (2, True)
