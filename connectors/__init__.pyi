@@ -1,3 +1,5 @@
+from .cloud_events import cloud_events as cloud_events
+from .cloud_events import source_of as source_of
 from .csv_file import import_csv as import_csv
 from .errors import ConnectorError as ConnectorError
 from .importing import Imported as Imported

@@ -12,18 +12,19 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from app.api.answers import json_bytes
 from app.web.work import Work
+from connectors import cloud_events, source_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from app.web.site import Site
-    from event_log import Event
 
 BATCH = 100
 """Events that are read at a time."""
@@ -39,7 +40,6 @@ KEPT_PAGES_BYTES = 16_000_000
 """The size of the pages that are kept for others at the same place, as JSON."""
 WATCH_SECONDS = 1.0
 """How often the watching thread sees whether anybody still listens."""
-DIGITS = 19
 DATA, END = b"\ndata: ", b"\n\n"
 log = logging.getLogger("stet.feed")
 
@@ -138,17 +138,16 @@ class Feed:
 
     def _read(self, sequence: int) -> list[Entry]:
         """Read a block of the log, keep its pages, and return the first."""
-        events = self._site.archive.log.read(after=sequence, limit=BLOCK)
-        entries = (_entry(event, self._source) for event in events)
         first: list[Entry] = []
-        size = 0
-        while page := [*islice(entries, BATCH)]:
+        count = size = 0
+        for page in self._pages_after(sequence):
             first = first or page
             if len(page) < BATCH:  # the log may grow there
                 break
             self._keep_page(page)
+            count += len(page)
             size += _size(page)
-            if size > BLOCK_BYTES:
+            if count >= BLOCK or size > BLOCK_BYTES:
                 break
         return first
 
@@ -163,9 +162,20 @@ class Feed:
                 _, left = self._pages.popitem(last=False)
                 self._pages_bytes -= _size(left)
 
-    @property
-    def _source(self) -> str:
-        return f"{self._site.options.site_url or ''}/api/v1/events"
+    def _pages_after(self, sequence: int) -> Iterator[list[Entry]]:
+        """The events of the log after a sequence, in pages of ``BATCH``; the last may be shorter."""
+        page: list[Entry] = []
+        source = source_of(self._site.options.site_url)
+        for batch in self._site.archive.log.scan(after=sequence):
+            while len(batch):
+                wanted = BATCH - len(page)
+                page += _entries(batch.slice(0, wanted), source)
+                batch = batch.slice(wanted)
+                if len(page) == BATCH:
+                    yield page
+                    page = []
+        if page:
+            yield page
 
     def _watch(self) -> None:
         """Wait for the log to grow while anybody waits; then end."""
@@ -190,7 +200,7 @@ class Feed:
         events = self._site.archive.log
         with suppress(NotReached):
             events.wait(self._head + 1, WATCH_SECONDS)
-        new = [_entry(event, self._source) for event in events.read(self._head, limit=BATCH)]
+        new = next(self._pages_after(self._head), [])
         if new:
             self._pass_on(new, new[-1].sequence)
 
@@ -224,30 +234,10 @@ def _size(entries: Sequence[Entry]) -> int:
     return sum(len(entry.frame) for entry in entries)
 
 
-def _entry(event: Event, source: str) -> Entry:
-    told = json_bytes(cloud_event(event, source))
-    frame = b"id: %d" % event.sequence + DATA + told + END
-    return Entry(event.sequence, event.stream, event.category, event.type, frame)
-
-
-def cloud_event(event: Event, source: str) -> dict[str, Any]:
-    """An event in the form of CloudEvents 1.0, with its place in the log as ``sequence``."""
-    from app.show import plain
-
-    told = {
-        "specversion": "1.0",
-        "id": event.event_id,
-        "source": source,
-        "type": event.type,
-        "subject": event.stream,
-        "time": plain(event.recorded_at),
-        "datacontenttype": "application/json",
-        "sequence": f"{event.sequence:0{DIGITS}}",
-        "streamversion": event.version,
-        "actor": event.actor,
-        "occurredat": event.occurred_at and plain(event.occurred_at),
-        "correlationid": event.correlation_id,
-        "causationid": event.causation_id,
-    }
-    data = {name: plain(value) for name, value in event.data.items()}
-    return {**{name: value for name, value in told.items() if value is not None}, "data": data}
+def _entries(batch: pa.RecordBatch, source: str) -> list[Entry]:
+    names = ("sequence", "stream", "category", "type")
+    envelopes = zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+    return [
+        Entry(*envelope, b"id: %d" % envelope[0] + DATA + told + END)
+        for envelope, told in zip(envelopes, cloud_events(batch, source), strict=True)
+    ]

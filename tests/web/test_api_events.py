@@ -7,8 +7,8 @@ import json
 import threading
 import time
 from contextlib import AsyncExitStack
-from typing import Any
 
+import pyarrow as pa
 import pytest
 from serving import Server
 from starlette.testclient import TestClient
@@ -202,13 +202,13 @@ def test_a_client_that_takes_nothing_is_dropped_and_keeps_no_other_waiting(
 def _reads_counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sequences of events that were written as JSON, each time."""
     written: list[int] = []
-    one = feed.cloud_event
+    all_of = feed.cloud_events
 
-    def counted(event: Any, source: str) -> dict[str, Any]:
-        written.append(event.sequence)
-        return one(event, source)
+    def counted(batch: pa.RecordBatch, source: str) -> list[bytes]:
+        written.extend(batch.column("sequence").to_pylist())
+        return all_of(batch, source)
 
-    monkeypatch.setattr(feed, "cloud_event", counted)
+    monkeypatch.setattr(feed, "cloud_events", counted)
     return written
 
 
