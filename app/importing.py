@@ -218,11 +218,25 @@ def importer(
     producer: str | None,
     source: str | None,
 ) -> Callable[..., Imported]:
-    """The function that imports a file of a format; raises ``Failure`` for another domain's."""
-    from connectors import import_events, import_month
+    """The function that imports a file of a format.
+
+    Raises ``InvalidMapping``, and ``Failure`` where the format is another domain's.
+    """
+    from connectors import (
+        import_cloud_events,
+        import_csv,
+        import_events,
+        import_month,
+        read_mapping,
+    )
 
     if format is Format.jsonl:
         return partial(import_events, producer=producer, source=source)
+    if format is Format.cloudevents:
+        return import_cloud_events
+    if mapping is not None:
+        declared = read_mapping(mapping, archive.domain)
+        return partial(import_csv, mapping=declared, source=source)
     if archive.domain.name != "newsroom":
         raise Failure(
             f"--format nyt-archive gives events of the newsroom, and this archive is of the domain "

@@ -1,3 +1,4 @@
+from .cloud_event_file import import_cloud_events as import_cloud_events
 from .cloud_events import cloud_events as cloud_events
 from .cloud_events import source_of as source_of
 from .csv_file import import_csv as import_csv

@@ -163,7 +163,7 @@ class Feed:
                 self._pages_bytes -= _size(left)
 
     def _pages_after(self, sequence: int) -> Iterator[list[Entry]]:
-        """The events of the log after a sequence, in pages of ``BATCH``; the last may be shorter."""
+        """Yield the events after a sequence in pages of ``BATCH``; the last may be shorter."""
         page: list[Entry] = []
         source = source_of(self._site.options.site_url)
         for batch in self._site.archive.log.scan(after=sequence):

@@ -1,0 +1,148 @@
+"""CloudEvents 1.0 in JSON as a source: an event a line, or a batch, which is a list of events.
+
+``subject`` is the stream, ``type`` the type of the event, ``data`` its fields. The extensions that
+an archive's own events have (``cloud_events``) are read too. An event of another system happened at
+its ``time``; of an archive's own event ``time`` is only when it was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+from uuid import UUID
+
+import orjson
+
+from connectors.derived import uuid5
+from connectors.errors import UnreadableFile
+from connectors.importing import Imported, OnError, Progress, import_source
+from connectors.lines import LONGEST_LINE, Lines
+from connectors.source import Source
+from event_log import EventLog, InvalidEvent, NewEvent
+
+LARGEST = 1 << 28
+"""Bytes of a batch, which is read whole. Lines of events have no limit together."""
+OWN = "streamversion"
+"""The extension that an archive's own events have."""
+REQUIRED = ("id", "source", "type", "subject")
+SAID = {"actor": "actor", "correlation_id": "correlationid", "causation_id": "causationid"}
+
+
+class CloudEventFile(Source[Any]):
+    """A file of CloudEvents: the parts are lines, or the events of a batch."""
+
+    part: ClassVar[str] = "event"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._lines = Lines(path)
+        self._number = 0
+
+    @property
+    def consumed(self) -> int:
+        """The bytes of the file that were read so far, before decompression; 0 if unknown."""
+        return self._lines.consumed
+
+    @property
+    def number(self) -> int:
+        """The number of the last event, or line, that was read."""
+        return self._number
+
+    def parts(self) -> Iterator[tuple[int, Any]]:
+        """The lines as bytes, or the events of a batch as JSON has them."""
+        parts: Iterator[Any]
+        if self._lines.first() == b"[":
+            parts = iter(enumerate(self._batch(), 1))
+        else:
+            parts = iter(self._lines)
+        for number, part in parts:
+            self._number = number
+            yield number, part
+
+    def _batch(self) -> list[Any]:
+        content = self._lines.whole(LARGEST)
+        try:
+            batch = orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            reason = f"is no batch of events: it is not JSON ({error})"
+            raise UnreadableFile(self.path, None, reason) from None
+        return list(batch)
+
+    def events(self, part: Any) -> list[NewEvent]:
+        """The event of a part, none of a blank line."""
+        if part is None:
+            raise InvalidEvent("", f"is longer than {LONGEST_LINE // 2**20} MB")
+        if not isinstance(part, bytes):
+            return [event_of(part)]
+        if not part or part.isspace():
+            return []
+        try:
+            return [event_of(orjson.loads(part))]
+        except orjson.JSONDecodeError as error:
+            raise InvalidEvent("", f"is not JSON ({error})") from None
+
+    def text(self, part: Any) -> bytes:
+        """The event as JSON."""
+        if part is None or isinstance(part, bytes):
+            return part or b""
+        return orjson.dumps(part)
+
+
+def event_of(said: Any) -> NewEvent:
+    """The event of a CloudEvent; raises ``InvalidEvent`` with the attribute that is wrong.
+
+    >>> event_of({"specversion": "1.0", "id": "1", "source": "/cms", "type": "TagDefined",
+    ...           "subject": "tag/sea", "time": "1912-04-15T20:00:00Z", "data": {"name": "Sea"}})
+    NewEvent(stream='tag/sea', type='TagDefined', data={'name': 'Sea'}, event_id='4b6d9696-...', ...)
+    """
+    if not isinstance(said, Mapping):
+        raise InvalidEvent("", "is not an object")
+    if said.get("specversion") != "1.0":
+        raise InvalidEvent("specversion", "must be 1.0: that is what CloudEvents are read of")
+    for name in REQUIRED:
+        if not isinstance(said.get(name), str) or not said[name]:
+            raise InvalidEvent(name, "is missing" if said.get(name) is None else "must be a text")
+    if "data_base64" in said:
+        raise InvalidEvent("data_base64", "is binary; an event's data must be JSON")
+    kind = said.get("datacontenttype")
+    if kind is not None and not (isinstance(kind, str) and "json" in kind.partition(";")[0]):
+        raise InvalidEvent("datacontenttype", f"is {kind!r}; an event's data must be JSON")
+    is_own = OWN in said
+    occurred_at = said.get("occurredat") if is_own else said.get("occurredat", said.get("time"))
+    data: Any = said.get("data")
+    return NewEvent(
+        said["subject"],
+        said["type"],
+        {} if data is None else data,
+        said["id"] if is_own or _is_uuid(said["id"]) else _global_id(said["source"], said["id"]),
+        occurred_at,
+        **{name: said.get(attribute) for name, attribute in SAID.items()},
+    )
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def _global_id(source: str, event_id: str) -> str:
+    """The id of another system's event: its own is one of a kind only beside its source."""
+    return uuid5(f"cloudevents\n{source}\n{event_id}")
+
+
+def import_cloud_events(
+    log: EventLog,
+    path: str,
+    on_error: OnError = "stop",
+    progress: Progress | None = None,
+    rejects: str | None = None,
+) -> Imported:
+    """Import CloudEvents in JSON (an event a line, or a batch; ``.gz``, ``.zst`` or ``-``).
+
+    An event whose id the log has adds nothing; so the events of an archive, such as its feed or its
+    relay gives them, are imported into it again without harm. What ``on_error``, ``progress`` and
+    ``rejects`` mean, and which errors are raised, ``connectors.importing.import_source`` says.
+    """
+    return import_source(log, CloudEventFile(path), on_error, progress, rejects=rejects)
