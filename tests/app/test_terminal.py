@@ -48,6 +48,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archive.rebuild()
     for name, text in (("queries.tsv", "1\tevil\n"), ("qrels.tsv", f"1\t0\t{ARTICLE}\t1\n")):
         (home / name).write_text(text)
+    month = {"response": {"docs": [{"uri": EVIL, "pub_date": EVIL}]}}
+    (home / "evil.json").write_text(json.dumps(month))
     (home / "evil.jsonl").write_bytes(json.dumps({"stream": EVIL, "type": EVIL}).encode() + b"\n")
     return home
 
@@ -68,8 +70,12 @@ def commands(home: Path) -> dict[str, list[list[str]]]:
         "serve": [["serve", "--host", EVIL], ["serve", "--tls-cert", EVIL]],
         "access": [["access", "add", EVIL], ["access", "add", NAME, "--json"], ["access", "list"],
                    ["access", "revoke", EVIL]],
-        "import": [["import", str(home / "evil.jsonl")], ["import", EVIL], ["import", "-"]],
-        "generate": [["generate", "--articles", "1"]],
+        "import": [["import", str(home / "evil.jsonl")], ["import", EVIL], ["import", "-"],
+                   ["import", str(home / "evil.json"), "--format", "nyt-archive"],
+                   ["import", str(home / "evil.json"), "--format", "cloudevents"],
+                   ["import", EVIL, "--format", "csv", "--mapping", EVIL]],
+        "generate": [["generate", "--articles", "1"],
+                     ["generate", "--articles", "1", "--month", EVIL]],
         "log": [["log"], ["log", "--json"], ["log", "--type", EVIL]],
         "history": [["history", ARTICLE], ["history", ARTICLE, "--json"], ["history", EVIL]],
         "explain": [["explain", ARTICLE], ["explain", ARTICLE, "--json"], ["explain", EVIL]],
