@@ -197,9 +197,10 @@ class _Searched:
     def find(self, query: Query, parsed: Parsed, every: bool, limits: Limits) -> answers.Found:
         """The page of the documents that match: ``every`` word of the text, or any of them."""
         with self._reading() as index:
-            page = index.find(parsed, every, limits, query.sort, query.offset, query.size)
+            matching = index.matching(parsed, every, limits)
+            page = index.find(matching, query.sort, query.offset, query.size)
             hits = [(score, orjson.loads(stored)) for score, stored in page.hits]
-            counts = index.counts(parsed, every, limits, query, page.total)
+            counts = index.counts(matching, query, page.total)
         return answers.Found(page.total, hits, counts.facets, counts.histogram)
 
     def pruned(self, parsed: Parsed) -> Parsed:

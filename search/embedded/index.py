@@ -25,6 +25,7 @@ from search.clauses import Clause, Parsed, Phrase, Word
 from search.embedded import read_only
 from search.embedded.counting import Counting, Counts
 from search.embedded.queries import Queries
+from search.embedded.remembered import Key, Matching, Remembered
 from search.mapping import MONTH_DAY, IndexMapping
 from search.query import Limits, Query
 from search.spelling import KnownWords
@@ -40,6 +41,10 @@ def _opened(path: Path) -> tantivy.Index:
     index = tantivy.Index.open(plain_path(path))
     index.config_reader("manual")  # else a thread looks for commits twice a second
     return index
+
+
+Found = tuple[float | None, tantivy.DocAddress]
+"""A hit: its score, if it has one, and where it is."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +65,16 @@ class EmbeddedIndex:
         self._index = index
         self._schema = index.schema
         self._mapping = mapping
-        self._searcher = index.searcher()
-        self._counting = Counting(self._searcher, mapping)
-        self._last_date: int | None = None
-        """The date of the last document, once it was looked up."""
-        self._none_after: int | None = None
-        """An instant after which no document is dated, once that was looked up."""
         self._known_words: KnownWords | None = None
+        self._read()
+
+    def _read(self) -> None:
+        """Answer as of now."""
+        self._searcher = self._index.searcher()
+        self._remembered = Remembered()
+        self._counting = Counting(self._searcher, self._mapping, self._remembered)
+        self._undated: tuple[int, int | None] | None = None
+        """Between which instants no document is dated, once that was looked up; ``None``: ever."""
 
     @classmethod
     def create(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
@@ -89,10 +97,8 @@ class EmbeddedIndex:
         """The index as it is now; this object still answers as of when it was opened."""
         reloaded = copy(self)
         reloaded._index.reload()
-        reloaded._searcher = reloaded._index.searcher()
-        reloaded._counting = Counting(reloaded._searcher, reloaded._mapping)
         reloaded._known_words = None
-        reloaded._last_date = reloaded._none_after = None
+        reloaded._read()
         return reloaded
 
     def documents(self) -> Iterator[tuple[str, bytes]]:
@@ -105,35 +111,76 @@ class EmbeddedIndex:
                 document = self._searcher.doc(address)
                 yield str(document.get_first("id")), _bytes(document)
 
-    def find(
-        self, parsed: Parsed, every: bool, limits: Limits, sort: str, offset: int, size: int
-    ) -> Page:
-        """One page of the documents that match: ``every`` word of the query, or any of them."""
-        scored = sort == "relevance" and parsed.scored and size > 0  # a total needs no scores
-        query = self._query(parsed, every, limits, scored)
-        if scored:
-            return self._best(query, offset, size)
+    def matching(self, parsed: Parsed, every: bool, limits: Limits) -> Matching:
+        """What documents match: ``every`` word of the query, or any of them.
+
+        An instant after which documents are hidden is put as late as it hides the same ones, so
+        that what is remembered of a search is remembered until a document is not hidden any more.
+        """
+        if limits.hidden_after is not None:
+            limits = replace(limits, hidden_after=self._hidden_after(limits.hidden_after))
+        return Matching(parsed, every, limits)
+
+    def find(self, matching: Matching, sort: str, offset: int, size: int) -> Page:
+        """One page of the documents that match."""
+        if matching.limits.ids:  # to look up documents by their ids costs less than to remember it
+            total, hits = self._found(matching, sort, offset, size, None)
+        else:
+            key = matching.digest, "hits", sort, str(offset), str(size)
+            total, known = self._remembered.of((matching.digest, "total")), self._known_hits(key)
+            hits = known or []
+            if total is None or known is None:
+                total, hits = self._found(matching, sort, offset, size, total)
+                self._remembered.keep((matching.digest, "total"), total)
+                found = [(score, address.segment_ord, address.doc) for score, address in hits]
+                self._remembered.keep(key, found)
+        return Page(total, [(score, self._stored(address)) for score, address in hits])
+
+    def _known_hits(self, key: Key) -> list[Found] | None:
+        known = self._remembered.of(key)
+        if known is None:
+            return None
+        return [(score, tantivy.DocAddress(*address)) for score, *address in known]
+
+    def _found(
+        self, matching: Matching, sort: str, offset: int, size: int, total: int | None
+    ) -> tuple[int, list[Found]]:
+        """The total, which is counted where it is not known, and a page of hits."""
+        if total is not None and not size:
+            return total, []
+        scored = sort == "relevance" and matching.parsed.scored and size > 0
+        query = self._query(matching, scored)  # a total needs no scores
+        page = self._best if scored else self._in_order
+        counted, hits = page(query, sort, offset, size, total is None)
+        return counted if total is None else total, hits
+
+    def _in_order(
+        self, query: tantivy.Query, sort: str, offset: int, size: int, count: bool
+    ) -> tuple[int, list[Found]]:
+        """The total, if it is counted, and a page of hits by a field."""
         result: Any = self._searcher.search(
             query,
             limit=max(1, min(size, self._searcher.num_docs)),
+            count=count,
             order_by_field="id" if sort == "relevance" else sort,
             offset=min(offset, self._searcher.num_docs),
             order=Order.Asc,
         )
-        hits = result.hits[:size]
-        return Page(result.count, [(None, self._stored(address)) for _, address in hits])
+        return result.count, [(None, address) for _, address in result.hits[:size]]
 
-    def _best(self, query: tantivy.Query, offset: int, size: int) -> Page:
+    def _best(
+        self, query: tantivy.Query, _: str, offset: int, size: int, count: bool
+    ) -> tuple[int, list[Found]]:
         """A page of hits by score; hits of one score are in the order of their field ``tie``."""
         end = min(offset + size, self._searcher.num_docs)
-        result: Any = self._searcher.search(query, limit=end + 1)
+        result: Any = self._searcher.search(query, limit=end + 1, count=count)
         hits = result.hits
         if 0 < end < len(hits) and hits[end - 1][0] == hits[end][0]:
             first = bisect_left(hits, -hits[end][0], key=lambda hit: -hit[0])
             most = max(end, first + MOST_TIES) + 1
             hits = self._searcher.search(query, limit=most, count=False).hits
-        ordered: list[tuple[float, tantivy.DocAddress]] = []
-        for _, tied in groupby(hits, key=lambda hit: hit[0]):
+        ordered: list[Found] = []
+        for _score, tied in groupby(hits, key=lambda hit: hit[0]):
             group = list(tied)
             if len(ordered) + len(group) > offset and 1 < len(group) <= MOST_TIES:
                 ties = self._searcher.fast_field_values("tie", [address for _, address in group])
@@ -141,47 +188,41 @@ class EmbeddedIndex:
             ordered += group
             if len(ordered) >= end:
                 break
-        page = [(score, self._stored(address)) for score, address in ordered[offset:end]]
-        return Page(result.count, page)
+        return result.count, ordered[offset:end]
 
-    def counts(
-        self, parsed: Parsed, every: bool, limits: Limits, query: Query, total: int
-    ) -> Counts:
+    def counts(self, matching: Matching, query: Query, total: int) -> Counts:
         """How many of ``total`` hits have each value of the facets, and are of each period."""
         if not total or (not query.facets and query.histogram is None):
             return Counts({name: [] for name in query.facets}, [])
-        matching = self._query(parsed, every, limits, scored=False)
-        return self._counting.counts(matching, query)
+        return self._counting.counts(
+            lambda: self._query(matching, scored=False), matching.digest, query
+        )
 
     def _stored(self, address: tantivy.DocAddress) -> bytes:
         return _bytes(self._searcher.doc(address))
 
-    def _is_any_later(self, instant: int) -> bool:
-        """Whether a document is later than an instant; what is known is not looked up again.
+    def _hidden_after(self, instant: int) -> int | None:
+        """The last instant that hides the same documents; ``None`` where no document is later."""
+        undated = self._undated
+        if undated is None or not (
+            undated[0] <= instant and (undated[1] is None or instant < undated[1])
+        ):
+            undated = self._undated = instant, self._next_date(instant)
+        return None if undated[1] is None else undated[1] - 1
 
-        A segment knows its last date: where none is later, this costs nothing.
-        """
-        last, none_after = self._last_date, self._none_after
-        if last is not None:
-            return instant < last
-        if none_after is not None and none_after <= instant:
-            return False
+    def _next_date(self, instant: int) -> int | None:
+        """The date of the first document that is later than an instant."""
         later = tantivy.Query.range_query(
             self._schema, "date", FieldType.Integer, instant + 1, None
         )
-        found = self._searcher.search(later, limit=1, count=False, order_by_field="date").hits
-        if found:
-            self._last_date = int(found[0][0])
-        else:
-            self._none_after = instant
-        return bool(found)
+        found = self._searcher.search(
+            later, limit=1, count=False, order_by_field="date", order=Order.Asc
+        ).hits
+        return int(found[0][0]) if found else None
 
-    def _query(self, parsed: Parsed, every: bool, limits: Limits, scored: bool) -> tantivy.Query:
-        if limits.hidden_after is not None and not self._is_any_later(limits.hidden_after):
-            limits = replace(limits, hidden_after=None)
-        return Queries(self._schema, self._searcher, self._mapping).whole(
-            parsed, every, limits, scored
-        )
+    def _query(self, matching: Matching, scored: bool) -> tantivy.Query:
+        queries = Queries(self._schema, self._searcher, self._mapping)
+        return queries.whole(matching.parsed, matching.every, matching.limits, scored)
 
     def pruned(self, parsed: Parsed) -> Parsed:
         """The parsed text without two words for one that the index lacks, as most splits are."""
