@@ -35,7 +35,8 @@ class Facet:
     name: str
     label: str
     choices: Sequence[Choice]
-    more: Sequence[Choice]
+    at_first: int
+    """How many of the choices are seen before more are asked for."""
     excluded: Sequence[tuple[str, tuple[str, str]]]
     find: str
     """The text that its values contain, if one is asked for."""
@@ -83,7 +84,8 @@ def facets(
 def _facet(name: str, counts: Sequence[tuple[str, int]], state: State) -> Facet:
     chosen, excluded = state.asked.filters.get(name, []), state.asked.excluded.get(name, [])
     found = dict(counts)
-    values = [*dict.fromkeys([*chosen, *found])]
+    values = [value for value in dict.fromkeys([*chosen, *found]) if value not in excluded]
+    seen = max(AT_FIRST, len(chosen))
     choices = [
         Choice(
             value,
@@ -92,17 +94,15 @@ def _facet(name: str, counts: Sequence[tuple[str, int]], state: State) -> Facet:
             filter_value(name, value),
             filter_value(name, value, "!"),
         )
-        for value in values
-        if value not in excluded
+        for value in values[: max(MOST, seen)]
     ]
-    seen = max(AT_FIRST, len(chosen))
     find = state.asked.facet_text.get(name, "")
     return Facet(
         name,
         filter_label(name),
-        choices[:seen],
-        choices[seen : max(MOST, seen)],
+        choices,
+        seen,
         [(value, filter_value(name, value, "!")) for value in excluded],
         find,
-        len(choices) > AT_FIRST or bool(find),
+        len(values) > AT_FIRST or bool(find),
     )

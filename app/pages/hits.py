@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -35,8 +35,9 @@ class Shown:
     """The beginning of its text, where no part of it has a match."""
     date: str | None
     embargoed: bool
-    facts: Sequence[tuple[str, str]]
     document: dict[str, Any]
+    facts: Callable[[], Sequence[tuple[str, str]]]
+    """What is told of it where no template of its own does: labels and values."""
 
 
 def shown(view: View, hit: Hit) -> Shown:
@@ -57,8 +58,8 @@ def shown(view: View, hit: Hit) -> Shown:
         excerpt="" if fragments else excerpt(view, hit.document),
         date=None if view.per == DAY else hit.date,
         embargoed=is_later(hit.date),
-        facts=[*_facts(view, hit.document)],
         document=hit.document,
+        facts=lambda: [*_facts(view, hit.document)],
     )
 
 

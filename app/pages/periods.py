@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,10 @@ LETTERS = 16_000
 WIDTH, HEIGHT, GAP = 720, 96, 0.2
 NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September")
 MONTHS = (*NAMES, "October", "November", "December")
+ENDS = re.compile(r"(?<=[?&])(?:from=1|to=9)(?=&|$)")
+"""The ends of a range in an address: in any other text that it has, ``=`` and ``&`` are encoded."""
+Between = Callable[[str, str], str]
+"""The address that narrows the dates to those from one to another."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,8 @@ def histogram(state: State, unit: str, counts: Sequence[tuple[str, int]]) -> His
     """Lay out the counts of a search by period; ``None`` without any."""
     if not counts:
         return None
-    letters = len(state.between("1912-04", "1912-04"))
+    between = _between(state)
+    letters = len(between("1912-04", "1912-04"))
     most_bars = min(MOST_BARS, max(LEAST_BARS, LETTERS // (2 * letters)))
     places = [(_number(unit, label), count) for label, count in counts]
     while places[-1][0] - places[0][0] >= most_bars and unit != "decade":
@@ -79,7 +85,7 @@ def histogram(state: State, unit: str, counts: Sequence[tuple[str, int]]) -> His
     first, last = places[0][0], places[-1][0]
     wide = last - first + 1
     most = max(count for _, count in places)
-    bars = [_bar(state, unit, number, count, first, wide, most) for number, count in places]
+    bars = [_bar(between, unit, number, count, first, wide, most) for number, count in places]
     others = [
         (each, state.changed(histogram=each).address())
         for each in UNITS
@@ -89,13 +95,21 @@ def histogram(state: State, unit: str, counts: Sequence[tuple[str, int]]) -> His
     return Histogram(unit, bars, *names, most, others, letters <= MOST_LETTERS)
 
 
-def _bar(state: State, unit: str, number: int, count: int, first: int, wide: int, most: int) -> Bar:
+def _between(state: State) -> Between:
+    """The addresses of all bars differ in two dates alone: what else they say is written once."""
+    before, between, after = ENDS.split(state.between("1", "9"))
+    return lambda first, last: f"{before}from={first}{between}to={last}{after}"
+
+
+def _bar(
+    between: Between, unit: str, number: int, count: int, first: int, wide: int, most: int
+) -> Bar:
     step = WIDTH / wide
     width = max(0.8, min(step * (1 - GAP), 40.0))
     height = max(1.5, HEIGHT * count / most)
     x = (number - first + 0.5) * step - width / 2
     begin, end = _span(unit, number)
-    address = state.between(begin, end)
+    address = between(begin, end)
     label = _label(unit, number)
     place = [round(each, 1) for each in (x, HEIGHT - height, width, height)]
     return Bar(label, count, address, *place)

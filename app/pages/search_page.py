@@ -47,9 +47,14 @@ class Results:
 async def search_page(request: Request, site: Served, identity: Reader) -> Response:
     """Show what a search finds; all of its state is in the address."""
     state = State.of(request.query_params.multi_items(), site.archive.first_view)
-    view = await site.work.run(readable_view, site, state.view, identity)
+    return await site.work.run(_searched, request, site, state, identity)
+
+
+def _searched(request: Request, site: Site, state: State, identity: Identity) -> Response:
+    """Find and show, both in one thread: to write a page takes as long as to search for it."""
+    view = readable_view(site, state.view, identity)
     try:
-        results = await site.work.run(find, site, view, state, identity)
+        results = find(site, view, state, identity)
     except Exception as error:
         problem = problem_of(error)
         if problem is None or problem.status not in (404, 422):

@@ -35,6 +35,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters["number"] = number
         self._environment.globals.update(
             site=site.options,
             text=strings.text,
@@ -55,6 +56,15 @@ class Templates:
     def text(self, name: str, values: Mapping[str, Any]) -> str:
         """Render a template to a text."""
         return self._environment.get_template(name).render(**values)
+
+
+def number(value: int) -> str:
+    """A number as a person reads it.
+
+    >>> number(98492)
+    '98,492'
+    """
+    return f"{value:,}"
 
 
 def render(
