@@ -16,9 +16,10 @@ from starlette.responses import Response
 from app.pages.document.corrections import public_corrections
 from app.pages.document.fields import entity_page
 from app.pages.document.linked import titles
-from app.pages.document.routes import conditional, page_number
+from app.pages.document.routes import page_number
 from app.pages.templates import render
 from app.web.addresses import origin
+from app.web.conditional import caching, conditional
 from app.web.identity import Identity, Reader
 from app.web.problems import Problem
 from app.web.site import Served, Site
@@ -78,7 +79,7 @@ def _page(request: Request, site: Site, identity: Identity) -> Response:
         request,
         "corrections.html",
         identity,
-        headers={"Cache-Control": "private, no-cache", "Vary": "Cookie"},
+        headers=caching(identity),
         lines=lines,
         number=page,
         pages=-(-answer.total // A_PAGE),

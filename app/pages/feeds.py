@@ -6,7 +6,6 @@ shows no entry twice.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from app.pages.strings import text
 from app.pages.templates import base_of
 from app.web import reading
 from app.web.addresses import page_of
+from app.web.conditional import caching, conditional
 from app.web.identity import Identity, Reader
 from app.web.problems import Problem
 from app.web.reading import readable_view
@@ -54,11 +54,9 @@ async def feed(request: Request, site: Served, identity: Reader) -> Response:
     if view.date is None:
         raise Problem(404, f"the documents of {view.name} have no date, which a feed needs")
     content = await site.work.run(_feed, site, view, state, identity, base_of(request))
-    tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-    headers = {"X-Robots-Tag": "noindex", "ETag": tag, "Cache-Control": "no-cache"}
-    if request.headers.get("if-none-match") == tag:  # feeds are asked for again and again
-        return Response(status_code=304, headers=headers)
-    return Response(content, headers=headers, media_type=MEDIA_TYPE)
+    headers = {"X-Robots-Tag": "noindex", **caching(identity)}
+    answer = Response(content, headers=headers, media_type=MEDIA_TYPE)
+    return conditional(request, answer)  # feeds are asked for again and again
 
 
 def _feed(site: Site, view: View, state: State, identity: Identity, base: str) -> bytes:

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.pages.document.linked import A_PAGE, card
-from app.pages.document.routes import conditional, page_number
+from app.pages.document.routes import page_number
 from app.pages.templates import render
 from app.web.addresses import origin
+from app.web.conditional import caching, conditional
 from app.web.identity import Identity, Reader
 from app.web.problems import Problem
 from app.web.site import Served, Site
@@ -83,7 +84,7 @@ def _page(request: Request, site: Site, identity: Identity, chosen: date) -> Res
         request,
         "on_this_day.html",
         identity,
-        headers={"Cache-Control": "private, no-cache", "Vary": "Cookie"},
+        headers=caching(identity),
         called=f"{chosen.day} {chosen:%B}",
         chosen=chosen,
         canonical=origin(request, site.options) + path,

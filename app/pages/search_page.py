@@ -16,6 +16,7 @@ from app.pages.search_state import State, filter_value
 from app.pages.templates import base_of, render
 from app.web import reading
 from app.web.asked import MOST_PAGES_DEEP
+from app.web.conditional import caching, conditional
 from app.web.identity import Identity, Reader
 from app.web.problems import problem_of
 from app.web.reading import readable_view
@@ -72,11 +73,12 @@ def _page(
     problem: str | None = None,
     status: int = 200,
 ) -> Response:
-    return render(
+    page = render(
         request,
         "search.html",
         identity,
         status,
+        caching(identity),
         state=state,
         asked=state.asked,
         view=view.name,
@@ -90,6 +92,7 @@ def _page(
         feed=state.address("/search.atom", without=("page", "size", "facet", "histogram")),
         export=state.address(f"/api/v1/{view.name}/export", without=("page", "size", "view")),
     )
+    return page if results is None else conditional(request, page, results.answer.sequence)
 
 
 def _kept(state: State, results: Results | None) -> list[tuple[str, str]]:

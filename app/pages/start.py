@@ -18,6 +18,7 @@ from app.pages.search_state import State, filter_label
 from app.pages.templates import base_of, render
 from app.web.addresses import page_of
 from app.web.asked import Asked
+from app.web.conditional import caching, conditional
 from app.web.identity import Identity, Reader
 from app.web.site import Served, Site
 
@@ -60,15 +61,17 @@ async def start_page(request: Request, site: Served, identity: Reader) -> Respon
         start = await site.work.run(_start, site, state, identity)
     except NothingServes:
         start = None
-    return render(
+    page = render(
         request,
         "start.html",
         identity,
+        headers=caching(identity),
         state=state,
         start=start,
         first=state.first,
         base=base_of(request),
     )
+    return conditional(request, page)
 
 
 def _start(site: Site, state: State, identity: Identity) -> Start:

@@ -334,6 +334,30 @@ def test_who_must_log_in_is_led_to_the_form_and_back(home: Path) -> None:
     assert answer.headers["location"] == "/login?next=%2Fsearch%3Fq%3Dtitanic"
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["/", "/search", "/search?q=titanic&sort=newest", "/search?view=topics", "/search.atom"],
+)
+def test_a_page_that_has_not_changed_costs_no_body(server: Server, address: str) -> None:
+    client = server.ask()
+    first = client.get(address)
+    assert first.status_code == 200
+    headers = {"If-None-Match": f'"another", W/{first.headers["etag"]}'}
+    again = client.get(address, headers=headers)
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    assert first.headers["vary"] == "Cookie"
+
+
+def test_who_is_logged_in_has_pages_of_their_own_that_no_cache_shares(server: Server) -> None:
+    address = "/search?q=titanic"
+    public, own = server.ask().get(address), server.ask(Role.editor).get(address)
+    assert public.headers["cache-control"] == "no-cache"
+    assert own.headers["cache-control"] == "private, no-cache"
+    other = server.ask().get(address, headers={"If-None-Match": own.headers["etag"]})
+    assert other.status_code == 200
+
+
 @pytest.fixture(scope="module")
 def orders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server over a domain that is no newsroom."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,6 +15,7 @@ from app.pages.document.versions import versions_shown
 from app.pages.document.why import why
 from app.pages.templates import render
 from app.web.addresses import document_of, origin
+from app.web.conditional import caching, conditional
 from app.web.identity import Identity, Reader
 from app.web.memento import LINK_FORMAT, VARY, TimeMap, accepted
 from app.web.problems import Problem
@@ -27,7 +26,6 @@ router = APIRouter(include_in_schema=False)
 MOST_PAGES = 10_000
 GENERIC = "document.html"
 """The template of a view that has none of its own."""
-TAG = re.compile(r'"[^"]*"')
 
 
 @router.get("/{view}/{rest:path}")
@@ -127,25 +125,8 @@ def _rendered(
     return conditional(request, response, page.document.get("sequence"))
 
 
-def conditional(request: Request, response: Response, sequence: object) -> Response:
-    """Give a page its entity tag, and answer 304 to who has it.
-
-    The tag has the document's sequence, and the digest of the page: it also shows other documents,
-    of which an embargo may end without an event, and has the words and the name of who asks.
-    """
-    tag = f'"{sequence}-{hashlib.sha256(bytes(response.body)).hexdigest()[:20]}"'
-    response.headers["ETag"] = tag
-    known = request.headers.get("if-none-match", "")
-    if known.strip() == "*" or tag in TAG.findall(known):
-        kept = {k: v for k, v in response.headers.items() if not k.startswith("content-")}
-        return Response(status_code=304, headers=kept)
-    return response
-
-
 def _caching(identity: Identity, vary: str) -> dict[str, str]:
-    """A cache asks each time; what somebody sees who is logged in is theirs."""
-    shared = "no-cache" if identity.name is None else "private, no-cache"
-    return {"Cache-Control": shared, "Vary": ", ".join(filter(None, (vary, "Cookie")))}
+    return {**caching(identity), "Vary": ", ".join(filter(None, (vary, "Cookie")))}
 
 
 def _gone(request: Request, site: Site, asked: Asked) -> Response:
