@@ -59,13 +59,16 @@ def search(
     query: Query,
     at: Point,
     tell: Tell | None = None,
+    or_behind: bool = False,
 ) -> Answer:
     """Answer a query as of a sequence or a date (by ``recorded_at``; of a day its end).
 
     The live index answers if it is at this very sequence. If not, an embedded index of its own
     does. When there is none yet, it is built first: ``tell`` is called with its progress, and other
-    processes that need the same index wait for it. ``Answer.sequence`` is the sequence used. Raises
-    ``NotIndexed`` when the index cannot be written. What was under embargo at that point is hidden.
+    processes that need the same index wait for it. With ``or_behind`` the live index also answers
+    for a point that it has not reached yet: as of today would need an index for each new event.
+    ``Answer.sequence`` is the sequence used. Raises ``NotIndexed`` when the index cannot be
+    written. What was under embargo at that point is hidden.
 
     >>> import tempfile
     >>> from archive import Archive
@@ -76,23 +79,38 @@ def search(
     sequence = archive.log.at(at).sequence
     if query.now is None:
         query = replace(query, now=_instant(archive, at, sequence))
-    answer = _live_answer(archive, query, sequence)
+    answer = _live_answer(archive, query, sequence, or_behind)
     if answer is None:
         with opened(archive, view, sequence, tell) as past:
             answer = past.search(query)
     return answer
 
 
-def _live_answer(archive: Archive, query: Query, sequence: int) -> Answer | None:
+def is_ready(archive: Archive, view: str, at: Point, or_behind: bool = False) -> bool:
+    """Whether a search of a view as of a point builds no index first."""
+    name, sequence = archive.view(view).name, archive.log.at(at).sequence
+    if _is_live(archive, name, sequence, or_behind):
+        return True
+    folder = archive.scratch / "past" / _name(archive, name, sequence)
+    return (folder / "index" / "serving.json").exists()
+
+
+def _is_live(archive: Archive, view: str, sequence: int, or_behind: bool) -> bool:
+    """Whether the live index is at this sequence, and the current code built it."""
+    engine = archive.engine
+    live = engine.serving().get(view)
+    if live is None or live.sequence > sequence or (live.sequence < sequence and not or_behind):
+        return False
+    return not needs_rebuild(engine, {view: archive.views[view]}, {view: live})
+
+
+def _live_answer(archive: Archive, query: Query, sequence: int, or_behind: bool) -> Answer | None:
     """The live index's answer, if it is at this sequence and the current code built it."""
-    view, engine = archive.view(query.view), archive.engine
-    live = engine.serving().get(view.name)
-    if live is None or live.sequence != sequence:
+    if not _is_live(archive, archive.view(query.view).name, sequence, or_behind):
         return None
-    if needs_rebuild(engine, {view.name: view}, {view.name: live}):
-        return None
-    answer = engine.search(query)
-    return answer if answer.sequence == sequence else None  # it may have been caught up meanwhile
+    answer = archive.engine.search(query)
+    at_most = answer.sequence <= sequence if or_behind else answer.sequence == sequence
+    return answer if at_most else None  # it may have been caught up meanwhile
 
 
 def _instant(archive: Archive, at: Point, sequence: int) -> datetime:

@@ -31,6 +31,7 @@ from app.web.encoded import EncodedSlashes
 from app.web.ending import Endable, Ending
 from app.web.figures import Figures
 from app.web.options import Options
+from app.web.past import Past
 from app.web.problems import MEDIA_TYPE, Problem, WrongField, problem_of
 from app.web.protection import Protection
 from app.web.searchable import Reached
@@ -55,7 +56,8 @@ log = logging.getLogger("stet.server")
 def application(archive: Archive, options: Options, hosts: frozenset[str] = frozenset()) -> FastAPI:
     """Make the application; ``hosts`` are the names that it may be called by, empty for any."""
     work = Work(THREADS, options.query_seconds)
-    site = Site(archive, Access(archive.folder), options, work, Figures(), Ending())
+    past = Past(options.past_an_hour)
+    site = Site(archive, Access(archive.folder), options, work, Figures(), Ending(), past)
     feed = Feed(site)
 
     @asynccontextmanager

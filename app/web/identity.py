@@ -6,7 +6,7 @@ ends in the same ``start_session``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
@@ -29,6 +29,8 @@ class Identity:
 
     name: str | None
     role: Role | None
+    client: str = field(default="", compare=False)
+    """The address that they ask from, by which what costs much is counted."""
 
     def may(self, role: Role) -> bool:
         """Whether they may do what a role may."""
@@ -72,14 +74,16 @@ async def identity_of(request: Request) -> Identity:
     site = site_of(request)
     authorization, cookie = request.headers.get("authorization"), request.cookies.get(COOKIE)
     if authorization is not None:
-        return await site.work.run(_of_machine, site, authorization)
-    token = await site.work.run(_of_session, site, cookie) if cookie else None
+        token: Token | None = await site.work.run(_of_machine, site, authorization)
+    else:
+        token = await site.work.run(_of_session, site, cookie) if cookie else None
+    client = request.client.host if request.client else ""
     if token is not None:
-        return Identity(token.name, token.role)
-    return Identity(None, Role.reader if site.options.open_reading else None)
+        return Identity(token.name, token.role, client)
+    return Identity(None, Role.reader if site.options.open_reading else None, client)
 
 
-def _of_machine(site: Site, authorization: str) -> Identity:
+def _of_machine(site: Site, authorization: str) -> Token:
     scheme, _, secret = authorization.partition(" ")
     token = site.access.holder(secret.strip()) if scheme.lower() == "bearer" else None
     if token is None:
@@ -88,7 +92,7 @@ def _of_machine(site: Site, authorization: str) -> Identity:
             "the token is unknown or revoked; stet access add makes one",
             headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
         )
-    return Identity(token.name, token.role)
+    return token
 
 
 def _of_session(site: Site, cookie: str) -> Token | None:

@@ -34,6 +34,7 @@ class Options:
     query_seconds: float
     body_bytes: int
     requests_a_minute: int
+    past_an_hour: int
     export_documents: int
     session_hours: int
     secure: bool = False
@@ -58,6 +59,7 @@ class Options:
             query_seconds=settings.number("STET_QUERY_SECONDS"),
             body_bytes=settings.whole("STET_BODY_KB") * 1_000,
             requests_a_minute=settings.whole("STET_REQUESTS_A_MINUTE"),
+            past_an_hour=settings.whole("STET_PAST_AN_HOUR"),
             export_documents=settings.whole("STET_EXPORT_DOCUMENTS"),
             session_hours=settings.whole("STET_SESSION_HOURS"),
             secure=secure or bool(site_url and site_url.startswith("https:")),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -19,12 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.options import Options
 from app.web.problems import MEDIA_TYPE, Problem
+from app.web.rate import Rate
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_SECONDS = 30.0
 """The longest that a body may take to arrive: a slow client holds nothing for longer."""
-MOST_CLIENTS = 10_000
-"""How many clients are counted; of more, those that came longest ago are forgotten."""
 UNCOUNTED = ("/static/", "/healthz", "/readyz", "/metrics")
 
 
@@ -46,7 +44,7 @@ class Protection:
     def __init__(self, app: ASGIApp, options: Options, hosts: frozenset[str] = frozenset()) -> None:
         """``hosts`` are the names that the server may be called by; empty for any."""
         self._app, self._options, self._hosts = app, options, hosts
-        self._rate = Rate(options.requests_a_minute)
+        self._rate = Rate(options.requests_a_minute, 60)
         self._headers = {
             "Content-Security-Policy": content_security_policy(options),
             "X-Content-Type-Options": "nosniff",
@@ -173,31 +171,3 @@ class Body:
     async def _refuse(self, problem: Problem) -> Message:
         await self._answer.refuse(problem)
         return {"type": "http.disconnect"}
-
-
-class Rate:
-    """How many requests each client may still make: a bucket that fills again evenly.
-
-    The counts are those of one process.
-
-    >>> rate = Rate(60)
-    >>> {rate.wait("ana") for _ in range(60)}, rate.wait("ana"), rate.wait("ben")
-    ({0}, 1, 0)
-    """
-
-    def __init__(self, a_minute: int) -> None:
-        self._a_minute = a_minute
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def wait(self, client: str) -> int:
-        """Count a request; returns the seconds to wait, 0 if it may be made."""
-        if not self._a_minute:
-            return 0
-        now, a_second = time.monotonic(), self._a_minute / 60
-        left, then = self._buckets.pop(client, (float(self._a_minute), now))
-        left = min(self._a_minute, left + (now - then) * a_second)
-        allowed = left >= 1
-        self._buckets[client] = (left - allowed, now)
-        if len(self._buckets) > MOST_CLIENTS:
-            self._buckets.popitem(last=False)
-        return 0 if allowed else max(1, round((1 - left) / a_second))

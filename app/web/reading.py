@@ -70,11 +70,15 @@ def search(site: Site, query: Query, at: str | None, identity: Identity) -> Answ
 
     Of what was found in the past readers see what they would see of it today: a hit that was
     removed since, or is under embargo now, is left out, and so is what other documents have of it.
-    The total and the counts are those of then.
+    The total and the counts are those of then. Raises ``Problem`` 429 or 503 where an index of the
+    past would have to be built, and may not now.
     """
+    from archive import look_back
+
     if at is None:
         return site.archive.engine.search(query)
-    answer = site.archive.search(query, at=at)
+    with site.past.searched(site.archive, query.view, at, identity):
+        answer = look_back.search(site.archive, query, at, or_behind=not identity.edits)
     if identity.edits:
         return answer
     view = site.archive.view(query.view)

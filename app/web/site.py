@@ -11,6 +11,7 @@ from app.web.access import Access
 from app.web.ending import Ending
 from app.web.figures import Figures
 from app.web.options import Options
+from app.web.past import Past
 from app.web.work import Work
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Site:
     work: Work
     figures: Figures
     ending: Ending
+    past: Past
 
 
 def site_of(request: Request) -> Site:

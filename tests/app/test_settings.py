@@ -218,6 +218,7 @@ EFFECTS: dict[str, tuple[str, Callable[[], Any], Any]] = {
         lambda: Options.read().requests_a_minute,
         0,
     ),
+    "STET_PAST_AN_HOUR": ("STET_PAST_AN_HOUR = 2", lambda: Options.read().past_an_hour, 2),
     "STET_EXPORT_DOCUMENTS": (
         "STET_EXPORT_DOCUMENTS = 6",
         lambda: Options.read().export_documents,
