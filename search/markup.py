@@ -1,8 +1,9 @@
 """Markup: what HTML and Markdown add to a text, which a hit does not show.
 
-The stored document stays as it is. A text without markup is returned as it is, and what only looks
-like markup (``a < b``, ``2 * 3``, ``snake_case``) stays. Each pattern has a bound, so that the time
-grows with the length of the text only.
+A tag is one of HTML's elements whose attributes have values, or are those that HTML lets stand
+without one. The stored document stays as it is. A text without markup is returned as it is, and
+what only looks like markup (``a < b``, ``<b and c>``, ``2 * 3``, ``snake_case``) stays. Each
+pattern has a bound, so that the time grows with the length of the text only.
 """
 
 from __future__ import annotations
@@ -20,10 +21,22 @@ ELEMENTS = (
     " tbody td template textarea tfoot th thead time title tr track tt u ul var video wbr"
 )
 """HTML's elements. ``War & <peace>`` has none of them."""
+BARE = (
+    "allowfullscreen async autofocus autoplay checked compact controls declare default defer"
+    " disabled download formnovalidate hidden inert ismap itemscope loop multiple muted nohref"
+    " nomodule noresize noshade novalidate nowrap open playsinline readonly required reversed"
+    " selected"
+)
+"""HTML's attributes that stand without a value. ``<b and c>`` has none of them: it is text."""
+ATTRIBUTE = (
+    r"(?>[^\s\"'<>/=]{1,100}\s{0,9}=\s{0,9}"
+    r"(?:\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^\s\"'<>=`][^\s<>]{0,2000})"
+    rf"|(?:{'|'.join(BARE.split())})(?=[\s/>]))"
+)
+_NAME = f"(?:{'|'.join(ELEMENTS.split())})"
 TAG = re.compile(
-    rf"</?(?:{'|'.join(ELEMENTS.split())})"
-    r"(?:\s(?:(?:[^<>\"']|\"[^<\"]{0,2000}\"|'[^<']{0,2000}'){0,2000}|[^<>]{0,2000}))?/?>"
-    r"|<![A-Za-z][^<>]{0,200}>",
+    rf"<{_NAME}(?:(?>\s{{1,100}}|(?<=[\"'])){ATTRIBUTE}){{0,100}}\s{{0,100}}/?>"
+    rf"|</{_NAME}\s{{0,100}}>|<!doctype\s[^<>]{{0,200}}>",
     re.IGNORECASE,
 )
 BLOCK = re.compile(
@@ -31,7 +44,7 @@ BLOCK = re.compile(
     re.IGNORECASE,
 )
 UNSHOWN = (("<!--", "-->"), ("<script", "</script>"), ("<style", "</style>"))
-"""Where a part begins and ends that no reader sees."""
+"""Where a part begins and ends that no reader sees; one that begins with an element has its tag."""
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 LINK = re.compile(
     r"!?\[([^\[\]\n]{0,1000})\]\((?:[^()\s]|\([^()\s]{0,500}\)){1,2000}"
@@ -91,6 +104,10 @@ def _without_unshown(text: str) -> str:
             last = lowered.find(end, first)
             if last < 0:
                 break
+            if begin != "<!--" and not TAG.match(text, first):  # <scripture> is text
+                pieces.append(text[place : first + 1])
+                place = first + 1
+                continue
             pieces.append(text[place:first])
             place = last + len(end)
         text = "".join([*pieces, text[place:]])

@@ -18,6 +18,9 @@ from search.markup import without_markup
         ("<b>Whale</b> seen", "Whale seen"),
         ("<a href=\"x?a=1&amp;b=2\" title='>'>Whale</a>", "Whale"),
         ("<p title=it's>Whale</p>", "Whale"),
+        ('<a title="a<b" hidden\nhref=/x/y>Whale</a >', "Whale"),
+        ('<img src="x"alt="y"/>Whale<input disabled CHECKED >', "Whale"),
+        ("<script async src='x'>no</script>Whale<!DOCTYPE html>", "Whale"),
         ("- one\n* two\n+ three", "one\ntwo\nthree"),
         ("Whale\n=====\n| a | b |\n|---|:-:|\n| 1 | 2 |", "Whale\n\n| a | b |\n\n| 1 | 2 |"),
         ("[Whale][1] and a note[^2]\n\n[1]: http://x.y\n[^2]: It is", "Whale and a note"),
@@ -48,6 +51,13 @@ def test_html_and_markdown_are_not_shown(written: str, shown: str):
         "~5 km, ~6 km",
         "<3 and <- and <>",
         "<script> without an end",
+        "a <b and c> d",
+        "<i think so>, <a, b> and <p.s.> of <u.s. mail>",
+        "</b and c> 1<2>3",
+        "<foo@bar.org> or <https://example.org>",
+        "<scripture> and <styles are> many",
+        "<!important note> and <?>",
+        "<time is up",
     ],
 )
 def test_what_only_looks_like_markup_stays(text: str):
@@ -63,10 +73,30 @@ def test_any_text_is_taken_and_one_without_signs_is_as_it_was(text: str):
     assert without_markup(plain) == plain
 
 
-PIECES = "<script>|<!--|<a |<|[|[a](|[a](x|*a |**| _a|_|`|`a|&|# |&amp|~~a|***|a_|<a b|>|(|![|__a"
+TAGS = st.sampled_from(
+    ["<b>", "</b>", "<I>", "<a href='x>y'>", '<span class="a b" hidden>', "</A >",
+     "<img src=x />", "<input disabled>", "<!-- <b and c> -->", "<style>p > a</style>",
+     "<script type=x>if (a < b) c</script>"]
+)  # fmt: skip
+TEXTS = st.sampled_from(
+    ["whale", "a < b", "<3", "1<2>3", "<foo@bar.org>", "<b and c>", "x>y", "<>", "<b p>", "2>a",
+     "</b c>", "<a,b>", "<p.s.>", "<!important>", "<?>", "<scripture>", "<stylish", "1<b", "/>",
+     "<time is up>", "<u.s. mail>", "<br3>", "</", "<-", "<b", "up>"]
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("piece", PIECES.split("|"))
+@given(st.lists(st.tuples(st.booleans(), TAGS, TEXTS), max_size=12))
+def test_no_text_outside_of_a_tag_is_lost(parts: list[tuple[bool, str, str]]):
+    written = " ".join(tag if is_tag else text for is_tag, tag, text in parts)
+    shown = " ".join("" if is_tag else text for is_tag, _, text in parts)
+    assert without_markup(written).split() == shown.split()
+
+
+TAG_PIECES = "<script>|<script |<a hidden |<a x='|<a x=1|<a x = |<!doctype |<a\t"
+PIECES = "<!--|<a |<|[|[a](|[a](x|*a |**| _a|_|`|`a|&|# |&amp|~~a|***|a_|<a b|>|(|![|__a"
+
+
+@pytest.mark.parametrize("piece", [*TAG_PIECES.split("|"), *PIECES.split("|")])
 def test_the_time_grows_with_the_length_only(piece: str):
     times = []
     for size in (20_000, 200_000):
