@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from archive.errors import RefusedInBatch
 from archive.supposed import Supposed
-from event_log import InvalidEvent, WrongExpectedVersion
+from event_log import InvalidEvent, WrongExpectedVersion, dates
 from replay import Refused, changes_nothing, check_edit, read_entity
 
 if TYPE_CHECKING:
@@ -93,12 +94,29 @@ def _batch(log: EventLog, events: Sequence[NewEvent]) -> Batch:
     for number, event in enumerate(events, 1):
         try:
             batch.add(event)
+            _check_occurred(event)
         except InvalidEvent as error:
             raise RefusedInBatch(number, error) from None
     return batch
 
 
+def _check_occurred(event: NewEvent) -> None:
+    """Refuse what an editor says to have happened later than now; a day may have begun elsewhere.
+
+    An import is not checked so: another system's clock may be wrong.
+    """
+    if event.occurred_at is None:
+        return
+    tomorrow = dates.microseconds(datetime.now(UTC)) + dates.DAY
+    if dates.first_instant(event.occurred_at) > tomorrow:
+        raise InvalidEvent(
+            "occurred_at",
+            f"{event.occurred_at} is in the future; write when it happened, or leave it out",
+        )
+
+
 def check(archive: Editable, event: NewEvent) -> None:
     """Validate an editor's event without appending it; raises the errors of ``append``."""
     archive.log.batch().add(event)
+    _check_occurred(event)
     check_edit(archive.domain, archive.log, read_entity(archive.log, event.stream), event)

@@ -41,7 +41,9 @@ def suggestion(
     for word, best in better.items():
         said = re.escape(written[word] if written[word].lower() == word else word)
         text = re.sub(rf"(?<!\w){said}(?!\w)", best, text, flags=re.IGNORECASE)
-    return text if better else None
+    if text.count('"') % 2:  # what does not end is no quotation
+        text = "".join(text.rsplit('"', 1))
+    return text.strip() if better else None
 
 
 def nearest(word: str, candidates: Iterable[tuple[str, int]]) -> str | None:

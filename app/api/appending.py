@@ -14,7 +14,7 @@ from app.api.models import EventModel, Events, ReceiptModel
 from app.api.security import EDITORS
 from app.api.streams import stream_name
 from app.web.addresses import in_path
-from app.web.conditional import ANY, version_of
+from app.web.conditional import ANY, versions_of
 from app.web.identity import Editor, Identity
 from app.web.problems import Problem, WrongField
 from app.web.searchable import MOST_SECONDS, Reached, views_to_wait_for, wait
@@ -174,11 +174,29 @@ def _expected(site: Site, first: NewEvent, if_match: str | None) -> int | None:
                 " was read (the ETag of the entity)",
             )
         return None
-    version = version_of(if_match)
-    if version is None:
+    if if_match.strip() == ANY:
+        return None
+    versions = versions_of(if_match)
+    if versions is None:
         said = 'is no version, such as "5", and not *'
         raise Problem(422, f"If-Match: {said}", [WrongField("If-Match", said)])
-    return None if version == ANY else int(version)
+    return versions[0] if len(versions) == 1 else _one_of(site, first.stream, versions)
+
+
+def _one_of(site: Site, stream: str, versions: Sequence[int]) -> int:
+    """The version of an entity, if it is one of several that were named, or of none."""
+    from replay import read_entity
+
+    actual = read_entity(site.archive.log, stream).version
+    if actual in versions:
+        return actual
+    raise Problem(
+        412,
+        f"{stream} is at version {actual}, which If-Match does not name; send the ETag of the"
+        ' entity as it was read, such as "5": a weak one, W/"5", names no version',
+        more={"actual_version": actual, "changes": []},
+        headers={"ETag": f'"{actual}"'},
+    )
 
 
 def _conflict(site: Site, error: Any) -> Problem:

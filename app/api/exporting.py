@@ -86,6 +86,8 @@ class Begun:
     format: str
     most: int
     first: Answer
+    columns: Sequence[str]
+    """The fields of the view's documents, which an export without any has as its headings too."""
 
 
 def _begin(site: Site, identity: Identity, view: str, parameters: QueryParams) -> Begun:
@@ -98,7 +100,20 @@ def _begin(site: Site, identity: Identity, view: str, parameters: QueryParams) -
     asked, query = query_of(parameters, named, identity.edits, others)
     most = site.options.export_documents
     query = replace(query, size=min(PAGE, most), histogram=None, highlight=False)
-    return Begun(query, asked, identity, form, most, answered(site, query, asked, identity))
+    first = answered(site, query, asked, identity)
+    columns = _columns(site, named, first)
+    return Begun(query, asked, identity, form, most, first, columns)
+
+
+def _columns(site: Site, view: str, first: Answer) -> Sequence[str]:
+    """The names of the fields; those that any document has, where the export itself has none."""
+    from search import Query as SearchQuery
+
+    hits = first.hits
+    if not hits:
+        any_one = SearchQuery("", view, size=1, highlight=False, embargoed=True)
+        hits = site.archive.engine.search(any_one).hits
+    return [*hits[0].document] if hits else ["id"]
 
 
 async def _streamed(site: Site, begun: Begun) -> AsyncIterator[bytes]:
@@ -124,7 +139,7 @@ def _writer(begun: Begun) -> Callable[[Sequence[dict[str, Any]]], bytes]:
     """What writes documents; the first time CSV begins with its headings."""
     if begun.format == "jsonl":
         return lambda documents: b"".join(json_bytes(each) + b"\n" for each in documents)
-    columns = [*begun.first.hits[0].document] if begun.first.hits else ["id"]
+    columns = begun.columns
     headings = [columns]
 
     def as_csv(documents: Sequence[dict[str, Any]]) -> bytes:

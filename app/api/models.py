@@ -58,7 +58,7 @@ class EventModel(BaseModel):
         default=None, description="The event's id; for one event `Idempotency-Key` is as good."
     )
     occurred_at: str | None = Field(
-        default=None, description="When it happened (ISO 8601), if not now."
+        default=None, description="When it happened (ISO 8601), if not now; never in the future."
     )
     correlation_id: str | None = None
     causation_id: str | None = None

@@ -66,8 +66,8 @@ SEARCHING = [
     SORT,
     _several(
         "facet",
-        "Count the hits by the values of this field. `byline~=ruiz` counts by those values of the"
-        " field `byline` that contain this.",
+        "Count the hits by the values of this field. `byline=ruiz` counts by those values of the"
+        " field `byline` that contain this text, and so does a parameter `byline~=ruiz`.",
         ["section"],
     ),
     {

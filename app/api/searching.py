@@ -14,7 +14,7 @@ from app.api.answers import ViewName, answer, errors
 from app.api.models import SearchModel
 from app.api.parameters import SEARCHING
 from app.web import reading
-from app.web.asked import Asked
+from app.web.asked import Asked, pages_of
 from app.web.identity import Identity, Reader
 from app.web.problems import Problem, WrongField
 from app.web.reading import readable_view
@@ -90,14 +90,10 @@ def answered(site: Site, query: Query, asked: Asked, identity: Identity) -> Answ
         raise Problem(422, str(error), [WrongField(error.name, str(error))]) from None
 
 
-def pages_of(total: int, size: int) -> int:
-    """How many pages there are: at least one."""
-    return max(1, -(-total // max(1, size)))
-
-
 def _links(request: Request, asked: Asked, pages: int) -> dict[str, str]:
-    """The links to the pages around this one (RFC 8288)."""
-    around = {"prev": asked.page - 1, "next": asked.page + 1}
+    """The links to the pages around this one, and to the first and the last (RFC 8288)."""
+    before, after = min(asked.page - 1, pages), asked.page + 1
+    around = {"first": 1, "prev": before, "next": after, "last": pages}
     others = [pair for pair in request.query_params.multi_items() if pair[0] != "page"]
     links = [
         f'<{request.url.path}?{urlencode([*others, ("page", number)])}>; rel="{name}"'

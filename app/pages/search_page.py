@@ -15,7 +15,7 @@ from app.pages.periods import Histogram, histogram, unit_of
 from app.pages.search_state import State, filter_value
 from app.pages.templates import base_of, render
 from app.web import reading
-from app.web.asked import MOST_PAGES_DEEP
+from app.web.asked import pages_of
 from app.web.conditional import caching, conditional
 from app.web.identity import Identity, Reader
 from app.web.problems import problem_of
@@ -134,16 +134,11 @@ def find(site: Site, view: View, state: State, identity: Identity) -> Results:
         hits=[shown(view, hit) for hit in answer.hits],
         facets=facets(view, state, query, answer, search),
         histogram=histogram(state, unit, answer.histogram),
-        pages=pages(answer.total, asked.size),
+        pages=pages_of(answer.total, asked.size),
         understood=understood(*words) if nothing else "",
         advice=advice(*words) if nothing else (),
         as_of=_as_of(site, answer) if asked.at is not None else None,
     )
-
-
-def pages(total: int, size: int) -> int:
-    """How many pages of hits can be asked for: at least one."""
-    return max(1, min(-(-total // max(1, size)), MOST_PAGES_DEEP // max(1, size)))
 
 
 def _as_of(site: Site, answer: Answer) -> Mapping[str, Any]:

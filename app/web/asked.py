@@ -5,7 +5,8 @@
 (``section=World``), and excludes if its name ends in ``!`` (``section!=World``). ``filter`` takes
 what the command line's ``--filter`` takes, for filters that are called like a parameter.
 ``histogram`` counts the hits by ``decade``, ``year`` or ``month``, and a parameter whose name ends
-in ``~`` is the text that the values of a facet contain (``tag~=steam``).
+in ``~`` is the text that the values of a facet contain: ``tag~=steam``, or as on the command line
+``facet=tag=steam``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ PARAMETERS = (
     "embargoed",
     "filter",
 )
+
+
+def pages_of(total: int, size: int) -> int:
+    """How many pages of hits can be asked for: at least one, which has no hits where none fits.
+
+    >>> pages_of(21, 10), pages_of(0, 10), pages_of(21, 0)
+    (3, 1, 1)
+    """
+    return max(1, min(-(-total // size), MOST_PAGES_DEEP // size)) if size else 1
 
 
 @dataclass(frozen=True)
@@ -77,9 +87,8 @@ class Asked:
             if value.strip() and name not in others:
                 given.setdefault(name, []).append(value)
         wrong: list[WrongField] = []
-        names = [name for name in given if name.endswith("~")]
-        facet_text = {name.removesuffix("~"): _one(given, name, wrong) or "" for name in names}
-        plain = {name: values for name, values in given.items() if name not in names}
+        facets, facet_text = _facets(given, wrong)
+        plain = {name: values for name, values in given.items() if not name.endswith("~")}
         filters, excluded = _filters(plain, wrong)
         asked = cls(
             text=_one(given, "q", wrong) or "",
@@ -88,7 +97,7 @@ class Asked:
             date_from=_one(given, "from", wrong),
             date_to=_one(given, "to", wrong),
             sort=_one(given, "sort", wrong) or "relevance",
-            facets=given.get("facet", ()),
+            facets=facets,
             page=_whole(given, "page", 1, 1, MOST_PAGES_DEEP, wrong),
             size=_whole(given, "size", size, 0, MOST_HITS, wrong),
             at=_one(given, "at", wrong),
@@ -159,6 +168,20 @@ def _filters(
         into = excluded if name.endswith("!") else filters
         into.setdefault(name.removesuffix("!"), []).append(value)
     return filters, excluded
+
+
+def _facets(
+    given: Mapping[str, list[str]], wrong: list[WrongField]
+) -> tuple[list[str], dict[str, str]]:
+    """The facets, and by facet the text that its values contain, as either form says it."""
+    pairs = [facet.partition("=") for facet in given.get("facet", ())]
+    said = [(name, text) for name, _, text in pairs if text.strip()]
+    said += [(n.removesuffix("~"), text) for n in given if n.endswith("~") for text in given[n]]
+    texts: dict[str, str] = {}
+    for name, text in said:
+        if texts.setdefault(name, text) != text:
+            wrong.append(WrongField(f"{name}~", "is given more than once"))
+    return [*dict.fromkeys(name for name, _, _ in pairs)], texts
 
 
 def _one(given: Mapping[str, list[str]], name: str, wrong: list[WrongField]) -> str | None:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from app.web.identity import Identity
 
 ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
-VERSION = re.compile(r'"?([0-9]{1,18})"?')
+ANY_TAG = re.compile(r'(?:W/)?"[^"\s]*"')
+TAGS = re.compile(rf"{ANY_TAG.pattern}(?:[ \t]*,[ \t]*{ANY_TAG.pattern})*")
+VERSION = re.compile(r"[0-9]{1,18}")
 ANY = "*"
 
 
@@ -56,14 +58,19 @@ def conditional(request: Request, response: Response, sequence: int | None = Non
     return Response(status_code=304, headers=kept)
 
 
-def version_of(if_match: str) -> int | str | None:
-    """The version that an ``If-Match`` names, ``ANY``, or ``None`` where it names none.
+def versions_of(if_match: str) -> list[int] | None:
+    """The versions that an ``If-Match`` names; ``None`` where it is no list of entity tags.
 
-    >>> version_of('"3"'), version_of("*"), version_of('"abc"')
-    (3, '*', None)
+    A weak tag, and one that is no version, is one that no entity has (RFC 9110, section 13.1.1). A
+    number without its quotation marks is taken for a version.
+
+    >>> versions_of('"3"'), versions_of('W/"3", "4"'), versions_of("5"), versions_of("five")
+    ([3], [4], [5], None)
     """
     said = if_match.strip()
-    if said == ANY:
-        return ANY
-    named = VERSION.fullmatch(said)
-    return int(named[1]) if named else None
+    if VERSION.fullmatch(said):
+        return [int(said)]
+    if not TAGS.fullmatch(said):
+        return None
+    strong = (tag[1:-1] for tag in ANY_TAG.findall(said) if not tag.startswith("W/"))
+    return [int(tag) for tag in strong if VERSION.fullmatch(tag)]

@@ -5,6 +5,7 @@ The API answers them as JSON, the pages as a page with the same words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -12,6 +13,8 @@ from typing import Any
 
 from app.options import Failure
 
+OF_A_FIELD = re.compile(r"data\.(\w+): (.*)", re.DOTALL)
+"""How a refusal begins that is of one field of an event, in the rules of any domain."""
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -58,7 +61,7 @@ def problem_of(error: Exception) -> Problem | None:
     """The problem that an expected error of a room is; ``None`` for any other error."""
     from archive import ArchiveError, RefusedInBatch
     from event_log import EventLogError, InvalidEvent, WrongExpectedVersion
-    from replay import ReplayError
+    from replay import Refused, ReplayError
     from search import SearchError
 
     if isinstance(error, Problem):
@@ -69,6 +72,9 @@ def problem_of(error: Exception) -> Problem | None:
         return Problem(422, str(error), [WrongField(error.field, error.reason)])
     if isinstance(error, WrongExpectedVersion):
         return Problem(412, str(error), more={"actual_version": error.actual})
+    if isinstance(error, Refused) and (named := OF_A_FIELD.fullmatch(str(error))):
+        # what the event says is wrong; another refusal is a conflict with the entity's state
+        return Problem(422, str(error), [WrongField(f"data.{named[1]}", named[2])])
     for kind, status in _statuses().items():
         if isinstance(error, kind):
             return Problem(status, str(error))

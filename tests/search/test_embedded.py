@@ -223,3 +223,11 @@ def test_similar_words_are_all_that_differ_by_two_letters_the_most_similar_first
     nearest = sorted(each for each in measured if each[0] <= 2)[:50]
     known = KnownWords(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
     assert known.similar("abca") == [(word, -count) for _, count, word in nearest]
+
+
+@pytest.mark.parametrize("text", ['"whalo', 'whalo"', 'whalo "', 'whalo "1'])
+def test_a_suggestion_begins_no_quotation_that_does_not_end(
+    engine: EmbeddedEngine, text: str
+) -> None:
+    suggestion = engine.search(Query(text)).suggestion
+    assert suggestion == text.replace('"', "").replace("whalo", "whale").strip()

@@ -66,7 +66,7 @@ def test_a_revision_needs_the_version_that_was_read(editor: TestClient) -> None:
     answer = _post(editor, REVISED)
     assert answer.status_code == 428
     assert "If-Match" in answer.json()["detail"]
-    assert _post(editor, REVISED, if_match='"titanic"').status_code == 422
+    assert _post(editor, REVISED, if_match='"titanic"').status_code == 412
     assert _post(editor, REVISED, if_match="*").status_code == 201
 
 
@@ -151,6 +151,21 @@ def test_a_revision_that_changes_nothing_is_not_appended(editor: TestClient) -> 
             "data.published_at",
         ),
         (TITANIC, {**REVISED, "occurred_at": "yesteryear"}, 422, "occurred_at"),
+        (TITANIC, {**REVISED, "occurred_at": "9999-01-01"}, 422, "occurred_at"),
+        (TITANIC, [{**REVISED, "occurred_at": "9999"}], 422, "occurred_at"),
+        (TITANIC, {"type": "ArticleRevised", "data": {"headline": " "}}, 422, "data.headline"),
+        (
+            TITANIC,
+            {"type": "ArticleRevised", "data": {"section_id": "section/none"}},
+            422,
+            "data.section_id",
+        ),
+        (
+            "/api/v1/streams/tag/new",
+            {"type": "TagDefined", "data": {"name": "New", "kind": "colour"}},
+            422,
+            "data.kind",
+        ),
         ("/api/v1/streams/nothing/1", REVISED, 404, None),
         ("/api/v1/streams/article/%20", REVISED, 422, "stream"),
     ],
@@ -169,6 +184,33 @@ def test_what_contradicts_the_current_state_is_a_conflict(editor: TestClient) ->
     answer = _post(editor, {"type": "ArticlePublished", "data": published})
     assert answer.status_code == 409
     assert "exists already" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("if_match", "status"),
+    [
+        ('"4", "5"', 201),
+        ('W/"4","5"', 201),
+        ("5", 201),
+        ('W/"5"', 412),
+        ('"abc"', 412),
+        ('"3", "4"', 412),
+        ('"4"', 412),
+        ("five", 422),
+        ('"5', 422),
+        ('"5" "4"', 422),
+        ("", 422),
+    ],
+)
+def test_only_a_strong_tag_of_the_actual_version_matches(
+    editor: TestClient, if_match: str, status: int
+) -> None:
+    answer = _post(editor, REVISED, if_match=if_match)
+    assert answer.status_code == status, answer.text
+    if status == 412:
+        assert answer.json()["actual_version"] == 5
+        assert answer.headers["etag"] == '"5"'
+        assert "version 5" in answer.json()["detail"]
 
 
 def test_who_waits_is_told_when_readers_see_it(

@@ -225,6 +225,45 @@ def test_a_truncated_export_says_so_first_and_last(reading: Server, format: str)
     assert len(answer.text.splitlines()) == 4 + (format == "csv")
 
 
+def test_an_export_without_a_document_has_the_headings_of_one_with_some(reading: Server) -> None:
+    client = reading.ask()
+    for view in ("articles", "topics", "timeline"):
+        some, none = (
+            client.get(f"{API}/{view}/export?format=csv&q={q}").text for q in ("titanic", "qqqq")
+        )
+        assert none == some.splitlines(keepends=True)[0]
+        assert client.get(f"{API}/{view}/export?q=qqqq").text == ""
+
+
+def test_a_page_beyond_the_last_has_a_link_to_the_last(reading: Server) -> None:
+    answer = reading.ask().get(f"{API}/articles?size=5&page=900")
+    told = answer.json()
+    assert (told["hits"], told["page"]) == ([], 900)
+    last = f"<{API}/articles?size=5&page={told['pages']}>"
+    assert f'{last}; rel="last"' in answer.headers["link"]
+    assert f'{last}; rel="prev"' in answer.headers["link"]
+    assert 'rel="next"' not in answer.headers["link"]
+
+
+def test_a_page_of_no_hits_is_the_only_one(reading: Server) -> None:
+    answer = reading.ask().get(f"{API}/articles?size=0")
+    assert (answer.json()["pages"], answer.json()["hits"]) == (1, [])
+    assert answer.json()["total"] > 0
+    assert "link" not in answer.headers
+
+
+def test_a_text_in_a_facet_is_said_in_either_form(reading: Server) -> None:
+    client = reading.ask()
+    found = [
+        client.get(f"{API}/articles?size=0&{form}").json()["facets"]
+        for form in ("facet=tag&tag~=ship", "facet=tag=ship", "tag~=ship", "facet=tag=ship&tag~=ship")
+    ]
+    assert found[0]["tag"]
+    assert all(each == found[0] for each in found)
+    refused = client.get(f"{API}/articles?facet=tag=ship&tag~=sea")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "tag~")
+
+
 def test_no_cell_of_an_export_is_a_formula(server: Server) -> None:
     formula = '=HYPERLINK("https://evil.example")'
     server.archive.append("tag/evil", "TagDefined", {"name": formula})
@@ -253,7 +292,7 @@ def test_the_api_serves_any_domain(tmp_path: Path) -> None:
     assert client.get(f"{API}/orders/{order}/explain").json()["latest"]
     editor = server.ask(Role.editor)
     version = client.get(f"{API}/streams/{order}").headers["etag"]
-    for quantity, status in ((0, 409), (9, 201)):
+    for quantity, status in ((0, 422), (9, 201)):
         event = {"type": "ModifyOrderEvent", "data": {"quantity": quantity}}
         answer = editor.post(
             f"{API}/streams/{order}/events", json=event, headers={"If-Match": version}

@@ -121,6 +121,14 @@ def test_references_are_chosen_by_name_and_ordered_by_number(
     assert server.archive.entity(TITANIC).fields["tag_ids"] == [tags[1], tags[2], tags[0]]
 
 
+def test_who_is_named_twice_in_a_list_is_saved_once(server: Server, ana: TestClient) -> None:
+    before = server.archive.entity(TITANIC).fields["tag_ids"]
+    first, second = before[:2]
+    name = next(iter(server.archive.log.stream(first))).data["name"]
+    saved(ana, opened(ana).fill(tag_ids=[second, first, name, first, second]))
+    assert server.archive.entity(TITANIC).fields["tag_ids"] == [second, first]
+
+
 def test_a_name_of_several_is_chosen_on_the_form_and_nothing_else_is_lost(
     server: Server, ana: TestClient
 ) -> None:

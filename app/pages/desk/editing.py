@@ -6,7 +6,6 @@ commands call, so that it is refused for the same reasons in the same words.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -16,14 +15,13 @@ from app.pages.desk.acts import Act, acts_on, chosen_act
 from app.pages.desk.inputs import annotations_of, inputs_of
 from app.pages.desk.three_way import MergedFields, merge_fields
 from app.pages.desk.typed import Pairs, Typed, read, stored
-from app.web.problems import Problem
+from app.web.problems import OF_A_FIELD, Problem
 
 if TYPE_CHECKING:
     from archive import Archive
     from event_log import Category, NewEvent, Receipt
     from replay import Entity
 
-OF_A_FIELD = re.compile(r"data\.(\w+): (.*)", re.DOTALL)
 LONGEST_ID = 100
 TAKE, DECIDE = "take.", "decide"
 """The names of the elements of a conflict: which version of a field, and which must be decided."""

@@ -118,8 +118,8 @@ def _value(archive: Archive, each: Input, rows: list[Item]) -> Any:
             values.append(_of_item(archive, each, row))
         except ValueError as error:
             row.error = str(error)
-    if each.is_list:
-        return values or None
+    if each.is_list:  # who is named twice is named once
+        return ([*dict.fromkeys(values)] if each.target else values) or None
     if each.kind == "yes":
         return bool(rows)
     return values[0] if values else None
