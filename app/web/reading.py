@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -87,10 +87,15 @@ def search(site: Site, query: Query, at: str | None, identity: Identity) -> Answ
 
 def _still_public(site: Site, view: View, hits: Sequence[Hit], identity: Identity) -> Iterator[Hit]:
     live = documents(site, view, [hit.id for hit in hits], identity)
+    doubtful = {
+        hit.id: {*_named(hit.document)} - {hit.id, *_named(live[hit.id].document)}
+        for hit in hits
+        if hit.id in live
+    }
+    unseen = _unseen(site, {entity for each in doubtful.values() for entity in each}, identity)
     for hit in hits:
-        if hit.id in live:
-            shown = {hit.id, *_named(live[hit.id].document)}
-            hidden = _hidden(site, hit.document, shown, identity)
+        if hit.id in doubtful:
+            hidden = unseen & doubtful[hit.id]
             # a passage that matched may be of what is hidden
             yield (
                 replace(hit, document=_without(hit.document, hidden, frozenset()), fragments={})
@@ -152,7 +157,7 @@ def as_of(site: Site, view: View, key: str, version: Version, identity: Identity
         return Past(found, ())
     found = _without_embargoed(site, view, found, version.sequence)
     current = document(site, view, key, identity).document
-    hidden = _hidden(site, found, {key, *_named(current)}, identity)
+    hidden = _unseen(site, {*_named(found)} - {key, *_named(current)}, identity)
     removed = {entity for entity in hidden if site.archive.withdrawal(entity) is not None}
     return Past(_without(found, hidden - removed, frozenset(removed)), sorted(hidden))
 
@@ -170,12 +175,10 @@ def _without_embargoed(
     return embargo.shown(found)
 
 
-def _hidden(
-    site: Site, found: dict[str, Any], shown: set[str], identity: Identity
-) -> frozenset[str]:
-    """The entities that a document has, and that somebody does not see in their own views."""
+def _unseen(site: Site, entities: Collection[str], identity: Identity) -> frozenset[str]:
+    """The entities that somebody does not see in their own views, each of which is asked once."""
     by_view: dict[str, set[str]] = {}
-    for entity in {*_named(found)} - shown:
+    for entity in entities:
         category = entity.partition("/")[0]
         name = site.archive.domain.view_of(entity)
         if category in site.archive.log.registry and name is not None:

@@ -256,7 +256,12 @@ def test_a_text_in_a_facet_is_said_in_either_form(reading: Server) -> None:
     client = reading.ask()
     found = [
         client.get(f"{API}/articles?size=0&{form}").json()["facets"]
-        for form in ("facet=tag&tag~=ship", "facet=tag=ship", "tag~=ship", "facet=tag=ship&tag~=ship")
+        for form in (
+            "facet=tag&tag~=ship",
+            "facet=tag=ship",
+            "tag~=ship",
+            "facet=tag=ship&tag~=ship",
+        )
     ]
     assert found[0]["tag"]
     assert all(each == found[0] for each in found)

@@ -119,3 +119,21 @@ def test_as_of_today_needs_no_index_of_its_own_for_each_new_event(counted: Serve
         assert answer.json()["sequence"] == live
     asked = counted.ask(Role.editor).get("/api/v1/articles?at=today").json()
     assert asked["sequence"] == counted.archive.log.head > live
+
+
+def test_a_page_of_the_past_asks_for_each_view_once(
+    retracted: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.web import reading
+
+    asked: list[str] = []
+    documents = reading.documents
+
+    def noted(site: Any, view: Any, *given: Any) -> Any:
+        asked.append(view.name)
+        return documents(site, view, *given)
+
+    monkeypatch.setattr(reading, "documents", noted)
+    answer = retracted.ask().get("/api/v1/timeline?at=311&size=100")
+    assert len(answer.json()["hits"]) > 3
+    assert sorted(asked) == sorted({*asked}) != []
