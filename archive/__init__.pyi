@@ -29,7 +29,9 @@ from .growth import counted_months as counted_months
 from .lag import Lag as Lag
 from .lag import measure_lag as measure_lag
 from .lag import recorded_between as recorded_between
+from .look_back import is_ready_at as is_ready_at
 from .look_back import recorded_at as recorded_at
+from .look_back import search_at as search_at
 from .merge import Merged as Merged
 from .merge import MergePreview as MergePreview
 from .opened import HOME as HOME

@@ -49,12 +49,12 @@ UNUSED_SECONDS = 7 * 24 * 3600
 def answer(archive: Archive, query: Query, at: Point, tell: Tell | None = None) -> Answer:
     """Answer a query as of a point, or from the live index, which may be behind the log."""
     if at is not None:
-        return search(archive, query, at, tell)
+        return search_at(archive, query, at, tell)
     found = archive.engine.search(query)
     return replace(found, behind=behind(archive, found.sequence))
 
 
-def search(
+def search_at(
     archive: Archive,
     query: Query,
     at: Point,
@@ -72,7 +72,7 @@ def search(
 
     >>> import tempfile
     >>> from archive import Archive
-    >>> search(Archive(tempfile.mkdtemp()), Query("whales"), at=0).total
+    >>> search_at(Archive(tempfile.mkdtemp()), Query("whales"), at=0).total
     0
     """
     view = archive.view(query.view).name
@@ -86,7 +86,7 @@ def search(
     return answer
 
 
-def is_ready(archive: Archive, view: str, at: Point, or_behind: bool = False) -> bool:
+def is_ready_at(archive: Archive, view: str, at: Point, or_behind: bool = False) -> bool:
     """Whether a search of a view as of a point builds no index first."""
     name, sequence = archive.view(view).name, archive.log.at(at).sequence
     if _is_live(archive, name, sequence, or_behind):

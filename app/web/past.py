@@ -38,9 +38,9 @@ class Past:
         Raises ``Problem`` 503 while another index is built, and 429 for a reader who had too many
         built; both say when to try again.
         """
-        from archive import look_back
+        from archive import is_ready_at
 
-        if look_back.is_ready(archive, view, at, not identity.edits):
+        if is_ready_at(archive, view, at, not identity.edits):
             yield
             return
         if not self._building.acquire(blocking=False):

@@ -73,12 +73,12 @@ def search(site: Site, query: Query, at: str | None, identity: Identity) -> Answ
     The total and the counts are those of then. Raises ``Problem`` 429 or 503 where an index of the
     past would have to be built, and may not now.
     """
-    from archive import look_back
+    from archive import search_at
 
     if at is None:
         return site.archive.engine.search(query)
     with site.past.searched(site.archive, query.view, at, identity):
-        answer = look_back.search(site.archive, query, at, or_behind=not identity.edits)
+        answer = search_at(site.archive, query, at, or_behind=not identity.edits)
     if identity.edits:
         return answer
     view = site.archive.view(query.view)

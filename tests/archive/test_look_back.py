@@ -32,7 +32,7 @@ def archive(tmp_path: Path) -> Archive:
 
 
 def found(archive: Archive, text: str, at: int | str | None) -> list[str]:
-    return [hit.id for hit in look_back.search(archive, Query(text, "topics"), at).hits]
+    return [hit.id for hit in look_back.search_at(archive, Query(text, "topics"), at).hits]
 
 
 def indexes(archive: Archive) -> list[str]:
@@ -49,7 +49,7 @@ def test_a_search_as_of_a_sequence_finds_what_was_the_case_then(archive):
 
 def test_an_answer_from_the_past_is_what_a_rebuild_of_then_gives(archive):
     query = Query("", "topics", sort="newest", facets=["kind"], size=2, page=1)
-    before = look_back.search(archive, query, 2)
+    before = look_back.search_at(archive, query, 2)
     archive.rebuild(["topics"], at=2)
     now = archive.search(query)
     assert replace(before, generation=now.generation, behind=now.behind) == now
@@ -72,7 +72,7 @@ def test_what_serves_of_other_code_does_not_answer_for_the_code_as_it_is(archive
 def test_it_is_built_once(archive):
     said: list[str] = []
     for _ in range(2):
-        look_back.search(archive, Query("sea", "topics"), 3, tell=said.append)
+        look_back.search_at(archive, Query("sea", "topics"), 3, tell=said.append)
     assert sum("computing" in line for line in said) == 1
     assert len(indexes(archive)) == 1
 
@@ -90,7 +90,7 @@ def test_a_point_or_a_view_that_there_is_not_is_said(archive):
     with pytest.raises(InvalidPoint, match="head is 4"):
         found(archive, "sea", 5)
     with pytest.raises(UnknownName, match="no view 'nowhere'"):
-        look_back.search(archive, Query("sea", "nowhere"), 3)
+        look_back.search_at(archive, Query("sea", "nowhere"), 3)
 
 
 SCRIPT = """
@@ -102,7 +102,7 @@ def tell(said):
     if sys.argv[2] == "slow" and "checking" in said:
         time.sleep(60 if len(sys.argv) > 3 else 2)
 archive = Archive(sys.argv[1])
-print(look_back.search(archive, Query("sea", "topics"), 3, tell=tell).total, flush=True)
+print(look_back.search_at(archive, Query("sea", "topics"), 3, tell=tell).total, flush=True)
 """
 
 
