@@ -99,7 +99,7 @@ def _documents(
             _change(document, Random(f"{key}/{later}"))  # noqa: S311 - it must be repeatable
         yield document
         if number % 29 == 0:
-            yield document | {"print_page": "1"} if number % 2 else document
+            yield document | {"type_of_material": "Brief"} if number % 2 else document
 
 
 @cache
@@ -234,7 +234,8 @@ def _keywords(chance: Random, shape: Shape) -> Any:
 
 
 def _multimedia(chance: Random, prose: Prose, subject: Subject, day: _Day, shape: Shape) -> Any:
-    has_picture, caption = chance.random() < 0.4, prose.caption(subject)
+    has_picture, named = chance.random() < 0.4, chance.random() < 0.7
+    caption = prose.caption(subject)
     stem = f"{day.day:02}{subject.place.upper().replace(' ', '')}{day.number}"
     folder = f"images/{day.path}/{stem}"
     if shape == "new":
@@ -252,7 +253,6 @@ def _multimedia(chance: Random, prose: Prose, subject: Subject, day: _Day, shape
         return {"caption": caption if has_picture else "", "credit": "Staff", **sizes}
     if not has_picture:
         return []
-    named = chance.random() < 0.7
     return [
         {
             "rank": 0,

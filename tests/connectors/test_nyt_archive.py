@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors import import_month
+from connectors import import_month, importing
 from connectors.errors import BadLine, UnreadableFile
 from connectors.nyt_archive.document import events_of
 from connectors.nyt_archive.people import split_line
@@ -445,6 +445,27 @@ def test_a_tag_that_an_editor_renamed_keeps_its_name(log: EventLog, tmp_path: Pa
     assert read_entities(log, [tag])[tag].fields["name"] == "Cetacea"
 
 
+@pytest.mark.parametrize("chunks", [1, 2, 5, 9])
+def test_an_import_that_was_interrupted_adds_what_is_missing(
+    log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: int
+) -> None:
+    monkeypatch.setattr(importing, "CHUNK", 5)
+    monkeypatch.setattr(importing, "COMMIT_EVENTS", 20)
+    documents = generate_month(1912, 4, 60)["response"]["docs"]
+    file = month(tmp_path / "a.json", *documents)
+
+    def interrupt(read: int, *_: object) -> None:
+        if read >= 5 * chunks:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_month(log, file, progress=interrupt)
+    before = log.head
+    done = import_month(log, file)
+    assert (done.added, log.verify().events) == (log.head - before, log.head)
+    check_state(log, [documents])
+
+
 # any months
 
 
@@ -480,16 +501,22 @@ def check_any_months(
         paths = [month(Path(folder, f"{n}.json"), *documents) for n, documents in enumerate(files)]
         for path in paths:
             import_month(log, path)
-        expected, head = plain_fold(files), log.head
+        head = log.head
         for path in paths:
             assert import_month(log, path).added == 0
         assert log.head == head
-        found = {
-            stream: entity.fields | dates(entity.fields)
-            for stream, entity in read_entities(log, list(expected)).items()
-        }
-        assert found == expected
-        assert {event.stream for event in log.read()} == expected.keys()
+        check_state(log, files)
+
+
+def check_state(log: EventLog, files: Sequence[Sequence[dict[str, Any]]]) -> None:
+    """Compare the entities of a log with what a plain fold of the documents gives."""
+    expected = plain_fold(files)
+    found = {
+        stream: entity.fields | dates(entity.fields)
+        for stream, entity in read_entities(log, list(expected)).items()
+    }
+    assert found == expected
+    assert {event.stream for event in log.read()} == expected.keys()
 
 
 def dates(fields: dict[str, Any]) -> dict[str, Any]:
