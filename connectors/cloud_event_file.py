@@ -93,7 +93,7 @@ def event_of(said: Any) -> NewEvent:
 
     >>> event_of({"specversion": "1.0", "id": "1", "source": "/cms", "type": "TagDefined",
     ...           "subject": "tag/sea", "time": "1912-04-15T20:00:00Z", "data": {"name": "Sea"}})
-    NewEvent(stream='tag/sea', type='TagDefined', data={'name': 'Sea'}, event_id='4b6d9696-...', ...)
+    NewEvent(stream='tag/sea', type='TagDefined', data={'name': 'Sea'}, ...)
     """
     if not isinstance(said, Mapping):
         raise InvalidEvent("", "is not an object")

@@ -7,10 +7,10 @@ nothing, and one that changed adds what changed.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from event_log import Effect, EventLog, NewEvent, instant_text
+from connectors.comparing import said as as_said
+from event_log import Effect, EventLog, NewEvent
 from replay import read_entities
 
 Fields = dict[str, Any]
@@ -76,7 +76,7 @@ class Revisions:
         to_read = begun.intersection(event.stream for event in whole)
         self._said.update({stream: {} for stream in begun - to_read})
         for stream, entity in read_entities(self._log, to_read).items():
-            self._said[stream] = {name: _as_said(value) for name, value in entity.fields.items()}
+            self._said[stream] = {name: as_said(value) for name, value in entity.fields.items()}
 
     def _settle(self, event: NewEvent) -> NewEvent | None:
         if event.event_id in self._ids:
@@ -106,8 +106,3 @@ class Revisions:
 
 def _category(event: NewEvent) -> str:
     return event.stream.partition("/")[0]
-
-
-def _as_said(value: Any) -> Any:
-    """A value of the log in the form in which sources say it."""
-    return instant_text(value) if isinstance(value, datetime) else value
