@@ -22,6 +22,9 @@ SPECIAL = {
 }
 """The characters that mean something to BibTeX or TeX, and how they are written."""
 
+BEHIND = re.compile(r"(?<=\S),? ((?:Jr|Sr)\.?|II|III|IV)$", re.IGNORECASE)
+"""What stands behind a last name, and is none."""
+
 
 @dataclass(frozen=True)
 class Cited:
@@ -104,15 +107,31 @@ def escaped(text: str) -> str:
 
 
 def _reversed(name: str) -> str:
-    """The last name first; a single name stays."""
-    first, _, last = " ".join(name.split()).rpartition(" ")
-    return f"{last}, {first}" if first else last
+    """The last name first; a single name stays.
+
+    >>> _reversed("Sam Hall, Jr."), _reversed("Reuters")
+    ('Hall, Sam, Jr.', 'Reuters')
+    """
+    return ", ".join(filter(None, _parts(name)))
 
 
 def _initialled(name: str) -> str:
-    first, _, last = " ".join(name.split()).rpartition(" ")
+    """The last name first, and the others as initials.
+
+    >>> _initialled("Mary Ann Hall III")
+    'Hall, M. A., III'
+    """
+    last, first, behind = _parts(name)
     initials = " ".join(f"{part[0]}." for part in first.split())
-    return f"{last}, {initials}" if initials else last
+    return ", ".join(filter(None, (last, initials, behind)))
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    """The last name, those before it, and what stands behind it, such as Jr."""
+    name = " ".join(name.split())
+    behind = BEHIND.search(name)
+    first, _, last = (name[: behind.start()] if behind else name).rpartition(" ")
+    return last, first, behind[1] if behind else ""
 
 
 def _ended(sentence: str) -> str:
