@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiers import given_in_tiers
 
 from connectors import import_month, importing
 from connectors.errors import BadLine, UnreadableFile
@@ -21,6 +21,7 @@ from connectors.nyt_archive.document import events_of
 from connectors.nyt_archive.people import split_line
 from event_log import EventLog, InvalidEvent, NewEvent
 from newsroom import CATEGORIES, generate_month
+from newsroom.months import Shape
 from replay import read_entities
 
 UUID = "5a1c0c1e-98ab-5d25-8a3e-2f1ab0f7f0aa"
@@ -376,7 +377,7 @@ def test_a_compressed_month_that_is_cut_off_is_told(log: EventLog, tmp_path: Pat
     (tmp_path / "a.json.gz").write_bytes(whole[: len(whole) // 2])
     for on_error in ("stop", "reject"):
         with pytest.raises(UnreadableFile, match=r"a\.json\.gz: cannot be read"):
-            import_month(log, str(tmp_path / "a.json.gz"), on_error)  # type: ignore[arg-type]
+            import_month(log, str(tmp_path / "a.json.gz"), on_error)
 
 
 # dumps that change
@@ -488,12 +489,12 @@ def plain_fold(files: Sequence[Sequence[dict[str, Any]]]) -> dict[str, dict[str,
 
 
 def check_any_months(
-    order: Sequence[tuple[int, int, str, int]], documents: int, cuts: Sequence[int], seed: int
+    order: Sequence[tuple[int, int, Shape, int]], documents: int, cuts: Sequence[int], seed: int
 ) -> None:
     """Import generated months in an order, in pieces, twice; compare with the plain fold."""
     files = []
     for year, number, shape, edition in order:
-        made = generate_month(year, number, documents, seed, shape, edition)["response"]["docs"]  # type: ignore[arg-type]
+        made = generate_month(year, number, documents, seed, shape, edition)["response"]["docs"]
         bounds = [0, *sorted({cut for cut in cuts if cut < len(made or [])}), None]
         files += [(made or [])[a:b] for a, b in pairwise(bounds)]
     with tempfile.TemporaryDirectory() as folder:
@@ -537,18 +538,8 @@ ORDERS = st.lists(
 CUTS = st.lists(st.integers(1, 30), max_size=2)
 
 
-@given(ORDERS, st.integers(0, 32), CUTS, st.integers(0, 3))
-@settings(max_examples=10, deadline=None)
+@given_in_tiers(8, 100, ORDERS, st.integers(0, 40), CUTS, st.integers(0, 3))
 def test_any_months_in_any_order_and_in_pieces_give_what_a_plain_fold_gives(
-    order: list[tuple[int, int, str, int]], documents: int, cuts: list[int], seed: int
-) -> None:
-    check_any_months(order, documents, cuts, seed)
-
-
-@pytest.mark.slow
-@given(ORDERS, st.integers(0, 90), CUTS, st.integers())
-@settings(max_examples=100, deadline=None)
-def test_very_many_months_give_what_a_plain_fold_gives(
-    order: list[tuple[int, int, str, int]], documents: int, cuts: list[int], seed: int
+    order: list[tuple[int, int, Shape, int]], documents: int, cuts: list[int], seed: int
 ) -> None:
     check_any_months(order, documents, cuts, seed)
