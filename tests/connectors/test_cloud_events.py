@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import strategies as st
 from tiers import given_in_tiers
 
-from connectors import cloud_events, source_of
+from connectors import cloud_events, import_cloud_events, source_of
 from event_log import (
     INSTANT,
     TEXT,
@@ -152,6 +153,30 @@ def test_the_columns_of_events_give_the_json_of_each(events: list[NewEvent]) -> 
             assert cloud_events(sliced, SOURCE) == expected[1:]
 
 
+@given_in_tiers(10, 300, events=st.lists(THINGS | MARKS, min_size=1, max_size=12))
+def test_what_was_sent_and_is_imported_elsewhere_says_the_same(events: list[NewEvent]) -> None:
+    finite = [e for e in events if math.isfinite(e.data.get("number", 0.0))]  # JSON has no others
+    with tempfile.TemporaryDirectory() as made:
+        log, other = (EventLog(f"{made}/{name}", (THING, MARK)) for name in ("log", "other"))
+        if not finite:
+            return
+        log.append(finite)
+        lines = [each for batch in log.scan() for each in cloud_events(batch, SOURCE)]
+        one_a_line, batch = Path(made, "events.jsonl"), Path(made, "batch.json")
+        one_a_line.write_bytes(b"\n".join(lines))
+        batch.write_bytes(b"[" + b",".join(lines) + b"]")
+        assert import_cloud_events(other, str(one_a_line)).added == len(finite)
+        assert import_cloud_events(other, str(batch)).known == len(finite)
+        assert import_cloud_events(log, str(batch)).known == len(finite)
+        assert [_said(event) for event in other.read()] == [_said(event) for event in log.read()]
+
+
+def _said(event: Event) -> tuple[Any, ...]:
+    """All but when it was recorded."""
+    names = [name for name in event.__slots__ if name not in ("recorded_at", "digest")]
+    return tuple(getattr(event, name) for name in names)
+
+
 def test_an_event_is_told_in_the_newest_schema_version(folder: Path) -> None:
     EventLog(folder, (MARK,)).append([NewEvent("mark/1", "MarkMade", {"name": "Old"})])
     log = EventLog(folder, (NEW_MARK,))
@@ -163,7 +188,7 @@ def test_an_event_is_told_in_the_newest_schema_version(folder: Path) -> None:
 def test_an_event_of_a_category_that_is_not_known_is_refused(folder: Path) -> None:
     EventLog(folder, (THING, MARK)).append([NewEvent("mark/1", "MarkMade", {"name": "Old"})])
     (batch,) = EventLog(folder, (THING,)).scan()
-    with pytest.raises(EventLogError, match="sequence 1: .* not opened with .* 'mark'"):
+    with pytest.raises(EventLogError, match=r"sequence 1: .* not opened with .* 'mark'"):
         cloud_events(batch, SOURCE)
 
 

@@ -25,6 +25,8 @@ SEQUENCE_DIGITS = 19
 """The length of ``sequence``: that of the greatest number of 64 bits."""
 MEDIA_TYPE = "application/cloudevents+json"
 DATE_LENGTH = 10
+AT_A_TIME = 500
+"""So many events as objects stay in the processor's cache."""
 
 
 def source_of(site_url: str | None) -> str:
@@ -52,17 +54,26 @@ def cloud_events(batch: pa.RecordBatch, source: str) -> list[bytes]:
     >>> told["id"], told["subject"], told["sequence"], told["data"]
     ('7f1c', 'tag/sea', '0000000000000000001', {'name': 'Sea'})
     """
-    column = batch.column
-    always = zip(
-        _values(column("event_id")),
-        _values(column("type")),
-        _values(column("stream")),
-        _values(column("recorded_at")),
-        _values(column("sequence")),
-        _values(column("version")),
-        strict=True,
-    )
-    told: list[dict[str, Any]] = [
+    few = range(0, len(batch), AT_A_TIME)
+    return [each for at in few for each in _written(batch.slice(at, AT_A_TIME), source)]
+
+
+def _written(batch: pa.RecordBatch, source: str) -> list[bytes]:
+    told = _envelopes(batch, source)
+    _set(told, "actor", batch.column("actor"))
+    _set(told, "occurredat", batch.column("occurred_at"))
+    _set(told, "correlationid", batch.column("correlation_id"))
+    _set(told, "causationid", batch.column("causation_id"))
+    for event, data in zip(told, _data(batch), strict=True):
+        event["data"] = data
+    return list(map(orjson.dumps, told))
+
+
+def _envelopes(batch: pa.RecordBatch, source: str) -> list[dict[str, Any]]:
+    """What every event has."""
+    names = ("event_id", "type", "stream", "recorded_at", "sequence", "version")
+    columns = (_values(batch.column(name)) for name in names)
+    return [
         {
             "specversion": "1.0",
             "id": event_id,
@@ -74,15 +85,8 @@ def cloud_events(batch: pa.RecordBatch, source: str) -> list[bytes]:
             "sequence": f"{sequence:0{SEQUENCE_DIGITS}}",
             "streamversion": version,
         }
-        for event_id, type, stream, recorded_at, sequence, version in always
+        for event_id, type, stream, recorded_at, sequence, version in zip(*columns, strict=True)
     ]
-    _set(told, "actor", column("actor"))
-    _set(told, "occurredat", column("occurred_at"))
-    _set(told, "correlationid", column("correlation_id"))
-    _set(told, "causationid", column("causation_id"))
-    for event, data in zip(told, _data(batch), strict=True):
-        event["data"] = data
-    return list(map(orjson.dumps, told))
 
 
 def _data(batch: pa.RecordBatch) -> list[dict[str, Any]]:
