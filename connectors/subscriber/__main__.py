@@ -1,0 +1,73 @@
+"""What the operator of a subscriber types: `python -m connectors.subscriber FILE [COMMAND]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from connectors.errors import ConnectorError
+from connectors.subscriber.subscriber import Subscriber
+
+
+def main() -> None:
+    """Do one command, and say what came of it; an error is one line."""
+    given = _read()
+    if not given.file.exists():
+        _end(f"{given.file} is not there: the subscriber makes it when it first runs")
+    try:
+        for line in _done(Subscriber(given.file, lambda *_: None, ""), given):
+            sys.stdout.write(f"{line}\n")
+    except ConnectorError as error:
+        _end(str(error))
+
+
+def _read() -> argparse.Namespace:
+    read = argparse.ArgumentParser(prog="python -m connectors.subscriber", description=__doc__)
+    read.add_argument("file", type=Path, help="the subscriber's SQLite file")
+    commands = read.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("status", help="how far it is, and what is left to do (the default)")
+    commands.add_parser("waiting", help="what was set aside, and why")
+    commands.add_parser("retry", help="try what waits again")
+    for name, help_text in (
+        ("mend", "give what waits other data, and try it again"),
+        ("leave-out", "leave out what waits, and go on with its stream"),
+    ):
+        command = commands.add_parser(name, help=help_text)
+        command.add_argument("sequence", type=int)
+        if name == "mend":
+            command.add_argument("data", type=json.loads, help="all of its data, as JSON")
+        command.add_argument("--why", required=True, help="is kept with it")
+    commands.add_parser("reset", help="make the model anew, from the first event, at its next run")
+    return read.parse_args()
+
+
+def _done(subscriber: Subscriber, given: argparse.Namespace) -> list[str]:
+    """Do what is asked; returns what to say."""
+    then = "tried again at once if the subscriber runs, else when it starts"
+    if given.command == "waiting":
+        found = subscriber.waiting()
+        return [f"{each.sequence}  {each.stream}  {each.type}  {each.reason}" for each in found]
+    if given.command == "retry":
+        subscriber.retry()
+        return [f"what waits is {then}"]
+    if given.command in ("mend", "leave-out"):
+        data: dict[str, Any] | None = given.data if given.command == "mend" else None
+        subscriber.mend(given.sequence, data, given.why)
+        return [f"sequence {given.sequence} is mended, and {then}"]
+    if given.command == "reset":
+        subscriber.reset()
+        return ["the model is made anew from the first event when the subscriber next runs"]
+    at = subscriber.status()
+    return [f"at sequence {at.sequence}; {at.waiting} set aside, {at.undelivered} to deliver"]
+
+
+def _end(reason: str) -> NoReturn:
+    sys.stderr.write(f"error: {reason}\n")
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
