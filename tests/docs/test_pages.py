@@ -19,7 +19,8 @@ import app.cli
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((*ROOT.glob("docs/tutorials/*.md"), *ROOT.glob("docs/how-to/*.md")))
-PAGES = [ROOT / "README.md", ROOT / "docs/install.md", *GUIDES]
+SHOP = ROOT / "examples/shopping_cart/README.md"
+PAGES = [ROOT / "README.md", ROOT / "docs/install.md", *GUIDES, SHOP]
 BLOCK = re.compile(
     r"^```(console|python|\{code-cell\} ipython3)\n(.*?)^```", re.DOTALL | re.MULTILINE
 )
@@ -123,7 +124,7 @@ def test_what_a_page_shows_is_what_happens(
     share their names.
     """
     text = page.read_text()
-    if page.name == "README.md":
+    if page == ROOT / "README.md":
         _run_demo(text)
     else:
         shutil.copytree(sample, clone / "stet-home")
