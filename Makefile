@@ -6,7 +6,7 @@ EXAMPLES ?= 500
 # one more than processors: tests often wait for a process, a disk or a server
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
-.PHONY: docs docs-links help test-all test-law setup demo serve test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads bench-web dagster lock clean elasticsearch elasticsearch-stop services services-stop bench-elasticsearch bench-connect
+.PHONY: docs docs-links help test-all test-law setup demo serve test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads bench-web dagster lock clean elasticsearch elasticsearch-stop services services-stop services-clear bench-elasticsearch bench-connect
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -51,6 +51,9 @@ services: setup  ## start PostgreSQL, Kafka and Kafka Connect for the tests, on 
 
 services-stop: setup  ## stop them
 	@$(BIN)/python tests/servers/services.py stop
+
+services-clear: setup  ## stop them, and remove all that they keep
+	@$(BIN)/python tests/servers/services.py clear
 
 lint: setup  ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from confluent_kafka.admin import AdminClient
 from local_server import NoServer, fetched_once, java_home, maven, port_of
 from real_services import Connector, messages
 from scenarios import SCENARIOS
+from services import Services
 
 COMMAND = Path(real_services.__file__).with_name("services.py")
 ARTICLES = "create table article (id bigint primary key, headline text not null)"
@@ -75,12 +78,42 @@ def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         port_of("KAFKA_PORT", 9092)
 
 
+@pytest.mark.parametrize("required", [False, True])
+def test_without_services_a_test_is_skipped_and_fails_where_they_are_required(
+    required: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = dataclasses.replace(real_services.usual(), kafka=kafka_server.Kafka(1))
+    monkeypatch.setattr(real_services, "usual", lambda: nobody)
+    monkeypatch.delenv("STET_KAFKA", raising=False)
+    monkeypatch.setenv("STET_REQUIRE_SERVICES", str(int(required)))
+    outcome = pytest.fail.Exception if required else pytest.skip.Exception
+    with pytest.raises(outcome, match="Kafka does not run here; start it with: make services"):
+        real_services.kafka()
+
+
 @pytest.mark.server
 def test_starting_services_that_run_says_so(kafka: str, postgres: str) -> None:
     del kafka, postgres  # they run
     command = [sys.executable, COMMAND, "start"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert printed.count("(it runs already)") == 3
+
+
+def test_clearing_removes_what_the_services_keep(tmp_path: Path) -> None:
+    ports = ("POSTGRES_PORT", "KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "CONNECT_PORT")
+    chosen = {name: str(number) for number, name in enumerate(ports, start=1)}
+    kept = tmp_path / "kafka-2" / "data"
+    kept.mkdir(parents=True)
+    printed = subprocess.run(
+        [sys.executable, COMMAND, "clear"],
+        env={**os.environ, **chosen, "STET_CACHE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert f"Kafka: removed {kept.parent}\n" in printed
+    assert f"PostgreSQL: nothing in {tmp_path}" in printed
+    assert not kept.parent.exists()
 
 
 @pytest.mark.server
@@ -183,7 +216,22 @@ def test_services_of_ones_own_are_killed_and_go_on_where_they_were() -> None:
                 own.connect.put(connector.name, connector.settings)
                 with psycopg.connect(database, autocommit=True) as connection:
                     connection.execute("insert into article values (1, 'kept')")
-                found = changes(connector.topic, own.kafka.address)
-                assert any(change["after"] == {"id": 1, "headline": "kept"} for change in found)
+                after = (change["after"] for change in changes(connector.topic, own.kafka.address))
+                assert {"id": 1, "headline": "kept"} in after
+        _leave_behind(own)
+        for server in own:
+            server.clear()
+        with psycopg.connect(own.postgres.conninfo(), autocommit=True) as connection:
+            found = connection.execute("select datname from pg_database").fetchall()
+        assert {name for (name,) in found} == {"postgres", "template0", "template1"}
+        assert "stet-test-left" not in own.kafka.admin().list_topics(timeout=5).topics
         kept = [server.folder for server in own]
     assert [folder for folder in kept if folder.exists()] == []
+
+
+def _leave_behind(own: Services) -> None:
+    """What a test that was killed leaves: a database that a slot holds, and a topic."""
+    own.postgres.create("stet_test_left")
+    with psycopg.connect(own.postgres.conninfo("stet_test_left"), autocommit=True) as connection:
+        connection.execute("select pg_create_logical_replication_slot('left', 'pgoutput')")
+    real_services.make_topic(own.kafka.admin(), "stet-test-left")

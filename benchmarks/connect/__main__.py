@@ -99,7 +99,7 @@ def _snapshot(folder: Path, home: Path, lines: int) -> Iterator[str]:
             )
             messages.clear()
             done = rates.connected(mapping, home)
-    yield _into_log("a snapshot's lines", count, done.seconds, done.peak, read)
+    yield _into_log("a snapshot's lines", count, done, read)
 
 
 def _streamed(folder: Path, lines: int) -> Iterator[str]:
@@ -114,7 +114,7 @@ def _streamed(folder: Path, lines: int) -> Iterator[str]:
             messages.clear()
             done = rates.connected(mapping, folder / "streamed")
     what = f"inserts, {IN_ONE} in a transaction"
-    yield _into_log(what, count, done.seconds, done.peak, read)
+    yield _into_log(what, count, done, read)
 
 
 def _settled(topic: str, least: int) -> int:
@@ -126,14 +126,18 @@ def _settled(topic: str, least: int) -> int:
     return now
 
 
-def _into_log(what: str, count: int, seconds: float, peak: float, read: rates.Rate) -> str:
-    return _line(
-        f"Kafka to the log: {what}",
-        "20,000/s",
-        f"{count / seconds:,.0f}/s ({count:,} messages in {seconds:.1f} s, {peak:,.0f} MB)",
-        f"{read.a_second:,.0f}/s",
-        f"{count / seconds / read.a_second:.2f}",
-    )
+def _into_log(what: str, count: int, done: rates.Done, read: rates.Rate) -> str:
+    told = _told(count, "messages", done)
+    return _ratio(f"Kafka to the log: {what}", "20,000/s", told, count / done.seconds, read)
+
+
+def _told(count: int, what: str, done: rates.Done) -> str:
+    took = f"{done.seconds:.1f} s, {done.cpu:.1f} s of processor, {done.peak:,.0f} MB"
+    return f"{count / done.seconds:,.0f}/s ({count:,} {what} in {took}; {done.idle:.1f} s to begin)"
+
+
+def _ratio(what: str, target: str, told: str, rate: float, bare: rates.Rate) -> str:
+    return _line(what, target, told, f"{bare.a_second:,.0f}/s", f"{rate / bare.a_second:.2f}")
 
 
 def _out(home: Path) -> Iterator[str]:
@@ -144,14 +148,9 @@ def _out(home: Path) -> Iterator[str]:
         done = rates.relayed(home, relayed)
         read, messages = rates.subscribed(broker, relayed, events)
         sent = rates.produced(broker, bare, messages)
-    yield _line(
-        f"log to Kafka, {read.bytes / events / 1000:.1f} kB an event",
-        "50,000/s",
-        f"{events / done.seconds:,.0f}/s ({events:,} events in {done.seconds:.1f} s,"
-        f" {done.peak:,.0f} MB)",
-        f"{sent.a_second:,.0f}/s",
-        f"{events / done.seconds / sent.a_second:.2f}",
-    )
+    what = f"log to Kafka, {read.bytes / events / 1000:.1f} kB an event"
+    told = _told(events, "events", done)
+    yield _ratio(what, "50,000/s", told, events / done.seconds, sent)
 
 
 def _kept_up(folder: Path, chosen: argparse.Namespace) -> Iterator[str]:
@@ -168,10 +167,25 @@ def _kept_up(folder: Path, chosen: argparse.Namespace) -> Iterator[str]:
                 searched = sorted(each.searched for each in found)
                 yield _latency("insert to the log", "100 ms at the median", logged)
                 yield _latency("insert to a search's hit", "under 1,000 ms", searched)
-                held = latency.long_run(
-                    archive, database, chosen.minutes * 60, chosen.a_second, (process, following)
-                )
-    yield _memory(held, chosen)
+                held = _long_run(folder, archive, database, chosen, process.pid, following)
+    yield from _memory(held, chosen)
+
+
+def _long_run(
+    folder: Path,
+    archive: Archive,
+    database: str,
+    chosen: argparse.Namespace,
+    connecting: int,
+    following: int,
+) -> list[latency.Held]:
+    """Changes that keep coming, followed into the log, into the search and out to Kafka."""
+    with real_services.own_topic() as topic:
+        command = ("relay", "--topic", topic, "--home", archive.home)
+        with running(folder / "relay.log", *command) as relaying:
+            processes = {"connect": connecting, "follow": following, "relay": relaying.pid}
+            seconds = chosen.minutes * 60
+            return latency.long_run(archive, database, seconds, chosen.a_second, processes)
 
 
 def _latency(what: str, target: str, times: list[float]) -> str:
@@ -180,19 +194,18 @@ def _latency(what: str, target: str, times: list[float]) -> str:
     return _line(what, target, told)
 
 
-def _memory(held: list[latency.Held], chosen: argparse.Namespace) -> str:
-    """The memory in the middle third and in the last, as medians."""
+def _memory(held: list[latency.Held], chosen: argparse.Namespace) -> Iterator[str]:
+    """Of each command its memory at the beginning, in the middle third and in the last."""
     third = len(held) // 3
     middle, last = held[third : 2 * third], held[2 * third :]
-    told = []
-    for name in ("connect", "follow"):
-        before, after = (median(getattr(each, name) for each in part) for part in (middle, last))
-        flat = "flat" if after <= before * FLAT else "grows"
-        told.append(f"`stet {name}` {flat}: {held[0].__dict__[name]:,.0f} MB at the beginning,"
-                    f" {before:,.0f} in the middle third, {after:,.0f} in the last")  # fmt: skip
-    behind = f"behind by {median(each.lag for each in last):,.0f} events"
     what = f"{chosen.a_second} changes a second for {chosen.minutes:g} minutes"
-    return _line(what, "flat", f"{'; '.join(told)}; {behind}")
+    for name, first in held[0].megabytes.items():
+        before, after = (median(each.megabytes[name] for each in part) for part in (middle, last))
+        flat = "flat" if after <= before * FLAT else "it grows"
+        told = f"{flat}: {first:,.0f} MB, then {before:,.0f}, in the last third {after:,.0f}"
+        yield _line(f"{what}: memory of `stet {name}`", "flat", told)
+    behind = f"{median(each.lag for each in last):,.0f} changes"
+    yield _line(f"{what}: the log is behind by", "", behind)
 
 
 def _line(what: str, target: str, told: str, bare: str = "", ratio: str = "") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +34,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Held:
-    """What the commands had in memory, in MB, at one second of the long run."""
+    """What the commands had in memory at one second of the long run."""
 
     second: float
-    connect: float
-    follow: float
+    megabytes: Mapping[str, float]
+    """By command."""
     lag: int
+    """The changes that the log does not have yet."""
 
 
 @contextmanager
@@ -87,10 +88,9 @@ def long_run(
     database: str,
     seconds: float,
     a_second: int,
-    processes: tuple[subprocess.Popen[bytes], int],
+    processes: Mapping[str, int],
 ) -> list[Held]:
     """Insert and change so many lines a second, and look at what the commands have in memory."""
-    connecting, following = processes
     begun, sent, held = time.monotonic(), 0, list[Held]()
     first = archive.log.head
     with psycopg.connect(database, autocommit=True) as connection:
@@ -104,6 +104,6 @@ def long_run(
             sent += 10
             if not held or now - held[-1].second >= 1:
                 lag = sent - (archive.log.head - first)
-                held.append(Held(now, memory(connecting.pid), memory(following), lag))
+                held.append(Held(now, {name: memory(pid) for name, pid in processes.items()}, lag))
             time.sleep(max(0.0, sent / a_second - (time.monotonic() - begun)))
     return held

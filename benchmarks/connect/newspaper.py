@@ -20,8 +20,8 @@ insert into article (slug, state, headline, abstract, body, section_id, publishe
 select
   'a-' || n, 'published', 'Headline ' || n || ' of ' || md5(n::text),
   'In short, ' || md5((n + 1)::text),
-  'It happened on day ' || n % 30000 || '. ' || repeat(md5((n % 997)::text) || ' was seen. ', 12),
-  n % 20 + 1, timestamptz '1900-01-01 06:00Z' + n % 30000 * interval '1 day'
+  'It happened on day ' || n %% 30000 || '. ' || repeat(md5((n %% 997)::text) || ' was seen. ', 12),
+  n %% 20 + 1, timestamptz '1900-01-01 06:00Z' + n %% 30000 * interval '1 day'
 from generate_series(%s::int, %s::int) as n
 """
 INSERT = """
@@ -54,7 +54,7 @@ def insert(connection: psycopg.Connection[tuple[object, ...]], word: str) -> Non
 
 def mapping(topic: str, folder: Path) -> Path:
     """The example's mapping, for another topic."""
-    text = (EXAMPLE / "cms.yaml").read_text()
+    text = (EXAMPLE / "mapping.yaml").read_text()
     assert "topics: [cms]" in text
     path = folder / f"{topic}.yaml"
     path.write_text(text.replace("topics: [cms]", f"topics: [{json.dumps(topic)}]"))

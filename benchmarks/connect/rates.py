@@ -9,7 +9,7 @@ from pathlib import Path
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 
 from benchmarks.main import STET
-from benchmarks.measuring import Measured, run
+from benchmarks.measuring import run
 
 AT_ONCE = 10_000
 IN_A_TRANSACTION = 10_000
@@ -44,7 +44,8 @@ def subscribed(broker: str, topic: str, count: int) -> tuple[Rate, list[Message]
     reading.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     begun, found = time.perf_counter(), list[Message]()
     while len(found) < count:
-        found += [each for each in reading.consume(AT_ONCE, 1.0) if each.error() is None]
+        wanted = min(AT_ONCE, count - len(found))
+        found += [each for each in reading.consume(wanted, 1.0) if each.error() is None]
     seconds = time.perf_counter() - begun
     reading.close()
     return Rate(len(found), _size(found), seconds), found
@@ -80,11 +81,28 @@ def _size(messages: list[Message]) -> int:
     return sum(len(each.value() or b"") + len(each.key() or b"") for each in messages)
 
 
-def connected(mapping: Path, home: Path) -> Measured:
-    """`stet connect` as a whole process, from its start until all that the topic has is read."""
-    return run(STET, "connect", mapping, "--until-end", "--home", home)
+@dataclass(frozen=True)
+class Done:
+    """What a command took for its work: without what it takes to begin and to end with none."""
+
+    seconds: float
+    cpu: float
+    peak: float
+    idle: float
+
+    @classmethod
+    def of(cls, *command: str | Path) -> Done:
+        """Run a command that ends when all is done; then again, when there is nothing to do."""
+        working, idle = run(STET, *command), run(STET, *command)
+        seconds, cpu = working.seconds - idle.seconds, working.cpu - idle.cpu
+        return cls(seconds, cpu, working.peak, idle.seconds)
 
 
-def relayed(home: Path, topic: str) -> Measured:
-    """`stet relay` as a whole process, from its start until all that the log has is sent."""
-    return run(STET, "relay", topic, "--until-end", "--home", home)
+def connected(mapping: Path, home: Path) -> Done:
+    """`stet connect`, until all that the topic has is read."""
+    return Done.of("connect", mapping, "--until-end", "--home", home)
+
+
+def relayed(home: Path, topic: str) -> Done:
+    """`stet relay`, until all that the log has is sent."""
+    return Done.of("relay", "--topic", topic, "--until-end", "--home", home)

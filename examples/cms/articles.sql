@@ -34,7 +34,9 @@ insert into article (slug, state, headline, abstract, body, section_id, publishe
    'By five votes to four the Harbour Board will have the pier rebuilt in iron.',
    1, '1891-12-02 06:00Z'),
   ('the-last-whaler', 'draft', 'The Last Whaler', null,
-   'Nobody has signed on for the spring. ' || repeat('She lies at the quay, and waits. ', 200),
+   'Nobody has signed on for the spring. Her log, which the owner has lent us, ends so. '
+   || (select string_agg(format('Day %s: wind %s, glass %s.', n, n * 7919 % 360, n * 104729 % 9973), ' ')
+       from generate_series(1, 400) as n),
    1, null);
 
 insert into article_byline values (1, 1, 1), (2, 2, 1), (2, 1, 2), (3, 1, 1), (4, 1, 1);

@@ -131,3 +131,71 @@ class CapturedSource:
 
 def _json(value: Any) -> bytes | None:
     return value if value is None or isinstance(value, bytes) else orjson.dumps(value)
+
+
+class Tables:
+    """Writes to a topic what Debezium writes of transactions: boundaries and changes, in order."""
+
+    def __init__(self, broker: Broker, topic: str, server: str = "cms") -> None:
+        self.broker, self.topic, self.server = broker, topic, server
+        self.boundaries = True
+        self._transaction, self._lsn = 700, 1_000
+        self._written: list[tuple[Any, Any]] = []
+
+    def transaction(self, *changes: tuple[str, str, Any, Any], end: bool = True) -> int:
+        """Write a transaction: (op, table, key, after) of each change; returns its number."""
+        self._transaction += 1
+        begun, name = len(self._written), f"{self._transaction}:{self._lsn}"
+        if self.boundaries:
+            self._write({"id": name}, {"status": "BEGIN", "id": name, "ts_ms": 1})
+        for order, (op, table, key, after) in enumerate(changes, 1):
+            self._lsn += 8
+            told = {"id": f"{self._transaction}:{self._lsn}", "total_order": order}
+            told["data_collection_order"] = order
+            self._write(key, self._envelope(op, table, key, after, transaction=told))
+            if op == "d":
+                self._write(key, None)
+        if self.boundaries and end:
+            last = {"status": "END", "id": name, "event_count": len(changes), "ts_ms": 1}
+            self._write({"id": name}, last)
+        self.last = self._written[begun:]
+        return self._transaction
+
+    def again(self) -> None:
+        """Write the last transaction again, as Debezium does after it was killed."""
+        for key, value in self.last:
+            self.broker.write(self.topic, key, value)
+
+    def snapshot(self, *lines: tuple[str, Any, Any], mark: str | None = None) -> None:
+        """Write lines of a snapshot: (table, key, after); marked as a whole one unless told."""
+        for n, (table, key, after) in enumerate(lines):
+            is_last = n + 1 == len(lines)
+            marked = mark or (
+                "last" if is_last
+                else "first" if n == 0
+                else "last_in_data_collection" if lines[n + 1][0] != table
+                else "first_in_data_collection" if lines[n - 1][0] != table
+                else "true"
+            )  # fmt: skip
+            self._write(key, self._envelope("r", table, key, after, snapshot=marked))
+
+    def _envelope(
+        self,
+        op: str,
+        table: str,
+        key: Any,
+        after: Any,
+        transaction: Any = None,
+        snapshot: str | None = None,
+    ) -> dict[str, Any]:
+        source = {"name": self.server, "schema": "public", "table": table, "snapshot": snapshot}
+        source |= {"lsn": None, "txId": None, "ts_us": 1_700_000_000_000_000}
+        if snapshot is None:
+            source |= {"lsn": self._lsn, "txId": self._transaction}
+        before = key if op == "d" else None
+        made = {"op": op, "before": before, "after": after, "source": source}
+        return made | {"transaction": transaction}
+
+    def _write(self, key: Any, value: Any) -> None:
+        self._written.append((key, value))
+        self.broker.write(self.topic, key, value)

@@ -75,7 +75,7 @@ def java_home(
     program: str, oldest: int, modules: Sequence[str] = (), named: Sequence[str] = ("JAVA_HOME",)
 ) -> Path:
     """The home of a Java that can run a program; variables name one, else it is looked for."""
-    homes = [Path(home) for name in named if (home := os.environ.get(name))]
+    homes = [Path(given) for name in named if (given := os.environ.get(name))]
     homes += sorted(Path("/usr/lib/jvm").glob("*"), reverse=True)
     if found := shutil.which("java"):
         homes.append(Path(found).resolve().parents[1])

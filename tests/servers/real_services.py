@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -96,7 +96,7 @@ def _partitions(admin: AdminClient, topic: str) -> Iterable[PartitionMetadata]:
     return admin.list_topics(topic, timeout=10).topics[topic].partitions.values()
 
 
-def messages(topic: str, broker: str | None = None) -> Iterator[Message]:
+def messages(topic: str, broker: str | None = None) -> Generator[Message, None, None]:
     """The messages of a topic's first partition from its beginning; waits for the next."""
     reading = _reading(broker)
     reading.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])

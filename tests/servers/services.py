@@ -3,13 +3,14 @@
 PostgreSQL is the machine's own; Kafka, and Kafka Connect with Debezium, are fetched once. All
 listen on the loopback address only, without a password. Variables set other ports:
 ``POSTGRES_PORT``, ``KAFKA_PORT``, ``KAFKA_CONTROLLER_PORT`` and ``CONNECT_PORT``. What they keep
-stays when they stop; to begin anew, stop them and remove their folders, which ``status`` names.
+stays when they stop; ``clear`` stops them and removes it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -81,6 +82,13 @@ def _stop() -> None:
         print(f"{server.title}: {'stopped' if ran else f'nothing runs on port {server.port}'}")
 
 
+def _clear() -> None:
+    for server, _ in Services.usual().stop():
+        there = server.folder.exists()
+        shutil.rmtree(server.folder, ignore_errors=True)
+        print(f"{server.title}: {'removed' if there else 'nothing in'} {server.folder}")
+
+
 def _status() -> None:
     for server in Services.usual():
         pid = server.pid
@@ -97,10 +105,10 @@ def _memory(pid: int) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Start or stop the services, or say which of them run."""
-    commands = {"start": _start, "stop": _stop, "status": _status}
+    """Start or stop the services, remove what they keep, or say which of them run."""
+    commands = {"start": _start, "stop": _stop, "clear": _clear, "status": _status}
     if len(arguments) != 1 or arguments[0] not in commands:
-        print("usage: services.py start|stop|status", file=sys.stderr)
+        print("usage: services.py start|stop|clear|status", file=sys.stderr)
         return 2
     try:
         commands[arguments[0]]()
