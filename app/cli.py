@@ -23,6 +23,7 @@ from app import (
     merging,
     options,
     rebuilding,
+    relaying,
     reverting,
     searching,
     serve,
@@ -110,6 +111,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "import": importing.import_files,
         "generate": importing.generate,
         "connect": connecting.connect,
+        "relay": relaying.relay,
     },
     "Operate": {
         "serve": serve.serve,

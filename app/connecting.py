@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from connectors import Capture, Connector, Figures, Letter, Looked, Mapping, Standing
 
 File = Annotated[
-    Path, typer.Argument(metavar="FILE.yaml", help="The mapping: which tables become what.")
+    Path, typer.Argument(metavar="FILE", help="The mapping: which tables become what.")
 ]
 Check = Annotated[
     bool, typer.Option("--check", help="Only check the mapping against the domain; no Kafka.")
@@ -94,6 +94,45 @@ def connect(
                 _run(connector, until_end, begin_again, as_json)
 
 
+def standings_of(archive: Archive) -> list[Standing]:
+    """How the connectors and relays of an archive do now; none if it never had one."""
+    if not (archive.folder / "connect").is_dir():
+        return []
+    from connectors import standings_now
+
+    return standings_now(archive.folder, archive.log)
+
+
+def told(standing: Standing) -> dict[str, object]:
+    """What JSON says of a connector or relay."""
+    made = asdict(standing)
+    del made["asking"]
+    return made
+
+
+def print_standings(others: list[Standing]) -> None:
+    """Print a table of connectors and relays, if there are any."""
+    if not others:
+        return
+    headings = ("connector", "to or from", "position", "lag", "a second", "dead letters", "runs")
+    show.table(
+        headings,
+        [
+            (
+                each.name,
+                f"{'from' if each.direction == 'connect' else 'to'} {each.others}",
+                each.position,
+                "unknown" if each.lag is None else f"{each.lag:,}",
+                show.number(each.rate),
+                f"{each.dead_letters:,}",
+                each.note or ("yes" if each.running else "no"),
+            )
+            for each in others
+        ],
+        right=headings[2:6],
+    )
+
+
 def _need_the_extra() -> None:
     if find_spec("yaml") is None or find_spec("confluent_kafka") is None:
         raise Failure("connect needs the extra connect: pip install 'stet-archive[connect]'")
@@ -112,18 +151,16 @@ def _connector(archive: Archive, mapping: Mapping) -> Connector:
 
 
 def _print_checked(mapping: Mapping, as_json: bool) -> None:
-    tables = {
-        name: {"stream": table.stream, "lists": [each.field for each in table.lists]}
+    tables = [
+        (name, table.stream or "", ", ".join(each.field for each in table.lists))
         for name, table in mapping.tables.items()
-    }
-    if as_json:
-        show.json({"source": mapping.source, "topics": list(mapping.topics), "tables": tables})
-        return
+    ]
     headings = ("table", "stream", "lists")
-    show.table(
-        headings,
-        [(name, each["stream"] or "", ", ".join(each["lists"])) for name, each in tables.items()],
-    )
+    if as_json:
+        told = [dict(zip(headings, table, strict=True)) for table in tables]
+        show.json({"source": mapping.source, "topics": list(mapping.topics), "tables": told})
+        return
+    show.table(headings, tables)
     show.line(f"{show.name(mapping.path)} fits the domain: {counted(len(tables), 'table')}")
 
 
@@ -138,18 +175,12 @@ def _run(connector: Connector, until_end: bool, begin_again: bool, as_json: bool
 
         def said(standing: Standing) -> None:
             if as_json:
-                show.json(_standing(standing))
+                show.json(told(standing))
             advance(0, _line(standing))
 
         figures = connector.run(show.note, until_end, begin_again, started, said)
     if not as_json:
         show.line(_ended(figures))
-
-
-def _standing(standing: Standing) -> dict[str, object]:
-    told = asdict(standing)
-    del told["asking"], told["running"], told["said_at"]
-    return told
 
 
 def _line(standing: Standing) -> str:
@@ -181,7 +212,8 @@ def _print_looked(looked: Looked, as_json: bool) -> None:
         if as_json:
             show.json(told)
         else:
-            show.line(f"{event.stream}  {event.type}  {show.short(show.json_line(event.data), 100)}")
+            data = show.short(show.json_line(event.data).rstrip(), 100)
+            show.line(f"{event.stream}  {event.type}  {data}")
     for letter in looked.letters:
         show.note(f"would be set aside: {_where(letter)}: {letter.reason}")
     if not as_json:

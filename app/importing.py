@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -126,12 +126,9 @@ def import_files(
     """
     if bool(files) == sample:
         raise typer.BadParameter("give files, or --sample", param_hint="FILE...")
-    if producer is not None and len(files or ()) != 1:
-        raise typer.BadParameter("goes with one file at a time", param_hint="--producer")
-    if producer is not None and source is not None:
-        raise typer.BadParameter("goes without --producer", param_hint="--source")
     if rejects is not None and (len(files or ()) != 1 or on_error is not OnError.reject):
         raise typer.BadParameter("goes with one file and --on-error reject", param_hint="--rejects")
+    check_names(files or (), producer, source)
     check_format(format, mapping, sample, producer, source)
     with errors_as_messages():
         archive = open_archive(home, new=True)
@@ -146,6 +143,14 @@ def import_files(
         show.json({file: asdict(result) for file, result in results.items()})
     if any(result.rejected for result in results.values()):
         raise typer.Exit(1)
+
+
+def check_names(files: Sequence[str], producer: str | None, source: str | None) -> None:
+    """Refuse names that do not go with each other; raises ``BadParameter``."""
+    if producer is not None and len(files) != 1:
+        raise typer.BadParameter("goes with one file at a time", param_hint="--producer")
+    if producer is not None and source is not None:
+        raise typer.BadParameter("goes without --producer", param_hint="--source")
 
 
 def check_format(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app import freshness, keeping, show
+from app import connecting, freshness, keeping, show
 from app.options import DEFAULT_HOME, Home, Json, Search, errors_as_messages, open_archive
 
 
@@ -83,14 +83,17 @@ def roll_back(
 
 
 def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Print the log's head, and each view's lag and generation.
+    """Print the log's head, each view's lag and generation, and how connectors and relays do.
 
     It warns when the last event was recorded ahead of this machine's clock.
 
     Example: stet status --json
     """
     with errors_as_messages():
-        result = dataclasses.asdict(open_archive(home, search).status())
+        archive = open_archive(home, search)
+        result = dataclasses.asdict(archive.status())
+        others = connecting.standings_of(archive)
+    result["connectors"] = [connecting.told(each) for each in others]
     keeping.warn_of_clock(result["seconds_ahead"])
     if as_json:
         show.json(result)
@@ -114,6 +117,7 @@ def status(search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = Fal
         ],
         right=headings[1:],
     )  # fmt: skip
+    connecting.print_standings(others)
     live = [view for view in result["views"] if view["generation"] is not None]
     freshness.warn_of_rebuilds(
         {view["view"]: view["needs_rebuild"] for view in live if view["needs_rebuild"]}

@@ -1,8 +1,8 @@
 """CloudEvents 1.0 in JSON as a source: an event a line, or a batch, which is a list of events.
 
 ``subject`` is the stream, ``type`` the type of the event, ``data`` its fields. The extensions that
-an archive's own events have (``cloud_events``) are read too. An event of another system happened at
-its ``time``; of an archive's own event ``time`` is only when it was recorded.
+an archive's own events have (``cloud_event_form``) are read too. An event of another system
+happened at its ``time``; of an archive's own event ``time`` is only when it was recorded.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ child table are read all, and then become the lists of their parents.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from connectors.comparing import Comparison, said
 from connectors.csv_lines import CsvLine, CsvLines
@@ -123,9 +123,8 @@ class TableFile(Source[CsvLine | WholeList]):
             raise InvalidEvent(error.column or "", error.reason) from None
         if draft is None:
             return ()
-        event = draft.event()
-        data = {name: said(value) for name, value in event.data.items()}
-        return (replace(event, data=data, event_id=None),)
+        data = {name: said(value) for name, value in draft.data.items()}
+        return (NewEvent(draft.stream, draft.type, data, None, draft.occurred_at, draft.actor),)
 
     def _change(self, line: CsvLine) -> Change:
         """The line as a snapshot would read it."""

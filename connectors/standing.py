@@ -11,17 +11,21 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 import orjson
 
 from connectors.errors import ConnectorError
-from event_log import Lock, LockHeld, lock_holder
+from event_log import EventLog, Lock, LockHeld, lock_holder
 
 FOLDER = "connect"
-CONNECT, RELAY = "connect", "relay"
+ASK_SECONDS = 2.0
+"""How long a broker may take to say how much lies behind a connector that does not run."""
 Direction = Literal["connect", "relay"]
+CONNECT: Literal["connect"] = "connect"
+RELAY: Literal["relay"] = "relay"
 
 
 class RunsAlready(ConnectorError):
@@ -103,6 +107,28 @@ def standings(archive_folder: Path) -> list[Standing]:
         for path in sorted(folder.glob("*.json"))
         if not path.name.startswith(".") and (found := _read(path)) is not None
     ]
+
+
+def standings_now(archive_folder: Path, log: EventLog) -> list[Standing]:
+    """How each connector and relay does now, also those that do not run.
+
+    Where one does not run its lag is measured: a relay's against the log's head, a connector's by
+    asking its broker. If the broker does not answer within two seconds the lag is None.
+    """
+    return [
+        each if each.running else replace(each, lag=_lag(each, log), rate=0.0, note="")
+        for each in standings(archive_folder)
+    ]
+
+
+def _lag(standing: Standing, log: EventLog) -> int | None:
+    if standing.direction == RELAY:
+        return max(0, log.head - min(standing.positions.values(), default=0))
+    if not standing.asking or find_spec("confluent_kafka") is None:
+        return None
+    from connectors.kafka.lag import ask_lag
+
+    return ask_lag(standing.asking, log, ASK_SECONDS)
 
 
 def _read(path: Path) -> Standing | None:

@@ -23,6 +23,12 @@ from archive import Archive
 from event_log import settings
 from pipelines.assets import index_asset, log_asset, references_check, view_asset
 from pipelines.catching_up import catch_up
+from pipelines.connectors import (
+    connector_asset,
+    connector_lag,
+    connector_names,
+    observe_connectors,
+)
 from pipelines.failing import alert_on_failure
 from pipelines.growth import backfill, growth
 from pipelines.lag import Limits, lag_checks, observe_lag
@@ -66,10 +72,20 @@ def definitions_for(archive: Archive) -> Definitions:
     rebuild, verify = _rebuild_job(archive, lag, equal), verify_job(equal)
     by_hand = [promote, roll_back, seal, clear]
     first = next(iter(views.values()))
+    names = connector_names(archive)
+    others = [connector_lag(names)] if names else []
+    observing = [observe_connectors(check) for check in others]
+    looking = [_check_lag_job(lag), observe_log, *observing]
     return Definitions(
-        assets=[log_asset(archive), *views.values(), *indexes, growth],
-        asset_checks=[references_check(first), lag, digests_hold, equal],
-        jobs=[rebuild, catch_up, backfill, verify, _check_lag_job(lag), observe_log, *by_hand],
+        assets=[
+            log_asset(archive),
+            *views.values(),
+            *indexes,
+            growth,
+            *map(connector_asset, names),
+        ],
+        asset_checks=[references_check(first), lag, digests_hold, equal, *others],
+        jobs=[rebuild, catch_up, backfill, verify, *looking, *by_hand],
         schedules=[_nightly_rebuild(rebuild), hourly_seal, weekly_verify(verify), daily_clear],
         sensors=[new_events, observe_lag, alert_on_failure, rebuild_changed_code],
         resources={"archive": archive_resource(archive), "sealing": Sealing(), "limits": Limits()},

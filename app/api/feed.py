@@ -235,9 +235,10 @@ def _size(entries: Sequence[Entry]) -> int:
 
 
 def _entries(batch: pa.RecordBatch, source: str) -> list[Entry]:
-    names = ("sequence", "stream", "category", "type")
-    envelopes = zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+    columns = (batch.column(n).to_pylist() for n in ("sequence", "stream", "category", "type"))
     return [
-        Entry(*envelope, b"id: %d" % envelope[0] + DATA + told + END)
-        for envelope, told in zip(envelopes, cloud_events(batch, source), strict=True)
+        Entry(sequence, stream, category, type, b"id: %d" % sequence + DATA + told + END)
+        for sequence, stream, category, type, told in zip(
+            *columns, cloud_events(batch, source), strict=True
+        )
     ]

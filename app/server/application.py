@@ -55,8 +55,7 @@ log = logging.getLogger("stet.server")
 
 def application(archive: Archive, options: Options, hosts: frozenset[str] = frozenset()) -> FastAPI:
     """Make the application; ``hosts`` are the names that it may be called by, empty for any."""
-    work = Work(THREADS, options.query_seconds)
-    past = Past(options.past_an_hour)
+    work, past = Work(THREADS, options.query_seconds), Past(options.past_an_hour)
     site = Site(archive, Access(archive.folder), options, work, Figures(), Ending(), past)
     feed = Feed(site)
 
@@ -83,8 +82,7 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
     app.include_router(pages)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _any_error)
-    for kind in _expected():
+    for kind in _errors():
         app.add_exception_handler(kind, _any_error)
     app.add_middleware(Caught)
     app.add_middleware(Endable, ending=site.ending, figures=site.figures)
@@ -97,15 +95,15 @@ def application(archive: Archive, options: Options, hosts: frozenset[str] = froz
     return app
 
 
-def _expected() -> tuple[type[Exception], ...]:
-    """The base errors of the rooms: Starlette's own handler of others also prints a traceback."""
+def _errors() -> tuple[type[Exception], ...]:
+    """All errors, and the base errors of the rooms: of others Starlette also prints a traceback."""
     from app.options import Failure
     from archive import ArchiveError
     from event_log import EventLogError
     from replay import ReplayError
     from search import SearchError
 
-    return (Problem, ArchiveError, EventLogError, ReplayError, SearchError, Failure)
+    return (Exception, Problem, ArchiveError, EventLogError, ReplayError, SearchError, Failure)
 
 
 def from_environment() -> FastAPI:

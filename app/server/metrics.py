@@ -27,6 +27,7 @@ from app.web.access import Role
 from app.web.figures import Figures
 from app.web.identity import Asking, require
 from app.web.site import Served
+from connectors import standings
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -107,6 +108,7 @@ class ArchiveFigures:
             len({each.generation for each in engine.generations()}),
         )
         yield self._dead_letters()
+        yield from self._connectors()
         yield GaugeMetricFamily(
             "stet_following", "Whether some process follows the log.", int(self._is_followed())
         )
@@ -121,6 +123,25 @@ class ArchiveFigures:
         for view, count in counts.items():
             family.add_metric((view,), count)
         return family
+
+    def _connectors(self) -> Iterator[GaugeMetricFamily]:
+        """How each connector and relay did when it said so last; a stopped one says nothing new."""
+        lag, position, letters, running = (
+            GaugeMetricFamily(f"stet_connector_{name}", about, labels=("connector",))
+            for name, about in (
+                ("lag", "Messages that a connector, or events that a relay, has not done yet."),
+                ("position", "What it has come to, over all partitions."),
+                ("dead_letters", "Messages that were set aside."),
+                ("running", "Whether a process on this machine runs it."),
+            )
+        )
+        for each in standings(self._archive.folder):
+            if each.lag is not None:
+                lag.add_metric((each.name,), each.lag)
+            position.add_metric((each.name,), sum(each.positions.values()))
+            letters.add_metric((each.name,), each.dead_letters)
+            running.add_metric((each.name,), int(each.running))
+        yield from (lag, position, letters, running)
 
     def _is_followed(self) -> bool:
         from archive import SUBSCRIPTION

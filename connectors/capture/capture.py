@@ -6,8 +6,10 @@ source is asked each time: a topic that was deleted and made again is never read
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from connectors.capture.kept import Kept
@@ -36,9 +38,29 @@ AGAIN_SECONDS = 1.0
 """Between two questions to a broker that is away."""
 MOVE_SECONDS = 1.0
 """Between two moves of a position without events."""
+COLLECT_SECONDS = 10.0
 HOLD_SECONDS = 30.0
 """How long a transaction is held whose end does not come, when nothing else comes."""
 BEGIN_AGAIN = "To read it from where it begins now, add --begin-again; then let Debezium take a snapshot, which shows what was missed"  # noqa: E501
+
+
+@contextmanager
+def collecting_rarely() -> Iterator[Callable[[], None]]:
+    """Let Python look for cycles only between two rounds: else it looks at each message in vain."""
+    enabled, collected_at = gc.isenabled(), time.monotonic()
+
+    def collect() -> None:
+        nonlocal collected_at
+        if time.monotonic() - collected_at > COLLECT_SECONDS:
+            gc.collect()
+            collected_at = time.monotonic()
+
+    gc.disable()
+    try:
+        yield collect
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Replaced(SourceError):
@@ -110,12 +132,14 @@ class Capture:
         """
         self._open(begin_again, until_end)
         ends = self._waiting(self._source.ends) if until_end else None
-        while not self._stopping:
-            self._step(begin_again)
-            each()
-            if ends is not None and self._has_reached(ends):
-                break
-        self._commit_ready(at_once=True)
+        with collecting_rarely() as collect:
+            while not self._stopping:
+                self._step(begin_again)
+                each()
+                collect()
+                if ends is not None and self._has_reached(ends):
+                    break
+            self._commit_ready(at_once=True)
         each()
         return self.figures
 
@@ -259,7 +283,6 @@ class Capture:
 
     def _reconnect(self, begin_again: bool) -> None:
         """Wait until the source answers, and see whether its topics are the same."""
-        self._note_away("the source does not answer")
         partitions = self._waiting(self._source.partitions)
         if partitions and set(partitions) != set(self._positions):
             self._open(begin_again, until_end=False)

@@ -142,8 +142,8 @@ class _Saying:
             self._counts.popleft()
         since, before = self._counts[0]
         self._counts.append((now, figures.messages))
-        asking: dict[str, Any] = {"kafka": dict(mapping.kafka), "topics": list(mapping.topics)}
-        asking["producers"] = {each.producer: [*each] for each in figures.positions}
+        asking: dict[str, Any] = {"kafka": dict(mapping.kafka)}
+        asking["partitions"] = [[*each] for each in figures.positions]
         standing = Standing(
             self._connector.name,
             CONNECT,

@@ -22,6 +22,8 @@ class KnownStreams(MutableMapping[str, Known]):
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._known: dict[str, Known | None] = {}
+        self._with_fields: set[str] = set()
+        """Those whose fields are known, until they are in the log: texts take much memory."""
         self._head = log.head
 
     def look_up(self, streams: Collection[str], fields: bool = False) -> None:
@@ -36,7 +38,7 @@ class KnownStreams(MutableMapping[str, Known]):
         self._known.update(dict.fromkeys(missing))
         if fields:
             for stream, entity in read_entities(self._log, begun).items():
-                self._known[stream] = Known(entity.live, entity.fields)
+                self[stream] = Known(entity.live, entity.fields)
         else:
             for stream, is_live in live_among(self._log, begun).items():
                 self._known[stream] = Known(is_live)
@@ -56,6 +58,11 @@ class KnownStreams(MutableMapping[str, Known]):
         """Note the round's own events: what they did is known."""
         if receipt.added and receipt.last - receipt.added == self._head:
             self._head = receipt.last
+        for stream in self._with_fields:
+            known = self._known.get(stream)
+            if known is not None:
+                known.fields = None
+        self._with_fields.clear()
 
     def forget(self) -> None:
         """Forget all: it was changed by a round that does not count."""
@@ -71,6 +78,8 @@ class KnownStreams(MutableMapping[str, Known]):
 
     def __setitem__(self, stream: str, known: Known) -> None:
         self._known[stream] = known
+        if known.fields is not None:
+            self._with_fields.add(stream)
 
     def __delitem__(self, stream: str) -> None:
         self._known[stream] = None

@@ -95,6 +95,7 @@ class _Rebuild:
         for unit in units.take()[0]:
             self._keep(unit)
         self._sent.keep()
+        self._lists.keep()
 
     def _add(self, units: Units, message: Message) -> None:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from connectors.capture.batches import batch_by_columns
 from connectors.capture.kept import Kept
 from connectors.capture.known import KnownStreams
 from connectors.capture.letters import Letter, Letters, line_of
@@ -17,7 +18,7 @@ from connectors.capture.sent import Sent
 from connectors.capture.snapshots import Snapshots
 from connectors.capture.source import Partition
 from connectors.capture.units import Content, Unit
-from connectors.debezium.change import Change, Message, Origin
+from connectors.debezium.change import Change, Message, Origin, OutboxEvent
 from connectors.errors import ConnectorError
 from connectors.mapping.declared import Mapping
 from connectors.mapping.translation import Translator
@@ -49,7 +50,7 @@ class Rounds:
     """Turns units into batches for one connector."""
 
     def __init__(self, log: EventLog, mapping: Mapping, kept: Kept) -> None:
-        self.log, self.kept = log, kept
+        self.log, self.mapping, self.kept = log, mapping, kept
         self.translator = Translator(mapping)
         self.lists = KeptLists(kept)
         self.letters = Letters(kept)
@@ -94,10 +95,12 @@ class Rounds:
             self._begin_again()
             self._look_up(round_.units)
         self.sent.keep()
+        self.lists.keep()
         self.letters.set_aside(round_.letters.values())
 
     def _begin_again(self) -> None:
         self.known.forget()
+        self.lists.give_up()
         self.snapshots.read_again()
         self.kept.begin()
 
@@ -109,13 +112,21 @@ class Rounds:
         for unit in round_.units:
             chosen = self._chosen(round_, unit, held) if held or round_.letters else unit.content
             self._translate(round_, unit, chosen)
+        self._fill(round_)
+        if round_.letters:
+            self._check_letters(round_)
+        return len(round_.letters) == before
+
+    def _check_letters(self, round_: Round) -> None:
+        """Stop where the mapping says so, or where there are too many letters."""
+        first = min(round_.letters.values(), key=lambda letter: letter.message.origin)
+        if self.mapping.poison == "error" and not first.waits:
+            raise Stopped(f"{_place(first.message.origin)}: {first.reason}")
         if len(round_.letters) > MOST_LETTERS:
-            first = min(round_.letters.values(), key=lambda letter: letter.message.origin)
             raise Stopped(
                 f"{len(round_.letters):,} messages do not fit the mapping, so none was set aside;"
                 f" the first: {first.reason}"
             )
-        return len(round_.letters) == before
 
     def _chosen(
         self, round_: Round, unit: Unit, held: set[str | None]
@@ -135,7 +146,7 @@ class Rounds:
 
     def _translate(self, round_: Round, unit: Unit, chosen: list[tuple[Content, Message]]) -> None:
         changes = [said for said, _ in chosen]
-        self.lists.put_in.clear()
+        self.lists.met.clear()
         translated = self.translator.translate(
             changes, self.known, self.lists, lambda prefix: live_beginning(self.log, prefix)
         )
@@ -145,14 +156,25 @@ class Rounds:
             if error.stops:
                 raise Stopped(f"{_place(said.origin)}: {error}")
             round_.letters[said.origin] = Letter(message, str(error), line_of(said))
-        for event in translated.events:
+        round_.events += [(event, unit) for event in translated.events]
+        lines = [said for said in changes if isinstance(said, Change)]
+        note = self.snapshots.note if unit.snapshot else self.snapshots.note_later
+        note(lines)
+
+    def _fill(self, round_: Round) -> None:
+        """Add the events to the batch, and set aside what an invalid one was made from."""
+        typed = not any(
+            isinstance(said, OutboxEvent) for unit in round_.units for said, _ in unit.content
+        )
+        quick = batch_by_columns(self.log, [e for e, _ in round_.events]) if typed else None
+        if quick is not None:
+            round_.batch = quick
+            return
+        for event, unit in round_.events:
             try:
                 round_.batch.add(event)
             except InvalidEvent as error:
                 self._blame(round_, event, unit, error)
-            round_.events.append((event, unit))
-        if unit.snapshot:
-            self.snapshots.note([c for c in changes if isinstance(c, Change)])
 
     def _blame(self, round_: Round, event: NewEvent, unit: Unit, error: InvalidEvent) -> None:
         """Set aside the changes of a unit that an event was made from."""
@@ -167,10 +189,9 @@ class Rounds:
 
     def _look_up(self, units: Iterable[Unit]) -> None:
         """Look up the streams of all units at once; for lines of a snapshot also the fields."""
-        streamed = [said for unit in units if not unit.snapshot for said, _ in unit.content]
-        shown = [said for unit in units if unit.snapshot for said, _ in unit.content]
-        self.known.look_up(self.translator.streams(shown), fields=True)
-        self.known.look_up(self.translator.streams(streamed))
+        changes = [said for unit in units for said, _ in unit.content]
+        self.known.look_up(self.translator.streams_with_fields(changes), fields=True)
+        self.known.look_up(self.translator.streams(changes))
 
     def _is_again(self, said: Content) -> bool:
         return isinstance(said, Change) and self.sent.is_again(

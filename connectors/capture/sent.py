@@ -30,6 +30,9 @@ class Sent:
     def __init__(self, kept: Kept) -> None:
         self._db = kept.connection
         self._new: dict[tuple[str, str], Came] = {}
+        greatest = "SELECT producer, max(CAST(tx AS INTEGER)) FROM sent GROUP BY producer"
+        self._greatest: dict[str, int] = dict(self._db.execute(greatest).fetchall())
+        """By producer: most transactions have a greater number than all that came before."""
 
     def is_again(self, producer: str, change: Change) -> bool:
         """Whether a change came before; if it did not, it has now."""
@@ -74,6 +77,11 @@ class Sent:
         self._new.clear()
 
     def _came(self, known: tuple[str, str]) -> Came | None:
+        producer, transaction = known
+        number = int(transaction) if transaction.isdecimal() else 0
+        if number > self._greatest.get(producer, 0):
+            self._greatest[producer] = number
+            return None
         found = self._db.execute(
             "SELECT place, first, last FROM sent WHERE (producer, tx) = (?, ?)", known
         ).fetchone()
@@ -81,4 +89,5 @@ class Sent:
 
     def _forget(self, producer: str) -> None:
         self._db.execute("DELETE FROM sent WHERE producer = ?", (producer,))
+        self._greatest.pop(producer, None)
         self._new = {known: came for known, came in self._new.items() if known[0] != producer}

@@ -8,6 +8,7 @@ somebody can look.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as MappingOf
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -53,29 +54,43 @@ class Snapshots:
         self._log, self._mapping = log, mapping
         self._kept, self._db = kept, kept.connection
         self._lists, self._translator = lists, translator
+        self._together = len(mapping.topics) == 1
         self.read_again()
 
     def read_again(self) -> None:
         """Read which snapshots are under way: a round that noted some may have been given up."""
         found = self._db.execute("SELECT of FROM snapshot WHERE ended IS NULL")
         self._open = {table for (table,) in found}
+        found = self._db.execute("SELECT of FROM snapshot WHERE ended IS NOT NULL")
+        self._ended = {table for (table,) in found}
 
     def note(self, changes: Sequence[Change]) -> None:
         """Note what some lines of a snapshot show, in their order, as a part of the round."""
         of_table: dict[str, list[Change]] = {}
         for change in changes:
             if change.snapshot != INCREMENTAL and change.table in self._mapping.tables:
-                if change.snapshot == FIRST:
-                    self._begin_all()
-                if change.table not in self._open or change.snapshot == FIRST_OF_TABLE:
-                    self._begin(change.table)
+                self._begin_at(change)
                 of_table.setdefault(change.table, []).append(change)
-                if change.snapshot in (LAST, LAST_OF_TABLE):
+                if change.snapshot == LAST and self._together:
+                    self._end(*self._open)
+                elif change.snapshot in (LAST, LAST_OF_TABLE):
                     self._end(change.table)
+        self._show_all(of_table)
+
+    def note_later(self, changes: Sequence[Change]) -> None:
+        """Note changes after a snapshot's end, before it is reported: they are not missing."""
+        if self._ended:
+            of_table: dict[str, list[Change]] = {}
+            for change in changes:
+                if change.table in self._ended:
+                    of_table.setdefault(change.table, []).append(change)
+            self._show_all(of_table)
+
+    def _show_all(self, of_table: MappingOf[str, Sequence[Change]]) -> None:
         for table, shown in of_table.items():
             if self._mapping.tables[table].stream is not None:
                 self._show(table, self._translator.streams(shown))
-        for name, key in self._lists.put_in:
+        for name, key in self._lists.met:
             self._show(name, [key])
 
     def report(self, tell: Callable[[str], None]) -> list[Missing]:
@@ -103,6 +118,7 @@ class Snapshots:
                 f" is: {names}; nothing was removed. All names are in {path}"
             )
         self._forget([name for name, _ in ended])
+        self._ended.clear()
         return missing
 
     def _missing(self, table: Table, ended_at: str) -> list[Missing]:
@@ -113,10 +129,9 @@ class Snapshots:
             names = [name for name in live_beginning(self._log, prefix) if name not in shown]
             found.append(("streams", names))
         for each in table.lists:
-            name = f"{table.name}.{each.field}"
-            shown = self._shown(name)
-            keys = [key for key, _ in self._lists.names_of(name) if key not in shown]
-            found.append((name, keys))
+            shown = self._shown(each.name)
+            keys = [key for key, _ in self._lists.names_of(each.name) if key not in shown]
+            found.append((each.name, keys))
         return [
             Missing(table.name, what, len(names), tuple(sorted(names)), ended_at)
             for what, names in found
@@ -139,32 +154,40 @@ class Snapshots:
             "INSERT OR IGNORE INTO shown VALUES (?, ?)", ((of, name) for name in names)
         )
 
-    def _begin_all(self) -> None:
-        """A snapshot begins, perhaps anew after it was broken off."""
-        self._forget(list(self._open), within=True)
-        self._open.clear()
+    def _begin_at(self, change: Change) -> None:
+        """Begin the snapshot of a table, or of all tables, where a line says that it is the first.
 
-    def _begin(self, table: str) -> None:
-        lists = [f"{table}.{each.field}" for each in self._mapping.tables[table].lists]
-        for of in (table, *lists):
-            self._db.execute("DELETE FROM shown WHERE of = ?", (of,))
-        self._db.execute("INSERT OR REPLACE INTO snapshot VALUES (?, NULL)", (table,))
-        self._open.add(table)
+        It may do so again after it was broken off. A table without lines has no first one: where
+        all tables are in one topic, the first line of all begins the snapshots of all.
+        """
+        if change.snapshot == FIRST and self._together:
+            self._begin(*self._mapping.tables)
+        elif change.table not in self._open or change.snapshot in (FIRST, FIRST_OF_TABLE):
+            self._begin(change.table)
 
-    def _end(self, table: str) -> None:
+    def _begin(self, *tables: str) -> None:
+        for table in tables:
+            lists = [each.name for each in self._mapping.tables[table].lists]
+            for of in (table, *lists):
+                self._db.execute("DELETE FROM shown WHERE of = ?", (of,))
+            self._db.execute("INSERT OR REPLACE INTO snapshot VALUES (?, NULL)", (table,))
+            self._open.add(table)
+            self._ended.discard(table)
+
+    def _end(self, *tables: str) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._db.execute("UPDATE snapshot SET ended = ? WHERE of = ?", (now, table))
-        self._open.discard(table)
+        for table in tables:
+            self._db.execute("UPDATE snapshot SET ended = ? WHERE of = ?", (now, table))
+        self._open.difference_update(tables)
+        self._ended.update(tables)
 
-    def _forget(self, tables: Sequence[str], within: bool = False) -> None:
-        """Forget snapshots, ``within`` a round or between two."""
-        if not within:
-            self._db.execute("BEGIN IMMEDIATE")
+    def _forget(self, tables: Sequence[str]) -> None:
+        """Forget snapshots that were reported."""
+        self._db.execute("BEGIN IMMEDIATE")
         for table in tables:
             declared = self._mapping.tables.get(table)
-            lists = [f"{table}.{each.field}" for each in declared.lists] if declared else []
+            lists = [each.name for each in declared.lists] if declared else []
             for of in (table, *lists):
                 self._db.execute("DELETE FROM shown WHERE of = ?", (of,))
             self._db.execute("DELETE FROM snapshot WHERE of = ?", (table,))
-        if not within:
-            self._db.execute("COMMIT")
+        self._db.execute("COMMIT")

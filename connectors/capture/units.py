@@ -13,6 +13,8 @@ from typing import TypeAlias
 from connectors.capture.source import Partition
 from connectors.debezium.change import Boundary, Change, Ignored, Message, Origin, OutboxEvent, Said
 
+MOST_BYTES = 256 * 1024 * 1024
+"""The bytes of a transaction's messages above which it is split too."""
 Content: TypeAlias = Change | OutboxEvent
 
 
@@ -43,6 +45,7 @@ class Units:
         self.reached: dict[Partition, int] = {}
         self._open: Unit | None = None
         self._was_split = False
+        self._bytes = 0
         self._held_to: dict[Partition, int] = {}
 
     @property
@@ -86,7 +89,7 @@ class Units:
             return
         if said.status == "BEGIN":
             self.release()
-            self._open, self._was_split = Unit(said.transaction), False
+            self._open, self._was_split, self._bytes = Unit(said.transaction), False, 0
         elif self._open is not None and self._open.transaction == said.transaction:
             self.release()
 
@@ -97,7 +100,8 @@ class Units:
             self.release()
         if self._open is not None:
             self._open.content.append((said, message))
-            if len(self._open.content) >= self._limit:
+            self._bytes += len(message.value or b"")
+            if len(self._open.content) >= self._limit or self._bytes >= MOST_BYTES:
                 self._split(self._open, said.origin)
             return
         last = self.ready[-1] if self.ready else None
@@ -119,9 +123,9 @@ class Units:
     def _split(self, unit: Unit, last: Origin) -> None:
         if not self._was_split:
             self._tell(
-                f"transaction {unit.transaction} has more than {self._limit:,} changes; it becomes"
-                " several commits"
+                f"transaction {unit.transaction} has more than {self._limit:,} changes, or"
+                f" {MOST_BYTES // 2**20} MB; it becomes several commits"
             )
         self.release()
         self.pass_by(last)
-        self._open, self._was_split = Unit(unit.transaction), True
+        self._open, self._was_split, self._bytes = Unit(unit.transaction), True, 0

@@ -27,7 +27,10 @@ OLD_KEY, NEW_KEY = "__debezium.oldkey", "__debezium.newkey"
 STREAMED = (None, "false", False)
 """``source.snapshot`` of what no snapshot read, whatever ``replace.null.with.default`` is."""
 LINES = (Operation.CREATED, Operation.READ, Operation.UPDATED, Operation.DELETED)
-NONE_WITHHELD: frozenset[str] = frozenset()
+LATEST = 253_402_300_800_000_000
+"""Microseconds from 1970 to the year 10000."""
+LONGEST_NAME = 200
+"""Characters of the name of a connector, a table or a transaction."""
 
 
 @dataclass(frozen=True)
@@ -128,14 +131,29 @@ def _change(message: Message, said: Mapping[str, Any], source: Mapping[str, Any]
     if snapshot is None:
         told = said.get("transaction")
         if told:
-            transaction, order = transaction_of(told["id"]), told["total_order"]
+            transaction = transaction_of(told["id"])
+            order = _number(told["total_order"], "total_order")
         elif source.get("txId") is not None:
             transaction = str(source["txId"])
-    change = Change(table, op, None, None, None, message.origin, source["name"], transaction, order)
-    change.lsn = None if snapshot else source.get("lsn")
+    server = _name(source["name"])
+    change = Change(_name(table), op, None, None, None, message.origin, server, transaction, order)
+    change.lsn = None if snapshot else _number(source.get("lsn"), "lsn")
     change.snapshot = snapshot
     change.at = _microseconds(source)
     return change
+
+
+def _number(value: Any, name: str) -> int | None:
+    if value is not None and (type(value) is not int or not -(2**63) <= value < 2**63):
+        raise ValueError(f"{name} is {value!r}, not a number")
+    return value
+
+
+def _name(name: Any) -> str:
+    """A name that events can carry: printable, and not too long."""
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
+        raise ValueError(f"{name!r} names no connector, table or transaction")
+    return name
 
 
 def _set_lines(
@@ -148,9 +166,12 @@ def _set_lines(
     """Set the key, and of ``before`` and ``after`` what is sure."""
     if message.key is not None:
         key, of_key = parsed(message.key)
-        change.key = _decoded(key, of_key) if of_key else key
-    before, after = said.get("before"), said.get("after")
-    if after is not None and may_withhold(message.value or b""):
+        change.key = _decoded(key, of_key) if of_key else _line(key, "the key")
+    if message.headers and change.op in (Operation.CREATED, Operation.DELETED):
+        _set_keys(change, message)
+    before, after = _line(said.get("before"), "before"), _line(said.get("after"), "after")
+    is_old = change.op == Operation.UPDATED or change.old_key is not None
+    if is_old and after is not None and may_withhold(message.value or b""):
         change.withheld = frozenset(name for name, value in after.items() if is_withheld(value))
         if change.withheld:
             after = {name: v for name, v in after.items() if name not in change.withheld}
@@ -167,8 +188,12 @@ def _set_lines(
         raise ValueError(
             "a deletion has neither a key nor a before: it does not tell of which line"
         )
-    if message.headers:
-        _set_keys(change, message)
+
+
+def _line(line: Any, what: str) -> Any:
+    if line is not None and type(line) is not dict:
+        raise ValueError(f"{what} is {type(line).__name__}, not the columns of a line")
+    return line
 
 
 def _fill(change: Change) -> None:
@@ -212,14 +237,16 @@ def transaction_of(told: str) -> str:
     >>> transaction_of("771:25829128"), transaction_of("3e11fa47-71ca:23")
     ('771', '3e11fa47-71ca:23')
     """
-    number, _, lsn = told.partition(":")
+    number, _, lsn = _name(told).partition(":")
     return number if number.isdigit() and lsn.isdigit() else told
 
 
 def _microseconds(source: Mapping[str, Any]) -> int | None:
-    at = source.get("ts_us")
-    if at is None and source.get("ts_ms") is not None:
-        at = source["ts_ms"] * 1_000
+    at = _number(source.get("ts_us"), "ts_us")
+    if at is None and (milliseconds := _number(source.get("ts_ms"), "ts_ms")) is not None:
+        at = milliseconds * 1_000
+    if at is not None and not 0 <= at < LATEST:
+        raise ValueError(f"{at} microseconds since 1970 are no time at which something happened")
     return at
 
 

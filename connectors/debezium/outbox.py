@@ -103,6 +103,8 @@ def _event(told: Mapping[str, Any], origin: Any) -> OutboxEvent:
             raise ValueError(
                 f"the payload of the event {told['id']} is not JSON ({error})"
             ) from None
+    if payload is None:
+        payload = {}  # an event that needs no data
     return OutboxEvent(
         str(told["id"]),
         str(told["aggregatetype"]),

@@ -34,8 +34,11 @@ from connectors.capture.source import (
 from connectors.debezium.change import Message, Origin
 from connectors.kafka.connection import KafkaError, client_settings, cluster_of
 
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
 """How long a question to the cluster may take."""
+MOST_BYTES = 64 * 1024 * 1024
+"""The bytes of messages that are taken at once, about."""
+AT_A_TIME = 1_000
 READING: dict[str, Any] = {
     "isolation.level": "read_committed",
     "auto.offset.reset": "error",
@@ -65,8 +68,8 @@ FOR_GOOD = {
     ClientError.CLUSTER_AUTHORIZATION_FAILED,
 }
 """Errors that waiting does not mend."""
-_logger = logging.getLogger("stet.kafka")
-_logger.setLevel(logging.CRITICAL)  # what the client logs is told by ``Taken.away``, once
+quiet_logger = logging.getLogger("stet.kafka")
+quiet_logger.setLevel(logging.CRITICAL)  # what the client logs is told by ``Taken.away``, once
 
 
 class KafkaSource:
@@ -81,9 +84,9 @@ class KafkaSource:
         self._away = ""
         self._fatal: ClientError | None = None
         client["error_cb"] = self._noted
-        self._admin = _made(lambda: AdminClient(client, logger=_logger))
+        self._admin = _made(lambda: AdminClient(client, logger=quiet_logger))
         reading = {**client, "group.id": f"stet-connect-{name}", **READING}
-        self._consumer = _made(lambda: Consumer(reading, logger=_logger))
+        self._consumer = _made(lambda: Consumer(reading, logger=quiet_logger))
         self._assigned: dict[tuple[str, int], Partition] = {}
 
     def partitions(self) -> list[Partition]:
@@ -117,8 +120,13 @@ class KafkaSource:
         """Take the next messages: those that are there, or the first that comes in some seconds."""
         # consume() with a time waits for all that it may take: so one is waited for, then the rest.
         came = self._consumer.consume(1, seconds)
-        if came and most > 1:
-            came += self._consumer.consume(most - 1, 0)
+        size = sum(map(len, came))
+        while came and len(came) < most and size < MOST_BYTES:
+            more = self._consumer.consume(min(most - len(came), AT_A_TIME), 0)
+            if not more:
+                break
+            came += more
+            size += sum(map(len, more))
         if self._fatal is not None:
             raise self._told(self._fatal)
         taken, assigned = Taken(), self._assigned

@@ -13,6 +13,7 @@ from event_log import Category, Registry
 OnUnknown = Literal["error", "ignore", "dead_letter"]
 OnTruncate = Literal["error", "ignore", "remove"]
 OnKeyChange = Literal["move", "error"]
+OnPoison = Literal["dead_letter", "error"]
 OnDelete = Literal["remove", "ignore", "error"]
 
 
@@ -138,7 +139,11 @@ class Mapping:
     transactions: bool = True
     """Whether a transaction becomes one commit; it needs one topic with the boundaries in it."""
     outbox: Outbox | None = None
+    poison: OnPoison = "dead_letter"
+    """Whether a message that does not fit is set aside, or stops the connector."""
     limits: Limits = field(default_factory=Limits)
     csv: Csv = field(default_factory=Csv)
+    kafka: MappingOf[str, Any] = field(default_factory=dict)
+    """The settings of Kafka's client for this source's cluster, by the client's own names."""
     reading: Reading = field(default_factory=Reading)
     """What the reader of Debezium's messages must know."""

@@ -22,8 +22,9 @@ class Known:
     """What is known of a stream that has events: whether its entity is live, and its fields.
 
     With ``fields``, only what differs from them becomes an event; with None, all that a change
-    gives. Lines of a snapshot need them, so that a snapshot taken again adds nothing. They may be
-    forgotten at any time; of an entity that was created just now they are not kept.
+    gives. Lines of a snapshot need them, so that a snapshot taken again adds nothing, and so does a
+    line whose key changed while the source withheld a value. Once the events are in the log, the
+    fields may be forgotten, to save memory.
     """
 
     live: bool
@@ -109,7 +110,7 @@ class Drafts:
     def _know(self, draft: Draft) -> None:
         stream, effect = draft.stream, draft.effect
         if effect is Effect.CREATES:
-            self.known[stream] = Known(True)
+            self.known[stream] = Known(True, {n: v for n, v in draft.data.items() if v is not None})
             return
         known = self.known.get(stream)
         fields = None if known is None else known.fields

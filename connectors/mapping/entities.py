@@ -17,7 +17,7 @@ from connectors.mapping.templates import Template, as_text
 from event_log import INSTANT, Effect
 
 LONGEST_NAME = 512
-"""Characters: the longest name of a stream."""
+"""Characters: the longest name of a stream or of an actor."""
 LiveStreams = Callable[[str], Iterable[str]]
 
 
@@ -106,7 +106,7 @@ class EntityTable:
     ) -> list[Draft]:
         """Return what a change becomes; raises ``Untranslatable``."""
         if change.op == Operation.TRUNCATED:
-            return self._truncated(change, live_streams)
+            return self._truncated(change, known, live_streams)
         self.names.check_key(change.key)
         if change.op == Operation.DELETED:
             return self._deleted(change, known)
@@ -119,13 +119,19 @@ class EntityTable:
         return drafts if made is None else [*drafts, made]
 
     def whole(self, change: Change) -> Draft | None:
-        """Return what a whole line says, for who compares it; None if ``where`` leaves it out."""
+        """Return what a whole line says, without an id; None if ``where`` leaves it out."""
         line = change.after or {}
         stream, plan = self.names.of(line), self.lines.plan(line, frozenset())
         if not matches(self.table.where, line):
             return None
         data = {n: v for n, v in self.lines.data(plan, line).items() if v is not None}
-        return self._draft(change, stream, self.types.created, Effect.CREATES, data, plan)
+        if plan.annotations:
+            data |= self.lines.annotations(plan, line)
+        draft = Draft(change, stream, self.types.created, Effect.CREATES, data)
+        draft.occurred_at = self._occurred_at(change, line)
+        if self.table.actor is not None:
+            draft.actor = self._actor(line.get(self.table.actor))
+        return draft
 
     def of_lines(self, columns: Iterable[str]) -> list[str]:
         """Return the fields that lines with these columns make."""
@@ -276,8 +282,18 @@ class EntityTable:
         draft = Draft(change, stream, name, effect, data, event_id(change, stream))
         draft.occurred_at = self._occurred_at(change, line)
         if self.table.actor is not None:
-            draft.actor = as_text(line.get(self.table.actor)) or None
+            draft.actor = self._actor(line.get(self.table.actor))
         return draft
+
+    def _actor(self, value: Any) -> str | None:
+        name = (as_text(value) or "").strip()
+        if not name.isprintable() or len(name) > LONGEST_NAME:
+            raise Untranslatable(
+                self.table.name,
+                self.table.actor,
+                f"actor: it has control characters, or more than {LONGEST_NAME} characters",
+            )
+        return name or None
 
     def _occurred_at(self, change: Change, line: Columns) -> datetime | None:
         told = self.table.occurred_at
@@ -329,7 +345,9 @@ class EntityTable:
         draft.event_id, draft.occurred_at = event_id(change, stream), self.committed_at(change)
         return draft
 
-    def _truncated(self, change: Change, live_streams: LiveStreams | None) -> list[Draft]:
+    def _truncated(
+        self, change: Change, known: Mapping[str, Known], live_streams: LiveStreams | None
+    ) -> list[Draft]:
         if self.table.truncate == "ignore":
             return []
         if self.table.truncate == "error" or live_streams is None:
@@ -340,8 +358,12 @@ class EntityTable:
                 " remove, which removes all its entities, or truncate: ignore, which keeps them",
                 stops=True,
             )
-        live = sorted(live_streams(self.names.template.before))
-        return [self._removed(change, stream) for stream in live]
+        before = self.names.template.before
+        live = set(live_streams(before))
+        for stream, was in known.items():
+            if stream.startswith(before):
+                (live.add if was.live else live.discard)(stream)
+        return [self._removed(change, stream) for stream in sorted(live)]
 
 
 def differing(data: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

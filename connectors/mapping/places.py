@@ -172,8 +172,9 @@ class Section:
     def _add(self, key_node: yaml.Node, node: yaml.Node, allowed: Collection[str] | None) -> None:
         mistakes, above = self.value.mistakes, self.value.key
         key = Value(key_node, above, mistakes)
-        name = key.text("a key")
-        if name is None:
+        name = str(key_node.value)
+        if key.kind != "text" or not name:
+            key.wrong("must have a name for a key")
             return
         key.key = f"{above}.{name}" if above else name
         if name in self._values:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
@@ -247,6 +249,8 @@ def matches(where: Mapping[str, frozenset[Any]], line: Columns) -> bool:
     """Whether a line has the values that the mapping's ``where`` wants."""
     for column, wanted in where.items():
         value = line.get(column, MISSING)
+        if isinstance(value, date | Decimal):
+            value = as_text(value)  # as the file has it
         if isinstance(value, list | dict) or value not in wanted:
             return False
     return True

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connectors.debezium.envelope import Reading
+from connectors.kafka.connection import KafkaError, check_given
 from connectors.mapping.declared import Csv, Limits, Mapping, Outbox, Table
 from connectors.mapping.places import Mistakes, Section, Value, open_yaml
 from connectors.mapping.reading_tables import TableReader, of_schema
@@ -18,9 +19,10 @@ from event_log import Registry
 if TYPE_CHECKING:
     from replay import Domain
 
-TOP = ("source", "topics", "transactions", "tables", "outbox", "limits", "csv")
+TOP = ("source", "topics", "transactions", "tables", "outbox", "poison", "limits", "csv", "kafka")
 OUTBOX = ("table", "topics", "prefix", "stream", "types")
 OF_OUTBOX = ("aggregatetype", "aggregateid")
+POISON = ("dead_letter", "error")
 LIMITS = ("transaction", "commit", "wait_ms")
 CSV = ("delimiter", "encoding", "null")
 
@@ -47,8 +49,10 @@ def read_mapping(path: str, domain: Domain) -> Mapping:
         topics,
         _transactions(top, topics),
         outbox,
+        top.read("poison", lambda value: value.choice(POISON, POISON[0]), POISON[0]),
         _limits(top),
         _csv(top),
+        _kafka(top),
         reading,
     )
     mistakes.check()
@@ -101,6 +105,19 @@ def _csv(top: Section) -> Csv:
     encoding = section.read("encoding", _encoding, "utf-8")
     null = section.read("null", Value.text, "")
     return Csv(delimiter, encoding, null)
+
+
+def _kafka(top: Section) -> dict[str, Any]:
+    """The settings of Kafka's client; a secret among them is a mistake."""
+    section = top.read("kafka", Value.section, None)
+    if section is None:
+        return {}
+    for name, _ in section:
+        try:
+            check_given({name: None})
+        except KafkaError as error:
+            section.key(name).wrong(str(error).removeprefix(f"kafka: {name} "))
+    return {name: value.plain() for name, value in section}
 
 
 def _delimiter(value: Value) -> str:

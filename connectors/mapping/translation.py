@@ -108,7 +108,7 @@ class Translator:
         ``known`` has what is known of streams: one that is missing has no events. It is looked up
         with ``get``, and set as the events change it. Changes of a list in one call become one
         event of the parent, or a part of the event that creates it. ``live_streams(prefix)`` gives
-        the live streams that begin so, for a truncation that removes them all.
+        the streams that begin so and are live in the log, for a truncation that removes them all.
         """
         done = Translated()
         drafts = Drafts(known, lists, self._of_category)

@@ -158,6 +158,15 @@ def _day(value: Any) -> date:
     return value if isinstance(value, date) else dates.first_day(value)
 
 
+def _plain_text(value: Any) -> str:
+    """A value as text, but for one of several parts, whose form nobody has chosen."""
+    if isinstance(value, list | dict):
+        raise ValueError(
+            f"{_shown(value)} is no text; declare type: json, or give it to a function"
+        )
+    return _text(value)
+
+
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
@@ -180,14 +189,14 @@ def _each(convert: Convert) -> Convert:
 
 
 ENCODERS: Mapping[pa.DataType, Convert] = {
-    STRING: _text,
-    TEXT: _text,
+    STRING: _plain_text,
+    TEXT: _plain_text,
     INT: _integer,
     FLOAT: _number,
     BOOL: _strict_boolean,
     INSTANT: _instant,
     DAY: _day,
-    STRINGS: _each(_text),
+    STRINGS: _each(_plain_text),
     INTS: _each(_integer),
 }
 """What makes a value that of a field, by the field's type."""
@@ -284,8 +293,10 @@ def converter(declared: str | None, field: pa.DataType) -> Convert:
     datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc)
     """
     decode, encode = decoder(declared), ENCODERS[field]
-    if decode is None or decode is encode:
+    if decode is None or declared == "text":
         return encode
+    if encode is _plain_text:
+        encode = _text
 
     def converted(value: Any) -> Any:
         decoded = decode(value)

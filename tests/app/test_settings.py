@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from app.cli import cli
 from app.options import chosen_home
 from app.web.options import Link, Options
 from archive import Archive, domain_in_force, look_back, send_alert
+from connectors.kafka.connection import client_settings
 from event_log import WrongClock, machine, settings
 from event_log.clock import moment_after
 from event_log.storage.bucket_cache import cache_folder
+from pipelines.connectors import connector_names
 from pipelines.growth import partitions
 from pipelines.lag import Limits
 from pipelines.resources import ArchiveResource, archive_resource
@@ -87,6 +90,11 @@ def append_after_ten_seconds_ahead() -> str:
     return "appended"
 
 
+def of_kafka(name: str) -> Any:
+    """What Kafka's client is told, from a file that says something else, and the settings."""
+    return client_settings({"bootstrap.servers": "other:9092"}).get(name)
+
+
 EFFECTS: dict[str, tuple[str, Callable[[], Any], Any]] = {
     "STET_DOMAIN": (
         'STET_DOMAIN = "examples.orders:DOMAIN"',
@@ -136,6 +144,25 @@ EFFECTS: dict[str, tuple[str, Callable[[], Any], Any]] = {
         CLUSTER + "STET_SEARCH_REPLICAS = 2",
         lambda: cluster().replicas,
         2,
+    ),
+    **{
+        name: (f'{name} = "{text}"', partial(of_kafka, told), of_file or text)
+        for name, told, text, of_file in (
+            ("STET_KAFKA", "bootstrap.servers", "kafka.example:9092", None),
+            ("STET_KAFKA_PROTOCOL", "security.protocol", "SASL_SSL", None),
+            ("STET_KAFKA_MECHANISM", "sasl.mechanism", "SCRAM-SHA-512", None),
+            ("STET_KAFKA_USER", "sasl.username", "ana", None),
+            ("STET_KAFKA_PASSWORD", "sasl.password", "hush", None),
+            ("STET_KAFKA_CA", "ssl.ca.location", "ca.pem", "stet-home/ca.pem"),
+            ("STET_KAFKA_CERTIFICATE", "ssl.certificate.location", "c.pem", "stet-home/c.pem"),
+            ("STET_KAFKA_KEY", "ssl.key.location", "c.key", "stet-home/c.key"),
+            ("STET_KAFKA_KEY_PASSWORD", "ssl.key.password", "hush", None),
+        )
+    },
+    "STET_CONNECT": (
+        'STET_CONNECT = "cms.yaml, none/shop.yaml"',
+        lambda: connector_names(Archive("stet-home")),
+        ["cms", "shop"],
     ),
     "STET_DEAD_LETTERS": ("STET_DEAD_LETTERS = 25", lambda: ArchiveResource().tolerated, 0.25),
     "STET_PAST_MB": ("STET_PAST_MB = 3", look_back._limit, 3_000_000),

@@ -50,6 +50,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (home / name).write_text(text)
     month = {"response": {"docs": [{"uri": EVIL, "pub_date": EVIL}]}}
     (home / "evil.json").write_text(json.dumps(month))
+    mapping = {"source": EVIL, "tables": {EVIL: {"stream": EVIL}}}
+    (home / "evil.yaml").write_text(json.dumps(mapping))
     (home / "evil.jsonl").write_bytes(json.dumps({"stream": EVIL, "type": EVIL}).encode() + b"\n")
     return home
 
@@ -76,6 +78,9 @@ def commands(home: Path) -> dict[str, list[list[str]]]:
                    ["import", EVIL, "--format", "csv", "--mapping", EVIL]],
         "generate": [["generate", "--articles", "1"],
                      ["generate", "--articles", "1", "--month", EVIL]],
+        "connect": [["connect", str(home / "evil.yaml"), "--check"], ["connect", EVIL],
+                    ["connect", str(home / "evil.yaml"), "--dead-letters"]],
+        "relay": [["relay", "--topic", EVIL], ["relay", "--topic", "x", "--categories", EVIL]],
         "log": [["log"], ["log", "--json"], ["log", "--type", EVIL]],
         "history": [["history", ARTICLE], ["history", ARTICLE, "--json"], ["history", EVIL]],
         "explain": [["explain", ARTICLE], ["explain", ARTICLE, "--json"], ["explain", EVIL]],

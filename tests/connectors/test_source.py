@@ -163,9 +163,7 @@ def test_reading_goes_on_at_a_position(world: World, opened: Opened) -> None:
     assert [m.value for m in all_of(source)[0]] == [b"c"]
 
 
-def test_what_comes_later_is_taken_later_and_has_an_end_again(
-    world: World, opened: Opened
-) -> None:
+def test_what_comes_later_is_taken_later_and_has_an_end_again(world: World, opened: Opened) -> None:
     source = opened(world.source())
     partition = begun(source)
     assert all_of(source) == ([], {partition: 0})

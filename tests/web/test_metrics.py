@@ -142,3 +142,23 @@ def test_figures_are_for_this_machine_or_for_an_operator(
     asked = {role: server.ask(role).get("/metrics").status_code for role in (None, *Role)}
     refused = {None: 401, Role.reader: 403, Role.editor: 403, Role.operator: 200}
     assert asked == (dict.fromkeys(asked, 200) if open_to_all else refused)
+
+
+def test_connectors_and_relays_say_how_they_did(server: Server) -> None:
+    from connectors.standing import Standing, say
+
+    standing = Standing("cms", "connect", "cms", {"a": 3, "b": 4}, 5, dead_letters=2)
+    say(server.archive.folder, standing)
+    try:
+        found = figures(server.ask())
+    finally:
+        (server.archive.folder / "connect" / "cms.json").unlink()
+    of_cms = {
+        name: value for (name, labels), value in found.items() if ("connector", "cms") in labels
+    }
+    assert of_cms == {
+        "stet_connector_lag": 5,
+        "stet_connector_position": 7,
+        "stet_connector_dead_letters": 2,
+        "stet_connector_running": 0,
+    }

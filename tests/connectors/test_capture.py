@@ -1,0 +1,595 @@
+"""Changes of tables become events, each once, whatever comes twice, in between, or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from captured import CapturedSource
+from captured_cms import Cms, article, author, wrote
+
+from connectors.capture.capture import Capture, Replaced, TakenOver
+from connectors.capture.kept import Kept
+from connectors.capture.rebuilding import ListsLost
+from connectors.capture.rounds import Stopped
+from connectors.standing import RunsAlready, hold, standings
+from event_log import EventLog, InvalidEvent, NewEvent
+
+
+@pytest.fixture
+def cms(tmp_path: Path) -> Cms:
+    return Cms(tmp_path)
+
+
+def position(cms: Cms) -> int:
+    [partition] = CapturedSource(cms.broker, ["cms"]).partitions()
+    return cms.log.position_of(partition.producer)
+
+
+# what becomes of changes
+
+
+def test_lines_become_entities_and_child_lines_a_list_of_their_parent(cms: Cms) -> None:
+    cms.tables.transaction(
+        ("c", *author(1)), ("c", *article(1)), ("c", *wrote(1, 1, 2)), ("c", *wrote(1, 2, 1))
+    )
+    cms.tables.transaction(("u", *article(1, "Sea")), ("d", *wrote(1, 2)[:2], None))
+    cms.connect()
+    assert cms.fields("byline/1") == {"name": "Ana"}
+    found = cms.fields("article/1")
+    assert (found["headline"], found["byline_ids"]) == ("Sea", ["byline/1"])
+    assert [e[:2] for e in cms.events()] == [
+        ("byline/1", "BylineRegistered"),
+        ("article/1", "ArticlePublished"),
+        ("article/1", "ArticleRevised"),
+    ]
+
+
+def test_children_that_come_before_their_parent_are_in_the_event_that_creates_it(
+    cms: Cms,
+) -> None:
+    cms.tables.transaction(("c", *wrote(1, 1)))
+    cms.connect()
+    assert cms.events() == []
+    cms.tables.transaction(("c", *article(1)))
+    cms.connect()
+    [(stream, _, data)] = cms.events()
+    assert (stream, data["byline_ids"]) == ("article/1", ["byline/1"])
+
+
+def test_a_change_of_an_entity_that_the_log_lacks_creates_it(cms: Cms) -> None:
+    cms.tables.transaction(("u", *article(7)), ("d", "author", {"id": 9}, None))
+    figures = cms.connect()
+    assert [e[:2] for e in cms.events()] == [("article/7", "ArticlePublished")]
+    assert figures.letters == 0
+
+
+# exactly once
+
+
+def test_what_debezium_sends_again_adds_nothing_even_when_more_came_between(cms: Cms) -> None:
+    cms.tables.transaction(("c", *article(1)), ("c", *wrote(1, 1)), ("d", *wrote(1, 1)[:2], None))
+    first = cms.tables.last
+    cms.tables.transaction(("d", *article(1)[:2], None))
+    cms.connect()
+    before = cms.events()
+    for key, value in first:
+        cms.broker.write("cms", key, value)
+    cms.tables.again()
+    figures = cms.connect()
+    assert cms.events() == before
+    assert figures.known == 4
+    assert cms.fields("article/1") == {}
+
+
+def test_a_transaction_that_breaks_off_and_comes_again_whole_is_there_once(cms: Cms) -> None:
+    cms.tables.transaction(("c", *article(1)), ("c", *article(2)), ("c", *article(3)))
+    *whole, _end = cms.tables.last
+    topic = cms.broker.topics["cms"]
+    topic.messages[0].pop()  # its end did not come, nor its last change
+    topic.messages[0].pop()
+    cms.connect()
+    assert cms.events() == []
+    for key, value in [*whole, _end]:
+        cms.broker.write("cms", key, value)
+    cms.connect()
+    assert sorted(e[0] for e in cms.events()) == ["article/1", "article/2", "article/3"]
+
+
+class Killed(BaseException):
+    """The process ends at a place that a test chose."""
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_a_kill_at_the_commit_loses_and_doubles_nothing_of_the_lists(
+    place: str, cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cms.tables.transaction(("c", *article(1)), ("c", *wrote(1, 1)))
+    cms.connect()
+    cms.tables.transaction(("c", *wrote(1, 2, 2)))
+    cms.tables.transaction(("d", *wrote(1, 1)[:2], None))
+    commit = EventLog.commit
+
+    def dies(log: EventLog, *given: Any, **named: Any) -> Any:
+        if place == "after":
+            commit(log, *given, **named)
+        raise Killed
+
+    monkeypatch.setattr(EventLog, "commit", dies)
+    with pytest.raises(Killed):
+        cms.connect()
+    monkeypatch.undo()
+    cms.tables.transaction(("c", *wrote(1, 3, 3)))
+    cms.connect()
+    assert cms.fields("article/1")["byline_ids"] == ["byline/2", "byline/3"]
+    lists = [e[2]["byline_ids"] for e in cms.events() if "byline_ids" in e[2]]
+    assert lists == [
+        ["byline/1"],
+        ["byline/1", "byline/2"],
+        ["byline/2"],
+        ["byline/2", "byline/3"],
+    ]
+
+
+def test_of_two_connectors_one_ends_and_says_so(cms: Cms, tmp_path: Path) -> None:
+    cms.tables.transaction(("c", *article(1)))
+    other = Cms(tmp_path)
+    other.broker, other.tables = cms.broker, cms.tables
+    other.folder = tmp_path / "other"  # another machine, with the same log
+    other.folder.mkdir()
+    slow = cms.connector()
+    overtaken = Overtaken(CapturedSource(cms.broker, ["cms"]), lambda: run_elsewhere(cms))
+    slow.source = overtaken
+    with pytest.raises(TakenOver, match="another connector reads cms into this log"):
+        slow.run(cms.told.append, until_end=True)
+    assert [e[0] for e in cms.events()] == ["article/1"]
+
+
+def run_elsewhere(cms: Cms) -> None:
+    elsewhere = cms.connector()
+    elsewhere.folder = cms.folder / "elsewhere"
+    elsewhere.run(cms.told.append, until_end=True)
+
+
+class Overtaken(CapturedSource):
+    """A source that lets somebody else go first, once messages were taken."""
+
+    def __init__(self, source: CapturedSource, first: Any) -> None:
+        super().__init__(source._broker, source._topics)
+        self._first = first
+
+    def take(self, most: int, seconds: float) -> Any:
+        taken = super().take(most, seconds)
+        if taken.messages and self._first is not None:
+            first, self._first = self._first, None
+            first()
+        return taken
+
+
+def test_a_second_connector_of_the_same_archive_does_not_begin(cms: Cms) -> None:
+    lock = hold(cms.folder, "cms")
+    with pytest.raises(RunsAlready, match="cms runs already"):
+        cms.connect()
+    lock.release()
+    cms.connect()
+
+
+# transactions
+
+
+def test_a_transaction_has_one_correlation_id_and_small_ones_share_a_commit(cms: Cms) -> None:
+    first = cms.tables.transaction(("c", *article(1)), ("c", *article(2)))
+    second = cms.tables.transaction(("c", *article(3)))
+    cms.connect()
+    correlations = [event.correlation_id for event in cms.log.read()]
+    assert correlations == [f"cms:{first}", f"cms:{first}", f"cms:{second}"]
+    assert cms.commits() == [["article/1", "article/2", "article/3"]]
+
+
+def test_a_transaction_is_one_commit_though_it_came_in_parts(cms: Cms) -> None:
+    cms.mapping_text = cms.mapping_text.replace("wait_ms: 0", "wait_ms: 0, commit: 2")
+    cms.tables.transaction(*[("c", *article(n)) for n in range(1, 8)])
+    cms.connect()
+    assert [len(commit) for commit in cms.commits()] == [7]
+
+
+def test_a_transaction_above_the_limit_is_split_and_said(cms: Cms) -> None:
+    cms.mapping_text = cms.mapping_text.replace(
+        "wait_ms: 0", "wait_ms: 0, commit: 2, transaction: 3"
+    )
+    number = cms.tables.transaction(*[("c", *article(n)) for n in range(1, 8)])
+    cms.connect()
+    assert [len(commit) for commit in cms.commits()] == [3, 3, 1]
+    assert {event.correlation_id for event in cms.log.read()} == {f"cms:{number}"}
+    [said] = [told for told in cms.told if "more than 3 changes" in told]
+    assert said.startswith(f"transaction {number} has")
+
+
+def test_a_transaction_of_many_bytes_is_split_too(
+    cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.capture.units.MOST_BYTES", 1_000)
+    cms.mapping_text = cms.mapping_text.replace("wait_ms: 0", "wait_ms: 0, commit: 1")
+    cms.tables.transaction(*[("c", *article(n, "w" * 200)) for n in range(1, 4)])
+    cms.connect()
+    assert [len(commit) for commit in cms.commits()] == [2, 1]
+
+
+def test_without_boundaries_changes_still_have_the_id_of_their_transaction(cms: Cms) -> None:
+    cms.tables.boundaries = False
+    number = cms.tables.transaction(("c", *article(1)), ("c", *article(2)))
+    cms.connect()
+    assert [event.correlation_id for event in cms.log.read()] == [f"cms:{number}"] * 2
+
+
+# snapshots
+
+
+def test_a_snapshot_taken_again_adds_only_what_differs(cms: Cms) -> None:
+    lines = [author(1), author(2, "Bo"), article(1), wrote(1, 1), wrote(1, 2, 2)]
+    cms.tables.snapshot(*lines)
+    cms.connect()
+    before = len(cms.events())
+    cms.tables.snapshot(*lines)
+    cms.tables.snapshot(author(2, "Beate"), mark="incremental")
+    cms.connect()
+    assert cms.events()[before:] == [("byline/2", "BylineRevised", {"name": "Beate"})]
+    assert not any("did not show" in told for told in cms.told)
+
+
+def test_what_a_whole_snapshot_lacks_is_reported_and_not_removed(cms: Cms) -> None:
+    cms.tables.snapshot(author(1), author(2), article(1), article(2), wrote(1, 1), wrote(1, 2))
+    cms.connect()
+    cms.tables.snapshot(author(1), article(1), wrote(1, 1))
+    cms.tables.transaction(("c", *article(3)), ("c", *wrote(3, 1)))
+    cms.connect()
+    lines = (cms.folder / "connect" / "cms.missing.jsonl").read_bytes().splitlines()
+    found = {(m["table"], m["what"]): m["names"] for m in map(orjson.loads, lines)}
+    key = '{"article_id":1,"author_id":2}'
+    of_list = ("public.article_author", "public.article_author.byline_ids")
+    assert found == {
+        ("public.author", "streams"): ["byline/2"],
+        ("public.article", "streams"): ["article/2"],
+        of_list: [key],
+    }
+    assert cms.fields("article/2")
+    assert cms.fields("article/1")["byline_ids"] == ["byline/1", "byline/2"]
+    assert any("did not show 1 entity that there is: article/2" in told for told in cms.told)
+
+
+def test_a_snapshot_that_was_broken_off_and_begins_anew_is_compared_as_one(cms: Cms) -> None:
+    cms.tables.snapshot(author(1), article(1), article(2))
+    cms.connect()
+    lines = [author(1), article(1), article(2)]
+    cms.tables.snapshot(*lines[:2], mark="first")
+    cms.connect()
+    cms.tables.snapshot(*lines)
+    cms.connect()
+    assert not any("did not show" in told for told in cms.told)
+
+
+# positions
+
+
+def test_what_says_nothing_moves_the_position_without_an_event(cms: Cms) -> None:
+    cms.broker.write("cms", {"x": 1}, {"ts_ms": 5})
+    cms.broker.write("cms", {"id": 1}, None)
+    cms.tables.transaction(("c", "other", {"id": 1}, {"id": 1}))
+    cms.broker.leave_hole("cms", 3)
+    figures = cms.connect()
+    assert (figures.events, figures.unmapped) == (0, 1)
+    assert cms.log.head == 0
+    assert position(cms) == cms.broker.topics["cms"].next[0]
+
+
+def test_a_lost_move_is_read_again_and_harms_nothing(cms: Cms) -> None:
+    cms.tables.transaction(("c", *article(1)))
+    cms.connect()
+    cms.tables.transaction(("c", *wrote(9, 1)))  # a child without a parent: no event
+    cms.connect()
+    [move] = (cms.folder / "log" / "positions").glob("*.json")
+    move.unlink()
+    cms.tables.transaction(("c", *article(9)))
+    cms.connect()
+    assert cms.fields("article/9")["byline_ids"] == ["byline/1"]
+
+
+# what cannot be read on
+
+
+def test_a_topic_that_was_made_again_is_an_error_until_somebody_says_to_begin_again(
+    cms: Cms,
+) -> None:
+    cms.tables.transaction(("c", *article(1)))
+    cms.connect()
+    cms.broker.make("cms")
+    cms.tables.transaction(("c", *article(2)))
+    with pytest.raises(Replaced, match=r"deleted and made again.*--begin-again") as told:
+        cms.connect()
+    assert "snapshot" in str(told.value)
+    assert cms.fields("article/2") == {}
+    cms.connect(begin_again=True)
+    cms.connect()
+    assert cms.fields("article/2")
+
+
+def test_a_topic_made_again_while_it_is_read_is_found_before_anything_of_it_counts(
+    cms: Cms,
+) -> None:
+    cms.tables.transaction(("c", *article(1)))
+    connector = cms.connector()
+
+    def make_again() -> None:
+        cms.broker.make("cms")
+
+    connector.source = Overtaken(CapturedSource(cms.broker, ["cms"]), make_again)
+    with pytest.raises(Replaced):
+        connector.run(cms.told.append, until_end=True)
+    assert cms.events() == []
+
+
+def test_an_offset_that_is_not_held_any_more_is_an_error_until_told_otherwise(cms: Cms) -> None:
+    cms.tables.transaction(("c", *author(1)))
+    cms.connect()
+    for n in range(2, 6):
+        cms.tables.transaction(("c", *author(n)))
+    cms.broker.cut("cms", cms.broker.topics["cms"].next[0] - 3)
+    with pytest.raises(Replaced, match="offset 3 is not held any more, it begins at 12"):
+        cms.connect()
+    cms.connect(begin_again=True)
+    assert [e[0] for e in cms.events()] == ["byline/1", "byline/5"]
+    cms.connect()
+
+
+def test_a_lost_file_is_made_again_from_the_topic(cms: Cms) -> None:
+    cms.tables.transaction(("c", *article(1)), ("c", *wrote(1, 1)), ("c", *wrote(1, 2, 2)))
+    cms.connect()
+    before = cms.events()
+    lose(cms)
+    cms.connect()
+    assert cms.events() == before
+    assert any("read again from the topic" in told for told in cms.told)
+    cms.tables.transaction(("d", *wrote(1, 1)[:2], None))
+    cms.connect()
+    assert cms.fields("article/1")["byline_ids"] == ["byline/2"]
+
+
+def test_a_lost_file_that_the_topic_does_not_give_back_is_an_error(cms: Cms) -> None:
+    cms.tables.transaction(("c", *article(1)), ("c", *wrote(1, 1)))
+    cms.connect()
+    lose(cms)
+    cms.broker.cut("cms", 2)
+    with pytest.raises(ListsLost, match=r"snapshot of public\.article_author"):
+        cms.connect()
+    cms.connect(begin_again=True)
+    cms.connect()
+
+
+def lose(cms: Cms) -> None:
+    for path in (cms.folder / "connect").glob("cms.sqlite*"):
+        path.unlink()
+
+
+def test_an_older_file_is_brought_up_to_the_log(cms: Cms) -> None:
+    cms.tables.transaction(("c", *article(1)), ("c", *wrote(1, 1)))
+    cms.connect()
+    path = Kept.path_of(cms.folder, "cms")
+    old = path.read_bytes()
+    cms.tables.transaction(("c", *wrote(1, 2, 2)))
+    cms.connect()
+    lose(cms)
+    path.write_bytes(old)
+    cms.tables.transaction(("c", *wrote(1, 3, 3)))
+    cms.connect()
+    assert cms.fields("article/1")["byline_ids"] == ["byline/1", "byline/2", "byline/3"]
+
+
+# dead letters
+
+
+def test_a_poison_message_is_set_aside_with_where_it_lies_and_the_rest_goes_on(cms: Cms) -> None:
+    offset = cms.broker.write("cms", {"id": 1}, b"\xff no json")
+    cms.tables.transaction(("c", *article(1)))
+    figures = cms.connect()
+    assert figures.letters == 1
+    assert cms.fields("article/1")
+    [letter] = cms.connector().letters()
+    told = letter.told()
+    assert (told["topic"], told["partition"], told["offset"]) == ("cms", 0, offset)
+    assert "not JSON" in str(told["reason"])
+    assert letter.message.value == b"\xff no json"
+    assert cms.connect().letters == 0  # the position is behind it
+
+
+def test_what_comes_later_of_the_same_line_waits_and_is_replayed_in_order(cms: Cms) -> None:
+    cms.mapping_text += "  odd: {stream: 'tag/{id}', unknown: dead_letter}\n"
+    odd = {"id": 1, "name": "Sea", "new": 5}
+    cms.tables.transaction(("c", "odd", {"id": 1}, odd))
+    cms.tables.transaction(("u", "odd", {"id": 1}, {"id": 1, "name": "Ocean"}))
+    cms.connect()
+    cms.tables.transaction(("u", "odd", {"id": 1}, {"id": 1, "name": "Whale"}))
+    cms.tables.transaction(("c", "odd", {"id": 2}, {"id": 2, "name": "Ship"}))
+    cms.connect()
+    assert [e[0] for e in cms.events()] == ["tag/2"]
+    letters = cms.connector().letters()
+    assert [letter.waits for letter in letters] == [False, True, True]
+    assert "new" in letters[0].reason
+    replayed = cms.connector().replay()
+    assert (replayed.tried, replayed.left) == (3, 3)
+    cms.mapping_text = cms.mapping_text.replace("unknown: dead_letter", "ignored: [new]")
+    replayed = cms.connector().replay()
+    assert (replayed.tried, replayed.left, replayed.events) == (3, 0, 3)
+    assert [e[2]["name"] for e in cms.events() if e[0] == "tag/1"] == ["Sea", "Ocean", "Whale"]
+    cms.tables.transaction(("u", "odd", {"id": 1}, {"id": 1, "name": "Last"}))
+    cms.connect()
+    assert cms.fields("tag/1")["name"] == "Last"
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_a_replay_that_is_killed_counts_once(
+    place: str, cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cms.mapping_text += "  odd: {stream: 'tag/{id}', unknown: dead_letter}\n"
+    cms.tables.transaction(("c", "odd", {"id": 1}, {"id": 1, "name": "Sea", "new": 5}))
+    cms.connect()
+    cms.mapping_text = cms.mapping_text.replace("unknown: dead_letter", "ignored: [new]")
+    commit = EventLog.commit
+
+    def dies(log: EventLog, *given: Any, **named: Any) -> Any:
+        if place == "after":
+            commit(log, *given, **named)
+        raise Killed
+
+    monkeypatch.setattr(EventLog, "commit", dies)
+    with pytest.raises(Killed):
+        cms.connector().replay()
+    monkeypatch.undo()
+    cms.connector().replay()
+    cms.connector().replay()
+    assert [e[:2] for e in cms.events()] == [("tag/1", "TagDefined")]
+    assert cms.connector().letters() == []
+
+
+def test_what_the_log_refuses_is_set_aside_and_the_rest_of_the_round_counts(
+    cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = EventLog.commit
+
+    def refuses(log: EventLog, batch: Any, *given: Any, **named: Any) -> Any:
+        streams = [envelope[1] for envelope, _ in batch.lines or ()]
+        if "article/2" in streams:
+            raise InvalidEvent("event_id", "is another event's", streams.index("article/2"))
+        return commit(log, batch, *given, **named)
+
+    monkeypatch.setattr(EventLog, "commit", refuses)
+    cms.tables.transaction(("c", *article(1)), ("c", *article(2)), ("c", *wrote(1, 1)))
+    cms.tables.transaction(("c", *article(3)), ("u", *article(2, "Sea")))
+    figures = cms.connect()
+    assert figures.letters == 2
+    assert [e[0] for e in cms.events()] == ["article/1", "article/3"]
+    assert cms.fields("article/1")["byline_ids"] == ["byline/1"]
+    reasons = [letter.reason for letter in cms.connector().letters()]
+    assert "the log refuses ArticlePublished of article/2" in reasons[0]
+    assert "waits" in reasons[1]
+
+
+def test_a_mapping_may_say_to_stop_instead(cms: Cms) -> None:
+    cms.tables.transaction(("c", "author", {"id": 1}, {"id": 1, "name": "Ana", "new": 1}))
+    with pytest.raises(Stopped, match=r"offset 1.*column new"):
+        cms.connect()
+    assert position(cms) == 0
+    assert cms.connector().letters() == []
+
+
+def test_a_mapping_may_say_that_no_message_is_set_aside(cms: Cms) -> None:
+    cms.mapping_text += "poison: error\n"
+    cms.tables.transaction(("c", *article(1)))
+    offset = cms.broker.write("cms", {"id": 1}, b"no json")
+    with pytest.raises(Stopped, match=f"offset {offset}: .*not JSON"):
+        cms.connect()
+    assert (position(cms), cms.connector().letters()) == (0, [])
+
+
+def test_too_many_dead_letters_in_one_round_stop_the_connector(
+    cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.capture.rounds.MOST_LETTERS", 3)
+    for _ in range(5):
+        cms.broker.write("cms", None, b"no")
+    with pytest.raises(Stopped, match="5 messages do not fit"):
+        cms.connect()
+    assert position(cms) == 0
+
+
+# seeing, waiting, ending
+
+
+def test_a_look_shows_the_events_and_changes_nothing(cms: Cms) -> None:
+    cms.tables.transaction(("c", *article(1)), ("c", *wrote(1, 1)))
+    cms.broker.write("cms", None, b"no")
+    looked = cms.connector().look(100, cms.told.append)
+    assert [(e.stream, e.data["byline_ids"]) for e in looked.events] == [
+        ("article/1", ["byline/1"])
+    ]
+    assert len(looked.letters) == 1
+    assert looked.messages == 5
+    assert cms.log.head == 0
+    assert position(cms) == 0
+    assert not (cms.folder / "connect").exists()
+    assert cms.connector().look(2, cms.told.append).messages == 2
+
+
+def test_a_broker_that_is_away_is_said_once_and_waited_for(
+    cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.capture.capture.AGAIN_SECONDS", 0.0)
+    cms.tables.transaction(("c", *article(1)))
+    cms.broker.away = "the broker does not answer"
+    asked = []
+
+    class Back(CapturedSource):
+        def partitions(self) -> Any:
+            asked.append(1)
+            if len(asked) == 4:
+                self._broker.away = ""
+            return super().partitions()
+
+    connector = cms.connector()
+    connector.source = Back(cms.broker, ["cms"])
+    connector.run(cms.told.append, until_end=True)
+    assert cms.told == ["the broker does not answer; waiting", "the source answers again"]
+    assert cms.fields("article/1")
+
+
+def test_it_ends_when_it_is_told_to_and_goes_on_there(cms: Cms) -> None:
+    cms.tables.transaction(("c", *article(1)))
+
+    stopping: list[Capture] = []
+    connector = cms.connector()
+    connector.run(cms.told.append, started=stopping.append, said=lambda _: stopping[0].stop())
+    cms.tables.transaction(("c", *article(2)))
+    cms.connect()
+    assert [e[0] for e in cms.events()] == ["article/1", "article/2"]
+
+
+def test_it_says_how_it_does_beside_the_log(cms: Cms) -> None:
+    cms.tables.transaction(("c", *article(1)))
+    cms.broker.write("cms", None, b"no")
+    cms.connect()
+    [standing] = standings(cms.folder)
+    assert (standing.name, standing.direction, standing.lag) == ("cms", "connect", 0)
+    assert (standing.events, standing.dead_letters, standing.running) == (1, 1, False)
+    assert standing.position == str(cms.broker.topics["cms"].next[0])
+
+
+def test_what_an_editor_did_meanwhile_is_known(cms: Cms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.capture.connector.SAY_SECONDS", 0)
+    cms.tables.transaction(("c", *article(1)))
+    running: list[Capture] = []
+
+    def edit_once(_: object) -> None:
+        if cms.log.head == 1:
+            cms.log.append([NewEvent("article/1", "ArticleRetracted", {})])
+            cms.tables.transaction(("u", *article(1, "Sea")))
+        elif cms.log.head > 2:
+            running[0].stop()
+
+    cms.connector().run(cms.told.append, started=running.append, said=edit_once)
+    assert [e[1] for e in cms.events()] == [
+        "ArticlePublished",
+        "ArticleRetracted",
+        "ArticleReinstated",
+    ]
+    assert cms.fields("article/1")["headline"] == "Sea"
+
+
+def test_one_line_of_many_that_does_not_fit_is_set_aside_alone(cms: Cms) -> None:
+    lines = [article(n, None if n == 70 else f"Whales {n}") for n in range(1, 201)]  # type: ignore[arg-type]
+    cms.tables.transaction(*[("c", *line) for line in lines])
+    figures = cms.connect()
+    assert (figures.events, figures.letters) == (199, 1)
+    [letter] = cms.connector().letters()
+    assert letter.line == 'public.article {"id":70}'
+    assert cms.fields("article/71")["headline"] == "Whales 71"
