@@ -128,7 +128,7 @@ class Snapshot:
         type: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Event]:
-        """Yield the events after a sequence, oldest first; only of streams, a category or a type."""
+        """Yield the events after a sequence, oldest first; only of streams, category or type."""
         if category is None and type in self.registry.owner:
             category = self.registry.owner[type].name
         streams = [stream] if isinstance(stream, str) and stream else stream

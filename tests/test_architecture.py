@@ -48,6 +48,7 @@ CLIENTS = {
     "elasticsearch": {"search.elastic.cluster"},
     "obstore": {"event_log.storage.bucket"},
     "watchfiles": {"event_log.following.watch"},
+    "yaml": {"connectors.mapping.places"},
 }
 
 
@@ -109,6 +110,13 @@ def test_every_name_of_a_face_is_there_and_hides_no_module(room: str) -> None:
 def test_a_third_party_client_is_imported_in_one_module(client: str) -> None:
     graph = grimp.build_graph(*ROOMS, include_external_packages=True)
     assert graph.find_modules_that_directly_import(client) == CLIENTS[client]
+
+
+def test_the_client_of_kafka_is_imported_in_its_wing_only() -> None:
+    graph = grimp.build_graph(*ROOMS, include_external_packages=True)
+    importers = graph.find_modules_that_directly_import("confluent_kafka")
+    assert importers
+    assert {name.rpartition(".")[0] for name in importers} == {"connectors.kafka"}
 
 
 def test_dagster_is_imported_in_pipelines_only() -> None:
