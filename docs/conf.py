@@ -57,7 +57,7 @@ copybutton_only_copy_prompt_lines = True
 # A reference that leads nowhere is a warning, and a warning is an error. What is left out has its
 # documentation elsewhere, and the build must do without a network.
 nitpicky = True
-STANDARD = r"(collections|datetime|enum|os|pathlib|types|typing|uuid)\."
+STANDARD = r"(collections|datetime|enum|os|pathlib|sqlite3|types|typing|uuid)\."
 LIBRARIES = r"(duckdb|ibis|numpy|pandas|pyarrow|tantivy)\."
 BELOW_A_FACE = r"(archive|connectors|event_log|replay|search)\.\w+\."  # of a room's own modules
 FOR_TYPES_ONLY = (  # names that a module imports, or defines, for type checkers alone
