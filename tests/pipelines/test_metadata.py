@@ -104,16 +104,19 @@ def test_a_sample_is_the_first_five_documents_with_what_they_are_found_by(tmp_pa
         "tags": [],
         "language": None,
         "source": "Desk",
+        "news_desk": "Foreign",
+        "type_of_material": None,
         "body": "long",
     }
     lines = [{"id": f"article/{number}", **document} for number in range(9)]
     pq.write_table(pa.Table.from_pylist(lines), path)
     cells = shown(metadata.sample(path, DOMAIN.views["articles"]))
     assert cells[0] == [
-        "id", "headline", "published_at", "section", "byline", "tag", "language", "source"
+        "id", "headline", "published_at", "section", "byline", "tag", "language", "source",
+        "news_desk", "type_of_material",
     ]  # fmt: skip
     assert [line[0] for line in cells[2:]] == [f"article/{number}" for number in range(5)]
-    assert cells[2][3:] == ["Sea", "Ana, Bo", "", "", "Desk"]
+    assert cells[2][3:] == ["Sea", "Ana, Bo", "", "", "Desk", "Foreign", ""]
 
 
 def test_a_sample_of_no_documents_says_so(tmp_path: Path) -> None:
