@@ -25,6 +25,7 @@ from connectors.capture.source import (
     SourceError,
     TopicMissing,
 )
+from connectors.capture.topics import BEGIN_AGAIN, Replaced, check_topics, tell_new_tables
 from connectors.capture.units import Units
 from connectors.debezium.change import PoisonMessage
 from connectors.debezium.envelope import read_message
@@ -41,7 +42,6 @@ MOVE_SECONDS = 1.0
 COLLECT_SECONDS = 10.0
 HOLD_SECONDS = 30.0
 """How long a transaction is held whose end does not come, when nothing else comes."""
-BEGIN_AGAIN = "To read it from where it begins now, add --begin-again; then let Debezium take a snapshot, which shows what was missed"  # noqa: E501
 
 
 @contextmanager
@@ -61,10 +61,6 @@ def collecting_rarely() -> Iterator[Callable[[], None]]:
     finally:
         if enabled:
             gc.enable()
-
-
-class Replaced(SourceError):
-    """A topic was deleted and made again, or does not hold any more where reading was to go on."""
 
 
 class TakenOver(ConnectorError):
@@ -159,11 +155,12 @@ class Capture:
         partitions = self._waiting(self._source.partitions, until_end)
         if not partitions:
             return
-        self._check_topics(partitions, begin_again)
+        check_topics(self._kept, partitions, begin_again)
         positions = self._log.positions_of(each.producer for each in partitions)
         self._positions = {each: positions[each.producer] for each in partitions}
         if not settle(self._log, self._mapping, self._kept, *positions):
             self._rebuild(begin_again)
+        tell_new_tables(self._kept, self._mapping, self._tell)
         self.rounds.letters.read_again()
         hold = self._mapping.transactions and len(partitions) == 1
         self._units = Units(hold, self._mapping.limits.transaction, self._tell)
@@ -172,19 +169,6 @@ class Capture:
         self.figures.positions = self._positions
         self._source.begin(self._positions)
         self.rounds.snapshots.report(self._tell)
-
-    def _check_topics(self, partitions: list[Partition], begin_again: bool) -> None:
-        known = self._kept.topic_ids()
-        now = {each.topic: each.topic_id for each in partitions}
-        for topic, topic_id in now.items():
-            if known.get(topic, topic_id) != topic_id and not begin_again:
-                raise Replaced(
-                    f"the topic {topic} was deleted and made again (its id was {known[topic]}, and"
-                    f" is {topic_id}); what the old one had last may not have been read."
-                    f" {BEGIN_AGAIN}"
-                )
-        if known != now:
-            self._kept.know_topics(now)
 
     def _rebuild(self, begin_again: bool) -> None:
         """Bring the file in step with the log, when it was lost or is another's."""
@@ -328,7 +312,7 @@ class Capture:
         now = {each.topic: each.topic_id for each in partitions}
         for each in self._positions:
             if now.get(each.topic) != each.topic_id:
-                self._check_topics(partitions, begin_again=False)
+                check_topics(self._kept, partitions, begin_again=False)
         if len(partitions) > len(self._positions):
             self._tell("a topic has more partitions now; they are read too")
             self._open(begin_again=False, until_end=False)

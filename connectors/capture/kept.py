@@ -10,7 +10,7 @@ if it does not, what it replaced is put back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS snapshot (of TEXT PRIMARY KEY, ended TEXT);
 CREATE TABLE IF NOT EXISTS shown (of TEXT, name TEXT, PRIMARY KEY (of, name)) WITHOUT ROWID;
 """
 VERSION = 1
-POSITIONS, BEFORE, EVENTS = "positions", "before", "events"
+POSITIONS, BEFORE, EVENTS, TABLES = "positions", "before", "events", "tables"
 
 
 class KeptDamaged(ConnectorError):
@@ -73,6 +73,8 @@ class Kept:
                 f"{self.path}: {error}; move it away, and what it had is read again from the topic"
             ) from None
         self._settled = False
+        self.beside = self.path.parent
+        """Where the files of all connectors of the archive lie."""
 
     @staticmethod
     def path_of(archive_folder: Path, name: str) -> Path:
@@ -180,6 +182,14 @@ class Kept:
     def know_topics(self, ids: Mapping[str, str]) -> None:
         """Keep the ids of topics, in place of those that had the same names."""
         self.connection.executemany("INSERT OR REPLACE INTO topic VALUES (?, ?)", ids.items())
+
+    def tables(self) -> list[str]:
+        """The tables that the mapping had when the topics were read last; none before that."""
+        return list(orjson.loads(self._meta(TABLES) or "[]"))
+
+    def know_tables(self, tables: Sequence[str]) -> None:
+        """Keep which tables the mapping has."""
+        self._set(TABLES, orjson.dumps(tables).decode())
 
     def _forget_before(self) -> None:
         self.connection.execute("DELETE FROM child_before")

@@ -62,4 +62,6 @@ def _copy(folder: Path, scratch: Path, name: str) -> Kept:
             original.copy_to(copied)
         finally:
             original.close()
-    return Kept(scratch, name)
+    kept = Kept(scratch, name)
+    kept.beside = path.parent
+    return kept

@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 import pytest
 from captured import CapturedSource
-from captured_cms import Cms, article, author, wrote
+from captured_cms import CMS, Cms, article, author, wrote
 
-from connectors.capture.capture import Capture, Replaced, TakenOver
+from connectors.capture.capture import Capture, TakenOver
 from connectors.capture.kept import Kept
 from connectors.capture.rebuilding import ListsLost
 from connectors.capture.rounds import Stopped
+from connectors.capture.topics import ReadByAnother, Replaced
 from connectors.standing import RunsAlready, hold, standings
 from event_log import EventLog, InvalidEvent, NewEvent
 
@@ -166,6 +167,37 @@ class Overtaken(CapturedSource):
             first, self._first = self._first, None
             first()
         return taken
+
+
+def test_a_second_mapping_of_a_topic_is_refused_for_it_would_never_see_what_was_read(
+    cms: Cms,
+) -> None:
+    cms.tables.transaction(("c", *author(1)), ("c", *article(1)))
+    cms.connect()
+    cms.mapping_text = CMS.replace("source: cms", "source: desk")
+    with pytest.raises(ReadByAnother, match=r"topic cms .* source cms\..* source: cms in it"):
+        cms.connect()
+    with pytest.raises(ReadByAnother):
+        cms.connector().look(1, cms.told.append)
+    cms.broker.make("cms")  # another topic, which nobody reads
+    cms.tables.transaction(("c", *article(2)))
+    cms.connect()
+    assert cms.fields("article/2")
+
+
+def test_a_table_that_the_mapping_has_later_is_told_and_comes_by_a_snapshot(cms: Cms) -> None:
+    cms.mapping_text = CMS.replace("  author:\n    stream: byline/{id}\n", "")
+    cms.tables.transaction(("c", *author(1)), ("c", *article(1)))
+    cms.connect()
+    assert cms.told == []
+    cms.mapping_text = CMS
+    cms.connect()
+    cms.connect()
+    [told] = cms.told
+    assert "the mapping has public.author now" in told
+    cms.tables.snapshot(author(1), mark="incremental")
+    cms.connect()
+    assert cms.fields("byline/1") == {"name": "Ana"}
 
 
 def test_a_second_connector_of_the_same_archive_does_not_begin(cms: Cms) -> None:
