@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.capture.capture import Capture, Figures
-from connectors.capture.kept import Kept
+from connectors.capture.kept import Kept, errors_told
 from connectors.capture.letters import Letter, Letters
 from connectors.capture.looking import Looked, look
 from connectors.capture.replaying import Replayed, replay
@@ -66,18 +66,15 @@ class Connector:
 
     def look(self, count: int, tell: Tell) -> Looked:
         """What the next messages would become; nothing is appended or kept."""
-        with self._opened() as source:
+        with self._opened() as source, errors_told(Kept.path_of(self.folder, self.name)):
             return look(self.log, self.mapping, source, self.folder, count, tell)
 
     def letters(self) -> list[Letter]:
         """The dead letters, in their order; it may run meanwhile."""
         if not Kept.path_of(self.folder, self.name).exists():
             return []
-        kept = Kept(self.folder, self.name)
-        try:
+        with self._kept() as kept:
             return list(Letters(kept))
-        finally:
-            kept.close()
 
     def replay(self) -> Replayed:
         """Try the dead letters again; raises ``RunsAlready`` while it runs."""
@@ -88,13 +85,19 @@ class Connector:
     def _held(self) -> Iterator[Kept]:
         lock = hold(self.folder, self.name)
         try:
-            kept = Kept(self.folder, self.name)
-            try:
+            with self._kept() as kept:
                 yield kept
-            finally:
-                kept.close()
         finally:
             lock.release()
+
+    @contextmanager
+    def _kept(self) -> Iterator[Kept]:
+        kept = Kept(self.folder, self.name)
+        try:
+            with errors_told(kept.path):
+                yield kept
+        finally:
+            kept.close()
 
     @contextmanager
     def _opened(self) -> Iterator[Source]:

@@ -10,7 +10,8 @@ if it does not, what it replaced is put back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -41,11 +42,45 @@ CREATE TABLE IF NOT EXISTS snapshot (of TEXT PRIMARY KEY, ended TEXT);
 CREATE TABLE IF NOT EXISTS shown (of TEXT, name TEXT, PRIMARY KEY (of, name)) WITHOUT ROWID;
 """
 VERSION = 1
+IN_USE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+NO_ROOM = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+}
 POSITIONS, BEFORE, EVENTS, TABLES = "positions", "before", "events", "tables"
 
 
 class KeptDamaged(ConnectorError):
     """The file cannot be used; the message says what to do."""
+
+
+class KeptUnusable(ConnectorError):
+    """Nothing is wrong with the file, but it cannot be used now; the message says why."""
+
+
+@contextmanager
+def errors_told(path: Path) -> Iterator[None]:
+    """Tell an error of SQLite with the file's path and what to do.
+
+    A file that is in use, or has no room, must not be moved away: it has what was set aside.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what extends it
+        if code in IN_USE:
+            raise KeptUnusable(f"{path} is in use by another process; try again later") from None
+        if code in NO_ROOM:
+            raise KeptUnusable(
+                f"{path}: {error}; see that there is room on the disk, and that the folder may be"
+                " written. Nothing is lost: start again, and it goes on"
+            ) from None
+        raise KeptDamaged(
+            f"{path}: {error}; move it away, and what it had is read again from the topic"
+        ) from None
 
 
 class Kept:
@@ -58,7 +93,7 @@ class Kept:
     def __init__(self, archive_folder: Path, name: str) -> None:
         self.path = self.path_of(archive_folder, name)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with errors_told(self.path):
             self.connection = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, timeout=10
             )
@@ -67,11 +102,8 @@ class Kept:
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, VERSION):
                 raise KeptDamaged(f"{self.path} is of another version of Stet; move it away")
-            self.connection.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION};")
-        except sqlite3.DatabaseError as error:
-            raise KeptDamaged(
-                f"{self.path}: {error}; move it away, and what it had is read again from the topic"
-            ) from None
+            if not version:
+                self.connection.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION};")
         self._settled = False
         self.beside = self.path.parent
         """Where the files of all connectors of the archive lie."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from captured import CapturedSource
 from captured_cms import CMS, Cms, article, author, wrote
 
 from connectors.capture.capture import Capture, TakenOver
-from connectors.capture.kept import Kept
+from connectors.capture.kept import Kept, KeptUnusable
 from connectors.capture.rebuilding import ListsLost
 from connectors.capture.rounds import Stopped
 from connectors.capture.topics import ReadByAnother, Replaced
@@ -419,6 +422,54 @@ def test_an_older_file_is_brought_up_to_the_log(cms: Cms) -> None:
 
 
 # dead letters
+
+
+@pytest.fixture
+def held_file(cms: Cms) -> Iterator[sqlite3.Connection]:
+    """The connector's file, which another process has to itself, and nobody waits for it."""
+    cms.tables.transaction(("c", *article(1)))
+    cms.connect()
+    with closing(sqlite3.connect(Kept.path_of(cms.folder, "cms"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+def test_a_file_in_use_is_read_and_never_said_to_be_damaged(
+    held_file: sqlite3.Connection, cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *at, **how: connect(*at, **{**how, "timeout": 0})
+    )
+    assert cms.connector().letters() == []
+    cms.tables.transaction(("c", *article(2)))
+    assert len(cms.connector().look(9, cms.told.append).events) == 1
+    with pytest.raises(KeptUnusable, match=r"cms\.sqlite is in use by another process"):
+        cms.connect()
+    held_file.execute("ROLLBACK")
+    cms.connect()
+    assert cms.fields("article/2")
+
+
+def test_a_full_disk_is_told_as_such_and_the_next_run_goes_on(
+    cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cms.tables.transaction(*(("c", *article(n, "Whales " * 9)) for n in range(1, 50)))
+    cms.connect()
+    kept_to = Kept.begin
+
+    def full(kept: Kept) -> None:
+        pages = kept.connection.execute("PRAGMA page_count").fetchone()[0]
+        kept.connection.execute(f"PRAGMA max_page_count = {pages}")
+        kept_to(kept)
+
+    monkeypatch.setattr(Kept, "begin", full)
+    cms.tables.transaction(*(("c", *wrote(1, n, n)) for n in range(1, 500)))
+    with pytest.raises(KeptUnusable, match=r"cms\.sqlite: database or disk is full; .* room"):
+        cms.connect()
+    monkeypatch.undo()
+    cms.connect()
+    assert len(cms.fields("article/1")["byline_ids"]) == 499
 
 
 def test_a_poison_message_is_set_aside_with_where_it_lies_and_the_rest_goes_on(cms: Cms) -> None:
