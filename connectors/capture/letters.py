@@ -6,14 +6,14 @@ newer one: it is set aside too. All of it is tried again in its order, when the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import orjson
 
 from connectors.capture.kept import Kept
-from connectors.debezium.change import Change, Message, Origin, OutboxEvent
+from connectors.debezium.change import Change, Message, Operation, Origin, OutboxEvent
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,14 @@ class Letters:
         self.lines = {line for (line,) in found}
 
     def __iter__(self) -> Iterator[Letter]:
-        """All letters, in the order in which they are to be tried again."""
+        """All letters, in the order in which they are to be tried again.
+
+        Within a topic the offsets say it, not the clock, which may have been set back.
+        """
         found = self._db.execute(
             "SELECT topic, topic_id, partition, offset, key, value, headers, at, reason, line,"
-            " waits, set_aside_at FROM letter ORDER BY topic, set_aside_at, partition, offset"
+            " waits, set_aside_at FROM letter l ORDER BY topic, (SELECT min(set_aside_at)"
+            " FROM letter WHERE topic_id = l.topic_id), topic_id, partition, offset"
         ).fetchall()
         for topic, topic_id, partition, offset, key, value, headers, at, *rest in found:
             origin = Origin(topic, topic_id, partition, offset)
@@ -104,10 +108,34 @@ class Letters:
         self.read_again()
 
 
+def table_of(said: Change | OutboxEvent) -> str | None:
+    """All lines of a table, as one, which a truncation is about; None for an outbox event."""
+    return f"{said.table} *" if isinstance(said, Change) else None
+
+
+def waits_for(
+    said: Change | OutboxEvent, held: Collection[str | None], removing: Container[str]
+) -> str | None:
+    """What has to come before a change: its line, or its whole table, where that was set aside.
+
+    ``removing`` are the tables whose truncation removes what there is. It waits for each line of
+    its table: an old line that is tried again later would come back.
+    """
+    line, table = line_of(said), table_of(said)
+    if isinstance(said, Change) and said.op == Operation.TRUNCATED and said.table in removing:
+        begin = f"{said.table} "
+        return table if any(each and each.startswith(begin) for each in held) else None
+    if table is not None and table in held:
+        return table
+    return line if line is not None and line in held else None
+
+
 def line_of(said: Change | OutboxEvent) -> str | None:
     """The line of a table that a change is about, as text; None for one without a key."""
     if isinstance(said, OutboxEvent):
         return f"{said.aggregate}/{said.aggregate_id}"
+    if said.op == Operation.TRUNCATED:
+        return table_of(said)
     if said.key is None:
         return None
     key = said.key

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from connectors.capture.batches import batch_by_columns
 from connectors.capture.kept import Kept
 from connectors.capture.known import KnownStreams
-from connectors.capture.letters import Letter, Letters, line_of
+from connectors.capture.letters import Letter, Letters, line_of, waits_for
 from connectors.capture.lists import KeptLists
 from connectors.capture.sent import Sent
 from connectors.capture.snapshots import Snapshots
@@ -56,6 +56,8 @@ class Rounds:
         self.letters = Letters(kept)
         self.sent = Sent(kept)
         self.known = KnownStreams(log)
+        tables = mapping.tables.items()
+        self._removing = {name for name, table in tables if table.truncate == "remove"}
         self.snapshots = Snapshots(log, mapping, kept, self.lists, self.translator)
 
     def turn(self, units: Sequence[Unit], poison: Iterable[Letter] = ()) -> Round:
@@ -119,8 +121,10 @@ class Rounds:
 
     def _check_letters(self, round_: Round) -> None:
         """Stop where the mapping says so, or where there are too many letters."""
-        first = min(round_.letters.values(), key=lambda letter: letter.message.origin)
-        if self.mapping.poison == "error" and not first.waits:
+        wrong = [letter for letter in round_.letters.values() if not letter.waits]
+        letters = wrong or list(round_.letters.values())
+        first = min(letters, key=lambda letter: letter.message.origin)
+        if self.mapping.poison == "error" and wrong:
             raise Stopped(f"{_place(first.message.origin)}: {first.reason}")
         if len(round_.letters) > MOST_LETTERS:
             raise Stopped(
@@ -134,12 +138,13 @@ class Rounds:
         """The content of a unit without the letters, and without what waits for one of them."""
         chosen = []
         for said, message in unit.content:
-            line = line_of(said)
             if said.origin in round_.letters:
-                held.add(line)
-            elif line is not None and line in held:
-                reason = f"waits for what was set aside before of {line}"
+                held.add(line_of(said))
+            elif (before := waits_for(said, held, self._removing)) is not None:
+                reason = f"waits for what was set aside before of {before}"
+                line = line_of(said)
                 round_.letters[said.origin] = Letter(message, reason, line, waits=True)
+                held.add(line)
             else:
                 chosen.append((said, message))
         return chosen

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -508,6 +510,62 @@ def test_what_comes_later_of_the_same_line_waits_and_is_replayed_in_order(cms: C
     cms.tables.transaction(("u", "odd", {"id": 1}, {"id": 1, "name": "Last"}))
     cms.connect()
     assert cms.fields("tag/1")["name"] == "Last"
+
+
+ODD = "  odd: {stream: 'tag/{id}', unknown: dead_letter, truncate: remove}\n"
+
+
+def odd(number: int, name: str, **rest: Any) -> tuple[str, Any, Any]:
+    return "odd", {"id": number}, {"id": number, "name": name, **rest}
+
+
+def test_a_truncation_waits_for_what_was_set_aside_of_its_table(cms: Cms) -> None:
+    cms.mapping_text += ODD
+    cms.tables.transaction(("c", *odd(1, "Sea", new=1)), ("c", *odd(2, "Pier")))
+    cms.tables.transaction(("t", "odd", None, None), ("c", *odd(3, "Quay")))
+    cms.connect()
+    assert [each.waits for each in cms.connector().letters()] == [False, True, True]
+    cms.tables.transaction(("c", *odd(4, "Mole")), ("c", *author(1)))  # it waits in a later run too
+    cms.connect()
+    assert [e[0] for e in cms.events()] == ["tag/2", "byline/1"]
+    cms.mapping_text = cms.mapping_text.replace("unknown: dead_letter", "ignored: [new]")
+    cms.connector().replay()
+    assert cms.connector().letters() == []
+    live = [number for number in range(1, 5) if cms.fields(f"tag/{number}")]
+    assert live == [3, 4]
+
+
+def test_a_truncation_that_removes_nothing_waits_for_nothing(cms: Cms) -> None:
+    cms.mapping_text += ODD.replace("remove", "ignore")
+    cms.tables.transaction(("c", *odd(1, "Sea", new=1)))
+    cms.tables.transaction(("t", "odd", None, None), ("c", *odd(2, "Pier")))
+    cms.connect()
+    assert [e[0] for e in cms.events()] == ["tag/2"]
+
+
+def test_letters_are_replayed_by_their_offsets_though_the_clock_was_set_back(
+    cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cms.mapping_text += ODD
+    for name, year in (("Sea", 2030), ("Ocean", 2020)):
+        clock = SimpleNamespace(now=lambda zone, year=year: datetime(year, 1, 1, tzinfo=zone))
+        monkeypatch.setattr("connectors.capture.letters.datetime", clock)
+        cms.tables.transaction(("u", *odd(1, name, new=1)))
+        cms.connect()
+    cms.mapping_text = cms.mapping_text.replace("unknown: dead_letter", "ignored: [new]")
+    cms.connector().replay()
+    assert cms.fields("tag/1") == {"name": "Ocean"}
+
+
+def test_a_mapping_that_stops_does_so_though_something_waits_before(cms: Cms) -> None:
+    cms.mapping_text += ODD
+    cms.tables.transaction(("c", *odd(1, "Sea", new=1)))
+    cms.connect()
+    cms.mapping_text += "poison: error\n"
+    cms.tables.transaction(("u", *odd(1, "Ocean")), ("c", *odd(2, "Pier", new=2)))
+    with pytest.raises(Stopped, match=r"offset 5.*column new"):
+        cms.connect()
+    assert len(cms.connector().letters()) == 1
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
