@@ -19,6 +19,7 @@ from connectors.debezium.change import (
     PoisonMessage,
     Said,
 )
+from connectors.debezium.numbers import microseconds_of, whole_number
 from connectors.debezium.placeholders import is_withheld, may_withhold
 from connectors.debezium.schema import Decoders, parsed
 
@@ -27,8 +28,6 @@ OLD_KEY, NEW_KEY = "__debezium.oldkey", "__debezium.newkey"
 STREAMED = (None, "false", False)
 """``source.snapshot`` of what no snapshot read, whatever ``replace.null.with.default`` is."""
 LINES = (Operation.CREATED, Operation.READ, Operation.UPDATED, Operation.DELETED)
-LATEST = 253_402_300_800_000_000
-"""Microseconds from 1970 to the year 10000."""
 LONGEST_NAME = 200
 """Characters of the name of a connector, a table or a transaction."""
 
@@ -81,7 +80,7 @@ def read_message(message: Message, reading: Reading = NOTHING_KNOWN) -> Said:
         return _envelope(message, said, source, decoders, reading)
     except PoisonMessage:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError) as error:
         raise PoisonMessage(origin, _reason(text, error)) from None
 
 
@@ -132,21 +131,15 @@ def _change(message: Message, said: Mapping[str, Any], source: Mapping[str, Any]
         told = said.get("transaction")
         if told:
             transaction = transaction_of(told["id"])
-            order = _number(told["total_order"], "total_order")
+            order = whole_number(told["total_order"], "total_order")
         elif source.get("txId") is not None:
             transaction = str(source["txId"])
     server = _name(source["name"])
     change = Change(_name(table), op, None, None, None, message.origin, server, transaction, order)
-    change.lsn = None if snapshot else _number(source.get("lsn"), "lsn")
+    change.lsn = None if snapshot else whole_number(source.get("lsn"), "lsn")
     change.snapshot = snapshot
-    change.at = _microseconds(source)
+    change.at = microseconds_of(source)
     return change
-
-
-def _number(value: Any, name: str) -> int | None:
-    if value is not None and (type(value) is not int or not -(2**63) <= value < 2**63):
-        raise ValueError(f"{name} is {value!r}, not a number")
-    return value
 
 
 def _name(name: Any) -> str:
@@ -239,15 +232,6 @@ def transaction_of(told: str) -> str:
     """
     number, _, lsn = _name(told).partition(":")
     return number if number.isdigit() and lsn.isdigit() else told
-
-
-def _microseconds(source: Mapping[str, Any]) -> int | None:
-    at = _number(source.get("ts_us"), "ts_us")
-    if at is None and (milliseconds := _number(source.get("ts_ms"), "ts_ms")) is not None:
-        at = milliseconds * 1_000
-    if at is not None and not 0 <= at < LATEST:
-        raise ValueError(f"{at} microseconds since 1970 are no time at which something happened")
-    return at
 
 
 def _other(message: Message, said: Any) -> Said:

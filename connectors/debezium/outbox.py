@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from connectors.debezium.change import Change, Ignored, Message, Operation, OutboxEvent
+from connectors.debezium.numbers import microseconds_of, whole_number
 from connectors.debezium.schema import parsed
 from connectors.derived import uuid5
 
@@ -61,7 +62,8 @@ def routed(message: Message, said: Any, topics: str) -> OutboxEvent | None:
     told["aggregatetype"] = match.group(1) if match.re.groups else message.origin.topic
     told["aggregateid"] = _key(message.key)
     event = _event(told, message.origin)
-    event.at = None if message.at is None else message.at * 1_000
+    known = message.at is not None and message.at >= 0  # Kafka says -1 where it knows no time
+    event.at = microseconds_of({"ts_ms": message.at}) if known else None
     return event
 
 
@@ -88,9 +90,9 @@ def emitted(
     event.whole_stream = "stream" in content
     event.server = source["name"]
     if told_transaction := said.get("transaction"):
-        event.order = told_transaction["total_order"]
+        event.order = whole_number(told_transaction["total_order"], "total_order")
     event.transaction = None if source.get("txId") is None else str(source["txId"])
-    event.at = source.get("ts_us") or (source["ts_ms"] * 1_000 if source.get("ts_ms") else None)
+    event.at = microseconds_of(source)
     return event
 
 

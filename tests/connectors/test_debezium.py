@@ -261,9 +261,39 @@ def test_an_event_in_the_wal_needs_only_stream_and_type() -> None:
     assert other.event_id != event.event_id
 
 
+def emitted(**source: Any) -> dict[str, Any]:
+    """An event in the WAL."""
+    content = b64encode(b'{"stream":"tag/sea","type":"TagDefined"}').decode()
+    told = {"name": "cms", "lsn": 9, "txId": 7} | source
+    return {"op": "m", "source": told, "message": {"prefix": "stet", "content": content}}
+
+
+def test_an_event_of_a_router_has_no_time_where_kafka_knows_none() -> None:
+    routed = message({"name": "Sea"}, "sea")
+    routed.headers = [("id", b"1"), ("eventType", b"TagDefined")]
+    times = []
+    for at in (-1, None, 1_700_000_000_000):
+        routed.at = at
+        times += [event.at for event in outbox([routed], Reading(routed="cms"))]
+    assert times == [None, None, 1_700_000_000_000_000]
+
+
+CLOCK = {"field": "at", "type": "int64", "name": "io.debezium.time.MicroTime"}
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
+        (emitted(ts_us={}), "ts_us is {}, not a number"),
+        (emitted(ts_us=10**18), "no time at which something happened"),
+        (emitted() | {"transaction": {"id": "7", "total_order": "x"}}, "total_order is 'x'"),
+        (
+            {
+                "schema": {"fields": [{"field": "after", "fields": [CLOCK]}]},
+                "payload": enveloped({"id": 1, "at": 2**63 - 1}),
+            },
+            "does not have the form",
+        ),
         (b"\0\0\0\0\1abc", "in the binary form of a schema registry"),
         (b"{", "is not JSON"),
         (b"7", "no object"),
@@ -278,7 +308,7 @@ def test_an_event_in_the_wal_needs_only_stream_and_type() -> None:
 )
 def test_a_poison_message_is_told_with_its_place(value: Any, reason: str) -> None:
     with pytest.raises(PoisonMessage, match=r"cms, partition 0, offset 1,234: ") as error:
-        read_message(message(value, offset=1234))
+        read_message(message(value, offset=1234), Reading(prefix="stet"))
     assert reason in str(error.value)
 
 
