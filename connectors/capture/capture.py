@@ -25,7 +25,13 @@ from connectors.capture.source import (
     SourceError,
     TopicMissing,
 )
-from connectors.capture.topics import BEGIN_AGAIN, Replaced, check_topics, tell_new_tables
+from connectors.capture.topics import (
+    BEGIN_AGAIN,
+    Replaced,
+    check_topics,
+    is_in_order,
+    tell_new_tables,
+)
 from connectors.capture.units import Units
 from connectors.debezium.change import PoisonMessage
 from connectors.debezium.envelope import read_message
@@ -162,7 +168,7 @@ class Capture:
             self._rebuild(begin_again)
         tell_new_tables(self._kept, self._mapping, self._tell)
         self.rounds.letters.read_again()
-        hold = self._mapping.transactions and len(partitions) == 1
+        hold = self._mapping.transactions and is_in_order(partitions, self._tell)
         self._units = Units(hold, self._mapping.limits.transaction, self._tell)
         self._seen = dict(self._positions)
         self._poison.clear()

@@ -7,7 +7,7 @@ another topic, and what one mapping has read of a topic no other mapping would e
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -56,6 +56,18 @@ def tell_new_tables(kept: Kept, mapping: TableMapping, tell: Callable[[str], Non
         )
     if now != known:
         kept.know_tables(now)
+
+
+def is_in_order(partitions: Sequence[Partition], tell: Callable[[str], None]) -> bool:
+    """Whether all changes come in one order, so that transactions can be whole; says if not."""
+    if len(partitions) > 1:
+        tell(
+            f"the topic {partitions[0].topic} has {len(partitions)} partitions, so a transaction"
+            " may come in several commits, and changes of different lines in another order than"
+            " they were made; where that matters, let Debezium write to a topic of one partition."
+            " If it may be so, say transactions: false in the mapping"
+        )
+    return len(partitions) == 1
 
 
 def _check_others(kept: Kept, topics: Mapping[str, str]) -> None:

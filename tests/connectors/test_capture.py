@@ -261,6 +261,25 @@ def test_without_boundaries_changes_still_have_the_id_of_their_transaction(cms: 
     assert [event.correlation_id for event in cms.log.read()] == [f"cms:{number}"] * 2
 
 
+def test_a_topic_of_several_partitions_is_read_and_said_to_have_no_whole_transactions(
+    cms: Cms,
+) -> None:
+    cms.broker.make("cms", partitions=3)
+    cms.tables.transaction(("c", *article(1)))
+    for partition in (1, 2):
+        key, value = author(partition)[1:]
+        source = {"name": "cms", "schema": "public", "table": "author", "lsn": 9, "txId": partition}
+        said = {"op": "c", "before": None, "after": value, "source": source}
+        cms.broker.write("cms", key, said, partition=partition)
+    cms.connect()
+    assert sorted(e[0] for e in cms.events()) == ["article/1", "byline/1", "byline/2"]
+    [told] = cms.told
+    assert "the topic cms has 3 partitions" in told
+    cms.mapping_text += "transactions: false\n"
+    cms.connect()
+    assert len(cms.told) == 1
+
+
 # snapshots
 
 
