@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +23,8 @@ def main() -> None:
             sys.stdout.write(f"{line}\n")
     except ConnectorError as error:
         _end(str(error))
+    except sqlite3.Error as error:
+        _end(f"{given.file}: {error}; look who has the file, and who may write it")
 
 
 def _read() -> argparse.Namespace:
@@ -38,10 +41,20 @@ def _read() -> argparse.Namespace:
         command = commands.add_parser(name, help=help_text)
         command.add_argument("sequence", type=int)
         if name == "mend":
-            command.add_argument("data", type=json.loads, help="all of its data, as JSON")
+            command.add_argument("data", type=_object, help="all of its data, as JSON")
         command.add_argument("--why", required=True, help="is kept with it")
     commands.add_parser("reset", help="make the model anew, from the first event, at its next run")
     return read.parse_args()
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is no object of JSON; see also leave-out")
+    return found
 
 
 def _done(subscriber: Subscriber, given: argparse.Namespace) -> list[str]:
@@ -54,9 +67,10 @@ def _done(subscriber: Subscriber, given: argparse.Namespace) -> list[str]:
         subscriber.retry()
         return [f"what waits is {then}"]
     if given.command in ("mend", "leave-out"):
-        data: dict[str, Any] | None = given.data if given.command == "mend" else None
+        data, done = (given.data, "mended") if given.command == "mend" else (None, "left out")
         subscriber.mend(given.sequence, data, given.why)
-        return [f"sequence {given.sequence} is mended, and {then}"]
+        behind = "what waits behind it is " if data is None else ""
+        return [f"sequence {given.sequence} is {done}, and {behind}{then}"]
     if given.command == "reset":
         subscriber.reset()
         return ["the model is made anew from the first event when the subscriber next runs"]

@@ -7,6 +7,7 @@ transaction moves the position and changes the model.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,25 +42,55 @@ CREATE TABLE IF NOT EXISTS subscriber_outbox (
 CREATE INDEX IF NOT EXISTS subscriber_outbox_left ON subscriber_outbox (sequence)
     WHERE delivered_at IS NULL;
 """
+OWN_TABLES = set(re.findall(r"TABLE IF NOT EXISTS (\w+)", SCHEMA))
 DENIED = {sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT, sqlite3.SQLITE_ATTACH}
 """What the team's function may not do: it would part the model from the position."""
 WRITES = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
+OF_A_TABLE = {sqlite3.SQLITE_ALTER_TABLE, sqlite3.SQLITE_CREATE_TRIGGER}
+"""What names the table that it changes second."""
 
 
 class Database:
     """One SQLite file with a model and all that its subscriber has to remember."""
 
     def __init__(self, path: Path) -> None:
+        """Open the file, and make it if it is not there; raises ``OtherModel`` for another's."""
         self.path = path
         # every statement is in a transaction that is begun here, none that the driver begins
         self.connection = sqlite3.connect(path, BUSY_SECONDS, isolation_level=None)
+        self._of_team = False
+        try:
+            self._open()
+        except BaseException:
+            self.connection.close()
+            raise
+        self.connection.set_authorizer(self._authorized)
+
+    def _open(self) -> None:
+        """Make the tables that are kept here; who only reads writes nothing, and waits for none."""
+        try:
+            there = {name for _, name in self._tables()}
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+                raise
+            raise OtherModel(f"{self.path} is no SQLite file; take another file") from None
+        if there and "subscriber_model" not in there:
+            raise OtherModel(
+                f"{self.path} is another program's database, with {', '.join(sorted(there))}; take"
+                " another file"
+            )
         self.connection.execute("PRAGMA journal_mode = WAL")
         # a commit that a power cut takes back takes back model and position alike
         self.connection.execute("PRAGMA synchronous = NORMAL")
-        self._of_team = False
-        with self.transaction():
-            self._run(SCHEMA)
-        self.connection.set_authorizer(self._authorized)
+        if not there >= OWN_TABLES:
+            with self.transaction():
+                self._run(SCHEMA)
+
+    def _tables(self) -> list[tuple[str, str]]:
+        """The kind and the name of each table and view; of a virtual table not its own tables."""
+        found = self.connection.execute("PRAGMA main.table_list")
+        kinds = {name: kind for _, name, kind, *_ in found if not name.startswith("sqlite_")}
+        return [(kind, name) for name, kind in kinds.items() if kind != "shadow"]
 
     def close(self) -> None:
         """Close the file."""
@@ -96,12 +127,14 @@ class Database:
             raise
         finally:
             self._of_team = False
+            self.connection.row_factory, self.connection.text_factory = None, str
         self.connection.execute("RELEASE attempt /* subscriber */")
 
-    def _authorized(self, action: int, first: str | None, *_: object) -> int:
+    def _authorized(self, action: int, first: str | None, second: str | None, *_: object) -> int:
         if not self._of_team:
             return sqlite3.SQLITE_OK
-        own = action in WRITES and first is not None and first.startswith(OWN)
+        table = first if action in WRITES else second if action in OF_A_TABLE else None
+        own = table is not None and table.startswith(OWN)
         return sqlite3.SQLITE_DENY if own or action in DENIED else sqlite3.SQLITE_OK
 
     def _run(self, script: str) -> None:
@@ -112,6 +145,8 @@ class Database:
             if sqlite3.complete_statement(statement):
                 self.connection.execute(statement)
                 statement = ""
+        if statement:  # a comment behind the last one, or what is not finished, which is an error
+            self.connection.execute(statement)
 
     # the model
 
@@ -124,19 +159,18 @@ class Database:
                 self.connection.execute("INSERT INTO subscriber_model VALUES (?)", (tables,))
         elif made[0] != tables:
             raise OtherModel(
-                f"{self.path}: the model was made with other tables; call reset(), and it is made "
-                "anew from the first event"
+                f"{self.path}: the model was made with other tables, by another subscriber or an"
+                " earlier program; take another file, or call reset(), and it is made anew from the"
+                " first event"
             )
 
     def forget_model(self) -> None:
         """Drop the model, the position and what waits; keep the outbox and what was mended."""
-        found = self.connection.execute(
-            "SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view')"
-        ).fetchall()
         with self.transaction():
-            for kind, name in sorted(found, reverse=True):  # views first
-                if not name.startswith((OWN, "sqlite_")):
-                    self.connection.execute(f'DROP {kind} "{name.replace(chr(34), chr(34) * 2)}"')
+            for kind, name in sorted(self._tables(), reverse=True):  # views, virtual tables, tables
+                if not name.startswith(OWN):
+                    sort = "VIEW" if kind == "view" else "TABLE"
+                    self.connection.execute(f'DROP {sort} "{name.replace(chr(34), chr(34) * 2)}"')
             for table in ("model", "position", "waiting"):
                 self.connection.execute(f"DELETE FROM {OWN}{table}")
 
@@ -257,19 +291,23 @@ class Database:
 
 
 def outbox_lines(message: Message, effects: Iterable[SideEffect]) -> list[tuple[Any, ...]]:
-    """What the outbox keeps of the side effects of a message; raises ``TypeError`` for no JSON."""
-    return [
-        (
-            derived_id(cause := effect.cause or message.event_id, effect.name),
-            effect.name,
-            json.dumps(effect.data, ensure_ascii=False),
-            message.sequence,
-            cause,
-            message.stream,
-            message.correlation_id,
-        )
-        for effect in effects
-    ]
+    """What the outbox keeps of the side effects of a message.
+
+    Raises ``TypeError`` for no JSON, and ``ValueError`` for two of one name: one would be lost.
+    """
+    lines: dict[str, tuple[Any, ...]] = {}
+    for effect in effects:
+        if not isinstance(effect, SideEffect) or not isinstance(effect.name, str):
+            raise TypeError(f"{effect!r} is no SideEffect with a name")
+        cause = effect.cause or message.event_id
+        line = derived_id(cause, effect.name)
+        if line in lines:
+            raise ValueError(f"two side effects of one event are called {effect.name!r}")
+        text = json.dumps(effect.data, ensure_ascii=False)
+        text.encode()  # raises for half a character
+        rest = (message.sequence, cause, message.stream, message.correlation_id)
+        lines[line] = (line, effect.name, text, *rest)
+    return [*lines.values()]
 
 
 def _now() -> str:

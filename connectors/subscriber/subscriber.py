@@ -89,8 +89,9 @@ class Subscriber:
         """Apply what comes until ``stop``, SIGTERM or SIGINT, or with ``until_idle`` until no more.
 
         Raises ``SubscriberHeld`` while another process works on the same file, ``OtherModel`` when
-        the file is of other tables or another log, and ``IncompatibleSchema`` at an event of a
-        newer schema version than the program knows: install the newer one, and it goes on there.
+        the file is of other tables, another log or another program, and ``IncompatibleSchema`` at
+        an event of a newer schema version than the program knows: install the newer one, and it
+        goes on there.
         """
         with self._held() as database, closing(transport), _stopped_by_signals(self.stop):
             database.make_model(self._tables)
@@ -132,8 +133,10 @@ class Subscriber:
         """Give what waits other data for this model, or leave it out (``None``); then try it again.
 
         The log is not changed. What was mended is remembered, and holds for a reset too. Raises
-        ``NotWaiting`` for another sequence.
+        ``NotWaiting`` for another sequence, and ``TypeError`` for data without names.
         """
+        if data is not None and not isinstance(data, Mapping):
+            raise TypeError(f"data must be a mapping of names to values, or None, not {data!r}")
         with closing(Database(self.path)) as database, database.transaction():
             found = {message.sequence: message for message, _ in database.waiting()}
             if sequence not in found:

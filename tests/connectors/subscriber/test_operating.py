@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,9 @@ def test_commands_say_what_waits_and_mend_it(log: EventLog, path: Path, command:
     [
         (("mend", 4, "{}", "--why", "x"), "model.sqlite: sequence 4 does not wait; see waiting()"),
         (("leave-out", 9, "--why", "x"), "model.sqlite: sequence 9 does not wait; see waiting()"),
-        (("mend", 3, "{oops", "--why", "x"), "argument data: invalid loads value: '{oops'"),
+        (("mend", 3, "{oops", "--why", "x"), "argument data: '{oops' is not JSON"),
+        (("mend", 3, "[1]", "--why", "x"), "argument data: '[1]' is no object of JSON"),
+        (("mend", 3, "null", "--why", "x"), "argument data: 'null' is no object of JSON"),
         (("mend", 3, "{}"), "the following arguments are required: --why"),
     ],
 )
@@ -107,10 +110,46 @@ def test_a_file_that_is_not_there_is_not_made(path: Path, command: Command) -> N
     assert not path.exists()
 
 
+@pytest.mark.parametrize("asked", ["status", "waiting", "retry", "reset"])
+def test_another_programs_database_is_refused_and_left_as_it_is(
+    path: Path, command: Command, asked: str
+) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.executescript("CREATE TABLE dear (text); INSERT INTO dear VALUES ('kept')")
+    before = path.read_bytes()
+    code, _, error = command(path, asked)
+    assert (code, error) == (
+        1,
+        f"error: {path} is another program's database, with dear; take another file\n",
+    )
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("asked", ["status", "reset"])
+def test_what_is_no_database_is_told_in_a_line(path: Path, command: Command, asked: str) -> None:
+    path.write_text("no database, but as long as one is " * 100)
+    assert command(path, asked)[2] == f"error: {path} is no SQLite file; take another file\n"
+
+
+def test_where_it_stands_is_told_while_another_writes_and_what_has_to_write_says_so(
+    log: EventLog, path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(log, path)
+    monkeypatch.setattr("connectors.subscriber.database.BUSY_SECONDS", 0.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert command(path, "status")[1] == "at sequence 5; 2 set aside, 0 to deliver\n"
+        code, _, error = command(path, "retry")
+    assert (code, error.count("\n")) == (1, 1)
+    assert error.startswith(f"error: {path}: database is locked")
+
+
 def test_only_what_waits_can_be_mended(log: EventLog, path: Path) -> None:
     subscriber = ran(log, path)
     with pytest.raises(NotWaiting):
         subscriber.mend(1, {}, "no need")
+    with pytest.raises(TypeError, match="data must be a mapping"):
+        subscriber.mend(3, [1], "a slip")  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
