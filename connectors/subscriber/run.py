@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
 import time
@@ -38,6 +39,16 @@ OF_THE_MACHINE = {
     sqlite3.SQLITE_NOTADB,
 }
 """SQLite's errors that no event causes: for these nothing is set aside, the subscriber stops."""
+OF_THE_SYSTEM = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EROFS,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+}
+"""The same of the operating system's errors."""
 
 
 class Run:
@@ -219,8 +230,15 @@ def _moved(before: Mark, mark: Mark) -> Mark:
 def _is_of_the_machine(error: Exception) -> bool:
     """Whether no event causes an error, so that setting one aside would help nobody."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # of which the rest says more
-    return isinstance(error, MemoryError) or code in OF_THE_MACHINE
+    of_the_system = isinstance(error, OSError) and error.errno in OF_THE_SYSTEM
+    return isinstance(error, MemoryError) or of_the_system or code in OF_THE_MACHINE
 
 
 def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
+        return (
+            "the function may not commit, roll back or attach, nor change the tables"
+            " subscriber_..., which the library does"
+        )
+    told = f"{type(error).__name__}: {error}"
+    return told.encode(errors="backslashreplace").decode()  # half a character cannot be kept

@@ -235,7 +235,7 @@ def test_a_team_s_function_cannot_part_the_model_from_the_position(source, path)
     subscriber = ran(source, path, tricky)
     assert seen(subscriber) == []
     assert [each.sequence for each in subscriber.waiting()] == [1, 2, 3, 4]
-    assert all("not authorized" in each.reason for each in subscriber.waiting())
+    assert all("may not commit" in each.reason for each in subscriber.waiting())
     assert subscriber.status().sequence == 4
 
 
