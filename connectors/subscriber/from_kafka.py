@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = "stet-schema-version"
 """The header with the schema version whose form the data has."""
+KINDS = {"id": str, "subject": str, "type": str, "streamversion": int, "time": str, "data": dict}
+"""What an event says of itself, as JSON has it."""
 CHECK_SECONDS = 10.0
 """How often it is asked for the topic's id: a topic that was made again has the same offsets."""
 
@@ -162,6 +164,12 @@ def _event(sent: Sent) -> Message:
     """The event that a message says; raises ``KeyError``, ``TypeError`` or ``ValueError``."""
     said = orjson.loads(sent.value or b"")
     headers = dict(sent.headers or ())
+    for name, kind in KINDS.items():
+        if not isinstance(said[name], kind):
+            raise TypeError(f"{name} is {said[name]!r:.40}")
+    for name in ("actor", "correlationid", "causationid", "occurredat"):
+        if not isinstance(said.get(name), str | None):
+            raise TypeError(f"{name} is {said[name]!r:.40}")
     occurred = said.get("occurredat")
     return Message(
         sequence=int(said["sequence"]),

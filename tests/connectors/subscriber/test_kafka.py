@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pytest
 
@@ -23,6 +24,9 @@ from connectors import (
     SideEffect,
     Subscriber,
 )
+from connectors.debezium.change import Message as Sent
+from connectors.debezium.change import Origin
+from connectors.subscriber.transport import Delivered
 from event_log import (
     Category,
     Effect,
@@ -125,6 +129,72 @@ def test_a_message_that_is_no_event_is_left_out_and_told_with_its_place(kafka, p
     ]
     reasons = Subscriber(path, apply, TABLES).query("SELECT reason FROM subscriber_left_out")
     assert [reason for (reason,) in reasons] == [line for line in told if "no event" in line]
+
+
+EVENT = {
+    "id": "e-1",
+    "subject": "cart/a",
+    "type": "CartOpened",
+    "streamversion": 1,
+    "sequence": "7",
+    "time": "2026-11-30T08:00:00Z",
+    "data": {"owner": "a"},
+}
+
+
+KNOWN = Category(
+    "cart",
+    pa.schema([("owner", pa.string())]),
+    (EventType("CartOpened", Effect.CREATES, ("owner",)),),
+)
+
+
+def delivered(value: object, version: bytes = b"1") -> Delivered:
+    """What becomes of a message with this value."""
+    origin = Origin("carts", "t-1", 0, 4)
+    sent = Sent(origin, b"cart/a", orjson.dumps(value), [("stet-schema-version", version)], 0)
+    (came,) = FromKafka("carts", [KNOWN])._delivered([sent])
+    return came
+
+
+def test_an_event_of_the_relay_is_read() -> None:
+    assert delivered(EVENT).unreadable is None
+    assert delivered(EVENT).mark.sequence == 7
+
+
+TEXTS = ("id", "type", "subject", "actor", "correlationid", "causationid")
+OTHERS = ("occurredat", "time", "data", "streamversion", "sequence")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        (name, wrong)
+        for name in (*TEXTS, *OTHERS)
+        for wrong in ([], ["a"], {})
+        if (name, wrong) != ("data", {})
+    ]
+    + [(name, 5.5) for name in TEXTS]
+    + [(name, "x") for name in OTHERS],
+)
+def test_a_message_with_anything_in_the_place_of_a_part_is_told_and_stops_nobody(
+    name: str, wrong: object
+) -> None:
+    came = delivered({**EVENT, name: wrong})
+    assert came.message is None
+    assert came.unreadable is not None
+    assert came.unreadable.startswith("carts, partition 0, offset 4 is no event of the log")
+
+
+@pytest.mark.parametrize("name", EVENT)
+def test_a_message_without_a_part_is_no_event(name: str) -> None:
+    assert delivered({key: value for key, value in EVENT.items() if key != name}).unreadable
+
+
+@pytest.mark.parametrize("value", [None, 5, [], "x", [EVENT]])
+def test_what_is_no_object_is_no_event(value: object) -> None:
+    assert delivered(value).unreadable is not None
+    assert delivered(EVENT, b"first").unreadable is not None
 
 
 @pytest.mark.server
