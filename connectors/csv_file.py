@@ -138,7 +138,7 @@ class TableFile(Source[CsvLine | WholeList]):
 
     def _keep_children(self, line: CsvLine) -> None:
         """Keep what a line adds to lists; one that is bad adds nothing, as ``events`` tells."""
-        if not self._lists or len(line.values) != len(self._header):
+        if not self._lists or line.reason is not None or len(line.values) != len(self._header):
             return
         change = self._change(line)
         try:
@@ -156,7 +156,7 @@ class TableFile(Source[CsvLine | WholeList]):
 
     def text(self, part: CsvLine | WholeList) -> bytes:
         """The line as it stands in the file."""
-        return b"" if isinstance(part, WholeList) else part.text.encode(errors="replace")
+        return b"" if isinstance(part, WholeList) else part.text.encode(errors="surrogateescape")
 
     def length(self, part: CsvLine | WholeList) -> int:
         """The length of the line."""

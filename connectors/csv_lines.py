@@ -56,7 +56,8 @@ class CsvLines:
                 continue
             if values:
                 self.number = begin
-                yield CsvLine(values, "".join(self._parts))
+                text = "".join(self._parts)
+                yield CsvLine(values, text, None if _is_text(text) else self._not_decoded())
 
     def _texts(self) -> Iterator[str]:
         """The lines of the file as text, kept with their ends for the rejects."""
@@ -64,19 +65,20 @@ class CsvLines:
             self._parts.append(text)
             yield text
 
+    def _not_decoded(self) -> str:
+        return f"is not {self.encoding}; say csv: encoding: in the mapping"
+
     def _decoded(self) -> Iterator[str]:
         encoding = "utf-8-sig" if codecs.lookup(self.encoding).name == "utf-8" else self.encoding
-        decoder = codecs.getincrementaldecoder(encoding)()
+        # what is no text in one line must not cost the lines around it
+        decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
         rest, line = "", 0
         for block in chain(self._lines.blocks(), (b"",)):
             try:
                 rest += decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                line += rest.count("\n") + block[: error.start].count(b"\n") + 1
+            except UnicodeError:  # such as of UTF-16, whose lines cannot be told then
                 raise UnreadableFile(
-                    self.path,
-                    line,
-                    f"is not {self.encoding} ({error.reason}); say csv: encoding: in the mapping",
+                    self.path, line + 1, f"cannot be read from here on: it {self._not_decoded()}"
                 ) from None
             *whole, rest = rest.split("\n")
             for text in whole:
@@ -84,7 +86,18 @@ class CsvLines:
                 yield f"{text}\n"
             if len(rest) > LONGEST_LINE:
                 raise UnreadableFile(
-                    self.path, line + 1, f"is longer than {LONGEST_LINE // 2**20} MB"
+                    self.path,
+                    line + 1,
+                    f"cannot be read from here on: it is longer than {LONGEST_LINE // 2**20} MB",
                 )
         if rest:
             yield rest
+
+
+def _is_text(text: str) -> bool:
+    """Whether all of it was decoded: what was not is in the place of halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

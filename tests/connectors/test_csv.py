@@ -175,10 +175,46 @@ def test_encodings_and_delimiters_are_as_the_mapping_says(
     assert fields(log, "tag/1") == {"name": "Zoë “q”"}
 
 
-def test_what_is_not_in_the_encoding_is_told_with_its_line(log: EventLog, tmp_path: Path) -> None:
-    path = written(tmp_path / "tag.csv", "id,name,also\n1,Sea,\n2,Zoë,\n", "cp1252")
-    with pytest.raises(UnreadableFile, match=r"line 3: is not utf-8 .*say csv: encoding"):
-        import_csv(log, path, mapping(tmp_path))
+@pytest.mark.parametrize(
+    ("said", "written_in"), [("utf-8", "cp1252"), ("ascii", "utf-8"), ("cp1252", "iso8859-15")]
+)
+def test_a_line_that_is_not_in_the_encoding_is_told_and_costs_no_other(
+    log: EventLog, tmp_path: Path, said: str, written_in: str
+) -> None:
+    by = mapping(tmp_path, MAPPING + f"csv: {{encoding: {said}}}")
+    path = tmp_path / "tag.csv"
+    odd = "Zo\x81" if said == "cp1252" else "Zoë"
+    path.write_bytes(f"id,name,also\n1,Sea,\n2,{odd},\n3,Sand,\n".encode(written_in))
+    with pytest.raises(BadLine, match=rf"line 3: is not {said}; say csv: encoding: in the"):
+        import_csv(log, str(path), by)
+    done = import_csv(log, str(path), by, on_error="reject")
+    assert (done.added, done.rejected) == (2, 1)
+    assert fields(log, "tag/1")["name"] == "Sea"
+    assert fields(log, "tag/3")["name"] == "Sand"
+    assert done.rejected_file is not None
+    (rejected,) = [
+        orjson.loads(line) for line in Path(done.rejected_file).read_bytes().splitlines()
+    ]
+    assert (rejected["line"], rejected["text"][:4]) == (3, "2,Zo")
+
+
+@pytest.mark.parametrize(
+    ("said", "content"),
+    [
+        ("utf-8", "id,näme,also\n1,Sea,\n".encode("cp1252")),
+        ("utf-8", "id,name,also\n1,Sea,\n".encode("utf-16")),
+        ("utf-16", b"id,name,also\n1,Sea,\n"),
+        ("utf-16", "id,name,also\n1,Sea,\n".encode("utf-16") + b"\x00\xd8A\x00"),
+    ],
+)
+def test_a_file_in_another_encoding_is_told_as_such(
+    log: EventLog, tmp_path: Path, said: str, content: bytes
+) -> None:
+    path = tmp_path / "tag.csv"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFile, match=rf"is not {said}; say csv: encoding: in the mapping"):
+        import_csv(log, str(path), mapping(tmp_path, MAPPING + f"csv: {{encoding: {said}}}"))
+    assert log.head == 0
 
 
 def test_a_quote_that_never_ends_does_not_take_the_whole_file_into_memory(
