@@ -105,6 +105,9 @@ def _instead(month: Any) -> str:
     fault = month.get("fault") if isinstance(month, Mapping) else None
     if isinstance(fault, Mapping) and isinstance(fault.get("faultstring"), str):
         return f"the API answered {fault['faultstring']!r}; ask for the month again"
+    errors = month.get("errors") if isinstance(month, Mapping) else None
+    if isinstance(errors, list) and errors:
+        return f"the API answered {errors[0]!r:.200}; ask for the month again"
     return "it has no response.docs"
 
 

@@ -29,13 +29,17 @@ def writers(document: Mapping[str, Any]) -> list[str]:
     >>> writers({"byline": []})
     []
     """
-    byline = group(document, "byline")
+    line = document.get("byline")
+    byline = {"original": line} if isinstance(line, str) else group(document, "byline")
     names = [name for name in map(_full_name, groups(byline, "person")) if name]
     if not names and (original := text(byline, "original")):
         names = split_line(original)
     if not names and (organization := text(byline, "organization")):
         names = [organization]
-    return list({name.casefold(): name for name in reversed(names)}.values())[::-1]
+    once: dict[str, str] = {}
+    for name in names:
+        once.setdefault(name.casefold(), name)
+    return list(once.values())
 
 
 def _full_name(person: Mapping[str, Any]) -> str | None:

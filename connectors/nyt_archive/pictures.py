@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from connectors.nyt_archive.names import stream_of
 from connectors.nyt_archive.values import count, group, groups, text
+from event_log import InvalidEvent
 
 SITE = "https://static01.nyt.com/"
 """Where a relative address of a picture begins."""
@@ -67,7 +68,11 @@ def _rendition(
     url = text(sized, "url")
     if url is None:
         return
-    address = urljoin(SITE, url)
+    try:
+        address = urljoin(SITE, url)
+        known_by = _known_by(address, crop)
+    except ValueError as error:
+        raise InvalidEvent("url", f"{url[:60]!r} is no address ({error})") from None
     fields = {
         "url": address,
         "caption": text(of_all, "caption"),
@@ -76,7 +81,7 @@ def _rendition(
         "height": count(sized, "height"),
     }
     said = {name: value for name, value in fields.items() if value is not None}
-    yield Picture(stream_of("image", *_known_by(address, crop)), said)
+    yield Picture(stream_of("image", *known_by), said)
 
 
 def _known_by(address: str, crop: str | None) -> tuple[str, ...]:

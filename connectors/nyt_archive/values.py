@@ -62,8 +62,10 @@ def count(part: Mapping[str, Any], name: str) -> int | None:
         number = int(value) if isinstance(value, str) else value
     except ValueError:
         raise InvalidEvent(name, f"{value[:40]!r} is no number") from None
-    if isinstance(number, bool) or not isinstance(number, int | float) or number != int(number):
+    if isinstance(number, bool) or not isinstance(number, int | float):
         raise InvalidEvent(name, f"must be a whole number, not {_kind(value)}")
+    if number != int(number):
+        raise InvalidEvent(name, f"{number} is no whole number")
     if not 0 <= number < MOST_WORDS:
         raise InvalidEvent(name, f"{number} is no count")
     return int(number) or None
@@ -121,4 +123,4 @@ def groups(part: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 def _kind(value: Any) -> str:
     """What a value of JSON is called."""
     kinds = {bool: "true or false", str: "a text", list: "a list", dict: "an object"}
-    return kinds.get(type(value), "a number")
+    return "null" if value is None else kinds.get(type(value), "a number")

@@ -163,6 +163,8 @@ def test_what_both_shapes_name_is_one_entity() -> None:
         ({"byline": {"person": None, "original": None}}, []),
         ({"byline": {"original": "By JANE DOE"}}, ["JANE DOE"]),
         ({"byline": {"original": "By Jane Doe, JANE  DOE and Al Fox"}}, ["Jane Doe", "Al Fox"]),
+        ({"byline": "By Jane Doe and Al Fox"}, ["Jane Doe", "Al Fox"]),
+        ({"byline": {"original": "By A, B and a"}}, ["A", "B"]),
         ({"byline": {"original": "THE CITY DESK", "person": []}}, ["THE CITY DESK"]),
         ({"byline": {"organization": "The City Desk"}}, ["The City Desk"]),
         ({"byline": {"original": "By A", "person": [{"firstname": None}]}}, ["A"]),
@@ -285,6 +287,18 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "words below none": (PLAIN | {"word_count": -1}, "word_count", "no count"),
     "a text that is a list": (PLAIN | {"snippet": ["a"]}, "snippet", "must be a text, not a list"),
     "keywords that are none": (PLAIN | {"keywords": "sea"}, "keywords", "not a text"),
+    "half a word": (PLAIN | {"word_count": 5.5}, "word_count", "5.5 is no whole number"),
+    "a keyword that is null": (PLAIN | {"keywords": [None]}, "keywords", "has null"),
+    "a picture at no address": (
+        PLAIN | {"multimedia": [{"url": "http://[static"}]},
+        "url",
+        "'http://[static' is no address (Invalid IPv6 URL)",
+    ),
+    "a picture at no address, in the new shape": (
+        PLAIN | {"multimedia": {"default": {"url": "//[x"}}},
+        "url",
+        "is no address",
+    ),
     "a keyword that is none": (PLAIN | {"keywords": ["sea"]}, "keywords", "has a text"),
 }
 
@@ -345,6 +359,9 @@ def test_bad_documents_are_set_aside_whole_and_the_others_are_imported(
             b'{"fault": {"faultstring": "Rate limit quota violation"}}',
             "the API answered 'Rate limit quota violation'; ask for the month again",
         ),
+        (b'{"status": "ERROR", "errors": ["No month"]}', "the API answered 'No month'; ask"),
+        (b"<html>429 Too Many Requests</html>", "is not JSON"),
+        (b"", "is not JSON"),
     ],
 )
 def test_a_file_that_is_no_month_says_what_it_is(
