@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 in JSON as a source: an event a line, or a batch, which is a list of events.
+"""CloudEvents 1.0 in JSON as a source: an event a line, a batch, which is a list, or one event.
 
 ``subject`` is the stream, ``type`` the type of the event, ``data`` its fields. The extensions that
 an archive's own events have (``cloud_event_form``) are read too. An event of another system
@@ -8,6 +8,7 @@ happened at its ``time``; of an archive's own event ``time`` is only when it was
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -29,7 +30,7 @@ SAID = {"actor": "actor", "correlation_id": "correlationid", "causation_id": "ca
 
 
 class CloudEventFile(Source[Any]):
-    """A file of CloudEvents: the parts are lines, or the events of a batch."""
+    """A file of CloudEvents: the parts are lines, the events of a batch, or one event."""
 
     part: ClassVar[str] = "event"
 
@@ -54,7 +55,7 @@ class CloudEventFile(Source[Any]):
         if self._lines.first() == b"[":
             parts = iter(enumerate(self._batch(), 1))
         else:
-            parts = iter(self._lines)
+            parts = self._one_or_lines()
         for number, part in parts:
             self._number = number
             yield number, part
@@ -68,6 +69,20 @@ class CloudEventFile(Source[Any]):
             raise UnreadableFile(self.path, None, reason) from None
         return list(batch)
 
+    def _one_or_lines(self) -> Iterator[tuple[int, Any]]:
+        """The lines, or the one event that is written over all of them."""
+        lines, begun, size = iter(self._lines), list[tuple[int, bytes | None]](), 0
+        for number, line in lines:
+            begun.append((number, line))
+            first, size = not size, size + len(line.strip() if line else b"")
+            if line is None or size > LONGEST_LINE or (first and size and _is_json(line)):
+                return chain(begun, lines)
+        try:
+            one = orjson.loads(b"\n".join(line or b"" for _, line in begun))
+        except orjson.JSONDecodeError:
+            return iter(begun)
+        return iter([(1, one)])
+
     def events(self, part: Any) -> list[NewEvent]:
         """The event of a part, none of a blank line."""
         if part is None:
@@ -79,7 +94,8 @@ class CloudEventFile(Source[Any]):
         try:
             return [event_of(orjson.loads(part))]
         except orjson.JSONDecodeError as error:
-            raise InvalidEvent("", f"is not JSON ({error})") from None
+            reason = f"is not JSON ({error}); an event stands on one line, or all in one list"
+            raise InvalidEvent("", reason) from None
 
     def text(self, part: Any) -> bytes:
         """The event as JSON."""
@@ -105,7 +121,9 @@ def event_of(said: Any) -> NewEvent:
     if "data_base64" in said:
         raise InvalidEvent("data_base64", "is binary; an event's data must be JSON")
     kind = said.get("datacontenttype")
-    if kind is not None and not (isinstance(kind, str) and "json" in kind.partition(";")[0]):
+    if kind is not None and not (
+        isinstance(kind, str) and "json" in kind.partition(";")[0].lower()
+    ):
         raise InvalidEvent("datacontenttype", f"is {kind!r}; an event's data must be JSON")
     is_own = OWN in said
     occurred_at = said.get("occurredat") if is_own else said.get("occurredat", said.get("time"))
@@ -118,6 +136,14 @@ def event_of(said: Any) -> NewEvent:
         occurred_at,
         **{name: said.get(attribute) for name, attribute in SAID.items()},
     )
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _is_uuid(text: str) -> bool:

@@ -53,6 +53,40 @@ def test_an_event_may_stand_on_each_line(log: EventLog, tmp_path: Path) -> None:
     assert [event.stream for event in log.read()] == ["tag/1", "tag/2", "tag/3"]
 
 
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n\n"])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n\n"])
+def test_one_event_may_be_written_over_many_lines(
+    log: EventLog, tmp_path: Path, before: bytes, end: bytes
+) -> None:
+    file = tmp_path / "event.json"
+    file.write_bytes(before + orjson.dumps(TAG, option=orjson.OPT_INDENT_2) + end)
+    assert import_cloud_events(log, str(file)).added == 1
+    file.write_bytes(before + orjson.dumps(TAG | {"id": 5}, option=orjson.OPT_INDENT_2) + end)
+    with pytest.raises(BadLine, match="event 1: id: must be a text"):
+        import_cloud_events(log, str(file))
+
+
+def test_events_that_are_no_list_and_on_no_line_each_are_told_how_to_stand(
+    log: EventLog, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.json"
+    two = b"\n".join(orjson.dumps(each, option=orjson.OPT_INDENT_2) for each in tags(2))
+    file.write_bytes(two)
+    with pytest.raises(BadLine, match=r"event 1: is not JSON .*; an event stands on one line, or"):
+        import_cloud_events(log, str(file))
+
+
+def test_a_long_file_of_lines_whose_first_is_bad_is_read_line_by_line(
+    log: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.cloud_event_file.LONGEST_LINE", 1000)
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b"{oops\n" + b"\n".join(map(orjson.dumps, tags(30))))
+    done = import_cloud_events(log, str(file), "reject")
+    assert (done.added, done.rejected) == (30, 1)
+    assert [event.stream for event in log.read()][-1] == "tag/30"
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"  \n"])
 def test_a_file_without_events_adds_nothing(log: EventLog, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "batch.json"
@@ -86,6 +120,7 @@ def test_an_event_of_another_system_happened_at_its_time_and_is_known_beside_its
     assert first.occurred_at == TAG["time"]
     assert first.event_id != other.event_id
     assert event_of(TAG | {"occurredat": "1850"}).occurred_at == "1850"
+    assert event_of(TAG | {"datacontenttype": "Application/Vnd.CMS+JSON; v=1"}) == first
     uuid = "5a1c0c1e-98ab-5d25-8a3e-2f1ab0f7f0aa"
     assert event_of(TAG | {"id": uuid}).event_id == uuid
 
