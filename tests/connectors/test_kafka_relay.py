@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import (
@@ -29,7 +30,7 @@ from connectors.kafka.connection import KafkaError
 from connectors.kafka.topics import FOR_PROGRESS
 from connectors.relay import Place
 from connectors.standing import standings
-from event_log import EventLog, NewEvent
+from event_log import Category, Effect, EventLog, EventType, NewEvent
 from newsroom.categories import CATEGORIES
 
 pytestmark = pytest.mark.server
@@ -136,6 +137,36 @@ def test_each_category_has_a_topic_of_its_own_in_order(
     assert sequences(broker, f"{topic}.article") == []
     with pytest.raises(RelayError, match="is not the one topic of before"):
         _relay(tmp_path, topic)
+
+
+def test_a_category_that_the_domain_got_since_has_a_topic_beside_the_others(
+    broker: str, topic: str, admin: AdminClient, tmp_path: Path
+) -> None:
+    def relayed(*categories: str) -> EventLog:
+        log = EventLog(tmp_path / "growing", [_category(name) for name in categories])
+        log.append([NewEvent(f"{name}/{log.head}", f"{name}-made", {}) for name in categories])
+        KafkaRelay(log, tmp_path, SOURCE, topic, per_category=True).run(print, until_end=True)
+        return log
+
+    relayed("note")
+    relayed("note", "song")
+    relayed("note", "song")
+    assert sequences(broker, f"{topic}.note") == [1, 2, 4]
+    assert sequences(broker, f"{topic}.song") == [3, 5]
+    _make(admin, f"{topic}.poem", **{"retention.ms": "-1", "retention.bytes": "-1"})
+    foreign = Producer({"bootstrap.servers": broker})
+    foreign.produce(f"{topic}.poem", b"another's")
+    foreign.flush(30)
+    with pytest.raises(RelayError, match=r"\.poem has messages, but topic .* does not say"):
+        relayed("note", "song", "poem")
+    _delete(admin, f"{topic}.song")
+    with pytest.raises(RelayError, match="was deleted and made again"):
+        relayed("note", "song")
+
+
+def _category(name: str) -> Category:
+    text = pa.schema([("text", pa.string())])
+    return Category(name, text, (EventType(f"{name}-made", Effect.CREATES, ()),))
 
 
 def test_with_several_partitions_the_events_of_a_stream_are_in_order(
