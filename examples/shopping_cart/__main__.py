@@ -48,7 +48,9 @@ def relay(home: Path, topic: str) -> list[str]:
     return [stet, *of_shop, "relay", "--home", str(home), "--topic", topic]
 
 
-def wait_until_all_is_done(home: Path, names: Sequence[str]) -> None:
+def wait_until_all_is_done(
+    home: Path, names: Sequence[str], running: Sequence[subprocess.Popen[bytes]] = ()
+) -> None:
     """Wait until each service has handled the whole log, its own events too."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
@@ -58,6 +60,9 @@ def wait_until_all_is_done(home: Path, names: Sequence[str]) -> None:
             for name in names
         ):
             return
+        for each in running:
+            if each.poll() is not None:  # it has said why
+                raise SystemExit(f"{each.args} ended, and the shop with it")
         time.sleep(0.05)
     raise SystemExit(f"not done after {PATIENCE_SECONDS} s: {status(home)}")
 
@@ -82,8 +87,8 @@ def main() -> None:
     """Start the services, play some customers, wait until all is done, and say what came of it."""
     read = argparse.ArgumentParser(prog="python -m examples.shopping_cart")
     read.add_argument("--home", type=Path, default=Path("shop"), help="the shop's folder")
-    read.add_argument("--carts", default="12")
-    read.add_argument("--seed", default="7", help="other customers for another number")
+    read.add_argument("--carts", type=int, default=12)
+    read.add_argument("--seed", type=int, default=7, help="other customers for another number")
     read.add_argument("--kafka", metavar="TOPIC", help="over a broker (STET_KAFKA), by stet relay")
     read.add_argument("--twice", action="store_true", help="deliver every event twice")
     given = read.parse_args()
@@ -92,10 +97,12 @@ def main() -> None:
     if given.kafka:
         commands.append(relay(given.home, given.kafka))
     Archive(given.home, DOMAIN).remember_domain()
-    customers = program("cart", given.home, "--carts", given.carts, "--seed", given.seed)
-    with processes(commands):
-        subprocess.run(customers, check=True)  # noqa: S603 - our own
-        wait_until_all_is_done(given.home, SERVICES)
+    played = ("--carts", str(given.carts), "--seed", str(given.seed))
+    with processes(commands) as running:
+        customers = subprocess.run(program("cart", given.home, *played))  # noqa: S603 - our own
+        if customers.returncode:
+            raise SystemExit(customers.returncode)
+        wait_until_all_is_done(given.home, SERVICES, running)
     print("\n".join(told(given.home)))
 
 

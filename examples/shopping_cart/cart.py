@@ -14,6 +14,7 @@ from typing import Any
 from archive import Archive
 from event_log import WrongExpectedVersion
 from examples.shopping_cart.domain import DOMAIN
+from replay import Refused
 
 CATALOGUE = {
     "moby": ("Moby-Dick", 1250),
@@ -134,9 +135,12 @@ def main() -> None:
     given = read.parse_args()
     archive = Archive(given.home, DOMAIN)
     archive.remember_domain()
-    told = two_tabs(archive, f"cart/{given.seed}-tabs")
-    print(f"two tabs: {told}")
-    checked_out = shop(archive, given.carts, given.seed)
+    try:
+        told = two_tabs(archive, f"cart/{given.seed}-tabs")
+        print(f"two tabs: {told}")
+        checked_out = shop(archive, given.carts, given.seed)
+    except Refused as refused:
+        raise SystemExit(f"cart: {refused}; or give another --seed, or another --home") from None
     print(f"cart: {given.carts + 1} carts, {checked_out} of them checked out")
 
 

@@ -38,7 +38,10 @@ def main() -> None:
     """Print the lines."""
     read = argparse.ArgumentParser(prog="python -m examples.shopping_cart.status")
     read.add_argument("--home", type=Path, default=Path("shop"), help="the shop's folder")
-    for line in status(read.parse_args().home):
+    home = read.parse_args().home
+    if not (lines := status(home)):
+        raise SystemExit(f"{home} has no services: start the shop first")
+    for line in lines:
         print(
             f"{line.name}: at {line.sequence}, {line.behind} behind, {line.waiting} wait,"
             f" {line.undelivered} to deliver"

@@ -30,7 +30,9 @@ from examples.shopping_cart import (
     letters,
     old_demand,
     recommendations,
+    status,
 )
+from examples.shopping_cart import cart as front
 from examples.shopping_cart.cart import OPENING, Tab, two_tabs
 from examples.shopping_cart.events import CHECK, EVENTS, EVENTS_1, INVOICE
 from examples.shopping_cart.mail_folder import MailFolder
@@ -127,6 +129,22 @@ def test_two_tabs_conflict_visibly(home: Path) -> None:
     told = two_tabs(archive, "cart/1")
     assert "cart/1: expected version 1, but it is at version 2" in told
     assert Tab(archive, "cart/1").quantities == {"tea": 1, "cup": 1}
+
+
+def test_customers_who_come_again_are_told_what_to_give_instead(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cart", "--home", str(home), "--carts", "1"])
+    front.main()
+    with pytest.raises(SystemExit, match=r"cart/7-tabs exists already.* give another --seed"):
+        front.main()
+
+
+def test_a_folder_without_services_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["status", "--home", str(home)])
+    with pytest.raises(SystemExit, match="shop has no services: start the shop first"):
+        status.main()
+    assert not home.exists()
 
 
 def test_a_cart_adds_changes_removes_and_checks_out(home: Path) -> None:
