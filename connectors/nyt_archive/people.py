@@ -17,7 +17,10 @@ SPECIAL = re.compile(
 )
 """What old lines have after the names: how the dispatch came."""
 BETWEEN = re.compile(r"\s*;\s*|\s*,\s*(?:and\s+|&\s*)?|\s+(?:and|with)\s+|\s*&\s*", re.IGNORECASE)
-BEHIND = re.compile(r"(?:jr|sr|ii|iii|iv|esq|m\.?d|ph\.?d|d\.?d)\.?", re.IGNORECASE)
+BEHIND = re.compile(
+    r"(?:jr|sr|ii|iii|iv|2d|3d|4th|esq|m\.?d|ph\.?d|ll\.?d|d\.?d\.?s?|r\.?n|s\.?j)\.?",
+    re.IGNORECASE,
+)
 """What follows a name after a comma, and is a part of it."""
 
 

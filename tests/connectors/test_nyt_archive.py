@@ -198,6 +198,8 @@ def test_bylines_come_as_persons_or_as_a_line_or_not_at_all(
         ("By Wireless to THE NEW YORK TIMES", []),
         ("Special Cable to THE NEW YORK TIMES", []),
         ("By Sam Hall, Jr.", ["Sam Hall, Jr."]),
+        ("By Sam Hall, 3d, and Al Fox, LL.D.", ["Sam Hall, 3d", "Al Fox, LL.D."]),
+        ("By Sam Hall, S.J.; Al Fox, D.D.S.", ["Sam Hall, S.J.", "Al Fox, D.D.S."]),
         ("By Sam Hall Jr., M.D., and Al Fox", ["Sam Hall Jr., M.D.", "Al Fox"]),
         ("By", []),
         (" , ; ", []),
