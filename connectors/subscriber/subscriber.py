@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.subscriber.database import Database
-from connectors.subscriber.errors import NotWaiting, SubscriberHeld
+from connectors.subscriber.errors import NotWaiting, SubscriberError, SubscriberHeld
 from connectors.subscriber.run import Apply, Deliver, Run, Tell
 from connectors.subscriber.transport import Transport
 from event_log import Lock, LockHeld
@@ -160,10 +160,13 @@ class Subscriber:
 
     @contextmanager
     def _held(self) -> Iterator[Database]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = Lock(self.path.with_name(f"{self.path.name}.lock"))
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.take()
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            reason = f"{error.filename}: {error.strerror}"
+            raise SubscriberError(f"{self.path} cannot be kept there ({reason})") from None
         except LockHeld as held:
             raise SubscriberHeld(
                 f"{self.path} is held by {held.who}; stop that one, or take another file"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connectors import FromLog, Message, Outgoing, SideEffect, Subscriber
+from connectors import FromLog, Message, Outgoing, SideEffect, Subscriber, SubscriberError
 from event_log import EventLog, NewEvent
 
 TABLES = "CREATE TABLE seen (sequence INTEGER)"
@@ -78,6 +78,13 @@ def test_tables_that_are_not_finished_are_an_error_and_not_a_model_without_them(
     with pytest.raises(sqlite3.OperationalError, match=r"syntax error|incomplete input"):
         ran(log, path, see, "CREATE TABLE seen (sequence INTEGER")
     assert ran(log, path, see).status().sequence == 2
+
+
+@pytest.mark.parametrize("file", ["taken/model.sqlite", "taken/below/model.sqlite"])
+def test_a_place_where_no_file_can_be_is_told(log: EventLog, tmp_path: Path, file: str) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(SubscriberError, match=r"model\.sqlite cannot be kept there \(.*taken"):
+        ran(log, tmp_path / file, see)
 
 
 # the function
