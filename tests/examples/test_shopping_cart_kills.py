@@ -207,19 +207,11 @@ def test_one_command_runs_the_whole_shop(tmp_path: Path) -> None:
     assert "Traceback" not in again.stderr
 
 
-@pytest.mark.slow
-def test_the_shop_ends_when_one_of_its_services_does(tmp_path: Path) -> None:
-    home = tmp_path / "shop"
-    EventLog(home / "log", EVENTS).append(plain_shop.history(1, 3))
-    with ExitStack() as stack:
-        stack.enter_context(running(home, "fraud"))
-        wait_until_all_is_done(home, ["fraud"])
-        command = [sys.executable, "-m", "examples.shopping_cart", "--home", str(home)]
-        second = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    assert second.returncode == 1
-    assert "fraud.sqlite is held by process" in second.stderr
-    assert "examples.shopping_cart.fraud" in second.stderr.splitlines()[-1]
-    assert "Traceback" not in second.stderr
+def test_the_shop_does_not_wait_for_a_service_that_has_ended(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+        with pytest.raises(SystemExit, match="true.* ended, and the shop with it"):
+            wait_until_all_is_done(tmp_path, ["billing"], [ended])
 
 
 @pytest.mark.slow
