@@ -8,6 +8,7 @@ environment or the settings file: whoever may read how tables are mapped need no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -27,6 +28,8 @@ BY_SETTING = {
     "STET_KAFKA_KEY_PASSWORD": "ssl.key.password",
 }
 """The client's name of what each setting says."""
+ADDRESS = re.compile(r"([A-Z_]+://)?([^\s:/,\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
+"""An address of a broker, with its port."""
 SECRET = frozenset({"sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password"})
 
 
@@ -37,7 +40,8 @@ class KafkaError(ConnectorError):
 def client_settings(given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The client's settings: those ``given`` in a file, and those of the environment before them.
 
-    Raises ``KafkaError`` where the client is not installed, and for a password in a file.
+    Raises ``KafkaError`` where the client is not installed, for a password in a file, and for what
+    is no address: the client would wait for it for ever.
 
     >>> with settings.using({"STET_KAFKA": "kafka.example:9092"}):
     ...     client_settings({"client.id": "desk"})["bootstrap.servers"]
@@ -51,7 +55,19 @@ def client_settings(given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     of_default = {BY_SETTING[n]: v.text for n, v in values.items() if v.source == settings.DEFAULT}
     of_settings = {BY_SETTING[n]: v.text for n, v in values.items() if v.source != settings.DEFAULT}
     chosen = {**of_default, **given, **of_settings}
+    _check_addresses(cluster_of(chosen))
     return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _check_addresses(addresses: str) -> None:
+    for address in addresses.split(","):
+        found = ADDRESS.fullmatch(address.strip())
+        if found is None or not 0 < int(found[3]) < 65536:
+            raise KafkaError(
+                f"Kafka's address: {address.strip()!r} is no host with its port, such as"
+                " kafka.example:9092; mend STET_KAFKA, --bootstrap or the mapping's"
+                " bootstrap.servers"
+            )
 
 
 def check_given(given: Mapping[str, Any]) -> None:

@@ -210,7 +210,7 @@ def test_one_command_runs_the_whole_shop(tmp_path: Path) -> None:
 def test_the_shop_does_not_wait_for_a_service_that_has_ended(tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
-        with pytest.raises(SystemExit, match="true.* ended, and the shop with it"):
+        with pytest.raises(SystemExit, match=r"true.* ended, and the shop with it"):
             wait_until_all_is_done(tmp_path, ["billing"], [ended])
 
 
