@@ -18,6 +18,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 import orjson
+import uuid_utils
 
 from event_log import NewEvent
 
@@ -25,6 +26,7 @@ NAMESPACE = UUID("e5bdfd5c-7de7-4468-8d15-e6cc9f54e46e")
 STANDARD_INPUT = "stdin"
 COMPRESSED = (".gz", ".zst")
 
+_NAMESPACE = uuid_utils.UUID(bytes=NAMESPACE.bytes)
 _BEGUN = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
 
 Keys = npt.NDArray[np.uint64]
@@ -146,6 +148,8 @@ def uuid5(text: str) -> str:
     >>> uuid5("a")
     '0c1d7294-e68f-5c24-be4b-8830df6998f2'
     """
+    if text.isascii():
+        return str(uuid_utils.uuid5(_NAMESPACE, text))
     digest = _BEGUN.copy()
     digest.update(text.encode("utf-8", "surrogatepass"))
     return _text(digest.digest())

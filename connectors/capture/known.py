@@ -7,6 +7,7 @@ forgotten here, and looked up again.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, MutableMapping
+from typing import Any
 
 from connectors.mapping.translation import Known
 from event_log import EventLog, Receipt
@@ -28,9 +29,10 @@ class KnownStreams(MutableMapping[str, Known]):
 
     def look_up(self, streams: Collection[str], fields: bool = False) -> None:
         """Look up those streams that are not known; with ``fields`` also what their fields are."""
-        if len(self._known) > MOST:
-            self._known.clear()
-        missing = [stream for stream in streams if self._is_missing(stream, fields)]
+        known = self._known
+        missing = [stream for stream in streams if stream not in known]
+        if fields:
+            missing += [each for each in streams if (was := known.get(each)) and was.fields is None]
         if not missing:
             return
         versions = self._log.versions(missing)
@@ -44,9 +46,12 @@ class KnownStreams(MutableMapping[str, Known]):
                 self._known[stream] = Known(is_live)
 
     def catch_up(self) -> None:
-        """Forget the streams of events that somebody else appended."""
+        """Forget the streams of events that somebody else appended, or all when they are many.
+
+        A round has begun then, and has changed nothing: what it changes is in no log yet.
+        """
         head = self._log.head
-        if head - self._head > MOST:
+        if head - self._head > MOST or len(self._known) > MOST:
             self._known.clear()
         elif head > self._head:
             for batch in self._log.scan(["stream"], after=self._head):
@@ -76,6 +81,13 @@ class KnownStreams(MutableMapping[str, Known]):
             raise KeyError(stream)
         return known
 
+    def get(self, stream: str, default: Any = None) -> Any:
+        """Return what is known of a stream; the inherited ``get`` takes longer for a new one."""
+        if stream not in self._known:
+            self.look_up([stream])
+        known = self._known[stream]
+        return default if known is None else known
+
     def __setitem__(self, stream: str, known: Known) -> None:
         self._known[stream] = known
         if known.fields is not None:
@@ -89,9 +101,3 @@ class KnownStreams(MutableMapping[str, Known]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-    def _is_missing(self, stream: str, fields: bool) -> bool:
-        if stream not in self._known:
-            return True
-        known = self._known[stream]
-        return fields and known is not None and known.fields is None

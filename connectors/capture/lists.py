@@ -45,6 +45,8 @@ class KeptLists:
 
     def of(self, name: str, parent: str) -> Collection[tuple[str, Child]]:
         """Return the children of a parent with their keys, in any order."""
+        if (name, parent) not in self._read and self._is_empty(name):
+            return ()
         return list(self._children(name, parent).items())
 
     def parents(self, name: str) -> Iterable[str]:

@@ -16,12 +16,12 @@ from connectors.capture.letters import Letter, Letters, line_of, waits_for
 from connectors.capture.lists import KeptLists
 from connectors.capture.sent import Sent
 from connectors.capture.snapshots import Snapshots
-from connectors.capture.source import Partition
+from connectors.capture.source import producer_of
 from connectors.capture.units import Content, Unit
 from connectors.debezium.change import Change, Message, Origin, OutboxEvent
 from connectors.errors import ConnectorError
 from connectors.mapping.declared import Mapping
-from connectors.mapping.translation import Translator
+from connectors.mapping.translation import Translator, needs_fields
 from event_log import Batch, EventLog, InvalidEvent, NewEvent
 from replay import live_beginning
 
@@ -194,14 +194,18 @@ class Rounds:
 
     def _look_up(self, units: Iterable[Unit]) -> None:
         """Look up the streams of all units at once; for lines of a snapshot also the fields."""
-        changes = [said for unit in units for said, _ in unit.content]
-        self.known.look_up(self.translator.streams_with_fields(changes), fields=True)
-        self.known.look_up(self.translator.streams(changes))
+        plain, whole = list[Content](), list[Content]()
+        for unit in units:
+            for said, _ in unit.content:
+                (whole if needs_fields(said) else plain).append(said)
+        self.known.look_up(self.translator.streams(whole), fields=True)
+        self.known.look_up(self.translator.streams(plain))
 
     def _is_again(self, said: Content) -> bool:
-        return isinstance(said, Change) and self.sent.is_again(
-            Partition(*said.origin[:3]).producer, said
-        )
+        if not isinstance(said, Change):
+            return False
+        _, topic_id, number, _ = said.origin
+        return self.sent.is_again(producer_of(topic_id, number), said)
 
 
 def _place(origin: Origin) -> str:

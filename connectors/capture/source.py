@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from connectors.debezium.change import Message
@@ -35,6 +36,18 @@ class Partition(NamedTuple):
     def shown(self) -> str:
         """The partition in a message to people."""
         return f"{self.topic}, partition {self.number}"
+
+
+@lru_cache
+def partition_of(topic: str, topic_id: str, number: int) -> Partition:
+    """Return the partition of a message, which is one of few: it is made once."""
+    return Partition(topic, topic_id, number)
+
+
+@lru_cache
+def producer_of(topic_id: str, number: int) -> str:
+    """Return the producer of a message's partition, likewise."""
+    return Partition("", topic_id, number).producer
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from connectors.capture.source import Partition
+from connectors.capture.source import Partition, partition_of
 from connectors.debezium.change import Boundary, Change, Ignored, Message, Origin, OutboxEvent, Said
 
 MOST_BYTES = 256 * 1024 * 1024
@@ -63,12 +63,14 @@ class Units:
 
     def pass_by(self, origin: Origin) -> None:
         """Note that a message has been dealt with, which is in no unit that is still open."""
-        self.pass_to(Partition(*origin[:3]), origin.offset + 1)
+        topic, topic_id, number, offset = origin
+        self.pass_to(partition_of(topic, topic_id, number), offset + 1)
 
     def pass_to(self, partition: Partition, position: int) -> None:
         """Note that all before a position has been dealt with."""
-        reached = self._held_to if self.is_holding else self.reached
-        reached[partition] = max(position, reached.get(partition, 0))
+        reached = self.reached if self._open is None else self._held_to
+        if position > reached.get(partition, 0):
+            reached[partition] = position
 
     def release(self) -> None:
         """Give out the transaction that is held: its end will not come."""

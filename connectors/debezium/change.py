@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from connectors.errors import ConnectorError
@@ -79,6 +79,8 @@ class Change:
     """For the second half of a change of the key (``c``): the key that it had."""
     new_key: Columns | None = None
     """For the first half of a change of the key (``d``): the key that it has now."""
+    stream: str | None = field(default=None, compare=False, repr=False)
+    """The stream of the line as it is now, once the mapping has named it: it is asked for often."""
 
 
 @dataclass(slots=True)

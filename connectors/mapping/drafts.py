@@ -110,7 +110,12 @@ class Drafts:
     def _know(self, draft: Draft) -> None:
         stream, effect = draft.stream, draft.effect
         if effect is Effect.CREATES:
-            self.known[stream] = Known(True, {n: v for n, v in draft.data.items() if v is not None})
+            data = draft.data
+            if None in data.values():
+                data = {n: v for n, v in data.items() if v is not None}
+            else:
+                data = data.copy()
+            self.known[stream] = Known(True, data)
             return
         known = self.known.get(stream)
         fields = None if known is None else known.fields

@@ -96,10 +96,19 @@ class EntityTable:
 
     def streams(self, change: Change) -> list[str]:
         """Return the streams that a change of a line touches."""
-        lines = [line for line in (change.after, change.old_key) if line is not None]
+        streams = [] if change.after is None else [self._stream(change, change.after)]
+        if change.old_key is not None:
+            streams.append(self.names.of(change.old_key, change.key))
         if change.before is not None and (change.op == Operation.DELETED or self.table.full):
-            lines.append(change.before)
-        return [self.names.of(line, change.key) for line in lines]
+            streams.append(self.names.of(change.before, change.key))
+        return streams
+
+    def _stream(self, change: Change, line: Columns) -> str:
+        """The stream of the line that a change gives, which is named once."""
+        stream = change.stream
+        if stream is None:
+            stream = change.stream = self.names.of(line, change.key)
+        return stream
 
     def drafts(
         self, change: Change, known: Mapping[str, Known], live_streams: LiveStreams | None
@@ -110,7 +119,7 @@ class EntityTable:
         self.names.check_key(change.key)
         if change.op == Operation.DELETED:
             return self._deleted(change, known)
-        stream = self.names.of(change.after or {}, change.key)
+        stream = self._stream(change, change.after or {})
         old, cause = self._moved_from(change, stream, known)
         drafts = []
         if old is not None and change.old_key is None and (was := known.get(old)) and was.live:

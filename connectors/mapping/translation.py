@@ -20,7 +20,7 @@ from connectors.mapping.list_tables import ListTable
 from connectors.mapping.outbox import OutboxTable
 from event_log import NewEvent
 
-__all__ = ["Known", "Translated", "Translator"]
+__all__ = ["Known", "Translated", "Translator", "needs_fields"]
 
 
 @dataclass(slots=True)
@@ -31,6 +31,17 @@ class Translated:
     refused: list[tuple[Change | OutboxEvent, Untranslatable]] = field(default_factory=list)
     unmapped: int = 0
     """The changes of tables that the mapping does not name."""
+
+
+def needs_fields(said: Change | OutboxEvent) -> bool:
+    """Whether of the streams of a change also the fields must be known.
+
+    They must for a snapshot's line, and for one whose key changed while the source withheld a long
+    value: it is taken from what is known.
+    """
+    return isinstance(said, Change) and (
+        said.snapshot is not None or bool(said.withheld and said.old_key is not None)
+    )
 
 
 class Translator:
@@ -69,32 +80,21 @@ class Translator:
         A parent that only the kept lists know of is looked up when it is met.
         """
         streams: set[str | None] = set()
+        entities, lists = self._entities, self._lists
         for change in changes:
             try:
                 if isinstance(change, OutboxEvent):
                     streams.add(self._outbox.stream(change))
                     continue
-                if change.table in self._entities:
-                    streams.update(self._entities[change.table].streams(change))
-                for each in self._lists.get(change.table, ()):
+                entity = entities.get(change.table)
+                if entity is not None:
+                    streams.update(entity.streams(change))
+                for each in lists.get(change.table, ()):
                     streams.update(each.streams(change))
             except Untranslatable:
                 continue  # it is refused when it is translated
         streams.discard(None)
         return {stream for stream in streams if stream is not None}
-
-    def streams_with_fields(self, changes: Iterable[Change | OutboxEvent]) -> set[str]:
-        """Return those streams of which also the fields must be known.
-
-        They are those of a snapshot's lines, and those whose key changed while the source withheld
-        a long value: it is taken from what is known.
-        """
-        return self.streams(
-            change
-            for change in changes
-            if isinstance(change, Change)
-            and (change.snapshot is not None or (change.withheld and change.old_key is not None))
-        )
 
     def translate(
         self,

@@ -160,6 +160,8 @@ def _day(value: Any) -> date:
 
 def _plain_text(value: Any) -> str:
     """A value as text, but for one of several parts, whose form nobody has chosen."""
+    if type(value) is str:
+        return value
     if isinstance(value, list | dict):
         raise ValueError(
             f"{_shown(value)} is no text; declare type: json, or give it to a function"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from connectors.capture.known import KnownStreams
 from connectors.mapping.translation import Known
 from event_log import EventLog, NewEvent
@@ -21,3 +23,22 @@ def test_fields_are_forgotten_once_they_are_in_the_log_and_looked_up_again(tmp_p
     assert known["tag/sea"] == Known(True, {"name": "Sea"})
     known.appended(log.append([NewEvent("tag/sand", "TagDefined", {"name": "Sand"})]))
     assert known["tag/sea"] == Known(True)
+
+
+def test_what_a_round_knows_stays_until_it_ends_however_much_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was looked up with its fields, or changed, would else be known less, or not at all."""
+    monkeypatch.setattr("connectors.capture.known.MOST", 2)
+    log = EventLog(tmp_path / "log", CATEGORIES)
+    names = ["tag/dune", "tag/sand", "tag/sea"]
+    log.append([NewEvent(name, "TagDefined", {"name": "Sea"}) for name in names])
+    known = KnownStreams(log)
+    known.catch_up()
+    known.look_up(names, fields=True)
+    known["tag/wave"] = Known(True, {"name": "Wave"})
+    known.look_up(["tag/wind"])
+    assert (known.get("tag/wind"), len(known)) == (None, 4)
+    assert known["tag/sea"] == Known(True, {"name": "Sea"})
+    known.catch_up()
+    assert len(known) == 0

@@ -20,7 +20,7 @@ from connectors.debezium.change import Change, Message, Origin, OutboxEvent, Poi
 from connectors.debezium.envelope import read_message
 from connectors.mapping.children import ListsInMemory
 from connectors.mapping.reading import read_mapping
-from connectors.mapping.translation import Known, Translated, Translator
+from connectors.mapping.translation import Known, Translated, Translator, needs_fields
 from event_log import (
     INSTANT,
     TEXT,
@@ -108,7 +108,7 @@ class World:
         return change
 
     def translate(self, changes: list[Change]) -> Translated:
-        with_fields = self.translator.streams_with_fields(changes)
+        with_fields = self.translator.streams(filter(needs_fields, changes))
         known = {
             stream: Known(entity.live, dict(entity.fields) if stream in with_fields else None)
             for stream, entity in self.entities.items()
