@@ -7,6 +7,7 @@ would convert some values that the log refuses, so such events are added one by 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import pyarrow as pa
 
@@ -42,7 +43,7 @@ def batch_by_columns(log: EventLog, events: Sequence[NewEvent]) -> Batch | None:
 
 def _columns(log: EventLog, events: Sequence[NewEvent]) -> dict[str, pa.Array] | None:
     columns = {
-        name: pa.array([getattr(event, name) for event in events], pa.string())
+        name: pa.array(list(map(attrgetter(name), events)), pa.string())
         for name in ("stream", "type", "event_id", "actor", "correlation_id", "causation_id")
     }
     columns["occurred_at"] = pa.array([event.occurred_at for event in events], INSTANT)
@@ -52,7 +53,7 @@ def _columns(log: EventLog, events: Sequence[NewEvent]) -> dict[str, pa.Array] |
         if struct is None:
             return None
         data = [e.data if c == name else None for e, c in zip(events, categories, strict=True)]
-        used = {field for each in data if each is not None for field in each}
+        used = set[str]().union(*filter(None, data))
         fields = [field for field in struct if field.name in used]
         if len(fields) < len(used):
             return None  # Arrow would leave out a field that does not exist

@@ -200,12 +200,13 @@ def _fill(change: Change) -> None:
 
 
 def _set_keys(change: Change, message: Message) -> None:
+    other = NEW_KEY if change.op == Operation.DELETED else OLD_KEY
     for name, value in message.headers or ():
-        if value is None or not name.startswith("__debezium."):
+        if name != other or value is None:
             continue
-        if name == NEW_KEY and change.op == Operation.DELETED:
+        if other == NEW_KEY:
             change.new_key = _key_of(value)
-        elif name == OLD_KEY and change.op == Operation.CREATED:
+        else:
             change.old_key = _key_of(value)
 
 

@@ -249,8 +249,11 @@ def matches(where: Mapping[str, frozenset[Any]], line: Columns) -> bool:
     """Whether a line has the values that the mapping's ``where`` wants."""
     for column, wanted in where.items():
         value = line.get(column, MISSING)
-        if isinstance(value, date | Decimal):
-            value = as_text(value)  # as the file has it
-        if isinstance(value, list | dict) or value not in wanted:
+        if type(value) is not str:
+            if isinstance(value, date | Decimal):
+                value = as_text(value)  # as the file has it
+            elif isinstance(value, list | dict):
+                return False
+        if value not in wanted:
             return False
     return True

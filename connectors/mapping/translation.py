@@ -79,7 +79,7 @@ class Translator:
 
         A parent that only the kept lists know of is looked up when it is met.
         """
-        streams: set[str | None] = set()
+        streams: set[str] = set()
         entities, lists = self._entities, self._lists
         for change in changes:
             try:
@@ -93,8 +93,7 @@ class Translator:
                     streams.update(each.streams(change))
             except Untranslatable:
                 continue  # it is refused when it is translated
-        streams.discard(None)
-        return {stream for stream in streams if stream is not None}
+        return streams
 
     def translate(
         self,
