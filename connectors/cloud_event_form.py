@@ -64,9 +64,11 @@ def _written(batch: pa.RecordBatch, source: str) -> list[bytes]:
     _set(told, "occurredat", batch.column("occurred_at"))
     _set(told, "correlationid", batch.column("correlation_id"))
     _set(told, "causationid", batch.column("causation_id"))
-    for event, data in zip(told, _data(batch), strict=True):
-        event["data"] = data
-    return list(map(orjson.dumps, told))
+    return [
+        # kept as orjson made them, they would have the system give memory anew for each event
+        orjson.dumps(event)[:-1] + b',"data":' + orjson.dumps(data) + b"}"
+        for event, data in zip(told, _data(batch), strict=True)
+    ]
 
 
 def _envelopes(batch: pa.RecordBatch, source: str) -> list[dict[str, Any]]:
@@ -131,6 +133,8 @@ def _values(column: pa.Array) -> list[Any]:
 
 def _instants(column: pa.Array) -> list[str | None]:
     """Instants in ISO 8601, with microseconds only where there are any."""
-    texts = pc.utf8_replace_slice(column.cast(pa.string()), DATE_LENGTH, DATE_LENGTH + 1, "T")
-    instants: list[str | None] = pc.replace_substring(texts, ".000000Z", "Z").to_pylist()
+    in_utc = column.cast(pa.timestamp("us"))  # writing instants with a zone takes far longer
+    texts = pc.binary_replace_slice(in_utc.cast(pa.string()), DATE_LENGTH, DATE_LENGTH + 1, "T")
+    with_zone = pc.binary_join_element_wise(texts, "Z", "")
+    instants: list[str | None] = pc.replace_substring(with_zone, ".000000Z", "Z").to_pylist()
     return instants
