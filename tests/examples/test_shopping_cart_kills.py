@@ -117,7 +117,7 @@ ALL = (*SERVICES, "recommendations")
 def test_services_that_are_killed_twenty_times_have_what_a_plain_fold_gives(
     tmp_path: Path, seed: int
 ) -> None:
-    killed_twenty_times(tmp_path / "shop", seed, 0.25)
+    killed_twenty_times(tmp_path / "shop", seed, 0.75)
 
 
 def killed_twenty_times(home: Path, seed: int, longest: float, *options: str) -> None:
