@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import show
-from app.freshness import alerting
+from app.freshness import alerting, stop_by_signals
 from app.options import DEFAULT_HOME, Failure, Home, Json, errors_as_messages, open_archive
 from event_log import counted
 
@@ -168,8 +167,7 @@ def _run(connector: Connector, until_end: bool, begin_again: bool, as_json: bool
     """Run a connector until a signal ends it, and print what it did."""
 
     def started(capture: Capture) -> None:
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: capture.stop())
+        stop_by_signals(capture.stop)
 
     with show.progress_bar(f"connect {connector.name}", None) as advance:
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -100,6 +100,12 @@ def _line(view: ViewFigures) -> tuple[str, ...]:
     return (view.view, *(f"{figure:,}" for figure in figures), f"{view.seconds:.2f}")
 
 
+def stop_by_signals(stop: Callable[[], None]) -> None:
+    """Let Ctrl-C and SIGTERM end what runs until it is stopped, between two of its steps."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop())
+
+
 def follow(
     views: Views = None, search: Search = None, home: Home = DEFAULT_HOME, as_json: Json = False
 ) -> None:
@@ -111,8 +117,7 @@ def follow(
     Example: stet follow
     """
     with errors_as_messages(), alerting("follow"), _following(home, views, search) as following:
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: following.stop())
+        stop_by_signals(following.stop)
         warned: dict[str, str] = {}
         for step in following:
             if following.needs_rebuild != warned:

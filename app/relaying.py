@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app import show
-from app.freshness import alerting
+from app.freshness import alerting, stop_by_signals
 from app.options import DEFAULT_HOME, Home, Json, errors_as_messages, open_archive
 from event_log import counted, settings
 
@@ -107,8 +106,7 @@ def _run(kafka_relay: KafkaRelay, until_end: bool, as_json: bool) -> None:
     """Run a relay until a signal ends it, and print what it did."""
 
     def started(running: Relay) -> None:
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: running.stop())
+        stop_by_signals(running.stop)
 
     with show.progress_bar(f"relay to {show.name(kafka_relay.topic)}", None) as advance:
 

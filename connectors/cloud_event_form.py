@@ -101,11 +101,16 @@ def _data(batch: pa.RecordBatch) -> list[dict[str, Any]]:
             raise EventLogError(
                 f"sequence {first}: the log was not opened with the category {name!r}"
             )
-        by_category[name] = _carried(batch.column(name))
+        by_category[name] = carried(batch.column(name))
     return [by_category[name][place] for place, name in enumerate(names)]
 
 
-def _carried(struct: pa.StructArray) -> list[dict[str, Any]]:
+def carried(struct: pa.StructArray) -> list[dict[str, Any]]:
+    """The fields that each event of a category carries, as JSON has them; null is left out.
+
+    >>> carried(pa.array([{"name": "Sea", "height": None}, {"name": None, "height": 3}]))
+    [{'name': 'Sea'}, {'height': 3}]
+    """
     data: list[dict[str, Any]] = [{} for _ in range(len(struct))]
     for field, column in zip(struct.type, struct.flatten(), strict=True):
         _set(data, field.name, column)

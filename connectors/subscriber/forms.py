@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from connectors.cloud_event_form import carried
 from connectors.subscriber.message import Message
 from event_log import ENVELOPE, INSTANT, Category, IncompatibleSchema, Registry, instant_text
 
@@ -40,21 +41,11 @@ def messages(batch: pa.RecordBatch, registry: Registry) -> Iterator[tuple[Messag
         category = envelope[STREAM].partition("/")[0]
         known = category in batch.schema.names
         if known and category not in data:
-            data[category] = _data(batch.column(category))
+            data[category] = carried(batch.column(category))
         told = Message(*(*envelope, data[category][place] if known else {}))
         if known and told.schema_version != registry[category].schema_version:
             told = replace(told, schema_version=registry[category].schema_version)
         yield told, known
-
-
-def _data(struct: pa.StructArray) -> list[dict[str, Any]]:
-    data: list[dict[str, Any]] = [{} for _ in range(len(struct))]
-    for field, column in zip(struct.type, struct.flatten(), strict=True):
-        if column.null_count < len(column):
-            for carried, value in zip(data, _values(column), strict=True):
-                if value is not None:
-                    carried[field.name] = plain(value)
-    return data
 
 
 def _values(column: pa.Array) -> list[Any]:
