@@ -7,10 +7,9 @@ remembers nothing yet.
 
 from __future__ import annotations
 
-import pickle
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -37,10 +36,16 @@ class Matching:
 
     @cached_property
     def digest(self) -> bytes:
-        """Two that are equal in all that they ask have the same; their reprs leave forms out."""
-        return blake2b(
-            pickle.dumps((self.parsed, self.every, self.limits)), digest_size=16
-        ).digest()
+        """Two that are equal in all that they ask have the same."""
+        asked = self.parsed, self.every, self.limits
+        written = orjson.dumps(asked, _whole, orjson.OPT_PASSTHROUGH_DATACLASS)
+        return blake2b(written, digest_size=16).digest()
+
+
+def _whole(value: Any) -> list[Any]:
+    """A clause with its kind, for a word is not the phrase of the same text, and all its fields."""
+    kind = type(value)
+    return [kind.__name__, *(getattr(value, field.name) for field in fields(kind))]
 
 
 class Remembered:
