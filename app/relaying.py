@@ -70,8 +70,8 @@ def relay(
     per_category: PerCategory = False,
     partitions: Partitions = 1,
     bootstrap: Bootstrap = None,
-    most_events: MostEvents = 10_000,
-    most_megabytes: MostMegabytes = 16,
+    most_events: MostEvents = 20_000,
+    most_megabytes: MostMegabytes = 32,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:

@@ -1,37 +1,36 @@
 """Relaying a log: every event is sent on once and in order, whatever is killed at whatever moment.
 
 A relay reads the log as columns, makes CloudEvents of them, and gives them chunk by chunk to a sink
-such as Kafka. The sink takes each chunk together with the place that it reaches, both or neither.
-What a relay knows is only what the sink has: when it begins, and whenever sending was interrupted,
-it asks the sink for the place and goes on from there. A relay that begins stops the one before it,
-which then finds another's name at the place, and ends.
+such as Kafka. They count with the place that they reach, all of them or none: so the next chunks
+are made, and sent, while the sink still takes the ones before. What a relay knows is only what the
+sink has: when it begins, and whenever sending was interrupted, it asks the sink for the place and
+goes on from there. A relay that begins stops the one before it, which then finds another's name at
+the place, and ends.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from typing import Protocol
 from uuid import uuid4
 
 import orjson
-import pyarrow as pa
 
-from connectors.cloud_event_form import cloud_events
+from connectors.chunks import Chunk, ahead, chunks
 from connectors.errors import ConnectorError
 from event_log import EventLog, NotReached, Registry
 
-MOST_EVENTS = 10_000
-MOST_BYTES = 16 * 2**20
-"""How much is sent at a time."""
+MOST_EVENTS = 20_000
+MOST_BYTES = 32 * 2**20
+"""How much counts together: what is done again when a relay is killed."""
+MOST_SECONDS = 1.0
+"""How long what was sent may wait to count while more comes."""
 WINDOW = 1_000_000
 """Sequences that are read at a time: no file is needed long after it was sealed."""
-GATHERED_SECONDS = 0.05
-"""The longest that a chunk is filled: opening a thousand small commits takes long."""
 WAIT_SECONDS = 0.5
 """How often a relay that has nothing to send sees whether it shall end."""
 TAKEOVER_SECONDS = 3.0
@@ -91,35 +90,6 @@ class Place:
             raise ValueError(f"is no place of a relay ({error!r})") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Events in a row as they are sent: where each is in the log, and itself as a CloudEvent."""
-
-    sequences: list[int]
-    streams: list[str]
-    categories: list[str]
-    types: list[str]
-    event_ids: list[str]
-    versions: list[int]
-    cloud_events: list[bytes]
-    digest: str
-    """The digest of the last event, in hexadecimal digits."""
-
-    @classmethod
-    def of(cls, batch: pa.RecordBatch, source: str) -> Chunk:
-        """Return the events of a batch that has all columns of the log."""
-        return cls(
-            batch.column("sequence").to_pylist(),
-            batch.column("stream").to_pylist(),
-            batch.column("category").to_pylist(),
-            batch.column("type").to_pylist(),
-            batch.column("event_id").to_pylist(),
-            batch.column("version").to_pylist(),
-            cloud_events(batch, source),
-            batch.column("digest")[-1].as_py().hex(),
-        )
-
-
 class Sink(Protocol):
     """Where events are sent to."""
 
@@ -133,14 +103,31 @@ class Sink(Protocol):
     def place(self) -> Place | None:
         """Return the place that was reached, and stop nobody."""
 
-    def send(self, chunk: Chunk | None, place: Place) -> None:
-        """Send events together with the place that they reach: both or neither.
+    def put(self, chunk: Chunk) -> None:
+        """Send events, which count with the next place; until then nobody reads them.
 
-        Raises ``Interrupted`` if that is not known, or another relay has begun.
+        Raises ``Interrupted`` if another relay has begun, or what was sent may be lost.
+        """
+
+    def commit(self, place: Place) -> None:
+        """Let what was put count, together with the place that it reaches: all of it or none.
+
+        Raises ``Interrupted`` if it is not known which, or another relay has begun.
         """
 
     def close(self) -> None:
         """Give back what is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What was put and does not count yet."""
+
+    events: int
+    bytes: int
+    sequence: int
+    digest: str
+    since: float
 
 
 class Relay:
@@ -160,8 +147,8 @@ class Relay:
     ) -> None:
         """``from_`` counts while nothing was relayed: "start", "now", or the first sequence.
 
-        ``tell`` is called with what an operator should know, ``now_and_then`` after each chunk, and
-        while there is nothing to send.
+        ``tell`` is called with what an operator should know, ``now_and_then`` whenever more counts,
+        and while there is nothing to send.
         """
         self.owner = uuid4().hex
         self.position: int | None = None
@@ -175,6 +162,7 @@ class Relay:
         self._stopped = threading.Event()
         self._earlier = ""
         self._failed = 0
+        self._sent: _Sent | None = None
 
     @property
     def stopped(self) -> bool:
@@ -204,6 +192,7 @@ class Relay:
 
     def _begin(self) -> int:
         """Take over from an earlier relay; return the sequence that it has reached."""
+        self._sent = None
         reached = self._sink.begin()
         if reached is None:
             position = self._first()
@@ -215,7 +204,7 @@ class Relay:
                     f"{self._sink.name} has the events through sequence {reached.sequence:,}, and"
                     " goes on from there: --from is for what was not relayed before"
                 )
-        self._send(None, position, self._digest_at(position))  # from now on others know who sends
+        self._commit(position, self._digest_at(position))  # from now on others know who sends
         return position
 
     def _first(self) -> int:
@@ -292,28 +281,55 @@ class Relay:
     def _send_until(self, after: int, until: int) -> int:
         """Send what is between two sequences; return the one that was reached."""
         reached = after
-        with closing(_ahead(self._chunks(after, until))) as chunks:
-            for chunk in chunks:
-                reached = chunk.sequences[-1]
-                self._send(chunk, reached, chunk.digest)
-                if self.stopped:
-                    return reached
-        if reached < until:  # the last ones were of other categories
-            self._send(None, until, self._digest_at(until))
-        return until
-
-    def _send(self, chunk: Chunk | None, sequence: int, digest: str) -> None:
-        self._sink.send(chunk, Place(sequence, digest, self._categories, self.owner))
-        self.position = sequence
-        if chunk is not None:
-            self.events += len(chunk.sequences)
-            self._failed = 0
-        self._now_and_then(self)
-
-    def _chunks(self, after: int, until: int) -> Generator[Chunk, None, None]:
         scanned = self._log.at(until).scan(after=after, categories=self._categories)
-        for batch in sized(scanned, self._most_events, self._most_bytes):
-            yield Chunk.of(batch, self._source)
+        made = chunks(scanned, self._source, self._most_events, self._most_bytes)
+        with closing(ahead(made)) as following:
+            for chunk in following:
+                if chunk is not None:
+                    reached = self._put(chunk)
+                elif self._sent is not None:  # what was sent does not wait for what is read slowly
+                    self._commit_sent(self._sent)
+                if self.stopped:
+                    break
+            else:
+                reached = until
+        if self._sent is not None:
+            self._commit_sent(self._sent)
+        if reached > (self.position or 0):  # the last ones were of other categories
+            self._commit(reached, self._digest_at(reached))
+        return reached
+
+    def _put(self, chunk: Chunk) -> int:
+        """Send a chunk; returns the sequence that it reaches."""
+        sent, events = self._sent, len(chunk.sequences)
+        size = sum(map(len, chunk.cloud_events))
+        if sent is not None and not self._has_room(sent, events, size):
+            self._commit_sent(sent)
+            sent = None
+        self._sink.put(chunk)
+        if sent is not None:
+            events, size = events + sent.events, size + sent.bytes
+        since = time.monotonic() if sent is None else sent.since
+        self._sent = _Sent(events, size, chunk.sequences[-1], chunk.digest, since)
+        return self._sent.sequence
+
+    def _has_room(self, sent: _Sent, events: int, size: int) -> bool:
+        return (
+            sent.events + events <= self._most_events
+            and sent.bytes + size <= self._most_bytes
+            and time.monotonic() - sent.since < MOST_SECONDS
+        )
+
+    def _commit_sent(self, sent: _Sent) -> None:
+        self._commit(sent.sequence, sent.digest, sent.events)
+        self._failed = 0
+
+    def _commit(self, sequence: int, digest: str, events: int = 0) -> None:
+        self._sink.commit(Place(sequence, digest, self._categories, self.owner))
+        self._sent = None
+        self.position = sequence
+        self.events += events
+        self._now_and_then(self)
 
     def _digest_at(self, sequence: int) -> str:
         """The digest of the event at a sequence; empty before the first."""
@@ -339,44 +355,3 @@ def _named(categories: tuple[str, ...] | None) -> str:
         return "all categories"
     named = "category" if len(categories) == 1 else "categories"
     return f"the {named} {', '.join(categories)}"
-
-
-def sized(batches: Iterable[pa.RecordBatch], events: int, size: int) -> Iterator[pa.RecordBatch]:
-    """Yield the events in batches of at most so many events and about so many bytes.
-
-    They are filled while there is more, unless reading is slow.
-
-    >>> one = pa.record_batch({"n": [1]})
-    >>> [len(batch) for batch in sized([one] * 5, 2, 1_000)]
-    [2, 2, 1]
-    """
-    waiting: list[pa.RecordBatch] = []
-    count, used, begun = 0, 0, time.monotonic()
-    for batch in batches:
-        for piece in _pieces(batch, events, size):
-            slow = time.monotonic() - begun > GATHERED_SECONDS
-            if waiting and (slow or count + len(piece) > events or used + piece.nbytes > size):
-                yield pa.concat_batches(waiting)
-                waiting, count, used, begun = [], 0, 0, time.monotonic()
-            waiting.append(piece)
-            count, used = count + len(piece), used + piece.nbytes
-    if waiting:
-        yield pa.concat_batches(waiting)
-
-
-def _pieces(batch: pa.RecordBatch, events: int, size: int) -> Iterator[pa.RecordBatch]:
-    if len(batch) > 1 and (len(batch) > events or batch.nbytes > size):
-        middle = len(batch) // 2
-        yield from _pieces(batch.slice(0, middle), events, size)
-        yield from _pieces(batch.slice(middle), events, size)
-    elif len(batch):
-        yield batch
-
-
-def _ahead(chunks: Generator[Chunk, None, None]) -> Generator[Chunk, None, None]:
-    """Yield the chunks, and make the next in a thread meanwhile."""
-    with closing(chunks), ThreadPoolExecutor(1) as pool:  # closed after the thread has ended
-        following = pool.submit(next, chunks, None)
-        while (chunk := following.result()) is not None:
-            following = pool.submit(next, chunks, None)
-            yield chunk

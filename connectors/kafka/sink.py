@@ -1,4 +1,4 @@
-"""Kafka as a relay's sink: each chunk of events and its place are sent in one transaction.
+"""Kafka as a relay's sink: events and the place that they reach are sent in one transaction.
 
 The transactional id is made from the topic's name. So a relay that begins aborts what an earlier
 one has not finished, and fences it: Kafka takes nothing from it any more. Only then is the place
@@ -8,8 +8,8 @@ with ``isolation.level=read_committed`` gets every event once, in order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -18,12 +18,13 @@ from confluent_kafka import KafkaError as ClientError
 from confluent_kafka import KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
+from connectors.chunks import Chunk
 from connectors.cloud_event_form import MEDIA_TYPE
 from connectors.kafka.connection import KafkaError, client_settings, cluster_of
 from connectors.kafka.ends import has_messages, last_value
 from connectors.kafka.patience import REFUSED, TRY_SECONDS, Patience, made
 from connectors.kafka.topics import Found, Topics, prepared
-from connectors.relay import Chunk, Interrupted, Place, RelayError
+from connectors.relay import Interrupted, Place, RelayError
 from event_log import Registry
 
 ABORT_SECONDS = 5.0
@@ -70,6 +71,7 @@ class KafkaSink:
         self._producer: Producer | None = None
         self._found = Found((), {})
         self._told: set[str] = set()
+        self._begun = False
         self._refused: tuple[ClientError, Message] | None = None
 
     @property
@@ -139,21 +141,33 @@ class KafkaSink:
 
     # sending
 
-    def send(self, chunk: Chunk | None, place: Place) -> None:
-        """Send events together with the place that they reach, in one transaction."""
-        producer = self._producer
-        if producer is None:
-            raise RelayError(f"{self.name}: nothing is sent before the relay begins")
-        self._refused = None
-        self._patience.until_answered(producer.begin_transaction)
-        try:
-            if chunk is not None:
-                self._produce(producer, chunk)
+    def put(self, chunk: Chunk) -> None:
+        """Send events; they belong to the transaction of the next place."""
+        with self._transaction() as producer:
+            self._produce(producer, chunk)
+
+    def commit(self, place: Place) -> None:
+        """Send the place that was reached, and end the transaction."""
+        with self._transaction() as producer:
             reached = replace(place, targets=self._found.ids).to_json()
             self._put(producer, self._topics.progress, reached, self._topics.name, [])
             self._patience.until_answered(lambda: producer.commit_transaction(TRY_SECONDS))
+        self._begun = False
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Producer]:
+        """The transaction that is open, or a new one; what fails in it aborts it."""
+        producer = self._producer
+        if producer is None:
+            raise RelayError(f"{self.name}: nothing is sent before the relay begins")
+        if not self._begun:
+            self._refused = None
+            self._patience.until_answered(producer.begin_transaction)
+            self._begun = True
+        try:
+            yield producer
         except Exception:
-            refused = self._refused  # to abort refuses the others, too
+            refused, self._begun = self._refused, False  # to abort refuses the others, too
             self._abort(producer)
             if refused is not None:
                 self._raise_refused(*refused)
@@ -231,6 +245,6 @@ class KafkaSink:
 
     def close(self) -> None:
         """Give back what is held; what was not committed is not sent."""
-        producer, self._producer = self._producer, None
+        producer, self._producer, self._begun = self._producer, None, False
         if producer is not None:
             producer.purge()  # else the client would try to send it before it ends

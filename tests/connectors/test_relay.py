@@ -15,7 +15,8 @@ from tiers import given_in_tiers
 
 from connectors import Relay, RelayError, cloud_events
 from connectors import relay as relaying
-from connectors.relay import Chunk, Interrupted, Place, sized
+from connectors.chunks import Chunk, sized
+from connectors.relay import Interrupted, Place
 from event_log import EventLog, NewEvent
 from newsroom.categories import CATEGORIES
 
@@ -30,24 +31,36 @@ class Memory:
     def __init__(self, interruptions: Sequence[str] = ()) -> None:
         self.committed: list[tuple[int, str, bytes]] = []
         self.reached: Place | None = None
-        self.chunks: list[int] = []
+        self.sent: list[Chunk] = []
+        self.together: list[int] = []
+        """How many events counted together."""
+        self.sizes: list[int] = []
         self.begun = 0
         self._interruptions = iter(interruptions)
 
     def begin(self) -> Place | None:
         self.begun += 1
+        self.sent = []
         return self.reached
 
     def place(self) -> Place | None:
         return self.reached
 
-    def send(self, chunk: Chunk | None, place: Place) -> None:
+    def put(self, chunk: Chunk) -> None:
+        if next(self._interruptions, "") == "before":
+            raise Interrupted("before it was sent")
+        self.sent.append(chunk)
+
+    def commit(self, place: Place) -> None:
         interruption = next(self._interruptions, "")
         if interruption == "before":
             raise Interrupted("before the commit")
-        if chunk is not None:
-            self.chunks.append(len(chunk.sequences))
+        for chunk in self.sent:
             self.committed += zip(chunk.sequences, chunk.streams, chunk.cloud_events, strict=True)
+        if self.sent:
+            self.together.append(sum(len(chunk.sequences) for chunk in self.sent))
+            self.sizes.append(sum(len(e) for chunk in self.sent for e in chunk.cloud_events))
+        self.sent = []
         self.reached = place
         if interruption == "after":
             raise Interrupted("after the commit")
@@ -160,16 +173,16 @@ def test_whatever_is_interrupted_each_event_is_sent_once_in_order(
         assert sink.sequences == wanted
         assert sink.reached is not None
         assert sink.reached.sequence == log.head
-        assert max(sink.chunks, default=1) <= most
+        assert max(sink.together, default=1) <= most
 
 
-def test_chunks_are_as_large_as_asked_for(log: EventLog) -> None:
+def test_no_more_counts_together_than_is_asked_for(log: EventLog) -> None:
     sink = Memory()
     _relay(log, sink, most_events=2).run(once=True)
-    assert max(sink.chunks) <= 2
+    assert max(sink.together) <= 2
     one_by_one = Memory()
     _relay(log, one_by_one, most_bytes=1).run(once=True)
-    assert one_by_one.chunks == [1] * 6
+    assert one_by_one.together == [1] * 6
 
 
 @given_in_tiers(
@@ -289,5 +302,5 @@ def test_many_small_commits_are_sent_together(tmp_path: Path) -> None:
     for number in range(30):
         log.append([_tag(number)])
     _relay(log, sink).run(once=True)
-    assert len(sink.chunks) < 10
+    assert len(sink.together) < 10
     assert orjson.loads(sink.committed[-1][2])["subject"] == "tag/29"
