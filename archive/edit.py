@@ -69,7 +69,7 @@ def _append(
     seen: dict[str, int] = {}
     last = first.sequence
     for number, event in enumerate(events, 1):
-        current = read_entity(supposed, event.stream)
+        current = first if number == 1 else read_entity(supposed, event.stream)
         last = known.get(event.event_id or "", current.sequence)
         if event.event_id in known:
             continue

@@ -173,6 +173,15 @@ class Commits:
             ]
             return [*sealed, *self._open(max(after, self.manifest.through), until)]
 
+    def holding(self, sequence: int) -> Segment:
+        """Return the segment that holds a sequence; raises ``DamagedLog`` when it is missing."""
+        with self._lock:
+            groups = self.manifest.groups
+            if sequence > self.manifest.through:
+                return next(self._open(sequence - 1, sequence))
+            group = groups[bisect.bisect_left(groups, sequence, key=lambda g: g.last)]
+            return Segment(group.first, group.last, group)
+
     def _open(self, after: int, until: int) -> Iterator[Segment]:
         if after >= until:
             return
@@ -180,7 +189,7 @@ class Commits:
         firsts = self._firsts[begin : bisect.bisect_right(self._firsts, until)]
         if not firsts or firsts[0] > after + 1:
             raise self._missing(after + 1)
-        ends = [first - 1 for first in self._firsts[begin + 1 :][: len(firsts)]]
+        ends = [first - 1 for first in self._firsts[begin + 1 : begin + 1 + len(firsts)]]
         for first, last in zip(firsts, [*ends, self._last], strict=False):
             yield Segment(first, last)
 

@@ -182,21 +182,34 @@ def of_stream(
     """Yield the events of one stream at known sequences; reads only files that hold them."""
     category = stream.partition("/")[0]
     columns = [*ENVELOPE.names, *([category] if category in registry else [])]
-    wanted = np.array(sequences, np.int64)
-    ends = [segment.last for segment in commits.segments(min(sequences, default=1) - 1)]
-    pieces = np.split(wanted, np.searchsorted(wanted, ends, "right"))
     selections = [
-        Selection.of(columns, piece, [category], [stream]) for piece in pieces if len(piece)
+        Selection.of(columns, piece, [category], [stream])
+        for piece in _by_segment(commits, np.array(sequences, np.int64))
     ]
 
     def read(selection: Selection) -> list[pa.RecordBatch]:
         return list(batches(commits, selection, registry))
 
-    # Each segment has to decode a row group for the stream.
+    for of_segment in _mapped(read, selections):
+        for batch in of_segment:
+            yield from (event for event in events(batch) if event.stream == stream)
+
+
+def _by_segment(commits: Commits, sequences: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the sequences of each segment that holds some; the others are not looked at."""
+    while len(sequences):
+        end = np.searchsorted(sequences, commits.holding(int(sequences[0])).last, "right")
+        yield sequences[:end]
+        sequences = sequences[end:]
+
+
+def _mapped(read: Callable[[Selection], T], selections: Sequence[Selection]) -> Iterator[T]:
+    """Read selections side by side: each segment has to decode a row group for the stream."""
+    if len(selections) < 2:
+        yield from map(read, selections)
+        return
     with ThreadPoolExecutor(machine.threads()) as pool:
-        for of_segment in pool.map(read, selections):
-            for batch in of_segment:
-                yield from (event for event in events(batch) if event.stream == stream)
+        yield from pool.map(read, selections)
 
 
 def only(

@@ -16,6 +16,7 @@ from tiers import in_sizes
 
 from event_log import EventLog, NewEvent
 from event_log.files import commit
+from event_log.files.layout import Segment
 from event_log.storage.folder import LocalStore
 
 SEALS, COMMITS = 6, 4
@@ -141,6 +142,26 @@ def test_a_streams_history_opens_only_the_files_that_can_hold_it(log, monkeypatc
             first <= sequences[-1] and (last or first) >= sequences[0]
             for first, last in spans(opened)
         )
+
+
+def test_a_streams_history_looks_at_no_commit_that_does_not_hold_it(log, monkeypatch) -> None:
+    commits = log._commits
+    held = [commits.holding(sequence) for sequence in range(1, log.head + 1)]
+    assert list(dict.fromkeys(held)) == commits.segments()
+    assert all(each.first <= n <= each.last for n, each in enumerate(held, 1))
+
+    assert len(log.stream("thing/0-0")) == 9  # the index is there now
+    listed, segments = [], commits.segments
+
+    def noted(*bounds: int) -> list[Segment]:
+        listed.extend(found := segments(*bounds))
+        return found
+
+    monkeypatch.setattr(commits, "segments", noted)
+    assert log.stream("thing/none") == []
+    assert listed == []
+    assert [event.sequence for event in log.stream("thing/6-1")] == [182, 185, 188, 191]
+    assert [each.first for each in listed] == [181, 184, 187, 190]
 
 
 def test_a_streams_history_reads_only_row_groups_that_can_hold_it(log, monkeypatch) -> None:
