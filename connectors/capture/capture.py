@@ -244,7 +244,9 @@ class Capture:
             try:
                 said = read_message(message, reading)
             except PoisonMessage as error:
-                self._poison.append(Letter(message, error.reason))
+                self._poison.append(
+                    Letter(message, error.reason, self.rounds.names.told_by(message))
+                )
                 units.pass_by(message.origin)
             else:
                 units.add(said, message)

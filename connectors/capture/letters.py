@@ -6,26 +6,34 @@ newer one: it is set aside too. All of it is tried again in its order, when the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import orjson
 
 from connectors.capture.kept import Kept
-from connectors.debezium.change import Change, Message, Operation, Origin, OutboxEvent
+from connectors.debezium.change import Message, Origin
+
+BETWEEN = "\n"
+"""Between the lines of a letter in the file: no name of a line has it."""
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A message that was set aside; ``line`` is the line of a table that it is about, if known."""
+    """A message that was set aside; ``lines`` are those of tables that it is about, if known."""
 
     message: Message
     reason: str
-    line: str | None = None
+    lines: tuple[str, ...] = ()
     waits: bool = False
     """Whether nothing is wrong with it but what came before it."""
     set_aside_at: str = ""
+
+    @property
+    def line(self) -> str | None:
+        """The lines in one text, for people; None if none is known."""
+        return " and ".join(self.lines) or None
 
     def told(self) -> dict[str, object]:
         """The letter for people and programs; bytes that are no text are escaped."""
@@ -59,7 +67,7 @@ class Letters:
     def read_again(self) -> None:
         """Read the lines of the letters that there are."""
         found = self._db.execute("SELECT DISTINCT line FROM letter WHERE line IS NOT NULL")
-        self.lines = {line for (line,) in found}
+        self.lines = {line for (lines,) in found for line in lines.split(BETWEEN)}
 
     def __iter__(self) -> Iterator[Letter]:
         """All letters, in the order in which they are to be tried again.
@@ -73,9 +81,10 @@ class Letters:
         ).fetchall()
         for topic, topic_id, partition, offset, key, value, headers, at, *rest in found:
             origin = Origin(topic, topic_id, partition, offset)
-            reason, line, waits, since = rest
+            reason, lines, waits, since = rest
             message = Message(origin, key, value, _headers(headers), at)
-            yield Letter(message, reason, line, bool(waits), since)
+            about = tuple(lines.split(BETWEEN)) if lines else ()
+            yield Letter(message, reason, about, bool(waits), since)
 
     def set_aside(self, letters: Iterable[Letter]) -> None:
         """Keep letters, as a part of the round; one that is there already gets its new reason."""
@@ -87,12 +96,11 @@ class Letters:
                 "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT"
                 " DO UPDATE SET (reason, waits) = (excluded.reason, excluded.waits)",
                 (
-                    *(*origin, each.reason, each.line, each.waits),
+                    *(*origin, each.reason, BETWEEN.join(each.lines) or None, each.waits),
                     *(message.key, message.value, orjson.dumps(headers).decode(), message.at, now),
                 ),
             )
-            if each.line is not None:
-                self.lines.add(each.line)
+            self.lines.update(each.lines)
 
     def mark(self, origins: Iterable[Origin], replay: int) -> None:
         """Note in a round that letters became events in a replay; the log has its number then."""
@@ -106,42 +114,6 @@ class Letters:
         self._db.execute("DELETE FROM letter WHERE replayed <= ?", (replays,))
         self._db.execute("UPDATE letter SET replayed = NULL")
         self.read_again()
-
-
-def table_of(said: Change | OutboxEvent) -> str | None:
-    """All lines of a table, as one, which a truncation is about; None for an outbox event."""
-    return f"{said.table} *" if isinstance(said, Change) else None
-
-
-def waits_for(
-    said: Change | OutboxEvent, held: Collection[str | None], removing: Container[str]
-) -> str | None:
-    """What has to come before a change: its line, or its whole table, where that was set aside.
-
-    ``removing`` are the tables whose truncation removes what there is. It waits for each line of
-    its table: an old line that is tried again later would come back.
-    """
-    line, table = line_of(said), table_of(said)
-    if isinstance(said, Change) and said.op == Operation.TRUNCATED and said.table in removing:
-        begin = f"{said.table} "
-        return table if any(each and each.startswith(begin) for each in held) else None
-    if table is not None and table in held:
-        return table
-    return line if line is not None and line in held else None
-
-
-def line_of(said: Change | OutboxEvent) -> str | None:
-    """The line of a table that a change is about, as text; None for one without a key."""
-    if isinstance(said, OutboxEvent):
-        return f"{said.aggregate}/{said.aggregate_id}"
-    if said.op == Operation.TRUNCATED:
-        return table_of(said)
-    if said.key is None:
-        return None
-    key = said.key
-    return (
-        f"{said.table} {orjson.dumps(dict(key), default=str, option=orjson.OPT_SORT_KEYS).decode()}"
-    )
 
 
 def _text(value: bytes | str | None) -> str | None:

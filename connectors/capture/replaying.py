@@ -48,16 +48,15 @@ def replay(log: EventLog, mapping: Mapping, kept: Kept) -> Replayed:
         try:
             said = read_message(letter.message, mapping.reading)
         except PoisonMessage as error:
-            still.append(Letter(letter.message, error.reason, letter.line))
+            still.append(Letter(letter.message, error.reason, letter.lines))
             continue
         done.append(letter.message.origin)
         if not isinstance(said, Boundary | Ignored):
             units.append(Unit(said.transaction, content=[(said, letter.message)]))
-    round_ = rounds.turn_again(units)
+    round_ = rounds.turn_again(units, still)
     before = log.position_of(producer)
     while True:
         left = round_.letters.keys()
-        rounds.letters.set_aside(still)
         rounds.letters.mark([origin for origin in done if origin not in left], before + 1)
         kept.prepare({producer: before}, {producer: before + 1}, has_events=len(round_.batch) > 0)
         try:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from connectors.capture.batches import batch_by_columns
+from connectors.capture.held import LineNames
 from connectors.capture.kept import Kept
 from connectors.capture.known import KnownStreams
-from connectors.capture.letters import Letter, Letters, line_of, waits_for
+from connectors.capture.letters import Letter, Letters
 from connectors.capture.lists import KeptLists
 from connectors.capture.sent import Sent
 from connectors.capture.snapshots import Snapshots
@@ -41,6 +42,10 @@ class Round:
     batch: Batch
     events: list[tuple[NewEvent, Unit]] = field(default_factory=list)
     letters: dict[Origin, Letter] = field(default_factory=dict)
+    unread: list[Letter] = field(default_factory=list)
+    """Of the letters those that cannot be read, by their offsets: they are in no unit."""
+    is_replay: bool = False
+    """Whether all of it was set aside before: nothing new is, however much stays."""
     again: int = 0
     """The changes that came before."""
     unmapped: int = 0
@@ -56,16 +61,14 @@ class Rounds:
         self.letters = Letters(kept)
         self.sent = Sent(kept)
         self.known = KnownStreams(log)
-        tables = mapping.tables.items()
-        self._removing = {name for name, table in tables if table.truncate == "remove"}
+        self.names = LineNames(self.translator)
         self.snapshots = Snapshots(log, mapping, kept, self.lists, self.translator)
 
     def turn(self, units: Sequence[Unit], poison: Iterable[Letter] = ()) -> Round:
         """Begin a round and turn units into events; raises ``Stopped``."""
         self.kept.begin()
         self.known.catch_up()
-        round_ = Round(list(units), self.log.batch())
-        round_.letters = {letter.message.origin: letter for letter in poison}
+        round_ = self._round(units, poison)
         for unit in round_.units:
             came = len(unit.content)
             unit.content = [each for each in unit.content if not self._is_again(each[0])]
@@ -73,13 +76,20 @@ class Rounds:
         self._turn(round_)
         return round_
 
-    def turn_again(self, units: Sequence[Unit]) -> Round:
+    def turn_again(self, units: Sequence[Unit], unread: Iterable[Letter]) -> Round:
         """Begin a round that turns letters into events; those that still do not fit stay."""
         self.letters.lines = set()
         self.kept.begin()
         self.known.catch_up()
-        round_ = Round(list(units), self.log.batch())
+        round_ = self._round(units, unread)
+        round_.is_replay = True
         self._turn(round_)
+        return round_
+
+    def _round(self, units: Sequence[Unit], unread: Iterable[Letter]) -> Round:
+        round_ = Round(list(units), self.log.batch())
+        round_.unread = sorted(unread, key=lambda letter: letter.message.origin)
+        round_.letters = {letter.message.origin: letter for letter in round_.unread}
         return round_
 
     def without(self, round_: Round, error: InvalidEvent) -> None:
@@ -110,12 +120,14 @@ class Rounds:
         """Translate all units but for the letters; False when there are more letters now."""
         round_.batch, round_.events, round_.unmapped = self.log.batch(), [], 0
         before = len(round_.letters)
-        held: set[str | None] = {*self.letters.lines}
+        held, unread = {*self.letters.lines}, [letter for letter in round_.unread if letter.lines]
         for unit in round_.units:
-            chosen = self._chosen(round_, unit, held) if held or round_.letters else unit.content
+            chosen = (
+                self._chosen(round_, unit, held, unread) if held or round_.letters else unit.content
+            )
             self._translate(round_, unit, chosen)
         self._fill(round_)
-        if round_.letters:
+        if round_.letters and not round_.is_replay:
             self._check_letters(round_)
         return len(round_.letters) == before
 
@@ -133,18 +145,22 @@ class Rounds:
             )
 
     def _chosen(
-        self, round_: Round, unit: Unit, held: set[str | None]
+        self, round_: Round, unit: Unit, held: set[str], unread: list[Letter]
     ) -> list[tuple[Content, Message]]:
         """The content of a unit without the letters, and without what waits for one of them."""
         chosen = []
         for said, message in unit.content:
+            for letter in [each for each in unread if each.message.origin[:3] == said.origin[:3]]:
+                if letter.message.origin < said.origin:
+                    held.update(letter.lines)
+                    unread.remove(letter)
             if said.origin in round_.letters:
-                held.add(line_of(said))
-            elif (before := waits_for(said, held, self._removing)) is not None:
+                held.update(self.names.of(said))
+            elif (before := self.names.waits_for(said, held)) is not None:
                 reason = f"waits for what was set aside before of {before}"
-                line = line_of(said)
-                round_.letters[said.origin] = Letter(message, reason, line, waits=True)
-                held.add(line)
+                lines = self.names.of(said)
+                round_.letters[said.origin] = Letter(message, reason, lines, waits=True)
+                held.update(lines)
             else:
                 chosen.append((said, message))
         return chosen
@@ -160,7 +176,7 @@ class Rounds:
             message = next(message for each, message in chosen if each is said)
             if error.stops:
                 raise Stopped(f"{_place(said.origin)}: {error}")
-            round_.letters[said.origin] = Letter(message, str(error), line_of(said))
+            round_.letters[said.origin] = Letter(message, str(error), self.names.of(said))
         round_.events += [(event, unit) for event in translated.events]
         lines = [said for said in changes if isinstance(said, Change)]
         note = self.snapshots.note if unit.snapshot else self.snapshots.note_later
@@ -190,7 +206,7 @@ class Rounds:
             if said.origin not in round_.letters and event.stream in self.translator.streams([said])
         ]
         for said, message in blamed or unit.content:
-            round_.letters[said.origin] = Letter(message, reason, line_of(said))
+            round_.letters[said.origin] = Letter(message, reason, self.names.of(said))
 
     def _look_up(self, units: Iterable[Unit]) -> None:
         """Look up the streams of all units at once; for lines of a snapshot also the fields."""

@@ -101,13 +101,14 @@ class ListTable:
 
     def streams(self, change: Change) -> set[str]:
         """Return the parents that a change tells of."""
-        streams = set()
-        for line in (change.after, change.before, change.key):
-            if line is not None and all(
-                c in line and line[c] is not None for c in self._parents.columns
-            ):
-                streams.add(self._parents.of(line))
-        return streams
+        lines = (change.after, change.before, change.key)
+        return set().union(*(self.parents(line) for line in lines if line is not None))
+
+    def parents(self, line: Columns) -> set[str]:
+        """Return the parent of a line, if the line has one."""
+        if all(line.get(column) is not None for column in self._parents.columns):
+            return {self._parents.of(line)}
+        return set()
 
     def move(self, change: Change) -> Move:
         """Return what a change does to the list; raises ``Untranslatable``."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.debezium.change import Change, OutboxEvent
+from connectors.debezium.change import Change, Operation, OutboxEvent
 from connectors.mapping.children import ChildLists
 from connectors.mapping.declared import Mapping, Table
 from connectors.mapping.drafts import Draft, Drafts, Known
@@ -93,6 +93,27 @@ class Translator:
                     streams.update(each.streams(change))
             except Untranslatable:
                 continue  # it is refused when it is translated
+        return streams
+
+    def lines(self, change: Change) -> set[str]:
+        """Return the streams that name a line of a table without a primary key, now and before.
+
+        Empty where they are not told, and so it may be any line.
+        """
+        images = [] if change.op == Operation.DELETED else [change.after]
+        if change.op in (Operation.UPDATED, Operation.DELETED):
+            images.append(change.before)
+        streams: set[str] = set()
+        for image in images:
+            if image is None:
+                return set()
+            try:
+                if entity := self._entities.get(change.table):
+                    streams.add(entity.names.of(image))
+                for each in self._lists.get(change.table, ()):
+                    streams |= each.parents(image)
+            except Untranslatable:
+                return set()
         return streams
 
     def translate(

@@ -562,6 +562,132 @@ def test_a_truncation_that_removes_nothing_waits_for_nothing(cms: Cms) -> None:
     assert [e[0] for e in cms.events()] == ["tag/2"]
 
 
+KEYLESS = "  loose: {stream: 'tag/{id}', unknown: dead_letter, identity: full}\n"
+
+
+def loose(number: int, name: str, **rest: Any) -> dict[str, Any]:
+    return {"id": number, "name": name, **rest}
+
+
+def mend(cms: Cms) -> None:
+    cms.mapping_text = cms.mapping_text.replace("unknown: dead_letter", "ignored: [new]")
+    cms.connector().replay()
+
+
+def test_a_line_without_a_key_waits_for_what_was_set_aside_of_the_same_stream(cms: Cms) -> None:
+    cms.mapping_text += KEYLESS
+    cms.tables.change("loose", None, loose(1, "Sea", new=1))
+    cms.tables.change("loose", loose(1, "Sea", new=1), loose(1, "Ocean"))
+    cms.tables.change("loose", None, loose(2, "Pier"))
+    cms.connect()
+    cms.tables.snapshot(("loose", None, loose(1, "Whale")), mark="incremental")
+    cms.connect()
+    assert [e[0] for e in cms.events()] == ["tag/2"]
+    letters = cms.connector().letters()
+    assert [(each.line, each.waits) for each in letters] == [
+        ("public.loose tag/1", False),
+        ("public.loose tag/1", True),
+        ("public.loose tag/1", True),
+    ]
+    mend(cms)
+    assert cms.connector().letters() == []
+    assert [e[2]["name"] for e in cms.events() if e[0] == "tag/1"] == ["Sea", "Ocean", "Whale"]
+
+
+def test_a_line_without_a_key_that_becomes_another_holds_both(cms: Cms) -> None:
+    cms.mapping_text += KEYLESS
+    cms.tables.change("loose", None, loose(1, "Sea"))
+    cms.tables.change("loose", loose(1, "Sea"), loose(2, "Sea", new=1))
+    cms.tables.change("loose", loose(2, "Sea", new=1), loose(2, "Ocean"))
+    cms.tables.change("loose", None, loose(1, "Pier"))
+    cms.connect()
+    assert [e[:2] for e in cms.events()] == [("tag/1", "TagDefined")]
+    letters = cms.connector().letters()
+    assert letters[0].line == "public.loose tag/1 and public.loose tag/2"
+    mend(cms)
+    assert (cms.fields("tag/1"), cms.fields("tag/2")) == ({"name": "Pier"}, {"name": "Ocean"})
+
+
+def test_where_no_line_is_told_the_whole_table_waits_and_only_that(cms: Cms) -> None:
+    cms.mapping_text += KEYLESS
+    cms.tables.change("loose", None, {"id": None, "name": "Sea"})
+    cms.tables.change("loose", None, loose(2, "Pier"))
+    cms.tables.transaction(("c", *author(1)))
+    cms.connect()
+    assert [e[0] for e in cms.events()] == ["byline/1"]
+    assert [each.line for each in cms.connector().letters()] == [
+        "public.loose *",
+        "public.loose tag/2",
+    ]
+    cms.tables.change("loose", None, loose(3, "Quay"))
+    assert cms.connect().letters == 1
+
+
+def test_children_without_a_key_wait_for_their_parent_s_list(
+    cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cms.tables.transaction(("c", *article(1)), ("c", *article(2)))
+    cms.connect()
+    refused = cms.mapping_text.replace("order: ordinal", "order: place")
+    loosely = [{"article_id": n, "author_id": n, "ordinal": 1, "place": 1} for n in (1, 2)]
+    commit = EventLog.commit
+
+    def refuses(log: EventLog, batch: Any, *given: Any, **named: Any) -> Any:
+        streams = [envelope[1] for envelope, _ in batch.lines or ()]
+        if "article/1" in streams:
+            raise InvalidEvent("byline_ids", "is refused", streams.index("article/1"))
+        return commit(log, batch, *given, **named)
+
+    monkeypatch.setattr(EventLog, "commit", refuses)
+    cms.mapping_text = refused
+    cms.tables.change("article_author", None, loosely[0])
+    cms.connect()
+    monkeypatch.undo()
+    cms.tables.change("article_author", loosely[0], None)
+    cms.tables.change("article_author", None, loosely[1])
+    cms.connect()
+    letters = cms.connector().letters()
+    assert [(each.line, each.waits) for each in letters] == [
+        ("public.article_author article/1", False),
+        ("public.article_author article/1", True),
+    ]
+    cms.connector().replay()
+    assert cms.connector().letters() == []
+    assert "byline_ids" not in cms.fields("article/1")
+    assert cms.fields("article/2")["byline_ids"] == ["byline/2"]
+
+
+def test_what_comes_after_a_message_that_cannot_be_read_waits_for_it(cms: Cms) -> None:
+    """Its value tells the table and its key the line, though something else in it is wrong."""
+    cms.tables.transaction(("c", *author(1)))
+    key, value = cms.tables.last[1]
+    value["source"] |= {"lsn": "much"}
+    cms.broker.topics["cms"].messages[0].clear()
+    cms.broker.write("cms", key, value)
+    cms.tables.transaction(("u", *author(1, "Bea")), ("c", *author(2)))
+    cms.connect()
+    cms.tables.transaction(("u", *author(1, "Cy")))
+    cms.connect()
+    assert [e[0] for e in cms.events()] == ["byline/2"]
+    letters = cms.connector().letters()
+    assert [each.line for each in letters] == ['public.author {"id":1}'] * 3
+    replayed = cms.connector().replay()  # it still cannot be read, and the rest still waits
+    assert (replayed.tried, replayed.left, replayed.events) == (3, 3, 0)
+
+
+def test_a_replay_is_not_stopped_by_what_stays_set_aside(
+    cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cms.mapping_text += ODD
+    for number in range(1, 4):
+        cms.tables.transaction(("c", *odd(number, "Sea", new=1)))
+        cms.connect()
+    monkeypatch.setattr("connectors.capture.rounds.MOST_LETTERS", 2)
+    cms.mapping_text += "poison: error\n"
+    replayed = cms.connector().replay()
+    assert (replayed.tried, replayed.left) == (3, 3)
+
+
 def test_letters_are_replayed_by_their_offsets_though_the_clock_was_set_back(
     cms: Cms, monkeypatch: pytest.MonkeyPatch
 ) -> None:

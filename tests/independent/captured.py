@@ -161,6 +161,14 @@ class Tables:
         self.last = self._written[begun:]
         return self._transaction
 
+    def change(self, table: str, before: Any, after: Any) -> None:
+        """Write a change of a line of a table without a key, which tells what it was before."""
+        self._transaction, self._lsn = self._transaction + 1, self._lsn + 8
+        op = "c" if before is None else "d" if after is None else "u"
+        told = {"id": f"{self._transaction}:{self._lsn}", "total_order": 1}
+        value = self._envelope(op, table, None, after, transaction=told)
+        self._write(None, value | {"before": before})
+
     def again(self) -> None:
         """Write the last transaction again, as Debezium does after it was killed."""
         for key, value in self.last:
