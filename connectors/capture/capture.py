@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from connectors.capture.kept import Kept
 from connectors.capture.letters import Letter
-from connectors.capture.rebuilding import has_lists, rebuild_lists
+from connectors.capture.rebuilding import Rebuilding
 from connectors.capture.replaying import settle
 from connectors.capture.rounds import Round, Rounds
 from connectors.capture.source import (
@@ -178,13 +178,9 @@ class Capture:
 
     def _rebuild(self, begin_again: bool) -> None:
         """Bring the file in step with the log, when it was lost or is another's."""
-        lost = (
-            "the lists of children are read again from the topic"
-            if has_lists(self._mapping)
-            else "what was set aside before is not known any more"
-        )
-        self._tell(f"{self._kept.path} does not have what belongs to the log's events; {lost}")
-        rebuild_lists(self._source, self.rounds, self._mapping, self._positions, begin_again)
+        again = Rebuilding(self._log, self._mapping, self._source, self._kept, self._tell)
+        again.run(self._positions, begin_again, lambda: self._stopping)
+        self.rounds = Rounds(self._log, self._mapping, self._kept)
 
     def _waiting(self, ask, must_be: bool = False):  # type: ignore[no-untyped-def]
         """The answer of the source; waits while it is away, or a topic is not there yet."""
@@ -362,7 +358,8 @@ class Capture:
             raise TakenOver(
                 f"another connector reads {', '.join(self._mapping.topics)} into this log: it is"
                 f" at {error.actual:,}, where this one was at {error.expected:,}. This one has"
-                " ended, and lost nothing; let only one run"
+                " ended, and lost nothing. Let only one run: stop the other, which may be of"
+                " another home or on another machine, and start this one again, or leave it so"
             ) from None
         self._kept.confirm()
         self.figures.events += receipt.added

@@ -51,6 +51,7 @@ NO_ROOM = {
     sqlite3.SQLITE_PERM,
 }
 POSITIONS, BEFORE, EVENTS, TABLES = "positions", "before", "events", "tables"
+LETTERS = "letters"
 
 
 class KeptDamaged(ConnectorError):
@@ -105,6 +106,8 @@ class Kept:
             if not version:
                 self.connection.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION};")
         self._settled = False
+        self.new_letters: list[tuple[str, int, int]] = []
+        """What the round sets aside: the topic's id, the partition and the offset of each."""
         self.beside = self.path.parent
         """Where the files of all connectors of the archive lie."""
 
@@ -131,6 +134,7 @@ class Kept:
     def begin(self) -> None:
         """Begin a round; what the round before it replaced is forgotten, for the log has it."""
         self.connection.execute("BEGIN IMMEDIATE")
+        self.new_letters.clear()
         if self._settled:
             self._forget_before()
 
@@ -147,6 +151,7 @@ class Kept:
         self._set(BEFORE, orjson.dumps({**kept, **positions}).decode())
         self._set(POSITIONS, orjson.dumps({**kept, **reached}).decode())
         self._set(EVENTS, "1" if has_events else "")
+        self._set(LETTERS, orjson.dumps(self.new_letters).decode())
         self.connection.execute("COMMIT")
         self._settled = False
 
@@ -168,6 +173,11 @@ class Kept:
             "UPDATE sent SET (place, first, last) = (b.place, b.first, b.last) FROM sent_before b"
             " WHERE (sent.producer, sent.tx) = (b.producer, b.tx)"
         )
+        self.connection.executemany(
+            "DELETE FROM letter WHERE (topic_id, partition, offset) = (?, ?, ?)",
+            orjson.loads(self._meta(LETTERS) or "[]"),
+        )
+        self._set(LETTERS, "[]")
         self._set(POSITIONS, self._meta(BEFORE) or "{}")
         self._set(EVENTS, "")
         self._forget_before()
@@ -201,9 +211,29 @@ class Kept:
         self._forget_before()
         self._set(POSITIONS, orjson.dumps({**self.reached, **positions}).decode())
         self._set(BEFORE, "{}")
+        self._set(LETTERS, "[]")
         self._set(EVENTS, "")
         self.connection.execute("COMMIT")
         self._settled = True
+
+    def forget_from(self, firsts: Mapping[tuple[str, int], int]) -> None:
+        """Forget all that can be read again: of letters those from the first offsets that are held.
+
+        ``firsts`` has the offset by the topic's id and the partition's number.
+        """
+        put = self.connection.execute
+        put("BEGIN IMMEDIATE")
+        for table in ("child", "sent", "snapshot", "shown"):
+            put(f"DELETE FROM {table}")
+        for (topic_id, number), first in firsts.items():
+            put(
+                "DELETE FROM letter WHERE (topic_id, partition) = (?, ?) AND offset >= ?",
+                (topic_id, number, first),
+            )
+        self._set(POSITIONS, "{}")
+        self._set(BEFORE, "{}")
+        self._forget_before()
+        put("COMMIT")
 
     # topics
 

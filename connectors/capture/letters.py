@@ -56,7 +56,7 @@ class Letters:
     """The dead letters of one connector, in its file."""
 
     def __init__(self, kept: Kept) -> None:
-        self._db = kept.connection
+        self._kept, self._db = kept, kept.connection
         self.lines: set[str] = set()
         """The lines of tables that some letter is about: what comes of them has to wait."""
         self.read_again()
@@ -92,14 +92,21 @@ class Letters:
         for each in letters:
             origin, message = each.message.origin, each.message
             headers = [[name, _text(value)] for name, value in message.headers or ()]
-            self._db.execute(
-                "INSERT INTO letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT"
-                " DO UPDATE SET (reason, waits) = (excluded.reason, excluded.waits)",
+            is_new = self._db.execute(
+                "INSERT OR IGNORE INTO letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                 (
                     *(*origin, each.reason, BETWEEN.join(each.lines) or None, each.waits),
                     *(message.key, message.value, orjson.dumps(headers).decode(), message.at, now),
                 ),
-            )
+            ).rowcount
+            if is_new:
+                self._kept.new_letters.append(origin[1:])
+            else:
+                self._db.execute(
+                    "UPDATE letter SET (reason, waits) = (?, ?)"
+                    " WHERE (topic_id, partition, offset) = (?, ?, ?)",
+                    (each.reason, each.waits, *origin[1:]),
+                )
             self.lines.update(each.lines)
 
     def mark(self, origins: Iterable[Origin], replay: int) -> None:
@@ -108,6 +115,20 @@ class Letters:
             "UPDATE letter SET replayed = ? WHERE (topic_id, partition, offset) = (?, ?, ?)",
             [(replay, *origin[1:]) for origin in origins],
         )
+
+    def forget(self, origins: Iterable[Origin]) -> None:
+        """Forget letters, as a part of the round or at once."""
+        self._each("DELETE FROM letter WHERE (topic_id, partition, offset) = (?, ?, ?)", origins)
+
+    def unname(self, origins: Iterable[Origin]) -> None:
+        """Let nothing wait for some letters any more."""
+        self._each(
+            "UPDATE letter SET line = NULL WHERE (topic_id, partition, offset) = (?, ?, ?)", origins
+        )
+
+    def _each(self, sql: str, origins: Iterable[Origin]) -> None:
+        self._db.executemany(sql, [origin[1:] for origin in origins])
+        self.read_again()
 
     def forget_replayed(self, replays: int) -> None:
         """Forget letters that became events; a replay that the log does not have counts not."""

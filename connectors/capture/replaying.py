@@ -6,16 +6,22 @@ is killed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.capture.kept import Kept
 from connectors.capture.letters import Letter, Letters
-from connectors.capture.rounds import Rounds
+from connectors.capture.rounds import Round, Rounds
 from connectors.capture.units import Unit
-from connectors.debezium.change import Boundary, Ignored, PoisonMessage
+from connectors.debezium.change import Boundary, Ignored, Origin, PoisonMessage
 from connectors.debezium.envelope import read_message
+from connectors.errors import ConnectorError
 from connectors.mapping.declared import Mapping
-from event_log import EventLog, InvalidEvent
+from event_log import EventLog, InvalidEvent, WrongPosition
+
+
+class ReplayRefused(ConnectorError):
+    """The letters cannot be tried again now; the message says what to do first."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,16 @@ def replays(mapping: Mapping) -> str:
 
 
 def replay(log: EventLog, mapping: Mapping, kept: Kept) -> Replayed:
-    """Try all letters again, in their order; the connector must not run."""
-    producer = replays(mapping)
-    settle(log, mapping, kept)
+    """Try all letters again, in their order; the connector must not run.
+
+    Raises ``ReplayRefused`` where the letters may not be those that belong to the log.
+    """
+    if not settle(log, mapping, kept):
+        raise ReplayRefused(
+            f"{kept.path} does not have what belongs to the log's events, so what was set aside may"
+            " be something else; run the connector with --until-end, which reads it again from the"
+            " topic, and then --replay again"
+        )
     rounds = Rounds(log, mapping, kept)
     letters = list(rounds.letters)
     units, still, done = [], [], []
@@ -53,7 +66,13 @@ def replay(log: EventLog, mapping: Mapping, kept: Kept) -> Replayed:
         done.append(letter.message.origin)
         if not isinstance(said, Boundary | Ignored):
             units.append(Unit(said.transaction, content=[(said, letter.message)]))
-    round_ = rounds.turn_again(units, still)
+    events = _committed(rounds, rounds.turn_again(units, still), done)
+    return Replayed(len(letters), len(rounds.letters), events)
+
+
+def _committed(rounds: Rounds, round_: Round, done: Sequence[Origin]) -> int:
+    """Commit what letters became, and forget those; returns the events that are new."""
+    log, kept, producer = rounds.log, rounds.kept, replays(rounds.mapping)
     before = log.position_of(producer)
     while True:
         left = round_.letters.keys()
@@ -66,10 +85,17 @@ def replay(log: EventLog, mapping: Mapping, kept: Kept) -> Replayed:
         except InvalidEvent as error:
             rounds.without(round_, error)
             continue
+        except WrongPosition:
+            kept.undo()
+            raise ReplayRefused(
+                f"somebody else replayed dead letters of {rounds.mapping.source} into this log"
+                " meanwhile; let only one archive read into a log, run its connector with"
+                " --until-end, and then --replay again"
+            ) from None
         break
     kept.confirm()
     rounds.letters.forget_replayed(before + 1)
-    return Replayed(len(letters), len(rounds.letters), receipt.added)
+    return receipt.added
 
 
 def settle(log: EventLog, mapping: Mapping, kept: Kept, *producers: str) -> bool:

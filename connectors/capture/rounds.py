@@ -22,6 +22,7 @@ from connectors.capture.units import Content, Unit
 from connectors.debezium.change import Change, Message, Origin, OutboxEvent
 from connectors.errors import ConnectorError
 from connectors.mapping.declared import Mapping
+from connectors.mapping.errors import Untranslatable
 from connectors.mapping.translation import Translator, needs_fields
 from event_log import Batch, EventLog, InvalidEvent, NewEvent
 from replay import live_beginning
@@ -156,14 +157,25 @@ class Rounds:
                     unread.remove(letter)
             if said.origin in round_.letters:
                 held.update(self.names.of(said))
-            elif (before := self.names.waits_for(said, held)) is not None:
+            elif (before := self._before(round_, said, held)) is not None:
                 reason = f"waits for what was set aside before of {before}"
-                lines = self.names.of(said)
-                round_.letters[said.origin] = Letter(message, reason, lines, waits=True)
-                held.update(lines)
+                self._set_aside(round_, said, message, reason, waits=True)
+                held.update(self.names.of(said))
             else:
                 chosen.append((said, message))
         return chosen
+
+    def _before(self, round_: Round, said: Content, held: set[str]) -> str | None:  # noqa: ARG002
+        """What was set aside and has to come before a change."""
+        return self.names.waits_for(said, held)
+
+    def _set_aside(
+        self, round_: Round, said: Content, message: Message, reason: str, waits: bool = False
+    ) -> None:
+        round_.letters[said.origin] = Letter(message, reason, self.names.of(said), waits)
+
+    def _stop(self, said: Content, error: Untranslatable) -> None:
+        raise Stopped(f"{_place(said.origin)}: {error}")
 
     def _translate(self, round_: Round, unit: Unit, chosen: list[tuple[Content, Message]]) -> None:
         changes = [said for said, _ in chosen]
@@ -175,8 +187,9 @@ class Rounds:
         for said, error in translated.refused:
             message = next(message for each, message in chosen if each is said)
             if error.stops:
-                raise Stopped(f"{_place(said.origin)}: {error}")
-            round_.letters[said.origin] = Letter(message, str(error), self.names.of(said))
+                self._stop(said, error)
+            else:
+                self._set_aside(round_, said, message, str(error))
         round_.events += [(event, unit) for event in translated.events]
         lines = [said for said in changes if isinstance(said, Change)]
         note = self.snapshots.note if unit.snapshot else self.snapshots.note_later
@@ -206,7 +219,7 @@ class Rounds:
             if said.origin not in round_.letters and event.stream in self.translator.streams([said])
         ]
         for said, message in blamed or unit.content:
-            round_.letters[said.origin] = Letter(message, reason, self.names.of(said))
+            self._set_aside(round_, said, message, reason)
 
     def _look_up(self, units: Iterable[Unit]) -> None:
         """Look up the streams of all units at once; for lines of a snapshot also the fields."""

@@ -184,10 +184,18 @@ class Snapshots:
     def _forget(self, tables: Sequence[str]) -> None:
         """Forget snapshots that were reported."""
         self._db.execute("BEGIN IMMEDIATE")
+        self._delete(tables)
+        self._db.execute("COMMIT")
+
+    def forget_ended(self) -> None:
+        """Forget in a round the snapshots that ended: they were reported when they did."""
+        self._delete(sorted(self._ended))
+        self._ended.clear()
+
+    def _delete(self, tables: Sequence[str]) -> None:
         for table in tables:
             declared = self._mapping.tables.get(table)
             lists = [each.name for each in declared.lists] if declared else []
             for of in (table, *lists):
                 self._db.execute("DELETE FROM shown WHERE of = ?", (of,))
             self._db.execute("DELETE FROM snapshot WHERE of = ?", (table,))
-        self._db.execute("COMMIT")

@@ -738,6 +738,25 @@ def test_a_replay_that_is_killed_counts_once(
     assert cms.connector().letters() == []
 
 
+def test_a_letter_of_a_round_that_was_killed_does_not_wait_for_itself(
+    cms: Cms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cms.mapping_text += ODD
+    cms.tables.transaction(("c", *odd(1, "Sea", new=1)), ("c", *odd(2, "Pier")))
+
+    def dies(*_: Any, **__: Any) -> Any:
+        raise Killed
+
+    monkeypatch.setattr(EventLog, "commit", dies)
+    with pytest.raises(Killed):
+        cms.connect()
+    monkeypatch.undo()
+    cms.connect()
+    [letter] = cms.connector().letters()
+    assert "column new" in letter.reason
+    assert not letter.waits
+
+
 def test_what_the_log_refuses_is_set_aside_and_the_rest_of_the_round_counts(
     cms: Cms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
