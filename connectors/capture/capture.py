@@ -21,8 +21,6 @@ from connectors.capture.source import (
     OffsetGone,
     Partition,
     Source,
-    SourceAway,
-    SourceError,
     TopicMissing,
 )
 from connectors.capture.topics import (
@@ -33,6 +31,7 @@ from connectors.capture.topics import (
     tell_new_tables,
 )
 from connectors.capture.units import Units
+from connectors.capture.waiting import Waiting
 from connectors.debezium.change import PoisonMessage
 from connectors.debezium.envelope import read_message
 from connectors.errors import ConnectorError
@@ -41,8 +40,8 @@ from event_log import EventLog, InvalidEvent, WrongPosition, counted
 
 POLL_SECONDS = 0.2
 """The longest that the loop does not look whether it is to stop."""
-AGAIN_SECONDS = 1.0
-"""Between two questions to a broker that is away."""
+LOOK_SECONDS = 5.0
+"""Between two questions whether the topics are still the same, while nothing comes."""
 MOVE_SECONDS = 1.0
 """Between two moves of a position without events."""
 COLLECT_SECONDS = 10.0
@@ -85,7 +84,6 @@ class Figures:
     letters: int = 0
     commits: int = 0
     lag: int | None = None
-    away: str = ""
     positions: dict[Partition, int] = field(default_factory=dict)
 
 
@@ -105,11 +103,11 @@ class Capture:
         self._log, self._mapping, self._source, self._kept = log, mapping, source, kept
         self._tell = tell
         self._stopping = False
-        self._told_away = False
+        self.waiting = Waiting(mapping, kept, tell, lambda: self._stopping)
         self._poison: list[Letter] = []
         self._seen: dict[Partition, int] = {}
         self._positions: dict[Partition, int] = {}
-        self._committed_at = self._moved_at = self._came_at = 0.0
+        self._committed_at = self._moved_at = self._came_at = self._looked_at = 0.0
 
     def stop(self) -> None:
         """Let the loop end after the round that it is in; may be called by a signal."""
@@ -132,8 +130,9 @@ class Capture:
         do not hold the position any more, from where they begin now. Raises ``Replaced``,
         ``TakenOver``, ``Stopped``, and what the log raises.
         """
+        self.waiting.meanwhile = each
         self._open(begin_again, until_end)
-        ends = self._waiting(self._source.ends) if until_end else None
+        ends = self.waiting.for_answer(self._source.ends) if until_end else None
         with collecting_rarely() as collect:
             while not self._stopping:
                 self._step(begin_again)
@@ -148,7 +147,7 @@ class Capture:
     def look(self, count: int) -> Round:
         """Turn the next messages, and give them up again; for a file that is a copy."""
         self._open(begin_again=False, until_end=True)
-        ends = self._waiting(self._source.ends)
+        ends = self.waiting.for_answer(self._source.ends)
         while self.figures.messages < count and not self._has_reached(ends):
             self._take(count - self.figures.messages)
         self._units.release()
@@ -158,7 +157,7 @@ class Capture:
 
     def _open(self, begin_again: bool, until_end: bool) -> None:
         """Ask for the partitions, and begin each where the log says."""
-        partitions = self._waiting(self._source.partitions, until_end)
+        partitions = self.waiting.for_answer(self._source.partitions, until_end)
         if not partitions:
             return
         check_topics(self._kept, partitions, begin_again)
@@ -182,37 +181,6 @@ class Capture:
         again.run(self._positions, begin_again, lambda: self._stopping)
         self.rounds = Rounds(self._log, self._mapping, self._kept)
 
-    def _waiting(self, ask, must_be: bool = False):  # type: ignore[no-untyped-def]
-        """The answer of the source; waits while it is away, or a topic is not there yet."""
-        while not self._stopping:
-            try:
-                answer = ask()
-            except TopicMissing as error:
-                if must_be:
-                    raise SourceError(f"{error}; see topics in {self._mapping.path}") from None
-                self._note_away(f"{error} yet")
-            except SourceAway as error:
-                self._note_away(str(error))
-            else:
-                self._note_away("")
-                return answer
-            self._pause(AGAIN_SECONDS)
-        return {}
-
-    def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not self._stopping and time.monotonic() < until:
-            time.sleep(0.05)
-
-    def _note_away(self, why: str) -> None:
-        """Say once that the source is away, and once that it is back."""
-        if why and not self._told_away:
-            self._tell(f"{why}; waiting")
-        elif not why and self._told_away:
-            self._tell("the source answers again")
-        self._told_away = bool(why)
-        self.figures.away = why
-
     # reading
 
     def _step(self, begin_again: bool) -> None:
@@ -220,8 +188,12 @@ class Capture:
             return
         try:
             away = self._take(max(1, self._mapping.limits.commit - self._units.count))
+        except TopicMissing:
+            self._is_same_source()
+            return
         except OffsetGone as error:
-            self._gone(error, begin_again)
+            if self._is_same_source():
+                self._gone(error, begin_again)
             return
         if away:
             self._reconnect(begin_again)
@@ -271,7 +243,7 @@ class Capture:
 
     def _reconnect(self, begin_again: bool) -> None:
         """Wait until the source answers, and see whether its topics are the same."""
-        partitions = self._waiting(self._source.partitions)
+        partitions = self.waiting.for_answer(self._source.partitions)
         if partitions and set(partitions) != set(self._positions):
             self._open(begin_again, until_end=False)
 
@@ -304,13 +276,16 @@ class Capture:
             if not (waited or at_once or units.count >= self._mapping.limits.commit):
                 return
         elif not units.reached or (now - self._moved_at < MOVE_SECONDS and not at_once):
+            if now - self._looked_at >= LOOK_SECONDS:
+                self._is_same_source()
             return
         if self._is_same_source():
             self._commit()
 
     def _is_same_source(self) -> bool:
         """Whether the topics are those that were read; else what was taken does not count."""
-        partitions = self._waiting(self._source.partitions)
+        partitions = self.waiting.for_answer(self._source.partitions)
+        self._looked_at = time.monotonic()
         if not partitions:
             return False
         now = {each.topic: each.topic_id for each in partitions}

@@ -156,7 +156,7 @@ class _Saying:
             rate=round((figures.messages - before) / max(now - since, 0.001), 1),
             events=figures.events,
             dead_letters=len(self._capture.rounds.letters),
-            note=figures.away,
+            note=self._capture.waiting.away,
             asking=asking,
         )
         say(self._connector.folder, standing)

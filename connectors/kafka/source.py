@@ -186,11 +186,17 @@ class KafkaSource:
         if error.code() == ClientError._PARTITION_EOF and partition is not None:
             taken.at_end[partition] = one.offset()
         elif error.code() in GONE and partition is not None:
-            raise OffsetGone(partition, self._positions[partition], self._first(partition))
+            raise OffsetGone(partition, self._place(partition), self._first(partition))
         elif error.retriable() and error.code() not in MISSING:
             self._away = self._reason(error)
         else:
             raise self._told(error, one.topic())
+
+    def _place(self, partition: Partition) -> int:
+        """The offset at which reading is to go on."""
+        place = TopicPartition(partition.topic, partition.number)
+        offset: int = self._consumer.position([place])[0].offset
+        return offset if offset >= 0 else self._positions[partition]
 
     def _first(self, partition: Partition) -> int | None:
         """The first offset that the partition holds; None when it cannot be asked for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -384,6 +384,57 @@ def test_a_topic_made_again_while_it_is_read_is_found_before_anything_of_it_coun
     with pytest.raises(Replaced):
         connector.run(cms.told.append, until_end=True)
     assert cms.events() == []
+
+
+@pytest.fixture
+def idle(cms: Cms, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], str]:
+    """Run a connector that has read all, let something happen, and return how it ends."""
+    monkeypatch.setattr("connectors.capture.waiting.AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("connectors.capture.waiting.DELETED_SECONDS", 0.3)
+    monkeypatch.setattr("connectors.capture.capture.MOVE_SECONDS", 0.0)
+    monkeypatch.setattr("connectors.capture.capture.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("connectors.capture.connector.SAY_SECONDS", 0.0)
+
+    def ended(happens: Callable[[], None]) -> str:
+        cms.tables.transaction(("c", *article(1)))
+        running, steps = list[Capture](), []
+
+        def said(_: object) -> None:
+            steps.append(1)
+            if len(steps) == 20:
+                happens()
+            elif len(steps) == 5_000:
+                running[0].stop()
+
+        with pytest.raises(Replaced) as told:
+            cms.connector().run(cms.told.append, started=running.append, said=said)
+        assert [e[0] for e in cms.events()] == ["article/1"]
+        return str(told.value)
+
+    return ended
+
+
+def test_a_topic_that_is_deleted_while_nothing_comes_is_told_and_ends_it(
+    cms: Cms, idle: Callable[[Callable[[], None]], str]
+) -> None:
+    told = idle(lambda: cms.broker.topics.clear())
+    assert told.startswith("the topic cms was deleted (its id was")
+    assert "--begin-again" in told
+    assert cms.told == ["the topic cms is not there any more, as if it was deleted; waiting"]
+    [standing] = standings(cms.folder)
+    assert standing.note.startswith("the topic cms is not there any more")
+    with pytest.raises(Replaced, match="the topic cms was deleted"):
+        cms.connector().run(cms.told.append)  # nor does it wait for ever when it starts
+
+
+def test_a_topic_that_is_made_again_while_nothing_comes_is_said_to_be_another(
+    cms: Cms, idle: Callable[[Callable[[], None]], str]
+) -> None:
+    told = idle(lambda: cms.broker.make("cms"))
+    assert told.startswith("the topic cms was deleted and made again")
+    cms.tables.transaction(("c", *article(2)))
+    cms.connect(begin_again=True)
+    assert cms.fields("article/2")
 
 
 def test_an_offset_that_is_not_held_any_more_is_an_error_until_told_otherwise(cms: Cms) -> None:
@@ -829,7 +880,7 @@ def test_a_look_shows_the_events_and_changes_nothing(cms: Cms) -> None:
 def test_a_broker_that_is_away_is_said_once_and_waited_for(
     cms: Cms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.capture.capture.AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("connectors.capture.waiting.AGAIN_SECONDS", 0.0)
     cms.tables.transaction(("c", *article(1)))
     cms.broker.away = "the broker does not answer"
     asked = []

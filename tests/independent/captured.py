@@ -93,7 +93,9 @@ class CapturedSource:
         if taken.away:
             return taken
         for partition, place in self._places.items():
-            held = self._broker.topics[partition.topic]
+            held = self._broker.topics.get(partition.topic)
+            if held is None:
+                continue  # of a topic that was deleted Kafka's client says nothing
             number = partition.number
             if place and not held.first[number] <= place <= held.next[number]:
                 raise OffsetGone(partition, place, held.first[number])
@@ -119,7 +121,8 @@ class CapturedSource:
         return {each: topics[each.topic].first[each.number] for each in partitions}
 
     def newest(self, partition: Partition) -> int | None:
-        return self._broker.topics[partition.topic].next[partition.number]
+        held = self._broker.topics.get(partition.topic)
+        return None if held is None else held.next[partition.number]
 
     def close(self) -> None:
         self._places = {}
