@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from event_log import hint
+
 
 class ConnectorError(Exception):
     """The base of every error of the connectors."""
@@ -44,3 +50,22 @@ class BadLine(ConnectorError):
 
 class OtherImport(ConnectorError):
     """Another import is writing the same file of rejected lines, or uses the same producer."""
+
+
+class Unwritable(ConnectorError):
+    """A file beside the log or the source cannot be written; the message says what to do."""
+
+
+@contextmanager
+def writing(path: Path | str) -> Iterator[None]:
+    """Tell what the system refuses in the block as ``Unwritable``, with the file's path.
+
+    >>> with writing("cms.json"):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    connectors.errors.Unwritable: cannot write cms.json: the disk is full; make room and repeat
+    """
+    try:
+        yield
+    except OSError as error:
+        raise Unwritable(f"cannot write {path}: {hint(error)}") from None

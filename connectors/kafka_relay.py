@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors.errors import Unwritable
 from connectors.relay import MOST_BYTES, MOST_EVENTS, Relay, Sink, checked
 from connectors.standing import RELAY, RunsAlready, Standing, hold, say, standings
 from event_log import EventLog, Lock
@@ -78,8 +79,11 @@ class KafkaRelay:
             started(relay)
             try:
                 relay.run(until_end)
-            finally:
-                saying.say(relay)
+            except BaseException:
+                with suppress(Unwritable):  # why it ends says more
+                    saying.say(relay)
+                raise
+            saying.say(relay)
         return relay
 
     def _relay(self, sink: Sink, tell: Tell, now_and_then: Callable[[Relay], None]) -> Relay:

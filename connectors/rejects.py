@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
-from connectors.errors import OtherImport
+from connectors.errors import OtherImport, writing
 
 
 class Rejects:
@@ -41,21 +42,25 @@ class Rejects:
             self._file = self._opened()
         text = line.decode(errors="replace")
         rejected = {self._part: number, "field": field, "reason": reason, "text": text}
-        self._file.write(orjson.dumps(rejected, option=orjson.OPT_APPEND_NEWLINE))
+        with writing(self.path):
+            self._file.write(orjson.dumps(rejected, option=orjson.OPT_APPEND_NEWLINE))
 
     def make_durable(self) -> None:
         """Make all lines written so far survive power loss."""
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            with writing(self.path):
+                self._file.flush()
+                os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Close the file, if there is one."""
+        """Close the file, if there is one; what was not made durable may be lost."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
 
     def _opened(self) -> BinaryIO:
-        file = Path(self.path).open("a+b")  # noqa: SIM115 - see close
+        with writing(self.path):
+            file = Path(self.path).open("a+b")  # noqa: SIM115 - see close
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

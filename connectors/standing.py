@@ -17,7 +17,7 @@ from typing import Literal
 
 import orjson
 
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, writing
 from event_log import EventLog, Lock, LockHeld, lock_holder
 
 FOLDER = "connect"
@@ -72,24 +72,32 @@ class Standing:
 def hold(archive_folder: Path, name: str) -> Lock:
     """Take the name for this process, until the lock is released; raises ``RunsAlready``."""
     folder = archive_folder / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     lock = Lock(folder / f"{name}.lock")
     try:
-        lock.take()
+        with writing(folder / f"{name}.lock"):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.take()
     except LockHeld as held:
         raise RunsAlready(f"{name} runs already ({held.who}); stop it first") from None
     return lock
 
 
 def say(archive_folder: Path, standing: Standing) -> None:
-    """Replace what is known of a connector or relay; the time is put in here."""
+    """Replace what is known of a connector or relay; the time is put in here.
+
+    Raises ``Unwritable``, and what was known before stays.
+    """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     kept = asdict(replace(standing, said_at=now, running=False))
     path = archive_folder / FOLDER / f"{standing.name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    unfinished.write_bytes(orjson.dumps(kept))
-    unfinished.replace(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            unfinished.write_bytes(orjson.dumps(kept))
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 def standings(archive_folder: Path) -> list[Standing]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from connectors.capture.letters import Letter, Letters
 from connectors.capture.looking import Looked, look
 from connectors.capture.replaying import Replayed, replay
 from connectors.capture.source import Source
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, Unwritable
 from connectors.mapping.declared import Mapping
 from connectors.standing import CONNECT, Standing, hold, say
 from event_log import EventLog
@@ -60,9 +60,13 @@ class Connector:
             started(capture)
             saying = _Saying(self, capture, said)
             try:
-                return capture.run(until_end, begin_again, saying.now_and_then)
-            finally:
-                saying.at_last()
+                figures = capture.run(until_end, begin_again, saying.now_and_then)
+            except BaseException:
+                with suppress(Unwritable):  # why it ends says more
+                    saying.at_last()
+                raise
+            saying.at_last()
+            return figures
 
     def look(self, count: int, tell: Tell) -> Looked:
         """What the next messages would become; nothing is appended or kept."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import orjson
 
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, writing
 from connectors.standing import FOLDER
 
 SCHEMA = """
@@ -93,7 +93,8 @@ class Kept:
 
     def __init__(self, archive_folder: Path, name: str) -> None:
         self.path = self.path_of(archive_folder, name)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         with errors_told(self.path):
             self.connection = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, timeout=10

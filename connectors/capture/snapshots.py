@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import orjson
 
 from connectors.capture.kept import Kept
 from connectors.capture.lists import KeptLists
 from connectors.debezium.change import Change
+from connectors.errors import writing
 from connectors.mapping.declared import Mapping, Table
 from connectors.mapping.translation import Translator
 from event_log import EventLog, counted
@@ -108,8 +110,7 @@ class Snapshots:
                 missing += self._missing(table, ended_at)
         path = self._kept.path.with_suffix(".missing.jsonl")
         if missing:
-            with path.open("ab") as file:
-                file.writelines(orjson.dumps(asdict(each)) + b"\n" for each in missing)
+            _append(path, b"".join(orjson.dumps(asdict(each)) + b"\n" for each in missing))
         for each in missing:
             names = ", ".join(each.names[:3]) + (", …" if each.count > 3 else "")
             what = "entity" if each.what == "streams" else "child"
@@ -199,3 +200,15 @@ class Snapshots:
             for of in (table, *lists):
                 self._db.execute("DELETE FROM shown WHERE of = ?", (of,))
             self._db.execute("DELETE FROM snapshot WHERE of = ?", (table,))
+
+
+def _append(path: Path, lines: bytes) -> None:
+    """Append lines to a file, all or none; raises ``Unwritable``."""
+    with writing(path), path.open("ab", buffering=0) as file:
+        length = file.tell()
+        try:
+            if (written := file.write(lines)) < len(lines):
+                file.write(lines[written:])  # which says why not all of it was written
+        except OSError:
+            file.truncate(length)
+            raise
