@@ -124,25 +124,29 @@ def import_files(
 
     Example: stet import newsroom/sample/*.jsonl --on-error reject
     """
-    if bool(files) == sample:
-        raise typer.BadParameter("give files, or --sample", param_hint="FILE...")
-    if rejects is not None and (len(files or ()) != 1 or on_error is not OnError.reject):
-        raise typer.BadParameter("goes with one file and --on-error reject", param_hint="--rejects")
+    check_files(files or (), sample, rejects, on_error)
     check_names(files or (), producer, source)
     check_format(format, mapping, sample, producer, source)
     with errors_as_messages():
         archive = open_archive(home, new=True)
-        results = {}
-        for file in files or sample_files(archive):
-            results[file] = import_one(
+        results = import_all(
+            files or sample_files(archive),
+            lambda file: import_one(
                 archive, file, on_error.value, producer, source, rejects, format, mapping
-            )
-            if not as_json:
-                print_imported(file, results[file], PARTS[format])
-    if as_json:
-        show.json({file: asdict(result) for file, result in results.items()})
+            ),
+            PARTS[format],
+            as_json,
+        )
     if any(result.rejected for result in results.values()):
         raise typer.Exit(1)
+
+
+def check_files(files: Sequence[str], sample: bool, rejects: str | None, on_error: OnError) -> None:
+    """Refuse what does not go with the files; raises ``BadParameter``."""
+    if bool(files) == sample:
+        raise typer.BadParameter("give files, or --sample", param_hint="FILE...")
+    if rejects is not None and (len(files) != 1 or on_error is not OnError.reject):
+        raise typer.BadParameter("goes with one file and --on-error reject", param_hint="--rejects")
 
 
 def check_names(files: Sequence[str], producer: str | None, source: str | None) -> None:
@@ -248,6 +252,22 @@ def importer(
             f"{archive.domain.name}; give another --home, or JSON Lines"
         )
     return import_month
+
+
+def import_all(
+    files: Sequence[str], one: Callable[[str], Imported], part: str, as_json: bool
+) -> dict[str, Imported]:
+    """Import files, and print what became of each; also when a later one stops."""
+    results: dict[str, Imported] = {}
+    try:
+        for file in files:
+            results[file] = one(file)
+            if not as_json:
+                print_imported(file, results[file], part)
+    finally:
+        if as_json and results:
+            show.json({file: asdict(result) for file, result in results.items()})
+    return results
 
 
 def print_imported(file: str, result: Imported, part: str = "line") -> None:

@@ -8,6 +8,7 @@ happened at its ``time``; of an archive's own event ``time`` is only when it was
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, ClassVar
 from uuid import UUID
@@ -26,7 +27,18 @@ LARGEST = 1 << 28
 OWN = "streamversion"
 """The extension that an archive's own events have."""
 REQUIRED = ("id", "source", "type", "subject")
+MOST_MISSING = 1_000
+"""So many versions of a stream that a file leaves out at one place are remembered."""
 SAID = {"actor": "actor", "correlation_id": "correlationid", "causation_id": "causationid"}
+
+
+@dataclass(slots=True)
+class _Came:
+    """The versions of an archive's stream that came so far: from the first to the last."""
+
+    first: int
+    last: int
+    missing: set[int] = field(default_factory=set)
 
 
 class CloudEventFile(Source[Any]):
@@ -34,10 +46,12 @@ class CloudEventFile(Source[Any]):
 
     part: ClassVar[str] = "event"
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, log: EventLog, path: str) -> None:
         super().__init__(path)
+        self._log = log
         self._lines = Lines(path)
         self._number = 0
+        self._came: dict[tuple[str, str], _Came] = {}
 
     @property
     def consumed(self) -> int:
@@ -87,15 +101,43 @@ class CloudEventFile(Source[Any]):
         """The event of a part, none of a blank line."""
         if part is None:
             raise InvalidEvent("", f"is longer than {LONGEST_LINE // 2**20} MB")
-        if not isinstance(part, bytes):
-            return [event_of(part)]
-        if not part or part.isspace():
-            return []
-        try:
-            return [event_of(orjson.loads(part))]
-        except orjson.JSONDecodeError as error:
-            reason = f"is not JSON ({error}); an event stands on one line, or all in one list"
-            raise InvalidEvent("", reason) from None
+        if isinstance(part, bytes):
+            if not part or part.isspace():
+                return []
+            try:
+                part = orjson.loads(part)
+            except orjson.JSONDecodeError as error:
+                reason = f"is not JSON ({error}); an event stands on one line, or all in one list"
+                raise InvalidEvent("", reason) from None
+        event = event_of(part)
+        if OWN in part:
+            self._check_order(part, event)
+        return [event]
+
+    def _check_order(self, said: Mapping[str, Any], event: NewEvent) -> None:
+        """Refuse an archive's own event that comes after later ones of its stream.
+
+        One that came before, or that the log has, adds nothing, wherever it comes.
+        """
+        version = said[OWN]
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise InvalidEvent(OWN, f"is {version!r}, and no version of a stream: a number from 1")
+        came = self._came.get((said["source"], event.stream))
+        if came is None:
+            self._came[said["source"], event.stream] = _Came(version, version)
+            return
+        if version > came.last:
+            came.missing.update(range(came.last + 1, min(version, came.last + MOST_MISSING)))
+            came.last = version
+        elif (version < came.first or version in came.missing) and not self._is_known(event):
+            raise InvalidEvent(
+                OWN,
+                f"is {version}, but version {came.last} of {event.stream} came before it; an"
+                f" archive's own events must be in its order: sort them by {OWN}",
+            )
+
+    def _is_known(self, event: NewEvent) -> bool:
+        return bool(self._log.known([str(event.event_id)]))
 
     def text(self, part: Any) -> bytes:
         """The event as JSON."""
@@ -168,7 +210,10 @@ def import_cloud_events(
     """Import CloudEvents in JSON (an event a line, or a batch; ``.gz``, ``.zst`` or ``-``).
 
     An event whose id the log has adds nothing; so the events of an archive, such as its feed or its
-    relay gives them, are imported into it again without harm. What ``on_error``, ``progress`` and
-    ``rejects`` mean, and which errors are raised, ``connectors.importing.import_source`` says.
+    relay gives them, are imported into it again without harm. They must be in the archive's order,
+    stream by stream: one that comes after a later version of its stream is bad.
+
+    What ``on_error``, ``progress`` and ``rejects`` mean, and which errors are raised,
+    ``connectors.importing.import_source`` says.
     """
-    return import_source(log, CloudEventFile(path), on_error, progress, rejects=rejects)
+    return import_source(log, CloudEventFile(log, path), on_error, progress, rejects=rejects)

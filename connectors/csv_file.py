@@ -31,9 +31,11 @@ class UnknownTable(ConnectorError):
 
 @dataclass(slots=True)
 class WholeList:
-    """A parent's list, after all lines of its file are read."""
+    """A parent's list, after all lines of its file are read; ``reason`` says if it may lack one."""
 
     event: NewEvent
+    field: str
+    reason: str | None = None
 
 
 class TableFile(Source[CsvLine | WholeList]):
@@ -51,6 +53,10 @@ class TableFile(Source[CsvLine | WholeList]):
         self._children = ListsInMemory()
         self._begins: dict[tuple[str, str], int] = {}
         """For each list, the number of the line of its first child."""
+        self._lacking: dict[tuple[str, str], int] = {}
+        """The lists of which a child is on a line that is bad, and the number of that line."""
+        self._lost: int | None = None
+        """The number of the first bad line that may be a child of any list."""
         self._number = 0
         self._log, self._name = log, source
         self._comparison: Comparison | None = None
@@ -79,7 +85,18 @@ class TableFile(Source[CsvLine | WholeList]):
         for each in self._lists:
             for parent in self._children.parents(each.name):
                 event = NewEvent(parent, each.changed(), {each.field: self._whole(each, parent)})
-                yield self._begins[each.name, parent], WholeList(event)
+                reason = self._why_not(each.name, parent)
+                yield self._begins[each.name, parent], WholeList(event, each.field, reason)
+
+    def _why_not(self, name: str, parent: str) -> str | None:
+        """Why a list is left as it is: one without a child that was rejected would be too short."""
+        if (number := self._lacking.get((name, parent))) is not None:
+            why = f"line {number}, a child of it, is bad"
+        elif self._lost is not None:
+            why = f"line {self._lost} is bad, and may be a child of it"
+        else:
+            return None
+        return f"the list of {parent} is left as it is: {why}; mend that line and import again"
 
     def _read_header(self, line: CsvLine) -> None:
         names = [name.strip() for name in line.values]
@@ -106,6 +123,8 @@ class TableFile(Source[CsvLine | WholeList]):
     def events(self, part: CsvLine | WholeList) -> Sequence[NewEvent]:
         """The event that a line says; raises ``InvalidEvent`` if it says none that is valid."""
         if isinstance(part, WholeList):
+            if part.reason is not None:
+                raise InvalidEvent(part.field, part.reason)
             return (part.event,)
         if part.reason is not None:
             raise InvalidEvent("", part.reason)
@@ -138,18 +157,31 @@ class TableFile(Source[CsvLine | WholeList]):
 
     def _keep_children(self, line: CsvLine) -> None:
         """Keep what a line adds to lists; one that is bad adds nothing, as ``events`` tells."""
-        if not self._lists or line.reason is not None or len(line.values) != len(self._header):
+        if not self._lists:
+            return
+        if line.reason is not None or len(line.values) != len(self._header):
+            self._lost = self._lost or self._number
             return
         change = self._change(line)
         try:
             moves = [(each.name, each.move(change)) for each in self._lists]
         except Untranslatable:
+            self._note_lacking(change)
             return
         for name, move in moves:
             for key, child in move.steps(self._children, name):
                 if child is not None:
                     self._children.put(name, key, child)
                     self._begins.setdefault((name, child.parent), self._number)
+
+    def _note_lacking(self, change: Change) -> None:
+        """Note the lists that lack a child: those of the line's parents, or any if none is told."""
+        for each in self._lists:
+            try:
+                for parent in each.parents(change.after or {}):
+                    self._lacking.setdefault((each.name, parent), self._number)
+            except Untranslatable:
+                self._lost = self._lost or self._number
 
     def _whole(self, table: ListTable, parent: str) -> list[str | int]:
         return ordered(self._children.of(table.name, parent))

@@ -11,6 +11,11 @@ from itertools import chain
 from connectors.errors import UnreadableFile
 from connectors.lines import LONGEST_LINE, Lines
 
+OLD_ENDS = (
+    "has line ends of a carriage return alone, as files of old Macs have; write them as line feeds,"
+    " such as with tr '\\r' '\\n'"
+)
+
 
 @dataclass(slots=True)
 class CsvLine:
@@ -52,7 +57,10 @@ class CsvLines:
                 return
             except csv.Error as error:
                 self.number = begin
-                yield CsvLine([], "".join(self._parts), f"is not CSV ({error})")
+                text = "".join(self._parts)
+                yield CsvLine(
+                    [], text, OLD_ENDS if _has_old_ends(text) else f"is not CSV ({error})"
+                )
                 continue
             if values:
                 self.number = begin
@@ -101,3 +109,7 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _has_old_ends(text: str) -> bool:
+    return "\r" in text.removesuffix("\n").removesuffix("\r")

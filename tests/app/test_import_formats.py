@@ -137,3 +137,17 @@ def test_what_is_no_month_is_not_generated(home: Path, arguments: list[str], sai
     told = run(home, "generate", "--articles", "3", *arguments)
     assert told.exit_code == 2
     assert said in told.stderr
+
+
+def test_json_tells_what_earlier_files_did_though_a_later_one_stops(home: Path) -> None:
+    good, bad = home / "good.jsonl", home / "bad.jsonl"
+    event = {"stream": "tag/sea", "type": "TagDefined", "data": {"name": "Sea"}}
+    good.write_text(json.dumps(event))
+    bad.write_text("{}")
+    stopped = run(home, "import", "--json", str(good), str(bad), str(good))
+    assert stopped.exit_code == 1
+    assert "bad.jsonl, line 1: stream: is missing" in stopped.stderr
+    told = json.loads(stopped.stdout)
+    assert {file: result["added"] for file, result in told.items()} == {str(good): 1}
+    stopped = run(home, "import", "--json", str(bad))
+    assert (stopped.exit_code, stopped.stdout) == (1, "")

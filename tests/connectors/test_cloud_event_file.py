@@ -115,6 +115,64 @@ def test_what_an_archive_sends_is_imported_as_the_events_that_it_has(
         assert [getattr(here, name) for name in kept] == [getattr(there, name) for name in kept]
 
 
+def sent_by(log: EventLog) -> list[dict[str, Any]]:
+    return [
+        orjson.loads(event)
+        for batch in log.scan()
+        for event in cloud_events(batch, source_of(None))
+    ]
+
+
+@pytest.fixture
+def sent(log: EventLog) -> list[dict[str, Any]]:
+    """What an archive sends of one stream: three versions, and between them another stream."""
+    log.append([NewEvent("tag/sea", "TagDefined", {"name": "Sea"})])
+    log.append([NewEvent("tag/sand", "TagDefined", {"name": "Sand"})])
+    for name in ("Ocean", "Main"):
+        log.append([NewEvent("tag/sea", "TagRevised", {"name": name})])
+    return sent_by(log)
+
+
+@pytest.mark.parametrize(("order", "place"), [([0, 3, 1, 2], 4), ([3, 2, 0, 1], 2)])
+@pytest.mark.parametrize("form", ["lines", "batch"])
+def test_own_events_in_the_wrong_order_are_refused_with_the_place(
+    form: str, order: list[int], place: int, sent: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    wrong = [sent[each] for each in order]
+    file = tmp_path / "events"
+    lines = b"\n".join(map(orjson.dumps, wrong))
+    file.write_bytes(lines if form == "lines" else orjson.dumps(wrong))
+    other = EventLog(tmp_path / "other", CATEGORIES)
+    if order[0] == 3:  # what revises a stream that does not exist is refused anyway
+        other.append([NewEvent("tag/sea", "TagDefined", {"name": "Sea"}, sent[0]["id"])])
+    said = r"streamversion: is 2, but version 3 of tag/sea came before it; .* sort them"
+    before = other.head
+    with pytest.raises(BadLine, match=rf"event {place}: {said}"):
+        import_cloud_events(other, str(file))
+    assert other.head == before
+
+
+def test_own_events_may_come_twice_begin_late_and_leave_some_out(
+    log: EventLog, sent: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    file = tmp_path / "events.jsonl"
+    other = EventLog(tmp_path / "other", CATEGORIES)
+    file.write_bytes(b"\n".join(map(orjson.dumps, [sent[0], sent[3], sent[0], sent[1]])))
+    assert import_cloud_events(other, str(file)).added == 3
+    file.write_bytes(b"\n".join(map(orjson.dumps, reversed(sent))))
+    assert import_cloud_events(log, str(file)).known == 4  # the log has them, in its order
+
+
+@pytest.mark.parametrize("version", ["1", 0, None, True])
+def test_a_version_that_is_none_is_told(
+    version: object, log: EventLog, sent: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(orjson.dumps(sent[0] | {"streamversion": version}))
+    with pytest.raises(BadLine, match=r"streamversion: is .*, and no version of a stream"):
+        import_cloud_events(log, str(file))
+
+
 def test_an_event_of_another_system_happened_at_its_time_and_is_known_beside_its_source() -> None:
     first, other = event_of(TAG), event_of(TAG | {"source": "/wire"})
     assert first.occurred_at == TAG["time"]

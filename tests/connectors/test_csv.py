@@ -104,6 +104,59 @@ def test_lines_of_a_child_table_become_whole_lists(log: EventLog, tmp_path: Path
         import_csv(log, bad, by)
 
 
+BYLINES = "article,byline,place\n1,ana,1\n1,bo,2\n2,ana,1\n2,cy,2\n"
+
+
+def with_lists(log: EventLog, tmp_path: Path) -> None:
+    by = mapping(tmp_path)
+    articles = "id,headline,day\n" + "".join(f"{n},H,1912-04-15\n" for n in (1, 2))
+    import_csv(log, written(tmp_path / "article.csv", articles), by)
+    import_csv(log, written(tmp_path / "byline_of.csv", BYLINES), by)
+
+
+def lists(log: EventLog) -> list[list[str]]:
+    return [fields(log, f"article/{n}")["byline_ids"] for n in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("bad", "left", "why"),
+    [
+        ('1,"bo"x,2', {1, 2}, "line 3 is bad, and may be a child of it"),
+        ("1,bo", {1, 2}, "line 3 is bad, and may be a child of it"),
+        ("1,,2", {1}, "line 3, a child of it, is bad"),  # no byline has an empty id
+    ],
+)
+def test_a_list_is_never_too_short_because_a_child_was_rejected(
+    bad: str, left: set[int], why: str, log: EventLog, tmp_path: Path
+) -> None:
+    with_lists(log, tmp_path)
+    by = mapping(tmp_path, MAPPING + "csv: {null: NA}")
+    text = f"article,byline,place\n1,dan,1\n{bad}\n2,eve,1\n"
+    before = lists(log)
+    done = import_csv(log, written(tmp_path / "byline_of.csv", text), by, on_error="reject")
+    after = lists(log)
+    assert [n for n in (1, 2) if after[n - 1] == before[n - 1]] == sorted(left)
+    told = [orjson.loads(line) for line in Path(str(done.rejected_file)).read_bytes().splitlines()]
+    assert done.rejected == len(told) == 1 + len(left)
+    for number in left:
+        (one,) = [each for each in told if f"the list of article/{number} " in each["reason"]]
+        assert one["reason"] == (
+            f"the list of article/{number} is left as it is: {why}; mend that line and import again"
+        )
+        assert one["field"] == "byline_ids"
+
+
+def test_line_ends_of_a_carriage_return_alone_are_told_as_such(
+    log: EventLog, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "tag.csv", "id,name,also\r1,Sea,\r2,Sand,\r")
+    with pytest.raises(UnreadableFile, match=r"line 1: has line ends of a carriage return alone"):
+        import_csv(log, path, mapping(tmp_path))
+    path = written(tmp_path / "tag.csv", "id,name,also\n1,Sea,\r2,Sand,\n")
+    with pytest.raises(BadLine, match=r"line 2: has line ends of a carriage return alone"):
+        import_csv(log, path, mapping(tmp_path))
+
+
 def test_a_bad_line_is_told_with_its_line_and_column_and_set_aside_whole(
     log: EventLog, tmp_path: Path
 ) -> None:
