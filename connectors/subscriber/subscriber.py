@@ -102,9 +102,14 @@ class Subscriber:
                 )
             finally:
                 self._transport = None
+                self._stopped.clear()
 
     def stop(self) -> None:
-        """End ``run`` after the current batch; from a signal handler or any thread."""
+        """End ``run`` after the current batch; from a signal handler or any thread.
+
+        It ends one run: the one that goes on, or, if none does, the next as soon as that begins.
+        The one after that runs as if nothing had been.
+        """
         self._stopped.set()
         if self._transport is not None:
             self._transport.stop()

@@ -66,6 +66,27 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     return run
 
 
+def test_a_stop_ends_one_run_and_the_next_goes_on(log: EventLog, path: Path) -> None:
+    stopping: list[Subscriber] = []
+
+    def ends(message: Message, model: sqlite3.Connection) -> None:
+        apply(message, model)
+        stopping[0].stop()
+
+    subscriber = Subscriber(path, ends, TABLES)
+    stopping.append(subscriber)
+    subscriber.run(FromLog(log, "tests"))  # it would run for ever
+    log.append([NewEvent("cart/c", "CartOpened", {"owner": "c"})])
+    subscriber.run(FromLog(log, "tests"))
+    assert subscriber.status().sequence == log.head
+    subscriber.stop()  # before a run: that one ends as soon as it begins
+    log.append([NewEvent("cart/d", "CartOpened", {"owner": "d"})])
+    subscriber.run(FromLog(log, "tests"))
+    assert subscriber.status().sequence == log.head - 1
+    subscriber.run(FromLog(log, "tests"))
+    assert subscriber.status().sequence == log.head
+
+
 def test_commands_say_what_waits_and_mend_it(log: EventLog, path: Path, command: Command) -> None:
     ran(log, path)
     assert command(path)[1] == "at sequence 5; 2 set aside, 0 to deliver\n"
