@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 import sys
 from typing import Any
@@ -13,6 +14,8 @@ from app import show
 
 LABEL = "Error: "
 """What Typer prints before a message."""
+PREFIX = ": Value error, "
+"""What it prints before a reason that its checks of values give; it says nothing to a person."""
 
 
 class Command(TyperCommand):
@@ -35,8 +38,33 @@ class Query(Command):
         """Take a lone ``-h`` for ``--help``."""
         end = args.index("--") if "--" in args else len(args)
         options = ["--help" if each == "-h" else each for each in args[:end]]
-        parsed: list[str] = super().parse_args(ctx, [*options, *args[end:]])
+        self._check_names(ctx, options)
+        try:
+            parsed: list[str] = super().parse_args(ctx, [*options, *args[end:]])
+        except typer.TyperException as mistake:
+            if mistake.message.startswith("Got unexpected extra argument"):
+                ctx.fail("the text is one argument; put its words in quotes, as in 'moon -shot'")
+            raise
         return parsed
+
+    def _check_names(self, ctx: Any, given: list[str]) -> None:
+        """Refuse two minuses before what is no option: it is a mistyped one, not a word to exclude.
+
+        What comes after an option that takes a value is that value.
+        """
+        takes_value = {
+            name: not getattr(each, "is_flag", False)
+            for each in self.get_params(ctx)
+            for name in (*each.opts, *each.secondary_opts)
+        }
+        before = ""
+        for each in given:
+            name = each.partition("=")[0]
+            if each.startswith("--") and name not in takes_value and not takes_value.get(before):
+                near = difflib.get_close_matches(name, [n for n in takes_value if n[:2] == "--"])
+                meant = f" (Possible options: {', '.join(sorted(near))})" if near else ""
+                ctx.fail(f"No such option: {name}{meant}")
+            before = each
 
 
 class Commands(TyperGroup):
@@ -87,4 +115,4 @@ def _print_mistake(mistake: typer.TyperException) -> None:
     for line in before.rstrip().split("\n"):
         show.note(line)
     if label:
-        show.error(message.rstrip())
+        show.error(message.rstrip().replace(PREFIX, ": "))

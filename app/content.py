@@ -119,6 +119,8 @@ def _event_data(
     note: str | None,
 ) -> Any:
     """The data that the options of an event give together."""
+    if data == body_file == "-":
+        raise Failure("--data and --body-file are both of stdin; name a file for one of them")
     fields = with_body(archive, type_, parse_data(data), body_file)
     return with_annotations(archive.log.registry.owner.get(type_), fields, reason, note)
 
@@ -156,17 +158,21 @@ def _receipt_line(archive: Archive, receipt: Receipt, stream: str, event_id: str
     )
 
 
-def parse_data(data: str) -> Any:
-    """Parse the JSON of ``--data``, or of the file that it names; raises a usage error."""
+def parse_data(data: str) -> dict[str, Any]:
+    """Parse the JSON object of ``--data``, or of the file that it names; raises a usage error."""
     import orjson
 
     text: str | bytes = data
     if data == "-" or data.startswith("@"):
         text = _content("-" if data == "-" else data[1:], "--data")
     try:
-        return orjson.loads(text)
+        fields = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise typer.BadParameter(f"not JSON: {error}", param_hint="--data") from None
+    if not isinstance(fields, dict):
+        reason = """it is JSON, but no object of fields, such as '{"name": "Whales"}'"""
+        raise typer.BadParameter(reason, param_hint="--data")
+    return fields
 
 
 def with_body(archive: Archive, type_: str, data: Any, file: str | None) -> Any:
@@ -240,6 +246,8 @@ def log_events(
     ends = (KeyboardInterrupt,) if follow else ()
     with errors_as_messages(), contextlib.suppress(*ends):
         log = open_archive(home).log
+        if type_ is not None and type_ not in log.registry.owner:
+            raise Failure(f"--type: {type_!r} is no type of event; stet types lists them")
         after = max(after, _recorded(log, since, "--since") if since else 0)
         last = _recorded(log, until, "--until") if until else None
         read = functools.partial(_following, log) if follow else log.read

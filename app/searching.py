@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from app import completing, looking_back, show
 from app.options import (
     DEFAULT_HOME,
     At,
+    Failure,
     Home,
     Json,
     Search,
@@ -22,6 +24,7 @@ from app.options import (
     errors_as_messages,
     open_archive,
 )
+from event_log import dates
 
 if TYPE_CHECKING:
     from archive import Archive, Exported
@@ -66,7 +69,7 @@ def export(
     at: At = None,
     key: Annotated[str | None, typer.Option(help="Only the document with this id.")] = None,
     format_: Annotated[
-        Format | None, typer.Option("--format", help="JSON Lines by default, or as FILE ends.")
+        Format | None, typer.Option("--format", help="As FILE ends; if printed, JSON Lines.")
     ] = None,
     to: Annotated[
         Path | None,
@@ -98,10 +101,11 @@ def export(
 
 
 def _print_exported(exported: Exported) -> None:
+    documents = "1 document" if exported.documents == 1 else f"{exported.documents:,} documents"
     size = f"{exported.bytes / 1e6:,.1f} MB" if exported.bytes >= 1e5 else f"{exported.bytes:,} B"
     had = "" if exported.written else ", which it had already"
     show.line(
-        f"{show.name(exported.path)}: {exported.documents:,} documents as of sequence"
+        f"{show.name(exported.path)}: {documents} as of sequence"
         f" {exported.sequence:,}{had} ({size})"
     )
 
@@ -193,7 +197,7 @@ def search(
     with errors_as_messages():
         archive = open_archive(home, at_cluster)
         checked_view(archive, view)
-        query = Query(text, view, _chosen(filters, ""), date_from, date_to, sort.value)
+        query = Query(text, view, _chosen(filters, ""), *_dates(date_from, date_to), sort.value)
         query = replace(query, excluded=_chosen(filters, "!"), page=page, size=size)
         query = replace(query, embargoed=embargoed, **_counted(facets, histogram))
         answer = archive.search(query) if at is None else looking_back.answer(archive, query, at)
@@ -204,6 +208,16 @@ def search(
     _print_behind(answer)
     if not as_json:
         _print(archive, query, answer, as_of)
+
+
+def _dates(first: str | None, last: str | None) -> tuple[str | None, str | None]:
+    """The range of dates; what is no date is refused by the name of its option."""
+    for option, date in (("--from", first), ("--to", last)):
+        try:
+            dates.date_span(date or "1912", datetime.now(UTC))
+        except dates.InvalidDate as error:
+            raise Failure(f"{option}: {error}") from None
+    return first, last
 
 
 def _chosen(filters: Sequence[str] | None, sign: str) -> dict[str, list[str]]:

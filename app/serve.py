@@ -46,7 +46,7 @@ def serve(
         Path | None, typer.Option("--tls-cert", metavar="FILE", help="A certificate (PEM).")
     ] = None,
     key: Annotated[
-        Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key (PEM).")
+        Path | None, typer.Option("--tls-key", metavar="FILE", help="Its key (PEM), no password.")
     ] = None,
     behind_proxy: Annotated[
         bool,
@@ -63,7 +63,7 @@ def serve(
     """
     with errors_as_messages():
         if find_spec("fastapi") is None or find_spec("uvicorn") is None:
-            raise Failure("the server needs the extra web: pip install 'stet-archive[web]'")
+            raise Failure("install the extra web, in the clone: uv pip install '.[web]'")
         from app.server.run import Binding, run
 
         run(

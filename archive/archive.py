@@ -327,10 +327,10 @@ class Archive(Readable):
     ) -> Exported:
         """Write a view's documents to a file, or to ``VIEW.FORMAT`` in a folder; returns which.
 
-        ``format`` is ``parquet``, ``jsonl`` or ``csv``; by default that of the file's ending, else
-        ``parquet``. The file appears whole, in place of the one before. It has the documents as of
-        the log's head, so that a program reads current documents at a stable path. A Parquet file
-        that has them already is left as it is. Raises ``NotExported``.
+        ``format`` is ``parquet``, ``jsonl`` or ``csv``; by default that of the file's ending, and
+        ``parquet`` without one. The file appears whole, in place of the one before. It has the
+        documents as of the log's head, so that a program reads current documents at a stable path.
+        A Parquet file that has them already is left as it is. Raises ``NotExported``.
 
         >>> import tempfile
         >>> archive, folder = Archive(tempfile.mkdtemp()), tempfile.mkdtemp()

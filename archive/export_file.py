@@ -87,8 +87,8 @@ def lines(
 
 def _target(view: str, to: Path, format: str) -> tuple[Path, str]:
     """The file to write, and its format: by its ending, if none is given."""
-    ending = to.suffix.removeprefix(".").lower()
-    chosen = format or (ending if ending in FORMATS and not to.is_dir() else "parquet")
+    ending = "" if to.is_dir() else to.suffix.removeprefix(".").lower()
+    chosen = format or ending or "parquet"
     if chosen not in FORMATS:
         raise NotExported(f"{chosen!r} is no format; give one of: {', '.join(FORMATS)}")
     target = to / f"{view}.{chosen}" if to.is_dir() else to

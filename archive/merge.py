@@ -137,7 +137,9 @@ def _pair(
         raise Refused(f"{kept} is merged with itself; name another entity")
     name, other = kept.partition("/")[0], merged.partition("/")[0]
     if name != other:
-        raise Refused(f"{kept} is a {name} and {merged} a {other}; only two of a category are one")
+        raise Refused(
+            f"{kept} and {merged} are of two categories, {name} and {other}; name two of one"
+        )
     if name not in archive.log.registry:
         there = ", ".join(archive.log.registry)
         raise Refused(f"there is no category {name!r}; there is {there}")

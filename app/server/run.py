@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import sys
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
@@ -74,9 +75,29 @@ def check_exposure(binding: Binding, access: Access) -> None:
         )
 
 
+def _check_certificate(binding: Binding) -> None:
+    """Refuse a certificate or a key that cannot be used, before anything says that it serves."""
+    if binding.certificate is None or binding.key is None:
+        return
+    for option, file in (("--tls-cert", binding.certificate), ("--tls-key", binding.key)):
+        try:
+            file.read_bytes()
+        except OSError as error:
+            raise Failure(f"{option}: cannot read {file}: {error.strerror}") from error
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(binding.certificate, binding.key, password=lambda: "")
+    except (ssl.SSLError, ValueError) as error:
+        raise Failure(
+            f"--tls-cert {binding.certificate} and --tls-key {binding.key} are no pair: give"
+            " a certificate and its own key, both in PEM, the key without a password"
+        ) from error
+
+
 def run(archive: Archive, binding: Binding, workers: int, follow: bool = True) -> None:
     """Serve an archive until the process is told to end, and follow its log meanwhile."""
     check_exposure(binding, Access(archive.folder))
+    _check_certificate(binding)
     secure = binding.certificate is not None or binding.behind_proxy
     options = Options.read(binding.on_loopback, secure)  # what is set wrongly is said now
     with closing(_listening(binding)) as listening, ExitStack() as ending:

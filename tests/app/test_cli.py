@@ -90,6 +90,35 @@ def test_data_that_is_not_json_is_wrong_usage(run: Run) -> None:
     assert run("append", "tag/a", "TagDefined", "--data", "{oops").exit_code == 2
 
 
+@pytest.mark.parametrize("command", ["append", "preview"])
+@pytest.mark.parametrize("data", ["[1]", "[]", "null", '"x"', "3", '[["name", "x"]]'])
+def test_data_that_is_no_object_of_fields_is_wrong_usage(run: Run, command: str, data: str) -> None:
+    result = run(command, "tag/a", "TagDefined", "--data", data)
+    assert result.exit_code == 2
+    assert "error: Invalid value for --data: it is JSON, but no object of fields" in result.stderr
+
+
+def test_standard_input_is_not_asked_for_the_data_and_for_the_body(run: Run) -> None:
+    result = run("append", "article/1", "ArticlePublished", "--data", "-", "--body-file", "-")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: --data and --body-file are both of stdin; name a file")
+
+
+def test_a_type_that_there_is_not_is_told_and_does_not_print_an_empty_log(small: Run) -> None:
+    result = small("log", "--type", "ArticleRevisd")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "error: --type: 'ArticleRevisd' is no type of event; stet types lists them\n"
+    )
+
+
+def test_a_search_tells_of_a_date_by_the_name_of_its_option(small: Run) -> None:
+    for option in ("--from", "--to"):
+        result = small("search", "whale", option, "31-31-31")
+        assert result.exit_code == 1
+        assert result.stderr.startswith(f"error: {option}: '31-31-31'")
+
+
 def test_import_counts_and_rejects_with_exit_code_1(run: Run, tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
     good = {"stream": "article/1", "type": "ArticlePublished", "data": PUBLISHED, "event_id": "a"}

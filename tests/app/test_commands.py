@@ -64,6 +64,10 @@ def test_a_lone_h_is_help_also_where_a_text_may_begin_with_a_minus(tmp_path: Pat
         (("search", "x", "--sort", "best"), "error: Invalid value for '--sort'"),
         (("dead-letters", "show"), "error: Missing argument 'DOCUMENT'."),
         (("log", "--nope"), "error: No such option: --nope"),
+        (("search", "x", "--viwe", "articles"), "error: No such option: --viwe (Possible options:"),
+        (("search", "--jsn"), "error: No such option: --jsn (Possible options: --json)"),
+        (("search", "moon", "landing"), "error: the text is one argument; put its words in quotes"),
+        (("search", "x", "--sort", "best"), "error: Invalid value for '--sort': 'best' is not one"),
     ],
 )
 def test_a_mistake_in_a_call_is_told_as_every_other_error(

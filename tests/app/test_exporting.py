@@ -75,6 +75,10 @@ def test_the_same_log_gives_the_same_file_and_leaves_a_current_one(
         assert Path(again.path).read_bytes() == content
         assert (first.written, again.written) == (True, format != "parquet")
         assert (first.documents, again.documents) == (2, 2)
+    one = str(tmp_path / "one")  # without an ending it is Parquet
+    told = _run(archive, "export", "articles", "--key", "article/2", "--to", one).stdout
+    assert f"{one}: 1 document as of sequence 3 (" in told
+    assert pq.read_metadata(one).num_rows == 1
     result = _run(archive, "export", "articles", "--format", "parquet", "--to", str(tmp_path))
     assert "2 documents as of sequence 3, which it had already" in result.stdout
 
@@ -109,6 +113,8 @@ def test_a_failed_export_leaves_the_file_as_it_was(
 ) -> None:
     file = tmp_path / "articles.parquet"
     file.write_bytes(b"precious")
+    with pytest.raises(NotExported, match="'xls' is no format; give one of: parquet, jsonl, csv"):
+        archive.export_file("articles", tmp_path / "articles.xls")
     with pytest.raises(NotExported, match="is no format"):
         archive.export_file("articles", file, "xml")
     with pytest.raises(NotExported, match="is no folder to write to"):

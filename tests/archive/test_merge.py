@@ -198,7 +198,7 @@ def refused(archive: Archive, kept: str, merged: str, said: str) -> None:
 
 REFUSALS = {
     "itself": ("byline/ana", "byline/ana", "byline/ana is merged with itself"),
-    "another category": ("byline/ana", "article/kept", "byline/ana is a byline and article/kept a"),
+    "another category": ("byline/ana", "article/kept", "are of two categories, byline and article"),
     "what does not exist": ("byline/ana", "byline/x", "byline/x does not exist"),
     "what was removed": ("article/gone", "article/kept", "article/gone was removed, at version 2"),
     "no category": ("x/1", "x/2", "there is no category 'x'; there is article"),

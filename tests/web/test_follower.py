@@ -127,6 +127,32 @@ def test_another_address_needs_encryption_and_somebody_with_a_token(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("certificate", "key", "told"),
+    [
+        ("none.pem", "key.pem", "--tls-cert: cannot read none.pem: No such file or directory"),
+        ("cert.pem", "none.pem", "--tls-key: cannot read none.pem: No such file or directory"),
+        ("cert.pem", "other.pem", "--tls-cert cert.pem and --tls-key other.pem are no pair: give"),
+        ("key.pem", "cert.pem", "--tls-cert key.pem and --tls-key cert.pem are no pair: give"),
+    ],
+)
+def test_a_certificate_that_cannot_be_used_is_told_before_it_says_that_it_serves(
+    home: Path, tmp_path: Path, certificate: str, key: str, told: str
+) -> None:
+    authority = trustme.CA()
+    issued, other = (authority.issue_cert("127.0.0.1") for _ in range(2))
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    other.private_key_pem.write_to_path(tmp_path / "other.pem")
+    command = [STET, "serve", "--home", home, "--port", "0", "--tls-cert", certificate]
+    done = subprocess.run(
+        [*command, "--tls-key", key], cwd=tmp_path, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {told}")
+    assert done.stdout == ""
+
+
 def test_with_a_certificate_it_serves_https_and_the_session_never_travels_in_the_open(
     home: Path, tmp_path: Path
 ) -> None:
