@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from app.pages.document.fields import is_outside
 from app.pages.strings import text, view_label
-from app.web.addresses import page_of
+from app.web.addresses import desk_page, page_of
 from app.web.options import Options, is_link
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def linking(site: Site) -> dict[str, Callable[..., Any]]:
     return {
         "page_address": page_address,
         "entity_address": entity_address,
+        "desk_page": desk_page,
         "views_for": lambda identity: views_for(site, identity),
         "view_label": view_label,
         "view_labels": lambda names: {name: view_label(name) for name in names},

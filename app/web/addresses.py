@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -49,6 +49,20 @@ def document_of(view: View, path: str) -> str:
     """
     prefix = _prefix(view)
     return path if prefix and path.startswith(prefix) and _is_dots(view, path) else prefix + path
+
+
+def desk_page(stream: str, page: str = "", **query: object) -> str:
+    """The address of an entity's page on the desk.
+
+    >>> desk_page("article/titanic-1912", "history")
+    '/desk/article/titanic-1912/history'
+    >>> desk_page("tag/a/b?", version=2)
+    '/desk/tag/a%2Fb%3F?version=2'
+    """
+    category, _, number = stream.partition("/")
+    path = f"/desk/{quote(category, safe='')}/{quote(number, safe='')}"
+    asked = f"?{urlencode(query)}" if query else ""
+    return f"{path}/{page}{asked}" if page else f"{path}{asked}"
 
 
 def _is_dots(view: View, rest: str) -> bool:

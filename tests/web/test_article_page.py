@@ -164,6 +164,19 @@ def test_what_is_under_embargo_is_visible_to_editors(lived: Server) -> None:
     assert editor.get("/articles/dropped").status_code == 410
 
 
+def test_an_editor_is_told_that_readers_do_not_see_it_yet_and_is_led_to_the_desk(
+    lived: Server,
+) -> None:
+    editor, reader = lived.ask(Role.editor), lived.ask()
+    until = f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"
+    assert f"Scheduled: readers see it from {until}" in editor.get("/articles/secret").text
+    assert "Scheduled:" not in editor.get("/articles/out").text
+    for key in ("secret", "out"):
+        assert f'<a href="/desk/article/{key}">Edit</a>' in editor.get(f"/articles/{key}").text
+    assert "Edit</a>" not in editor.get("/timeline/2020-01-01").text
+    assert "/desk" not in reader.get("/articles/out").text
+
+
 @pytest.mark.parametrize(
     "path",
     [

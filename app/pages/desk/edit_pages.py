@@ -21,9 +21,10 @@ from app.pages.desk.editing import (
     saved_before,
 )
 from app.pages.desk.names import title_of
-from app.pages.desk.places import Posting, desk_page, kept_pairs, render_desk
+from app.pages.desk.places import Posting, kept_pairs, render_desk
 from app.pages.desk.visibility import hidden_until
 from app.removing import numbers_of
+from app.web.addresses import desk_page
 from app.web.problems import Problem
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from app.pages import strings
 from app.pages.desk.differences import FieldDifference, differences
 from app.pages.desk.inputs import annotations_of, inputs_of
 from app.pages.desk.names import category_of, title_of
-from app.pages.desk.places import WRITE_SECONDS, Posting, desk_page, render_desk
+from app.pages.desk.places import WRITE_SECONDS, Posting, render_desk
 from app.pages.desk.typed import Typed, read, stored
 from app.removing import numbers_of
+from app.web.addresses import desk_page
 from app.web.problems import Problem
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ page of that entity.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, unquote
 
 from fastapi import Request
 from starlette.responses import Response
@@ -29,20 +29,6 @@ WRITE_SECONDS = 120.0
 """What appends many events is given this time: what is appended is not ended in its middle."""
 NOT_KEPT = ("do", "token")
 """What of a posted form is not shown again: the button that was pressed, and a secret."""
-
-
-def desk_page(stream: str, page: str = "", **query: object) -> str:
-    """The address of an entity's page on the desk.
-
-    >>> desk_page("article/titanic-1912", "history")
-    '/desk/article/titanic-1912/history'
-    >>> desk_page("tag/a/b?", version=2)
-    '/desk/tag/a%2Fb%3F?version=2'
-    """
-    category, _, number = stream.partition("/")
-    path = f"/desk/{quote(category, safe='')}/{quote(number, safe='')}"
-    asked = f"?{urlencode(query)}" if query else ""
-    return f"{path}/{page}{asked}" if page else f"{path}{asked}"
 
 
 def stream_and_page(request: Request, pages: frozenset[str]) -> tuple[str, str]:
@@ -91,7 +77,6 @@ def render_desk(
         identity,
         status,
         {"Cache-Control": "private, no-cache"},
-        desk_page=desk_page,
         can_merge=lambda stream: can_merge(archive, stream),
         **values,
     )

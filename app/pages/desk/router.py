@@ -9,7 +9,8 @@ from app.pages.desk.edit_pages import edit_page, new_page, post_edit
 from app.pages.desk.home import home_page, receipt_page
 from app.pages.desk.looking_back import history_page, post_take_back, take_back_page
 from app.pages.desk.merging import merge_page, post_merge
-from app.pages.desk.places import Posting, desk_page, stream_and_page
+from app.pages.desk.places import Posting, stream_and_page
+from app.web.addresses import desk_page
 from app.web.identity import Asking, Editor
 from app.web.problems import Problem
 from app.web.site import Served

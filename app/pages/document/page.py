@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.pages.document import newsroom
@@ -14,6 +15,8 @@ from app.web.addresses import page_of
 from app.web.identity import Identity
 from app.web.memento import TimeMap, Version, has_versions, time_map
 from app.web.reading import as_of, document
+from event_log import dates
+from replay import DAY, EVENT
 
 if TYPE_CHECKING:
     from app.web.site import Site
@@ -64,6 +67,21 @@ class Page:
             return None
         later = [v for v in self.times.versions if v.version > self.version.version]
         return later[0] if later else None
+
+    @property
+    def entity(self) -> str | None:
+        """The entity that the document is of, for who edits it; a day and an event are none."""
+        return None if self.asked.view.per in (None, DAY, EVENT) else self.asked.key
+
+    @property
+    def hidden_until(self) -> datetime | None:
+        """The instant in the future from which readers see what only editors see until then."""
+        view = self.asked.view
+        date = self.document.get(view.date) if view.date and view.embargo else None
+        if self.version is not None or not date:
+            return None
+        seen = dates.EPOCH + timedelta(microseconds=dates.date_span(date).first)
+        return seen if seen > datetime.now(UTC) else None
 
 
 def times_of(site: Site, asked: Asked) -> TimeMap | None:
