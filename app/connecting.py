@@ -134,7 +134,7 @@ def print_standings(others: list[Standing]) -> None:
 
 def _need_the_extra() -> None:
     if find_spec("yaml") is None or find_spec("confluent_kafka") is None:
-        raise Failure("connect needs the extra connect: pip install 'stet-archive[connect]'")
+        raise Failure("install the extra connect, in the clone: uv pip install '.[connect]'")
 
 
 def _mapping(archive: Archive, file: Path) -> Mapping:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -131,11 +131,29 @@ def allowed_hosts(host: str, options: Options) -> frozenset[str]:
     return frozenset({*LOOPBACK, host, *named}) if named else frozenset()
 
 
+REASONS = {
+    "dict_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+}
+"""What the commonest mistakes are called here, by the types that Pydantic has for them."""
+
+
+def _wrong(request: Request, mistake: Mapping[str, Any]) -> WrongField:
+    """The field of a mistake, and what is wrong there."""
+    if mistake["type"] == "json_invalid":
+        return WrongField("body", f"is no JSON, at character {mistake['loc'][-1]}")
+    field = ".".join(str(part) for part in mistake["loc"][1:]) or "body"
+    reason = REASONS.get(mistake["type"], str(mistake["msg"]))
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    if mistake["type"] == "model_attributes_type" and not kind.endswith("json"):
+        reason += "; send it with Content-Type: application/json"
+    return WrongField(field, reason)
+
+
 async def _invalid(request: Request, error: Any) -> Response:
-    wrong = [
-        WrongField(".".join(str(part) for part in each["loc"][1:]) or "body", str(each["msg"]))
-        for each in error.errors()
-    ]
+    wrong = [_wrong(request, each) for each in error.errors()]
     said = "; ".join(f"{each.field}: {each.reason}" for each in wrong)
     return _answer(request, Problem(422, f"the request is not valid: {said}", wrong))
 

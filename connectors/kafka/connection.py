@@ -48,7 +48,10 @@ def client_settings(given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     'kafka.example:9092'
     """
     if find_spec("confluent_kafka") is None:
-        raise KafkaError("Kafka needs the extra connect: pip install 'stet-archive[connect]'")
+        raise KafkaError(
+            "Kafka needs the package confluent-kafka; install the extra connect, in the clone:"
+            " uv pip install '.[connect]'"
+        )
     given = dict(given or {})
     check_given(given)
     values = {name: settings.look_up(name) for name in BY_SETTING}

@@ -232,7 +232,8 @@ def open_yaml(path: str, allowed: Collection[str], mistakes: Mistakes) -> Sectio
         import yaml
     except ModuleNotFoundError:
         raise Missing(
-            "a mapping needs the extra connect: pip install 'stet-archive[connect]'"
+            "a mapping needs the package pyyaml; install the extra connect, in the clone:"
+            " uv pip install '.[connect]'"
         ) from None
     text = _read(path)
     try:

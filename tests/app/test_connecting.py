@@ -73,7 +73,7 @@ def test_without_the_extra_it_is_said_what_to_install(
     monkeypatch.setattr(connecting, "find_spec", lambda _: None)
     refused = connect(mapping, "--check")
     assert refused.exit_code == 1
-    assert "pip install 'stet-archive[connect]'" in refused.stderr
+    assert "install the extra connect, in the clone: uv pip install '.[connect]'" in refused.stderr
 
 
 def test_a_setting_of_kafka_that_does_not_exist_is_told(mapping: Path) -> None:

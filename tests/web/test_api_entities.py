@@ -26,6 +26,27 @@ def _post(client: TestClient, body: Any, path: str = TITANIC, **headers: str) ->
     return client.post(f"{path}/events", json=body, headers=named)
 
 
+@pytest.mark.parametrize(
+    ("sent", "kind", "field", "reason"),
+    [
+        ("{oops", "application/json", "body", "is no JSON, at character 1"),
+        ('{"type": "TagDefined", "data": [1]}', "application/json", "event.data", "must be a JSON"),
+        ('{"type": "TagDefined", "data": {}}', "text/plain", "event", "send it with Content-Type:"),
+    ],
+)
+def test_a_body_that_is_no_event_is_told_in_words(
+    server: Server, sent: str, kind: str, field: str, reason: str
+) -> None:
+    answer = server.ask(Role.editor).post(
+        "/api/v1/streams/tag/new/events", content=sent, headers={"Content-Type": kind}
+    )
+    assert answer.status_code == 422
+    [wrong] = answer.json()["errors"]
+    assert wrong["field"] == field
+    assert reason in wrong["reason"]
+    assert wrong["reason"] in answer.json()["detail"]
+
+
 def test_an_event_is_appended_by_who_is_logged_in(server: Server, editor: TestClient) -> None:
     answer = _post(editor, REVISED, if_match='"5"')
     assert answer.status_code == 201
