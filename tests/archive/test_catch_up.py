@@ -15,7 +15,7 @@ import pytest
 from corpora import NAMES, corpus
 from histories import histories
 from hypothesis import strategies as st
-from stepped import Killed, Rebuilds
+from stepped import Killed, rebuilds
 from tiers import given_in_tiers
 
 from archive import Archive, CatchUp
@@ -32,7 +32,6 @@ VIEWS = DOMAIN.views
 VIEW_NAMES = tuple(VIEWS)
 EngineOf = Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]]
 
-rebuilds = cache(Rebuilds)
 QUERIES = [
     *(Query(text, view=view) for view in VIEW_NAMES for text in ("", "a", "b -c", "section")),
     Query(facets=["section", "byline", "tag", "year"]),

@@ -7,12 +7,11 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stepped import Rebuilds
+from stepped import rebuilds
 
 from archive import Archive, CatchUp, CatchUpResult, RebuildResult
 from archive.catch_up import run
@@ -26,7 +25,6 @@ from search.embedded.engine import EmbeddedEngine
 from search.errors import NothingServes
 
 VIEWS = DOMAIN.views
-rebuilds = cache(Rebuilds)
 TOLD: list[tuple[str, str, dict[str, Any]]] = [
     ("section/sea", "SectionOpened", {"name": "Sea"}),
     ("byline/ana", "BylineRegistered", {"name": "Ana Ruiz"}),

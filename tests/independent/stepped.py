@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -136,13 +137,9 @@ def begun(log: EventLog, at: int, folder: Path) -> Stepped:
     """The kept state of a log at a sequence, and all documents, made as a rebuild makes them."""
     kept = seed.make_kept_state(folder / "state.duckdb", log.at(at), REFERENCES)
     documents: Documents = {}
-    with State(log.at(at), folder / "first") as state:
-        for name in VIEW_NAMES:
-            path = folder / f"{name}.parquet"
-            made = state.backend.compile(completed(VIEWS[name], state))
-            state.backend.raw_sql(f"COPY ({made}) TO '{path}' (FORMAT parquet)")
-            digests.keep_digests(kept, name, path, digest(pq.read_schema(path)))
-            documents[name] = {d["id"]: d for d in pq.read_table(path).to_pylist()}
+    for name, path in rebuilds().write(log, folder, at).items():
+        digests.keep_digests(kept, name, path, digest(pq.read_schema(path)))
+        documents[name] = {d["id"]: d for d in pq.read_table(path).to_pylist()}
     return Stepped(kept, log, documents, folder)
 
 
@@ -190,9 +187,9 @@ class Rebuilds:
         }
         return entities, documents
 
-    def write(self, log: EventLog, folder: Path) -> dict[str, Path]:
+    def write(self, log: EventLog, folder: Path, at: int | None = None) -> dict[str, Path]:
         """The documents of a log by view, as the Parquet files that a rebuild indexes."""
-        self._take(log)
+        self._take(log, at)
         return self._written(folder)
 
     def _written(self, folder: Path) -> dict[str, Path]:
@@ -208,6 +205,18 @@ class Rebuilds:
         for name, sql in self._folds.items():
             path = self._state.path(name)
             self._state.backend.con.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
+
+
+@cache
+def rebuilds() -> Rebuilds:
+    """The rebuilds that all tests of a process share: their views are compiled once."""
+    return Rebuilds()
+
+
+@cache
+def template() -> Template:
+    """The template that all tests of a process copy."""
+    return Template()
 
 
 def naming(entities: Entities) -> list[tuple[int, int]]:

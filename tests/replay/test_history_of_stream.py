@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_log import INSTANT, TEXT, Category, Effect, EventLog, EventType, InvalidEvent, NewEvent
-from replay import HISTORY, State, completed, history_of
+from replay import HISTORY, State, history_of
+from replay.builds.make import documents_sql
 
 KINDS = {
     "text": (pa.string(), st.text(st.characters(exclude_categories=["Cs"]), max_size=210)),
@@ -51,9 +52,9 @@ CLEARED = st.lists(st.sampled_from(list(KINDS)), max_size=2, unique=True)
 def in_view(log: EventLog) -> dict[str, list[dict[str, Any]]]:
     """The documents of the view, by stream and in order."""
     with State(log.at()) as state:
-        documents = completed(HISTORY, state).order_by("sequence").to_pyarrow().to_pylist()
+        made = state.query(documents_sql(HISTORY, state)).sort_by("sequence").to_pylist()
     streams: dict[str, list[dict[str, Any]]] = {}
-    for document in documents:
+    for document in made:
         streams.setdefault(document["stream"], []).append(document)
     return streams
 

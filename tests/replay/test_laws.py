@@ -11,8 +11,7 @@ from tiers import given_in_tiers
 
 from event_log import Effect, EventLog
 from newsroom import DOMAIN
-from replay.builds.make import documents_sql
-from replay.lineage import completed
+from replay.builds.make import PART, documents_sql, part_sql
 from replay.state import State
 from views.denormalize import TOGETHER
 
@@ -149,6 +148,19 @@ def documents(state: State, view: str) -> dict[str, dict[str, Any]]:
     return {document["id"]: document for document in found}
 
 
+def pairs(state: State, view: str, some: set[str] | None = None) -> set[tuple[str, str]]:
+    """The lineage of a view, of all its documents or of some; compiled once in a process."""
+    if some is not None:
+        state.name_keys(PART, some)
+
+    def lineage() -> Any:
+        keys = None if some is None else state.named_keys(PART)
+        return DOMAIN.views[view].lineage(state, keys)
+
+    found = state.query(state.sql(("pairs", view, some is None), lineage)).to_pylist()
+    return {(pair["id"], pair["entity"]) for pair in found}
+
+
 @given_in_tiers(5, 30, histories(), st.data())
 def test_the_state_and_the_documents_are_those_of_a_plain_fold(events, data):
     log = told(events)
@@ -189,8 +201,7 @@ def test_the_lineage_names_only_entities_and_covers_every_document(events):
     with State(log.at()) as state:
         known = set(plainly_folded(log, len(events)))
         for view in DOMAIN.views:
-            pairs = DOMAIN.views[view].lineage(state, None).to_pyarrow().to_pylist()
-            covered = {pair["id"] for pair in pairs if pair["entity"] in known}
+            covered = {key for key, entity in pairs(state, view) if entity in known}
             assert set(documents(state, view)) <= covered
 
 
@@ -201,17 +212,10 @@ def test_some_documents_and_their_lineage_are_made_as_they_are_among_all(events,
         for view in DOMAIN.views:
             whole = documents(state, view)
             some = data.draw(st.sets(st.sampled_from([*whole, "tag/none"]), min_size=1, max_size=3))
-            keys = state.keys(some)
-            found = completed(DOMAIN.views[view], state, keys).to_pyarrow().to_pylist()
+            found = state.query(part_sql(DOMAIN.views[view], state, some)).to_pylist()
             assert {d["id"]: d for d in found} == {k: d for k, d in whole.items() if k in some}
-            pairs, of_some = (
-                {(pair["id"], pair["entity"]) for pair in table.to_pyarrow().to_pylist()}
-                for table in (
-                    DOMAIN.views[view].lineage(state, None),
-                    DOMAIN.views[view].lineage(state, keys),
-                )
-            )
-            wanted = {(key, entity) for key, entity in pairs if key in some}
+            wanted = {(key, entity) for key, entity in pairs(state, view) if key in some}
+            of_some = pairs(state, view, some)
             assert wanted == {(key, entity) for key, entity in of_some if key in some}
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from unittest.mock import patch
 
 from histories import REGISTRY, histories, told
 from hypothesis import strategies as st
-from stepped import Entities, Rebuilds, Stepped, Template, begun, naming
+from stepped import Entities, Stepped, begun, naming, rebuilds, template
 from tiers import given_in_tiers
 
 from event_log import EventLog
@@ -15,8 +14,6 @@ from newsroom import DOMAIN
 from replay.kept import advance, remake
 from replay.lineage import completed
 from replay.state import State
-
-rebuilds, template = cache(Rebuilds), cache(Template)
 
 
 def texts(log: EventLog, entities: Entities) -> list[tuple[int, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from corpora import NAMES, corpus
-from stepped import Rebuilds, begun, naming
+from stepped import begun, naming, rebuilds
 
 from connectors.jsonlines import import_events
 from event_log import EventLog
@@ -35,7 +35,7 @@ def test_a_real_history_caught_up_in_fifty_steps_each_made_twice_equals_a_rebuil
         if n % 10 == 0:
             stepped.restart()
         stepped.twice(cut)
-    entities, documents = Rebuilds().of(log, EVENTS)
+    entities, documents = rebuilds().of(log, EVENTS)
     assert stepped.entities() == entities
     assert stepped.names() == (naming(entities),) * 2
     for view in DOMAIN.views:

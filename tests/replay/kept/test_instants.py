@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import pytest
 from histories import EDGES, told
-from stepped import VIEW_NAMES, VIEWS, Rebuilds, Template
+from stepped import VIEW_NAMES, VIEWS, rebuilds, template
 from tiers import first_of
 
 from archive.step import digest
@@ -21,7 +20,6 @@ from replay.kept.entities import Few, Happened, Whole, WholeHappened
 from replay.kept.expressions import Expressions
 
 DIVIDED = re.compile(r"\s//?\s|\b(FLOOR|CEIL|FDIV|DOUBLE|REAL)\b", re.IGNORECASE)
-rebuilds, template = cache(Rebuilds), cache(Template)
 
 
 def published(number: int, instant: datetime) -> NewEvent:
