@@ -102,8 +102,11 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(folder)
     python = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
     monkeypatch.delenv("STET_HOME", raising=False)
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     for name, value in {
         "HOME": tmp_path,
+        # of no page's concern: without it each page compiles all views and looks for all fonts anew
+        "XDG_CACHE_HOME": caches,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": python,
         "COLUMNS": "100",
