@@ -34,7 +34,7 @@ TOLD: list[tuple[str, str, dict[str, Any]]] = [
 
 
 class Home:
-    """An archive, and ``stet`` in it, each command a process of its own."""
+    """An archive, and ``stet`` in it, each command under test a process of its own."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -68,14 +68,15 @@ class Home:
         return json.loads(printed)
 
     def append(self, stream: str, kind: str, data: dict[str, Any]) -> None:
-        assert self.run("append", stream, kind, "--data", json.dumps(data))[0] == 0
+        """Append from this process, which is another one than that of any command."""
+        Archive(self.path, DOMAIN).append(stream, kind, data)
 
     def rename(self, name: str) -> None:
         self.append("byline/ana", "BylineRevised", {"name": name})
 
     @property
     def head(self) -> int:
-        return int(self.json("status")["head"])
+        return Archive(self.path, DOMAIN).log.head
 
     @contextmanager
     def following(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
