@@ -92,6 +92,8 @@ class Server(LocalServer):
     port: int = PORT
     heap_mb: int = HEAP_MB
     settings: tuple[tuple[str, str], ...] = ()
+    short_lived: bool = False
+    """Whether it ends before compiling its code well would pay: it starts in half the time."""
 
     @property
     def folder(self) -> Path:
@@ -137,9 +139,10 @@ class Server(LocalServer):
         }
         lines = [f"{name}: {value}\n" for name, value in settings.items()]
         (config / "elasticsearch.yml").write_text("".join(lines))
-        heap = f"-Xms{self.heap_mb}m\n-Xmx{self.heap_mb}m\n"
+        flags = [f"-Xms{self.heap_mb}m", f"-Xmx{self.heap_mb}m"]
+        flags += ["-XX:TieredStopAtLevel=1"] if self.short_lived else []
         (config / "jvm.options.d").mkdir(exist_ok=True)
-        (config / "jvm.options.d" / "heap.options").write_text(heap)
+        (config / "jvm.options.d" / "stet.options").write_text("\n".join(flags) + "\n")
         for name, content in files.items():
             (config / name).write_bytes(content)
         for name in ("data", "logs", "tmp"):
@@ -199,7 +202,8 @@ class Server(LocalServer):
 def main(arguments: Sequence[str]) -> int:
     """Start or stop the server that tests use; prints its URL."""
     try:
-        server = Server(port_of("ELASTICSEARCH_PORT", PORT))
+        brief = os.environ.get("ELASTICSEARCH_SHORT_LIVED") == "1"
+        server = Server(port_of("ELASTICSEARCH_PORT", PORT), short_lived=brief)
         if list(arguments) == ["start"]:
             server.start()
             print(server.url)

@@ -48,7 +48,9 @@ def own_server(
     """
     if _running() is None:
         missing(HINT)  # who has no Elasticsearch here is not made to fetch one by a test
-    server = elasticsearch_server.Server(port, heap_mb=512, settings=tuple(settings.items()))
+    server = elasticsearch_server.Server(
+        port, heap_mb=512, settings=tuple(settings.items()), short_lived=True
+    )
     try:
         elasticsearch_server.program()
         elasticsearch_server.java()
