@@ -366,17 +366,19 @@ class Archive(Readable):
         at: Point = None,
         most: int | None = 20,
         tell: Tell | None = None,
+        public: datetime | None = None,
     ) -> Explanation:
         """List the events that a document was made from, and why its entities are part of it.
 
         The view is by default the one that the form of the document's id names. ``most`` limits the
-        list to the latest events. Raises ``NoDocument``, and ``UnknownView`` when the id names
+        list to the latest events. With ``public`` it is explained as if what is under embargo at
+        that instant did not exist. Raises ``NoDocument``, and ``UnknownView`` when the id names
         none.
         """
         from archive.explain import explain
 
         of_view = self.view_of(document, view)
-        return explain(self.existing(), document, of_view, at, most, tell)
+        return explain(self.existing(), document, of_view, at, most, tell, public)
 
     def diff(
         self, document: str, view: str | View | None = None, *, old: Point, new: Point = None

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from archive import shown
 from archive.progress import Tell, silent
 from replay import (
     EVENT,
@@ -82,9 +83,11 @@ def explain(
     at: Point = None,
     most: int | None = 20,
     tell: Tell | None = None,
+    public: datetime | None = None,
 ) -> Explanation:
     """Explain a document as of a sequence, an instant, or now.
 
+    With ``public`` it is explained as if what is under embargo at that instant did not exist.
     ``most`` limits the events that are listed. Without a kept build of that sequence the entities
     around the document's are folded from the log; where its id does not tell its entity, all are,
     and ``tell`` is called. Raises ``NoDocument`` when no event belongs to such a document.
@@ -98,7 +101,7 @@ def explain(
     """
     of_view = archive.view(view)
     snapshot = archive.log.at(at)
-    with _state(archive, snapshot, of_view, document, tell or silent) as state:
+    with _state(archive, snapshot, of_view, document, tell or silent, public) as state:
         entities = _entities(state, of_view, document)
         events = _events(state, entities, document, of_view)
         if not events.num_rows:
@@ -106,41 +109,57 @@ def explain(
                 f"there is no {document} in {of_view.name} as of sequence {snapshot.sequence:,}"
             )
         latest = events.slice(max(0, events.num_rows - most)) if most is not None else events
-        shown = sorted(set(latest.column("stream").to_pylist()))
-        how = _how(state, of_view, document, entities, shown, archive.domain.references)
+        listed = sorted(set(latest.column("stream").to_pylist()))
+        how = _how(state, of_view, document, entities, listed, archive.domain.references)
     causes = tuple(Cause(**event, how=how[event["stream"]]) for event in latest.to_pylist())
     version = of_view.code_version
     counts = len(entities), events.num_rows
-    existed = of_view.per not in archive.log.registry or any(
+    existed = _existed(archive, of_view, document, snapshot)
+    return Explanation(document, of_view.name, version, snapshot.sequence, *counts, causes, existed)
+
+
+def _existed(archive: Archive, view: View, document: str, snapshot: Snapshot) -> bool:
+    """Whether a document's entity had events of its own; a document that is no entity's did."""
+    return view.per not in archive.log.registry or any(
         event.sequence <= snapshot.sequence for event in islice(archive.log.stream(document), 1)
     )
-    return Explanation(document, of_view.name, version, snapshot.sequence, *counts, causes, existed)
 
 
 @contextmanager
 def _state(
-    archive: Archive, snapshot: Snapshot, view: View, document: str, tell: Tell
+    archive: Archive,
+    snapshot: Snapshot,
+    view: View,
+    document: str,
+    tell: Tell,
+    public: datetime | None,
 ) -> Iterator[State]:
     """The entities that a document is made from, and perhaps others."""
+    hidden = None if public is None else shown.hidden(archive, snapshot, public)
     around = entities_of(view, archive.log.registry, [document])
     if around is None or folded_entities(archive.builds, snapshot) is not None:
-        with folded_state(archive, snapshot, tell) as state:
+        with folded_state(archive, snapshot, tell, hidden) as state:
             yield state
         return
     with (
         scratch_folder(archive.scratch_builds) as folder,
-        Part(snapshot, around, archive.domain.references, folder / "state") as part,
+        Part(snapshot, around, archive.domain.references, folder / "state", hidden) as part,
     ):
         yield part
 
 
 @contextmanager
-def folded_state(archive: Archive, snapshot: Snapshot, tell: Tell) -> Iterator[State]:
+def folded_state(
+    archive: Archive, snapshot: Snapshot, tell: Tell, hidden: Mapping[str, str] | None = None
+) -> Iterator[State]:
     """The entities of a snapshot: those of a kept build, else the log is folded."""
     if folded_entities(archive.builds, snapshot) is None:
         tell(f"no build of sequence {snapshot.sequence:,} is kept: folding the log up to there")
     builds, scratch = archive.builds, archive.scratch_builds
-    with state_folder(builds, snapshot, scratch) as folder, State(snapshot, folder) as state:
+    with (
+        state_folder(builds, snapshot, scratch) as folder,
+        State(snapshot, folder, hidden=hidden) as state,
+    ):
         yield state
 
 

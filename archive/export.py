@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,36 +98,40 @@ def _escaped(line: bytes) -> bytes:
 
 @contextmanager
 def file(
-    archive: Opened, view: str | View, at: Point = None, keys: Sequence[str] | None = None
+    archive: Opened,
+    view: str | View,
+    at: Point = None,
+    keys: Sequence[str] | None = None,
+    hidden: Mapping[str, str] | None = None,
 ) -> Iterator[Path]:
     """A Parquet file with these documents, and perhaps others; it exists inside of ``with``.
 
     What is asked for by its keys is made from their neighbourhood, if the ids tell the entities.
+    ``hidden`` has by category the SQL of entities that are left out, as if they did not exist.
     """
     of_view = archive.view(view)
     snapshot = archive.log.at(at)
-    kept = kept_documents(archive.builds, of_view, snapshot)
+    kept = None if hidden else kept_documents(archive.builds, of_view, snapshot)
     if kept:
         yield kept
         return
     with scratch_folder(archive.scratch_builds) as directory:
-        yield _computed(archive, of_view, snapshot, directory, keys)
-
-
-def _computed(
-    archive: Opened, view: View, snapshot: Snapshot, directory: Path, keys: Sequence[str] | None
-) -> Path:
-    with state_for(archive, view, snapshot, directory / "state", keys) as state:
-        path = directory / f"{view.name}.parquet"
-        write_documents(view, state, path, keys)
-    return path
+        path = directory / f"{of_view.name}.parquet"
+        with state_for(archive, of_view, snapshot, directory / "state", keys, hidden) as state:
+            write_documents(of_view, state, path, keys)
+        yield path
 
 
 def state_for(
-    archive: Opened, view: View, snapshot: Snapshot, folder: Path, keys: Sequence[str] | None
+    archive: Opened,
+    view: View,
+    snapshot: Snapshot,
+    folder: Path,
+    keys: Sequence[str] | None,
+    hidden: Mapping[str, str] | None = None,
 ) -> State:
     """A state with all that these documents of a view are made from; of all without ``keys``."""
     around = None if keys is None else entities_of(view, archive.log.registry, keys)
     if around is None:
-        return State(snapshot, folder)
-    return Part(snapshot, around, archive.domain.references, folder)
+        return State(snapshot, folder, hidden=hidden)
+    return Part(snapshot, around, archive.domain.references, folder, hidden)

@@ -4,6 +4,7 @@
     past/articles-250-9f8a01c2d4e65b70/lock      held, shared, by all who build or read it
     past/articles-250-9f8a01c2d4e65b70/building  held by the one process that builds it
     past/articles-250-9f8a01c2d4e65b70/used      its modification time is the last use
+    past/sections-250-9f8a01c2d4e65b70/hidden.jsonl  see ``archive.past_hiding``
     past/articles-250-9f8a01c2d4e65b70/index/    an embedded engine, whichever engine is live
 
 ``past`` is in the archive's folder, or in the user's cache folder where the archive may only be
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive.lag import behind
+from archive.past_hiding import PastHiding, keep_hidden
 from archive.progress import Tell, silent
 from archive.standing import needs_rebuild
 from event_log import Lock, LockHeld, advice, as_told, dates, settings
@@ -151,7 +153,8 @@ def opened(
                 _build(archive, folder, view, sequence, tell)
         (folder / "used").touch()
         clear(root, limit)
-        yield EmbeddedEngine(folder, archive.views, lambda query: archive.engine.search(query))
+        hiding = PastHiding(archive, folder)
+        yield EmbeddedEngine(folder, archive.views, archive.engine.search, hiding)
     finally:
         lock.release()
 
@@ -224,6 +227,8 @@ def _fill(archive: Archive, engine: EmbeddedEngine, view: str, sequence: int, te
         engine.refresh(view, 1)
         tell(f"{view} as of {sequence:,}: checking")
         differences = compare_index(path, engine.digests(view, 1))
+    then = min(recorded_at(archive, sequence) or clock(), clock())
+    keep_hidden(archive, view, sequence, then, engine.folder.parent)
     if differences:
         raise NotIndexed(f"the index of {view} as of {sequence} is not as its view: {differences}")
     engine.promote({view: 1})

@@ -95,7 +95,7 @@ def _figures(
 def _why_left_out(archive: Editable, name: str) -> str:
     """Why a view's documents are not in the kept state: it has a mistake, or needs a rebuild."""
     try:
-        check_views(archive.log, [archive.views[name]])
+        check_views(archive.log, [archive.views[name]], archive.views)
     except BrokenView as error:
         return str(error)
     why = needs_rebuild(archive.engine, archive.views, archive.engine.serving()).get(name)

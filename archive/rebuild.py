@@ -118,7 +118,7 @@ class Rebuild:
         Raises ``BrokenView``, before anything is written, when a view has a mistake.
         """
         chosen = archive.chosen_views(views)
-        check_views(archive.log, chosen.values())
+        check_views(archive.log, chosen.values(), archive.views)
         engine = archive.engine
         source = _build_of(engine, rebuild_id) or rebuild_id
         if written and source == rebuild_id and at is None:

@@ -83,6 +83,8 @@ from .rules import changes_nothing as changes_nothing
 from .rules import check_edit as check_edit
 from .rules import read_entity as read_entity
 from .state import State as State
+from .state import entity_view as entity_view
+from .tally import Tally as Tally
 from .view import DAY as DAY
 from .view import EVENT as EVENT
 from .view import View as View

@@ -15,6 +15,7 @@ from replay.errors import BrokenView
 from replay.view_errors import DOCUMENTS
 
 if TYPE_CHECKING:
+    from replay.tally import Tally
     from replay.view import View
 
 SEQUENCE = "sequence"
@@ -48,22 +49,24 @@ def check_documents(view: View, schema: pa.Schema) -> None:
             raise BrokenView(
                 view.name, part, f"{path} is {_named(kind)}; it must be a date or a timestamp"
             )
-    for count, of in view.embargoed_counts.items():
-        _check_count(view, count, of, schema)
+    if view.tally is not None:
+        _check_tally(view, view.tally, schema)
 
 
-def _check_count(view: View, count: str, of: str, schema: pa.Schema) -> None:
-    """Check that a count is a number, that what it counts is a list, and that groups have ids."""
-    part = "embargoed_counts"
-    listed, _, group = of.partition(".")
-    kind = _require(view, part, count, schema)
-    if not kinds.is_integer(_inside(kind) if group else kind):
-        raise BrokenView(view.name, part, f"{count} is {_named(kind)}; it must be a whole number")
-    if _inside(schema.field(listed).type) == schema.field(listed).type:
-        raise BrokenView(view.name, part, f"{listed} is no list; name one with embargoed items")
-    if group:
-        _require(view, part, f"{count.partition('.')[0]}.id", schema)
-        _require(view, part, f"{of}.id", schema)
+def _check_tally(view: View, tally: Tally, schema: pa.Schema) -> None:
+    """Check that what is counted is whole numbers, and that what is listed is lists."""
+    part = "tally"
+    for path in tally.paths():
+        kind = _require(view, part, path, schema)
+        listed = path.partition(".")[0]
+        counts = path == tally.count or (listed in tally.counts and path == f"{listed}.count")
+        if counts and not kinds.is_integer(_inside(kind)):
+            raise BrokenView(
+                view.name, part, f"{path} is {_named(kind)}; it must be a whole number"
+            )
+    for name in tally.lists:
+        if _inside(schema.field(name).type) == schema.field(name).type:
+            raise BrokenView(view.name, part, f"{name} is no list; name one of what counts")
 
 
 def _declared(view: View) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ person waits for one document, only the neighbourhood is folded, not the whole l
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,8 +51,9 @@ class Part(State):
         entities: Collection[str],
         references: References,
         directory: Path | None = None,
+        hidden: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(snapshot, directory)
+        super().__init__(snapshot, directory, hidden=hidden)
         self.connection.execute("SET parquet_metadata_cache = true")
         self._around, self._references = entities, references
         self._folds: dict[str, str] = {}
@@ -85,8 +86,8 @@ class Part(State):
 
     def _fold(self, category: str, sql: str) -> None:
         """Note how the entities of a category are folded: a query folds only what it needs."""
-        self._folds[category] = sql
-        self._view(entity_view(category), sql)
+        self._folds[category] = shown = self._shown(category, sql)
+        self._view(entity_view(category), shown)
 
     def sql(self, key: Hashable, expression: Callable[[], ir.Table]) -> str:
         """The SQL of an expression, which folds each category that it reads once.

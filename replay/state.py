@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -65,8 +65,11 @@ class State(Entities):
         *,
         threads: int | None = None,
         memory_limit: str | None = None,
+        hidden: Mapping[str, str] | None = None,
     ) -> None:
+        """``hidden`` has by category the SQL of which entities are left out, as if unknown."""
         self.snapshot = snapshot
+        self._hidden = hidden or {}
         self.registry = snapshot.registry
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
@@ -156,7 +159,15 @@ class State(Entities):
         path = self.path(category)
         if not path.exists():
             parquet.write(self.connection, sql, path)
-        self._view(entity_view(category), f"FROM read_parquet('{parquet.quoted(path)}')")
+        self._view(
+            entity_view(category),
+            self._shown(category, f"FROM read_parquet('{parquet.quoted(path)}')"),
+        )
+
+    def _shown(self, category: str, sql: str) -> str:
+        """The SQL of the entities of a category without those that are left out."""
+        hidden = self._hidden.get(category)
+        return f"SELECT * FROM ({sql}) WHERE ({hidden}) IS NOT TRUE" if hidden else sql
 
     def _view(self, name: str, sql: str) -> None:
         self.connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from replay.errors import BrokenView
+from replay.tally import Tally
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -57,11 +58,10 @@ class View:
     is asked to. ``embargo`` says whether ``date`` hides a document; a person's last article, for
     instance, does not hide the person. ``embargoed`` has the paths of instants that hide a part of
     a document: an item of a list (``latest.published_at``), or the instant itself.
-    ``embargoed_counts`` has the counts that count hidden items too, and the list of these:
-    ``{"article_count": "latest"}``; the count that is shown is without them. In a list of counts,
-    ``{"sections.count": "headlines.section"}``, each is without the hidden headlines whose section
-    has its id. It is exact as long as the list has all items that are hidden. ``of_entity`` is the
-    filter that has a document's entity, if the document is hidden as long as its entity is.
+    ``tally`` says what a document counts and lists of another view's documents (``Tally``): readers
+    see it as if those that are under embargo were not there, and without its ``sequence``, which
+    would tell of them. ``of_entity`` is the filter that has a document's entity, if the document is
+    hidden as long as its entity is.
 
     If documents are long, ``documents_a_gigabyte`` is how many of them are made at a time, for each
     gigabyte of memory that DuckDB may use.
@@ -88,7 +88,7 @@ class View:
     documents_a_gigabyte: int | None = None
     embargo: bool = True
     embargoed: Sequence[str] = ()
-    embargoed_counts: Mapping[str, str] = field(default_factory=dict)
+    tally: Tally | None = None
     of_entity: str | None = None
 
     def __post_init__(self) -> None:
@@ -102,8 +102,6 @@ class View:
         for part in ("text", "filters"):
             if not isinstance(getattr(self, part), Mapping):
                 self._refuse(part, "must be a dictionary: paths by the name that queries use")
-        if not isinstance(self.embargoed_counts, Mapping):
-            self._refuse("embargoed_counts", "must be a dictionary: lists by the path of a count")
         texts = {name: _as_tuple(paths) for name, paths in self.text.items()}
         object.__setattr__(self, "text", texts)
         object.__setattr__(self, "bulk", _as_tuple(self.bulk))
@@ -111,7 +109,7 @@ class View:
         object.__setattr__(self, "embargoed", _as_tuple(self.embargoed))
         self._check_names()
         self._check_paths()
-        self._check_counts()
+        self._check_tally()
 
     def _check_names(self) -> None:
         if not self.text:
@@ -134,28 +132,29 @@ class View:
             "title": (self.title,),
             "date": () if self.date is None else (self.date,),
             "embargoed": self.embargoed,
-            "embargoed_counts": (*self.embargoed_counts, *self.embargoed_counts.values()),
             **{f"text[{name!r}]": paths for name, paths in self.text.items()},
             **{f"filters[{name!r}]": (path,) for name, path in self.filters.items()},
         }
         for part, some in paths.items():
-            if not some and part not in ("date", "embargoed", "embargoed_counts"):
+            if not some and part not in ("date", "embargoed"):
                 self._refuse(part, "has no path; give one, such as author.name")
             for path in some:
                 if not isinstance(path, str) or not path:
                     self._refuse(part, f"{path!r} is no path; write one, such as author.name")
 
-    def _check_counts(self) -> None:
-        """What a count is without is in a list of which items are hidden; groups have ids."""
-        part, hiding = "embargoed_counts", {path.partition(".")[0] for path in self.embargoed}
-        for count, of in self.embargoed_counts.items():
-            listed, _, group = of.partition(".")
-            if listed not in hiding:
-                there = ", ".join(sorted(hiding)) or "none"
-                self._refuse(part, f"{listed!r} is no list with embargoed items; there is {there}")
-            if count.count(".") != bool(group) or "." in group:
-                said = "pair a count with a list, or list.count with list.struct"
-                self._refuse(part, f"{count} cannot be a count of {of}; {said}")
+    def _check_tally(self) -> None:
+        """What counts is named, and the view says itself whether its documents are days."""
+        if self.tally is None:
+            return
+        if not isinstance(self.tally, Tally):
+            kind = type(self.tally).__name__
+            self._refuse("tally", f"is a {kind}; write Tally(view, by=...)")
+        if (reason := self.tally.wrong()) is not None:
+            self._refuse("tally", reason)
+        for path in self.tally.ids:
+            if path != "id" and path not in self.filters.values():
+                self._refuse("tally", f"ids: there is no filter by {path}; give the view one")
+        object.__setattr__(self, "tally", replace(self.tally, days=self.per == DAY))
 
     def _refuse(self, part: str, reason: str) -> NoReturn:
         raise BrokenView(self.name, part, reason)

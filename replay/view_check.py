@@ -5,7 +5,7 @@ A mistake raises ``BrokenView``, which names the view and the parameter.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from replay.view import View
 
 
-def check_views(log: EventLog, views: Iterable[View]) -> None:
+def check_views(log: EventLog, views: Iterable[View], among: Mapping[str, View]) -> None:
     """Compile views over a log without events; raises ``BrokenView`` for the first mistake.
+
+    ``among`` has all views of the domain, of which one may count another one's documents.
 
     Nothing is read of the log. What is compiled is used again when the documents are computed. A
     view is checked once in a process.
@@ -40,7 +42,27 @@ def check_views(log: EventLog, views: Iterable[View]) -> None:
             return True
 
         for view in views:
+            _check_tally(view, among)
             once(log.registry, ("checked", *_parts(view)), partial(check, view))
+
+
+def _check_tally(view: View, among: Mapping[str, View]) -> None:
+    """Check that there is the view that is counted, with the filters that cut lists need."""
+    tally = view.tally
+    if tally is None:
+        return
+    other = among.get(tally.of)
+    if other is None:
+        raise BrokenView(view.name, "tally", f"no view is called {tally.of!r}: {', '.join(among)}")
+    if other.date is None or not other.embargo:
+        said = f"the documents of {tally.of} are never under embargo; leave it out"
+        raise BrokenView(view.name, "tally", said)
+    cut = [f"{path}.id" for name, path in tally.counts.items() if name in tally.most]
+    by = [tally.by] if tally.most and not tally.days else []
+    for path in [*by, *cut]:
+        if path not in other.filters.values():
+            said = f"{tally.of} has no filter by {path}; give it one"
+            raise BrokenView(view.name, "tally", said)
 
 
 def _parts(view: View) -> Iterator[Hashable]:
@@ -48,7 +70,7 @@ def _parts(view: View) -> Iterator[Hashable]:
     yield from (view.name, view.documents, view.lineage, view.roots)
     yield from (view.title, view.date, view.per)
     yield from (tuple(view.text.items()), tuple(view.filters.items()), view.embargoed)
-    yield tuple(view.embargoed_counts.items())
+    yield repr(view.tally)
 
 
 def check_view(view: View, state: State) -> None:

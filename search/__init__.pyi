@@ -1,6 +1,9 @@
 from .analysis import significant_words as significant_words
 from .analysis import stems as stems
 from .analysis import words as words
+from .answers import Searched as Searched
+from .as_shown import Touched as Touched
+from .as_shown import touched as touched
 from .comparison import Differences as Differences
 from .comparison import compare_index as compare_index
 from .connection import Connection as Connection
@@ -11,7 +14,6 @@ from .dead_letters import DeadLetters as DeadLetters
 from .dead_letters import Letter as Letter
 from .embargo import Embargo as Embargo
 from .embargo import clock as clock
-from .embargo import embargoed_entities as embargoed_entities
 from .embedded.engine import EmbeddedEngine as EmbeddedEngine
 from .engine import Answer as Answer
 from .engine import Change as Change
@@ -40,6 +42,9 @@ from .evaluation import run_queries as run_queries
 from .evaluation import trec_run as trec_run
 from .generations import Generations as Generations
 from .generations import Pointer as Pointer
+from .hidden import Hidden as Hidden
+from .hidden import Hiding as Hiding
+from .hidden import indexed as indexed
 from .lines import document_sql as document_sql
 from .mapping import values as values
 from .markup import without_markup as without_markup
@@ -51,5 +56,6 @@ from .promotion import promotable as promotable
 from .promotion import promote as promote
 from .promotion import require_check as require_check
 from .query import Query as Query
+from .tallied import Tallied as Tallied
 from .understanding import advice as advice
 from .understanding import understood as understood

@@ -5,7 +5,6 @@ It is judged when somebody searches, by the clock: nothing is written when an em
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,10 +17,12 @@ from search.query import Query
 
 if TYPE_CHECKING:
     from replay import View
-    from search.engine import Answer
+    from search.engine import Answer, Hit
     from search.mapping import IndexMapping
 
 AT_ONCE = 1_000
+SEQUENCE = "sequence"
+"""The field of a document that has the sequence of the last event that it is made of."""
 
 
 def clock() -> datetime:
@@ -41,8 +42,8 @@ class Embargo:
     """The paths of the instants by which parts of a document are hidden."""
     entities: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By filter, the values whose documents are hidden."""
-    counts: Mapping[str, str] = field(default_factory=dict)
-    """By path of a count, the list whose hidden items it counts too."""
+    sequence: bool = True
+    """Whether a document's sequence is shown; where it would tell of hidden events it is not."""
 
     @classmethod
     def of(
@@ -66,11 +67,11 @@ class Embargo:
             mapping.embargo,
             mapping.embargoed,
             entities,
-            mapping.embargoed_counts,
+            mapping.tally is None,
         )
 
     def shown(self, document: dict[str, Any]) -> dict[str, Any]:
-        """The document without its hidden parts, which its counts do not count either.
+        """The document without its hidden parts.
 
         >>> news = {"latest": [{"id": "1", "at": "1912-04-15"}, {"id": "2", "at": "2912-04-15"}]}
         >>> Embargo(dates.microseconds(datetime(2000, 1, 1)), False, ["latest.at"]).shown(news)
@@ -81,37 +82,9 @@ class Embargo:
         shown = document
         for path in self.parts:
             shown = _without(shown, path.split("."), self.now)
-        if shown is not document:
-            for count, of in self.counts.items():
-                shown = _recounted(shown, document, count, of)
+        if not self.sequence:
+            shown = {name: value for name, value in shown.items() if name != SEQUENCE}
         return shown
-
-
-def _recounted(
-    shown: dict[str, Any], document: dict[str, Any], count: str, of: str
-) -> dict[str, Any]:
-    """The document with a count that is without the items that are hidden from a list."""
-    listed, _, group = of.partition(".")
-    kept = {id(item) for item in shown.get(listed) or ()}
-    hidden = [item for item in document.get(listed) or () if id(item) not in kept]
-    name, _, number = count.partition(".")
-    if not group:
-        return {**shown, name: _less(shown.get(name), len(hidden))}
-    fewer = Counter(item[group]["id"] for item in hidden if item and item.get(group))
-    before = [item for item in shown.get(name) or () if item]
-    counts = [{**item, number: _less(item[number], fewer[item["id"]])} for item in before]
-    left = [item for item in counts if item[number] or not fewer[item["id"]]]
-
-    def most_first(item: dict[str, Any]) -> int:
-        return -(item[number] or 0)
-
-    if before == sorted(before, key=most_first):
-        left.sort(key=most_first)
-    return {**shown, name: left}
-
-
-def _less(count: int | None, fewer: int) -> int | None:
-    return None if count is None else max(0, count - fewer)
 
 
 def _without(document: dict[str, Any], path: Sequence[str], now: int) -> dict[str, Any]:
@@ -137,16 +110,6 @@ def _later(value: Any, path: Sequence[str], now: int) -> bool:
         return False  # no instant, so that no search by date finds it either
 
 
-def embargoed_entities(
-    views: Mapping[str, View], search: Callable[[Query], Answer], now: datetime | None = None
-) -> frozenset[str]:
-    """The entities that readers do not see before their date, whatever view they are looked for in.
-
-    ``search`` is that of the engine which has the views.
-    """
-    return frozenset(_entities(views, now or clock(), search))
-
-
 def _entities(
     views: Mapping[str, View], now: datetime, search: Callable[[Query], Answer]
 ) -> list[str]:
@@ -163,14 +126,21 @@ def _entities(
 
 
 def _later_ids(view: str, now: datetime, search: Callable[[Query], Answer]) -> Iterator[str]:
-    """The ids of a view's documents that are dated later; none of a view that is not built."""
+    return (hit.id for hit in later(view, now, search))
+
+
+def later(view: str, now: datetime, search: Callable[[Query], Answer]) -> Iterator[Hit]:
+    """A view's documents that are dated later, the first first; none of a view that is not built.
+
+    Pages are of a thousand: one search where there are fewer.
+    """
     first = now + timedelta(microseconds=1)
-    query = Query("", view, date_from=first, size=AT_ONCE, highlight=False, embargoed=True)
+    query = Query("", view, date_from=first, sort="oldest", size=AT_ONCE, highlight=False)
     for page in count(1):
         try:
-            hits = search(replace(query, page=page)).hits
+            hits = search(replace(query, page=page, embargoed=True)).hits
         except NothingServes:
             return
-        yield from (hit.id for hit in hits)
+        yield from hits
         if len(hits) < AT_ONCE:
             return

@@ -98,14 +98,15 @@ def _alike(value: str, known: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _nearest(value: str, known: Sequence[tuple[str, str]]) -> list[str]:
-    """The values that are most like one that no document has."""
+    """The values that are most like one that no document has; however many documents have each."""
     from rapidfuzz import fuzz, process
 
     keys = [key for key, _ in known[:COMPARED]]
-    found = process.extract(
-        _key(value), keys, scorer=fuzz.ratio, score_cutoff=ALIKE, limit=SUGGESTED
-    )
-    return [known[place][1] for _, _, place in found]
+    found = process.extract(_key(value), keys, scorer=fuzz.ratio, score_cutoff=ALIKE, limit=None)
+    return [
+        text
+        for _, text in sorted((-score, known[place][1]) for _, score, place in found)[:SUGGESTED]
+    ]
 
 
 def _key(value: str) -> str:

@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from replay import View
+    from replay import Tally, View
 
+_OF_BEFORE = frozenset({"embargoed_counts"})
+"""What a generation's mapping may have that was built by code of before, and nothing reads."""
 YEAR = "year"
 MONTH_DAY = "month_day"
 """The field with the month and the day of a date, such as ``04-15``."""
@@ -34,8 +36,8 @@ class IndexMapping:
     """Whether a document of a later date is hidden until then."""
     embargoed: Sequence[str] = field(default_factory=list, kw_only=True)
     """The paths of the instants by which parts of a document are hidden."""
-    embargoed_counts: Mapping[str, str] = field(default_factory=dict, kw_only=True)
-    """By path of a count, the list whose hidden items it counts too."""
+    tally: Tally | None = field(default=None, kw_only=True)
+    """What the documents count and list of another view's, which may be hidden."""
     of_entity: str | None = field(default=None, kw_only=True)
     """The filter that names the entity whose embargo holds for a document too."""
     layout: int = field(default=0, kw_only=True, compare=False)
@@ -45,7 +47,12 @@ class IndexMapping:
     def read(cls, content: Mapping[str, Any], version: str) -> IndexMapping:
         """The mapping of a built index, of its JSON and of ``Generation.mapping``."""
         layout = version.partition(":")[0]
-        return cls(**content, layout=int(layout) if layout.isdecimal() else 0)
+        of_now = {name: value for name, value in content.items() if name not in _OF_BEFORE}
+        if of_now.get("tally") is not None:
+            from replay import Tally
+
+            of_now["tally"] = Tally(**of_now["tally"])
+        return cls(**of_now, layout=int(layout) if layout.isdecimal() else 0)
 
     @classmethod
     def of(cls, view: View) -> IndexMapping:
@@ -59,7 +66,7 @@ class IndexMapping:
             bulk=list(view.bulk),
             embargo=view.embargo,
             embargoed=list(view.embargoed),
-            embargoed_counts=dict(view.embargoed_counts),
+            tally=view.tally,
             of_entity=view.of_entity,
         )
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import View, chosen, ibis, live, visible
+from replay import Tally, View, chosen, ibis, live, visible
 from views.denormalize import (
+    CARD_PATHS,
+    LATEST,
+    TOGETHER,
     aliases,
     counted,
     itself,
@@ -84,5 +87,14 @@ VIEW = View(
     per="byline",
     embargo=False,
     embargoed=("first_published_at", "last_published_at", "latest.published_at"),
-    embargoed_counts={"article_count": "latest"},
+    tally=Tally(
+        "articles",
+        by="bylines.id",
+        count="article_count",
+        counts={"sections": "section", "coauthors": "bylines"},
+        cards={"latest": CARD_PATHS},
+        most={"latest": LATEST},
+        newest={"last_published_at": "latest.published_at"},
+        together=TOGETHER,
+    ),
 )

@@ -35,6 +35,9 @@ CARD: Mapping[str, str] = {
     "published_at": "published_at",
 }
 
+CARD_PATHS = ("id", "headline", "url", "published_at")
+"""The paths of a card's fields in the documents of articles."""
+
 
 def mentions(entities: ir.Table, field: str) -> ir.Table:
     """The references of a list field: ``id`` (of the entity), ``other``, and its ``position``."""

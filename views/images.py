@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import View, chosen, ibis, live, referring, visible
+from replay import Tally, View, chosen, ibis, live, referring, visible
 from views.denormalize import (
     CARD,
+    CARD_PATHS,
     gathered,
     itself,
     mentioned_once,
@@ -78,4 +79,5 @@ VIEW = View(
     date="taken_at",
     per="image",
     embargoed=("articles.published_at",),
+    tally=Tally("articles", by="images.id", cards={"articles": CARD_PATHS}),
 )

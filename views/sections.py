@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import View, chosen, ibis, live, referring, visible
+from replay import Tally, View, chosen, ibis, live, referring, visible
 from views.denormalize import (
+    CARD_PATHS,
     LATEST,
     NAMED,
     counted,
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 
 DEPTH = 5
 """How many levels of sub-sections count for a section; it also ends a cycle of parents."""
+LISTED = ("children", "below", "article_count", "latest", "bylines")
 
 
 def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     """One document per live section.
 
-    Its articles are its own and those of all its sub-sections, ``DEPTH`` levels down. A removed
-    sub-section is not among the children, but articles that refer to it still count.
+    Its articles are its own and those of all its sub-sections, ``DEPTH`` levels down, whose ids are
+    ``below``. A removed sub-section is not among the children, but articles that refer to it still
+    count.
     """
     everything = state.entities("section")
     below = _below(everything, keys)
@@ -46,6 +49,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
     sections = with_lists(
         sections.mutate(article_count=sections.article_count.fill_null(0)),
         _children(live(everything)),
+        _ids_below(below),
         latest(held, state, keys),
         counted(signed, state.entities("byline"), "bylines", LATEST),
     )
@@ -54,7 +58,7 @@ def documents(state: Entities, keys: ir.Table | None) -> ir.Table:
         "name",
         "description",
         parent=reference(sections.parent_id, name=sections.name_right),
-        **{name: sections[name] for name in ["children", "article_count", "latest", "bylines"]},
+        **{name: sections[name] for name in LISTED},
     )
 
 
@@ -87,6 +91,13 @@ def _children(sections: ir.Table) -> ir.Table:
     return gathered(pairs.filter(pairs.id.notnull()), "children", NAMED, ["other"])
 
 
+def _ids_below(below: ir.Table) -> ir.Table:
+    """For each section the ids of those ``below`` it, in order."""
+    others = below.filter(below.id != below.entity)
+    lists = others.group_by("id").agg(lists=others.entity.collect())
+    return lists.select("id", below=lists.lists.sort())
+
+
 def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
     """The section, its parent, all sections below; their articles; bylines of the live ones."""
     sections = state.entities("section")
@@ -104,7 +115,7 @@ def lineage(state: Entities, keys: ir.Table | None = None) -> ir.Table:
 
 VIEW = View(
     name="sections",
-    code_version=1,
+    code_version=2,
     documents=documents,
     lineage=lineage,
     title="name",
@@ -113,10 +124,19 @@ VIEW = View(
         "id": "id",
         "parent": "parent.name",
         "parent_id": "parent.id",
+        "below": "below",
         "byline": "bylines.name",
         "byline_id": "bylines.id",
     },
     per="section",
     embargoed=("latest.published_at",),
-    embargoed_counts={"article_count": "latest"},
+    tally=Tally(
+        "articles",
+        by="section.id",
+        ids=("id", "below"),
+        count="article_count",
+        counts={"bylines": "bylines"},
+        cards={"latest": CARD_PATHS},
+        most={"latest": LATEST, "bylines": LATEST},
+    ),
 )

@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import DAY, View, chosen, ibis, live, referring
-from views.denormalize import counted, gathered, named, reference, through, with_lists
+from replay import DAY, Tally, View, chosen, ibis, live, referring
+from views.denormalize import (
+    CARD_PATHS,
+    counted,
+    gathered,
+    named,
+    reference,
+    through,
+    with_lists,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -84,6 +92,14 @@ VIEW = View(
     date="date",
     per=DAY,
     embargoed=("headlines.published_at",),
-    embargoed_counts={"article_count": "headlines", "sections.count": "headlines.section"},
+    tally=Tally(
+        "articles",
+        by="published_at",
+        count="article_count",
+        counts={"sections": "section"},
+        cards={"headlines": (*CARD_PATHS, "section.id", "section.name")},
+        oldest_first=True,
+        most={"headlines": HEADLINES},
+    ),
     roots=roots,
 )

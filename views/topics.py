@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import View, chosen, ibis, live, visible
+from replay import Tally, View, chosen, ibis, live, visible
 from views.denormalize import (
+    CARD_PATHS,
     LATEST,
+    TOGETHER,
     aliases,
     counted,
     itself,
@@ -72,5 +74,13 @@ VIEW = View(
     },
     per="tag",
     embargoed=("latest.published_at",),
-    embargoed_counts={"article_count": "latest"},
+    tally=Tally(
+        "articles",
+        by="tags.id",
+        count="article_count",
+        counts={"related": "tags"},
+        cards={"latest": CARD_PATHS},
+        most={"latest": LATEST, "related": LATEST},
+        together=TOGETHER,
+    ),
 )

@@ -13,13 +13,12 @@ from app.api.models import DifferenceModel, ExplanationModel
 from app.web import memento
 from app.web.identity import Identity, Reader
 from app.web.problems import Problem, WrongField
-from app.web.reading import as_of, hidden_entities, readable_view
+from app.web.reading import as_of, readable_view
 from app.web.reading import document as live_document
 from app.web.site import Served
 
 if TYPE_CHECKING:
     from app.web.site import Site
-    from archive import Cause, Explanation
     from replay import View
 
 MOST_CAUSES = 1_000
@@ -85,35 +84,17 @@ async def diff(
 
 
 def _explain(site: Site, identity: Identity, view: str, key: str, most: int) -> dict[str, Any]:
+    from search import clock
+
     of_view = readable_view(site, view, identity)
     live_document(site, of_view, key, identity)
     live = site.archive.engine.serving()[of_view.name]
     if identity.edits:
         return asdict(site.archive.explain(key, of_view, live.sequence, most))
-    hidden = hidden_entities(site)
-    # what is hidden is counted out, for which all events are needed
-    found = site.archive.explain(key, of_view, live.sequence, None if hidden else most)
-    told = _without(found, hidden, most) if hidden else asdict(found)
+    told = asdict(site.archive.explain(key, of_view, live.sequence, most, public=clock()))
     for cause in told["latest"]:
         cause["actor"] = None
     return told
-
-
-def _without(found: Explanation, hidden: frozenset[str], most: int) -> dict[str, Any]:
-    """An explanation without the events of hidden entities, and without their names."""
-
-    def shown(cause: Cause) -> dict[str, Any]:
-        names_hidden = any(entity in cause.how for entity in hidden)
-        return {**asdict(cause), **({"how": ""} if names_hidden else {})}
-
-    kept = [cause for cause in found.latest if cause.stream not in hidden]
-    removed = {cause.stream for cause in found.latest} & hidden
-    return {
-        **asdict(found),
-        "entities": found.entities - len(removed),
-        "events": len(kept),
-        "latest": [shown(cause) for cause in kept[-most:]],
-    }
 
 
 def _diff(

@@ -125,13 +125,6 @@ def removal(site: Site, view: View, key: str, identity: Identity) -> PublicEvent
     return site.archive.withdrawal(key, embargoed=identity.edits)
 
 
-def hidden_entities(site: Site) -> frozenset[str]:
-    """The entities that readers do not see before their date."""
-    from search import embargoed_entities
-
-    return embargoed_entities(site.archive.views, site.archive.engine.search)
-
-
 @dataclass(frozen=True)
 class Past:
     """A document as of an earlier version, and the entities that are withheld from it."""
@@ -147,32 +140,34 @@ def as_of(site: Site, view: View, key: str, version: Version, identity: Identity
     Readers do not see of other entities what was under embargo then or is now, nor what was removed
     since, unless the document of now has it as well: a name alone stays.
     """
-    import orjson
-
-    lines = [*site.archive.export(view.name, version.sequence, [key])]
-    if not lines:
+    found = _computed(site, view, key, version.sequence, identity)
+    if found is None:
         raise Problem(404, f"there was no {key} in {view.name} as of sequence {version.sequence:,}")
-    found: dict[str, Any] = orjson.loads(lines[0])
     if identity.edits:
         return Past(found, ())
-    found = _without_embargoed(site, view, found, version.sequence)
     current = document(site, view, key, identity).document
     hidden = _unseen(site, {*_named(found)} - {key, *_named(current)}, identity)
     removed = {entity for entity in hidden if site.archive.withdrawal(entity) is not None}
     return Past(_without(found, hidden - removed, frozenset(removed)), sorted(hidden))
 
 
-def _without_embargoed(
-    site: Site, view: View, found: dict[str, Any], sequence: int
-) -> dict[str, Any]:
-    """The document without the parts that are dated later than it was recorded, or than now."""
-    from archive import recorded_at
+def _computed(
+    site: Site, view: View, key: str, sequence: int, identity: Identity
+) -> dict[str, Any] | None:
+    """A document as of a sequence; for readers without what was under embargo then, or is now."""
+    import orjson
+
+    from archive import recorded_at, shown_documents
     from event_log import dates
     from search import Embargo, clock
 
+    if identity.edits:
+        return next(map(orjson.loads, site.archive.export(view.name, sequence, [key])), None)
     now = min(recorded_at(site.archive, sequence) or clock(), clock())
-    embargo = Embargo(dates.microseconds(now), parts=view.embargoed, counts=view.embargoed_counts)
-    return embargo.shown(found)
+    found = next(shown_documents(site.archive, view, sequence, [key], now), None)
+    instant = dates.microseconds(now)
+    embargo = Embargo(instant, parts=view.embargoed, sequence=view.tally is None)
+    return found and embargo.shown(found)
 
 
 def _unseen(site: Site, entities: Collection[str], identity: Identity) -> frozenset[str]:

@@ -22,6 +22,7 @@ from search.embargo import Embargo
 from search.engine import Answer, Change, Generation, LoadProgress
 from search.errors import NothingServes, NotIndexed
 from search.generations import Generations, Pointer, new_generation, now
+from search.hidden import Hiding
 from search.pace import Pace
 from search.query import Query
 
@@ -51,6 +52,7 @@ class ElasticsearchEngine:
         self._views = views
         self._loading: dict[Key, Index] = {}
         self._steps: Steps | None = None
+        self._hiding = Hiding(views, self.search)
 
     def mapping(self, view: str) -> str:
         """The value that ``Generation.mapping`` has for a generation built now."""
@@ -243,7 +245,8 @@ class ElasticsearchEngine:
                 raise NothingServes(f"nothing to search in {query.view} yet; run: stet rebuild")
             embargo = Embargo.of(query, index.mapping, self._views, self.search)
             try:
-                return answers.answer(query, Searched(index, self._cluster), embargo)
+                shown = self._hiding.as_shown(query, Searched(index, self._cluster))
+                return answers.answer(query, shown, embargo)
             except Refusal as refusal:
                 # Two rebuilds since the alias was read may have deleted this index.
                 if refusal.status != 404 or attempt == 2:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import orjson
-
 from search import answers
-from search.clauses import Parsed
 from search.embargo import Embargo
 from search.embedded import segments
 from search.embedded.index import EmbeddedIndex
-from search.embedded.readers import OpenGeneration, Readers, damaged
+from search.embedded.readers import Readers
+from search.embedded.searched import Searched
 from search.embedded.version import VERSION
 from search.embedded.writer import MUCH, Writer
 from search.engine import Answer, Change, Generation, LoadProgress
 from search.generations import Generations, Pointer, new_generation, now
+from search.hidden import Hiding
 from search.mapping import IndexMapping
 from search.pace import Pace
-from search.query import Limits, Query
+from search.query import Query
 
 if TYPE_CHECKING:
     from replay import View
@@ -40,8 +38,12 @@ class EmbeddedEngine:
         home: Path | str,
         views: Mapping[str, View],
         beside: Callable[[Query], Answer] | None = None,
+        hiding: Hiding | None = None,
     ) -> None:
-        """``beside`` searches the views that this engine does not have, for what is embargoed."""
+        """``beside`` searches the views that this engine does not have, for what is embargoed.
+
+        ``hiding`` finds what of them counts in the documents of this engine and is hidden.
+        """
         self.folder = Path(home) / "index"
         self.identity = "embedded"
         self._generations = Generations(self.folder)
@@ -50,6 +52,7 @@ class EmbeddedEngine:
         self._loading: dict[Key, tuple[Generation, IndexMapping, Writer]] = {}
         self._steps: Steps | None = None
         self._beside = beside or self.search
+        self._hiding = hiding or Hiding(views, self._beside)
 
     def mapping(self, view: str) -> str:
         """The value that ``Generation.mapping`` has for a generation built now."""
@@ -176,51 +179,5 @@ class EmbeddedEngine:
         query = query.of(self._views)
         open_generation = self._readers.live(query.view)
         embargo = Embargo.of(query, open_generation.mapping, self._views, self._beside)
-        return answers.answer(query, _Searched(open_generation), embargo)
-
-
-class _Searched:
-    """An open generation, as answering needs it. What cannot be read is a damaged index."""
-
-    def __init__(self, generation: OpenGeneration) -> None:
-        self.metadata = generation.metadata
-        self.mapping = generation.mapping
-        self._index = generation.index
-
-    @contextmanager
-    def _reading(self) -> Iterator[EmbeddedIndex]:
-        try:
-            yield self._index
-        except (OSError, ValueError) as error:
-            raise damaged(self.metadata, error) from error
-
-    def find(self, query: Query, parsed: Parsed, every: bool, limits: Limits) -> answers.Found:
-        """The page of the documents that match: ``every`` word of the text, or any of them."""
-        with self._reading() as index:
-            matching = index.matching(parsed, every, limits)
-            page = index.find(matching, query.sort, query.offset, query.size)
-            hits = [(score, orjson.loads(stored)) for score, stored in page.hits]
-            counts = index.counts(matching, query, page.total)
-        return answers.Found(page.total, hits, counts.facets, counts.histogram)
-
-    def pruned(self, parsed: Parsed) -> Parsed:
-        """The parsed text without other forms of words that no document has."""
-        with self._reading() as index:
-            return index.pruned(parsed)
-
-    def has(self, name: str, value: str) -> bool:
-        """Whether any document has this value of a filter."""
-        with self._reading() as index:
-            return index.has(name, value)
-
-    def values(self, name: str) -> list[str]:
-        """All values of a filter."""
-        with self._reading() as index:
-            return index.values(name)
-
-    def similar(self, words: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
-        """By word that no text has: similar words, and how many documents have each."""
-        with self._reading() as index:
-            unknown = [word for word in words if not index.has_word(word)]
-            known = index.known_words() if unknown else None
-        return {word: known.similar(word) for word in unknown} if known else {}
+        index = Searched(open_generation.metadata, open_generation.mapping, open_generation.index)
+        return answers.answer(query, self._hiding.as_shown(query, index), embargo)

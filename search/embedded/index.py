@@ -8,7 +8,7 @@ and answers.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
@@ -33,6 +33,8 @@ from search.spelling import KnownWords
 MOST_TIES = 2_000
 """Hits of one score that are put in order; where there are more, the index's order stays."""
 IDS_AT_ONCE = 20_000
+LEAST = 15_000_000
+"""Bytes of memory for a thread that writes: tantivy's minimum."""
 MOST_WORDS_KEPT = 1_000_000
 """Words of an index that stay in memory: to gather them takes longer than a search does."""
 
@@ -80,6 +82,17 @@ class EmbeddedIndex:
     def create(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:
         """A new index in an empty directory."""
         return cls(path, tantivy.Index(_schema(mapping), plain_path(path), reuse=False), mapping)
+
+    @classmethod
+    def of_lines(cls, mapping: IndexMapping, lines: Iterable[str]) -> EmbeddedIndex:
+        """An index in memory of lines of ``layout``."""
+        index = cls(Path(), tantivy.Index(_schema(mapping)), mapping)
+        writer = index.writer(LEAST, 1)
+        for line in lines:
+            writer.add_json(line)
+        writer.commit()
+        writer.wait_merging_threads()
+        return index.reloaded()
 
     @classmethod
     def open(cls, path: Path, mapping: IndexMapping) -> EmbeddedIndex:

@@ -7,19 +7,16 @@ little of either and stays open from step to step. Segments are merged while a w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from event_log import machine
 from search.embedded import segments
+from search.embedded.index import LEAST, EmbeddedIndex
 from search.errors import NotIndexed
-
-if TYPE_CHECKING:
-    from search.embedded.index import EmbeddedIndex
 
 MUCH = 1_000
 """Documents from which on a writer with memory and threads is worth its start."""
-LEAST, MOST = 15_000_000, 300_000_000
-"""Bytes of memory for each thread of a writer: tantivy's minimum, and the most measured."""
+MOST = 300_000_000
+"""The most bytes of memory for each thread of a writer that were measured."""
 MOST_THREADS = 8
 """Tantivy's maximum."""
 SHARE = 0.3

@@ -31,7 +31,7 @@ import ibis
 import pyarrow as pa
 
 from event_log import INSTANT, Category, Effect, EventType
-from replay import HISTORY, Domain, View, chosen, live, referring, visible
+from replay import HISTORY, Domain, Tally, View, chosen, live, referring, visible
 
 PATIENT = Category(
     "patient",
@@ -166,34 +166,62 @@ MISTAKES = {
         ('per="appointment"', 'per="appointment", embargoed=("patient.name",)'),
         "embargoed: patient.name is string; it must be a date or a timestamp",
     ),
-    "an embargoed count of a list without embargoed items": (
-        ('per="appointment"', 'per="appointment", embargoed_counts={"id": "latest"}'),
-        "embargoed_counts: 'latest' is no list with embargoed items; there is none",
+    "a tally that is none": (
+        ('per="appointment"', 'per="appointment", tally="patients"'),
+        "tally: is a str; write Tally(view, by=...)",
     ),
-    "embargoed counts that are no dictionary": (
-        ('per="appointment"', 'per="appointment", embargoed_counts="id"'),
-        "embargoed_counts: must be a dictionary: lists by the path of a count",
+    "a tally of a view that does not exist": (
+        ('per="appointment"', 'per="appointment", tally=Tally("doctors", by="id")'),
+        "tally: no view is called 'doctors': appointments",
     ),
-    "an embargoed count that is not of a struct": (
+    "a tally of what is never under embargo": (
         (
             'per="appointment"',
-            'per="appointment", embargoed="starts_at", embargoed_counts={"id": "starts_at.at"}',
+            'per="appointment", embargo=False, tally=Tally("appointments", "id")',
         ),
-        "embargoed_counts: id cannot be a count of starts_at.at; pair a count with a list, or",
+        "tally: the documents of appointments are never under embargo; leave it out",
     ),
-    "an embargoed count that is no number": (
+    "a tally by what is no filter": (
         (
             'per="appointment"',
-            'per="appointment", embargoed="starts_at", embargoed_counts={"id": "starts_at"}',
+            'per="appointment", tally=Tally("appointments", by="patient.id",'
+            ' cards={"found": "id"}, most={"found": 1})',
         ),
-        "embargoed_counts: id is string; it must be a whole number",
+        "tally: appointments has no filter by patient.id; give it one",
     ),
-    "an embargoed count of what is no list": (
+    "a tally for ids that are no filter": (
+        ('per="appointment"', 'per="appointment", tally=Tally("appointments", "id", ids="more")'),
+        "tally: ids: there is no filter by more; give the view one",
+    ),
+    "a tally without a path": (
+        ('per="appointment"', 'per="appointment", tally=Tally("appointments", by="")'),
+        "tally: names views, fields and paths by texts that are not empty",
+    ),
+    "a tally that cuts a list that it lacks": (
         (
             'per="appointment"',
-            'per="appointment", embargoed="starts_at", embargoed_counts={"sequence": "starts_at"}',
+            'per="appointment", tally=Tally("appointments", "id", most={"a": 1})',
         ),
-        "embargoed_counts: starts_at is no list; name one with embargoed items",
+        "tally: most: there is no list 'a'; there is none",
+    ),
+    "a tally with a date of no list": (
+        ('per="appointment"', 'per="appointment", tally=Tally("a", "id", newest={"a": "b.at"})'),
+        "tally: newest: a is of no list of cards; there is none",
+    ),
+    "a tally with cards without ids": (
+        ('per="appointment"', 'per="appointment", tally=Tally("a", "id", cards={"a": "at"})'),
+        "tally: cards: a has no id among its fields",
+    ),
+    "a tally of what is no number": (
+        ('per="appointment"', 'per="appointment", tally=Tally("appointments", "id", count="id")'),
+        "tally: id is string; it must be a whole number",
+    ),
+    "a tally of a list that is none": (
+        (
+            'per="appointment"',
+            'per="appointment", tally=Tally("appointments", "id", cards={"patient": "id"})',
+        ),
+        "tally: patient is no list; name one of what counts",
     ),
     "an entity by a filter that does not exist": (
         ('per="appointment"', 'per="appointment", of_entity="stream"'),

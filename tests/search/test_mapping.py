@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replay import Tally
 from search import answers
 from search.errors import InvalidQuery, UnknownName
 from search.highlight import Highlighter
@@ -23,6 +24,7 @@ ARTICLES = IndexMapping(
     "published_at",
     bulk=["body"],
 )
+TALLY = Tally("others", by="of.id", count="number", cards={"latest": ("id", "at")})
 UNMARKED = Highlighter((), lambda _: ())
 JSON = st.recursive(
     st.none() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=3), max_leaves=8
@@ -36,11 +38,18 @@ def flat(document: Any) -> list[str]:
     return [] if document is None else [document]
 
 
-def test_a_mapping_is_read_from_json_as_it_was_written() -> None:
-    read = IndexMapping.read(json.loads(json.dumps(ARTICLES.as_json())), "1:abc")
+@pytest.mark.parametrize("mapping", [ARTICLES, replace(ARTICLES, tally=TALLY)])
+def test_a_mapping_is_read_from_json_as_it_was_written(mapping: IndexMapping) -> None:
+    read = IndexMapping.read(json.loads(json.dumps(mapping.as_json())), "1:abc")
     assert read.layout == 1
-    assert read == ARTICLES
-    assert read.digest == ARTICLES.digest
+    assert read == mapping
+    assert read.digest == mapping.digest
+
+
+def test_a_mapping_of_before_is_read_without_what_nothing_reads_any_more() -> None:
+    of_before = {**ARTICLES.as_json(), "embargoed_counts": {"article_count": "latest"}}
+    del of_before["tally"]
+    assert IndexMapping.read(of_before, "1:abc") == ARTICLES
 
 
 def test_any_change_of_a_mapping_changes_its_digest() -> None:
@@ -50,7 +59,7 @@ def test_any_change_of_a_mapping_changes_its_digest() -> None:
         replace(ARTICLES, filters={"id": "id"}),
         replace(ARTICLES, date=None),
         replace(ARTICLES, bulk=[]),
-        replace(ARTICLES, embargoed_counts={"article_count": "latest"}),
+        replace(ARTICLES, tally=TALLY),
     ]
     assert len({mapping.digest for mapping in [ARTICLES, *changed]}) == 7
 

@@ -44,9 +44,12 @@ def why(site: Site, page: Page) -> Why:
 
     Readers see the entities that they may see by themselves, without who appended what and why.
     """
+    from search import clock
+
     asked = page.asked
     at = None if page.version is None else page.version.sequence
-    explanation = site.archive.explain(asked.key, asked.view, at, MOST)
+    public = None if asked.identity.edits else clock()
+    explanation = site.archive.explain(asked.key, asked.view, at, MOST, public=public)
     last = {cause.stream: cause.occurred_at or cause.recorded_at for cause in explanation.latest}
     called = titles(site, [*last], asked.identity)
     if page.times is not None:
