@@ -139,7 +139,7 @@ class Lines:
         for name, columns, make in plan.annotations:
             try:
                 made = make(*[line[column] for column in columns])
-            except Exception as error:  # a function of the mapping's may raise anything
+            except (Exception, SystemExit) as error:  # whatever a function of the mapping raises
                 where = ", ".join(columns)
                 raise Untranslatable(self.table.name, where, f"{name}: {_told(error)}") from error
             if made is not None:
@@ -165,13 +165,13 @@ class Lines:
                 data[name] = make(*[line[column] for column in where])
         except Untranslatable:
             raise
-        except Exception as error:  # a function of the mapping's may raise anything
+        except (Exception, SystemExit) as error:  # whatever a function of the mapping raises
             column = where if isinstance(where, str) else ", ".join(where)
             raise Untranslatable(self.table.name, column, f"{name}: {_told(error)}") from error
         return data
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 

@@ -162,7 +162,7 @@ def imported(value: Value) -> Callable[..., Any] | None:
     module, _, attribute = name.partition(":")
     try:
         found = getattr(import_module(module), attribute, None)
-    except Exception as error:  # noqa: BLE001 - whatever another's module raises when it is imported
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the module raises
         value.wrong(f"the module {module} cannot be imported ({type(error).__name__}: {error})")
         return None
     if not callable(found):

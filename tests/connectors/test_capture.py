@@ -831,6 +831,17 @@ def test_what_the_log_refuses_is_set_aside_and_the_rest_of_the_round_counts(
     assert "waits" in reasons[1]
 
 
+def test_a_function_that_would_end_the_process_sets_its_line_aside(cms: Cms) -> None:
+    cms.mapping_text = cms.mapping_text.replace(
+        "abstract: summary", 'abstract: {function: "sys:exit", columns: [summary]}'
+    )
+    cms.tables.transaction(("c", *article(1, summary="over")), ("c", *author(1)))
+    cms.connect()
+    assert [e[0] for e in cms.events()] == ["byline/1"]
+    [letter] = cms.connector().letters()
+    assert letter.reason.endswith("column summary: abstract: SystemExit: over")
+
+
 def test_a_mapping_may_say_to_stop_instead(cms: Cms) -> None:
     cms.tables.transaction(("c", "author", {"id": 1}, {"id": 1, "name": "Ana", "new": 1}))
     with pytest.raises(Stopped, match=r"offset 1.*column new"):

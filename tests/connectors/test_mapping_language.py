@@ -290,3 +290,14 @@ def test_an_outbox_alone_is_a_mapping(tmp_path: Path) -> None:
     mapping = read(tmp_path, "outbox: {table: outbox, topics: 'o\\.(.*)', prefix: stet}")
     assert (mapping.reading.outbox, mapping.reading.routed) == ("public.outbox", "o\\.(.*)")
     assert (mapping.reading.prefix, mapping.tables) == ("stet", {})
+
+
+def test_a_module_that_would_end_the_process_is_a_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ends_when_imported.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    field = "{function: 'ends_when_imported:read', columns: [a]}"
+    text = f"tables: {{article: {{stream: 'article/{{id}}', fields: {{abstract: {field}}}}}}}"
+    [told] = mistakes(tmp_path, text)
+    assert "the module ends_when_imported cannot be imported (SystemExit: 3)" in told

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from captured_cms import CMS, Cms, article, author, wrote
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from connectors.capture.capture import TakenOver
 from connectors.capture.kept import Kept
@@ -269,3 +272,66 @@ def test_of_two_archives_that_run_the_later_one_ends_and_says_what_to_do(
     running.source.take = take
     late.connect()
     assert [event[0] for event in cms.events()] == ["byline/1"]
+
+
+# the law: whatever is set aside, lost and replayed, the log comes to say what the tables have
+
+KEYED_AND_LOOSE = (
+    WITHOUT_LISTS
+    + ODD
+    + "  loose: {stream: 'section/{id}', unknown: dead_letter, identity: full}\n"
+)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from(["odd", "loose"]), st.integers(1, 3), st.booleans(), st.booleans()
+        ),
+        st.sampled_from(["connect", "lose", "poison"]),
+    ),
+    max_size=25,
+)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=60)
+@given(STEPS)
+def test_replayed_in_the_end_the_log_says_what_the_tables_have(steps: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        cms = Cms(Path(folder))
+        cms.mapping_text = KEYED_AND_LOOSE
+        has: dict[tuple[str, int], dict[str, Any]] = {}
+        for number, step in enumerate(steps):
+            if step == "connect":
+                cms.connect()
+            elif step == "lose":
+                lose(cms)
+            elif step == "poison":
+                cms.broker.write("cms", {"id": 1}, b"no json")
+            else:
+                change(cms, has, number, *step)
+        cms.connect()
+        cms.mapping_text = cms.mapping_text.replace("unknown: dead_letter", "ignored: [new]")
+        cms.connector().replay()
+        cms.connect()
+        for table, category in (("odd", "tag"), ("loose", "section")):
+            for line in (1, 2, 3):
+                name = has.get((table, line), {}).get("name")
+                assert cms.fields(f"{category}/{line}").get("name") == name
+        assert len(cms.connector().letters()) == steps.count("poison")
+
+
+def change(
+    cms: Cms, has: dict[Any, Any], number: int, table: str, line: int, removes: bool, new: bool
+) -> None:
+    """Change a line of a table in the way that it can be: one that does not fit has a column."""
+    before = has.pop((table, line), None)
+    after = None if removes else {"id": line, "name": f"n{number}"} | ({"new": 1} if new else {})
+    if before is None and after is None:
+        return
+    if after is not None:
+        has[table, line] = after
+    if table == "loose":
+        cms.tables.change(table, before, after)
+    else:
+        op = "c" if before is None else "d" if after is None else "u"
+        cms.tables.transaction((op, table, {"id": line}, after))
