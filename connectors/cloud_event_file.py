@@ -47,32 +47,17 @@ class CloudEventFile(Source[Any]):
     part: ClassVar[str] = "event"
 
     def __init__(self, log: EventLog, path: str) -> None:
-        super().__init__(path)
-        self._log = log
         self._lines = Lines(path)
-        self._number = 0
+        super().__init__(path, self._lines)
+        self._log = log
         self._came: dict[tuple[str, str], _Came] = {}
-
-    @property
-    def consumed(self) -> int:
-        """The bytes of the file that were read so far, before decompression; 0 if unknown."""
-        return self._lines.consumed
-
-    @property
-    def number(self) -> int:
-        """The number of the last event, or line, that was read."""
-        return self._number
 
     def parts(self) -> Iterator[tuple[int, Any]]:
         """The lines as bytes, or the events of a batch as JSON has them."""
-        parts: Iterator[Any]
         if self._lines.first() == b"[":
-            parts = iter(enumerate(self._batch(), 1))
+            yield from enumerate(self._batch(), 1)
         else:
-            parts = self._one_or_lines()
-        for number, part in parts:
-            self._number = number
-            yield number, part
+            yield from self._one_or_lines()
 
     def _batch(self) -> list[Any]:
         content = self._lines.whole(LARGEST)

@@ -44,9 +44,9 @@ class TableFile(Source[CsvLine | WholeList]):
     def __init__(
         self, log: EventLog, path: str, mapping: Mapping, table: Table, source: str
     ) -> None:
-        super().__init__(path)
-        self._table, self._null = table, mapping.csv.null
         self._lines = CsvLines(path, mapping.csv.delimiter, mapping.csv.encoding)
+        super().__init__(path, self._lines)
+        self._table, self._null = table, mapping.csv.null
         self._header: list[str] = []
         self._entity = EntityTable(table) if table.stream else None
         self._lists = [ListTable(table, each) for each in table.lists]
@@ -57,27 +57,15 @@ class TableFile(Source[CsvLine | WholeList]):
         """The lists of which a child is on a line that is bad, and the number of that line."""
         self._lost: int | None = None
         """The number of the first bad line that may be a child of any list."""
-        self._number = 0
         self._log, self._name = log, source
         self._comparison: Comparison | None = None
-
-    @property
-    def consumed(self) -> int:
-        """The bytes of the file that were read so far."""
-        return self._lines.consumed
-
-    @property
-    def number(self) -> int:
-        """The number of the last line that was read."""
-        return self._number
 
     def parts(self) -> Iterator[tuple[int, CsvLine | WholeList]]:
         """The lines, each after the number at which it begins; after them the lists."""
         for line in self._lines:
-            self._number = self._lines.number
             if self._header:
                 self._keep_children(line)
-                yield self._number, line
+                yield self._lines.number, line
             else:
                 self._read_header(line)
         if not self._header:
@@ -160,7 +148,7 @@ class TableFile(Source[CsvLine | WholeList]):
         if not self._lists:
             return
         if line.reason is not None or len(line.values) != len(self._header):
-            self._lost = self._lost or self._number
+            self._lost = self._lost or self._lines.number
             return
         change = self._change(line)
         try:
@@ -172,16 +160,16 @@ class TableFile(Source[CsvLine | WholeList]):
             for key, child in move.steps(self._children, name):
                 if child is not None:
                     self._children.put(name, key, child)
-                    self._begins.setdefault((name, child.parent), self._number)
+                    self._begins.setdefault((name, child.parent), self._lines.number)
 
     def _note_lacking(self, change: Change) -> None:
         """Note the lists that lack a child: those of the line's parents, or any if none is told."""
         for each in self._lists:
             try:
                 for parent in each.parents(change.after or {}):
-                    self._lacking.setdefault((each.name, parent), self._number)
+                    self._lacking.setdefault((each.name, parent), self._lines.number)
             except Untranslatable:
-                self._lost = self._lost or self._number
+                self._lost = self._lost or self._lines.number
 
     def _whole(self, table: ListTable, parent: str) -> list[str | int]:
         return ordered(self._children.of(table.name, parent))

@@ -120,7 +120,7 @@ class _Import:
         producer: str | None,
         rejects: str | None,
     ) -> None:
-        self.read = 0
+        self.read = self._number = 0
         self._source = source
         self._log = log
         self._producer = producer
@@ -146,6 +146,7 @@ class _Import:
     def take(self, chunk: list[tuple[int, Any]]) -> None:
         """Turn a list of parts into events, add them to the batch, and write it when it is full."""
         self.read += len(chunk)
+        self._number = max(self._number, chunk[-1][0])
         new_parts = [(number, part) for number, part in chunk if number > self._begin]
         self._result.skipped += len(chunk) - len(new_parts)
         settled = list(self._settled(list(self._parsed(new_parts))))
@@ -168,11 +169,11 @@ class _Import:
 
     def finish(self) -> Imported:
         """Write the last batch, wait for it and return the result."""
-        if self._begin > self._source.number:
+        if self._begin > self._number:
             raise UnreadableFile(
                 self._source.path,
                 None,
-                f"has {counted(self._source.number, self._source.part)}, but producer "
+                f"has {counted(self._number, self._source.part)}, but producer "
                 f"{self._producer!r} has imported {self._begin:,}; give the same file, or another "
                 "name",
             )
@@ -264,7 +265,7 @@ class _Import:
             return
         if self._producer:
             self._rejects.make_durable()
-        self._pending = self._writer.submit(self._commit, batch, self._source.number)
+        self._pending = self._writer.submit(self._commit, batch, self._number)
         self._result.known += batch.repeated
         self._written_streams = self._streams
         self._begin_batch()

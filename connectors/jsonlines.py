@@ -24,19 +24,9 @@ class EventLines(Source[bytes | None]):
     """A file of JSON Lines; a line that is too long to be read is None."""
 
     def __init__(self, path: str, derived: DerivedIds | None = None) -> None:
-        super().__init__(path)
         self._lines = Lines(path)
+        super().__init__(path, self._lines)
         self._derived = derived
-
-    @property
-    def consumed(self) -> int:
-        """The bytes of the file that were read so far, before decompression; 0 if unknown."""
-        return self._lines.consumed
-
-    @property
-    def number(self) -> int:
-        """The number of the last line that was read."""
-        return self._lines.number
 
     def parts(self) -> Iterator[tuple[int, bytes | None]]:
         """The lines, each after its number."""

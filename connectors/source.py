@@ -9,11 +9,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from event_log import NewEvent
 
 Raw = TypeVar("Raw")
+
+
+class Consumed(Protocol):
+    """A file that is being read."""
+
+    @property
+    def consumed(self) -> int:
+        """The bytes of the file that were read so far, before decompression; 0 if unknown."""
 
 
 class Source(ABC, Generic[Raw]):
@@ -22,8 +30,10 @@ class Source(ABC, Generic[Raw]):
     part: ClassVar[str] = "line"
     """What a person calls a part of such a file."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, file: Consumed | None = None) -> None:
+        """``file`` is what is read: it says how far that has come."""
         self.path = path
+        self._file = file
 
     @property
     def size(self) -> int | None:
@@ -31,14 +41,9 @@ class Source(ABC, Generic[Raw]):
         return None if self.path == "-" else Path(self.path).stat().st_size
 
     @property
-    @abstractmethod
     def consumed(self) -> int:
         """The bytes of the file that were read so far, before decompression; 0 if unknown."""
-
-    @property
-    @abstractmethod
-    def number(self) -> int:
-        """The number of the last part that was read; 0 before the first."""
+        return 0 if self._file is None else self._file.consumed
 
     @abstractmethod
     def parts(self) -> Iterator[tuple[int, Raw]]:

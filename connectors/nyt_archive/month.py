@@ -25,32 +25,21 @@ class Month(Source[Any]):
     part = "document"
 
     def __init__(self, log: EventLog, path: str) -> None:
-        super().__init__(path)
-        self._file = Lines(path)
+        self._lines = Lines(path)
+        super().__init__(path, self._lines)
         self._revisions = Revisions(log, ONCE, OWNED)
         self._named: set[str | None] = set()
-        self._number = self._length = 0
-
-    @property
-    def consumed(self) -> int:
-        """The bytes of the file that were read so far."""
-        return self._file.consumed
-
-    @property
-    def number(self) -> int:
-        """The number of the last document that was read."""
-        return self._number
+        self._length = 0
 
     def parts(self) -> Iterator[tuple[int, Any]]:
         """The documents, in their order, from 1."""
-        content = self._file.whole(LARGEST)
+        content = self._lines.whole(LARGEST)
         documents = _documents(self.path, content)
         self._length = len(content) // max(1, len(documents))
         del content
         documents.reverse()
-        while documents:
-            self._number += 1
-            yield self._number, documents.pop()
+        for number in range(1, len(documents) + 1):
+            yield number, documents.pop()
 
     def events(self, part: Any) -> list[NewEvent]:
         """The events of a document: what it names that none before it named, and the article."""

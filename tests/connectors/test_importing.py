@@ -25,24 +25,13 @@ class Tags(Source[Words]):
     def __init__(self, path: Path, lists: Sequence[Words], known: str = "") -> None:
         super().__init__(str(path))
         self._lists, self._known = lists, known
-        self._number = 0
-
-    @property
-    def consumed(self) -> int:
-        return 0
 
     @property
     def size(self) -> int | None:
         return None
 
-    @property
-    def number(self) -> int:
-        return self._number
-
     def parts(self) -> Iterator[tuple[int, Words]]:
-        for number, words in enumerate(self._lists, 1):
-            self._number = number
-            yield number, words
+        yield from enumerate(self._lists, 1)
 
     def events(self, part: Words) -> list[NewEvent]:
         if "?" in part:
