@@ -6,7 +6,7 @@ EXAMPLES ?= 500
 # one more than processors: tests often wait for a process, a disk or a server
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
-.PHONY: docs docs-links help test-all test-law setup demo serve test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads bench-web dagster lock clean elasticsearch elasticsearch-stop services services-stop services-clear bench-elasticsearch bench-connect
+.PHONY: docs docs-links help test-all every-test test-law setup demo serve test lint format bench bench-cli bench-log bench-freshness bench-pgsync bench-ranking bench-threads bench-web dagster lock clean elasticsearch elasticsearch-stop services services-stop services-clear bench-elasticsearch bench-connect
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -33,7 +33,9 @@ serve: setup  ## serve the archive at hand, the sample if there is none (PORT=80
 test: setup lint  ## lint, check types and contracts, run the quick tests: no server needed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not server"
 
-test-all: setup lint docs  ## everything: also kills, corpora, the laws at full size, real servers, the docs
+test-all: setup lint docs every-test  ## everything: also kills, corpora, the laws on many examples, real servers, the docs
+
+every-test: setup  ## all tests, without lint and docs, which CI runs while the servers start
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-law: setup  ## the laws of catching up on EXAMPLES=500 generated histories each
