@@ -121,10 +121,11 @@ def _dated(mapping: IndexMapping, document: Mapping[str, Any]) -> dict[str, Any]
     if mapping.date is None:
         return {"newest": last, "oldest": last}
     date = next(values(document, mapping.date), None)
-    instant = None if date is None else dates.first_instant(date)
-    if date is None or instant is None:
-        return {"date": [], MONTH_DAY: [], "newest": last, "oldest": last}
-    of_year = {} if YEAR in mapping.filters else {f"filter_{YEAR}": [date[:4]]}
+    years = [] if date is None else [date[:4]]
+    of_year = {} if YEAR in mapping.filters else {f"filter_{YEAR}": years}
+    if date is None:
+        return {"date": [], MONTH_DAY: [], "newest": last, "oldest": last, **of_year}
+    instant = dates.first_instant(date)
     return {
         "date": [instant],
         MONTH_DAY: [date[5:10]],

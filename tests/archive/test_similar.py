@@ -126,7 +126,8 @@ def test_an_index_that_was_built_before_there_were_aliases_is_asked_for_titles(
         other_names=(),
         documents=lambda state, keys: topics.documents(state, keys).drop("aliases"),
     )
-    domain = Domain("newsroom", DOMAIN.categories, [before], references=DOMAIN.references)
+    views = [before, DOMAIN.views["articles"]]
+    domain = Domain("newsroom", DOMAIN.categories, views, references=DOMAIN.references)
     archive = Archive(tmp_path, domain)
     archive.append("tag/1", "TagDefined", {"name": "Soups", "aliases": ["Potages"]})
     archive.append("tag/2", "TagDefined", {"name": "Alias potages"})
