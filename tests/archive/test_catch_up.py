@@ -16,7 +16,7 @@ from corpora import NAMES, corpus
 from histories import histories
 from hypothesis import strategies as st
 from stepped import Killed, rebuilds
-from tiers import given_in_tiers
+from tiers import COSTLY, given_in_tiers
 
 from archive import Archive, CatchUp
 from archive.catch_up import run
@@ -84,7 +84,7 @@ def dying(engine: Engine, after: bool) -> Callable[..., Any]:
     return advance
 
 
-@given_in_tiers(1, 30, events=histories(), data=st.data())
+@given_in_tiers(1, COSTLY, events=histories(), data=st.data())
 def test_catching_up_in_any_steps_answers_like_a_rebuild(
     engine_of: Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]],
     events: Any,

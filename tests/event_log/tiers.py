@@ -10,6 +10,11 @@ from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine
 
 Test = Callable[..., None]
+COSTLY = 12
+"""Examples, in the second tier, of a law of which each takes a second or more of a processor.
+
+Every run draws others; ``make test-law`` draws hundreds after a change that the law is about.
+"""
 
 
 def given_in_tiers(

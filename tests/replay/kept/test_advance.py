@@ -7,7 +7,7 @@ from unittest.mock import patch
 from histories import REGISTRY, histories, told
 from hypothesis import strategies as st
 from stepped import Entities, Stepped, begun, naming, rebuilds, template
-from tiers import given_in_tiers
+from tiers import COSTLY, given_in_tiers
 
 from event_log import EventLog
 from newsroom import DOMAIN
@@ -34,7 +34,7 @@ def is_rebuilt(stepped: Stepped, log: EventLog) -> None:
     assert stepped.digests() == {name: set(documents[name]) for name in DOMAIN.views}
 
 
-@given_in_tiers(1, 30, histories(), st.data())
+@given_in_tiers(1, COSTLY, histories(), st.data())
 def test_catching_up_in_any_steps_equals_rebuilding_from_zero(events, data):
     """Steps of any size, some after a restart, some that the engine has twice.
 
@@ -59,7 +59,7 @@ def test_catching_up_in_any_steps_equals_rebuilding_from_zero(events, data):
     stepped.kept.close()
 
 
-@given_in_tiers(1, 30, histories())
+@given_in_tiers(1, COSTLY, histories())
 def test_every_event_a_step_of_its_own_and_every_step_twice_equals_rebuilding(events):
     log = told(events)
     stepped = template().stepped(log)
@@ -69,7 +69,7 @@ def test_every_event_a_step_of_its_own_and_every_step_twice_equals_rebuilding(ev
     stepped.kept.close()
 
 
-@given_in_tiers(1, 30, histories(), st.data())
+@given_in_tiers(1, COSTLY, histories(), st.data())
 def test_what_is_seeded_in_the_middle_goes_on_like_what_came_step_by_step(
     tmp_path_factory, events, data
 ):
@@ -81,7 +81,7 @@ def test_what_is_seeded_in_the_middle_goes_on_like_what_came_step_by_step(
     stepped.kept.close()
 
 
-@given_in_tiers(1, 30, histories())
+@given_in_tiers(1, COSTLY, histories())
 def test_what_the_law_compares_with_is_what_a_state_gives(events):
     log = told(events)
     entities, documents = rebuilds().of(log)
