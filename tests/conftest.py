@@ -63,21 +63,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run property tests on as many examples as ``--examples`` says; share the sets-up of modules.
 
-    Quick tests that share a set-up of their module run in one worker, so that it is made once. Slow
-    ones are spread over all workers.
+    Tests that share a set-up of their module run in one worker, so that it is made once: it may be
+    a real history that is imported and rebuilt, a server, or a browser.
     """
     if examples := config.getoption("--examples"):
         set_examples(items, examples)
     for item in items:
-        placed = any(item.get_closest_marker(name) for name in ("xdist_group", "slow", "server"))
-        if not placed and _shares_a_module_fixture(item):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+        if not item.get_closest_marker("xdist_group") and (shared := _shared_set_up(item)):
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
-def _shares_a_module_fixture(item: pytest.Item) -> bool:
+def _shared_set_up(item: pytest.Item) -> str | None:
+    """The module, and the parameters, of the set-up that a test shares with others of its module."""
     found = getattr(item, "_fixtureinfo", None)  # pytest has no public way to ask for scopes
-    definitions = found.name2fixturedefs.values() if found else ()
-    return any(each[-1].scope == "module" for each in definitions)
+    definitions = found.name2fixturedefs.items() if found else ()
+    names = [name for name, each in definitions if each[-1].scope == "module"]
+    if not names:
+        return None
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    chosen = [str(given[name]) for name in names if name in given]
+    return " ".join([item.nodeid.partition("::")[0], *chosen])
 
 
 EngineOf = Callable[[Path, Mapping[str, View]], AbstractContextManager[Engine]]
