@@ -74,7 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _shared_set_up(item: pytest.Item) -> str | None:
-    """The module, and the parameters, of the set-up that a test shares with others of its module."""
+    """The module, and the parameters, of the set-up that a test shares with others of it."""
     found = getattr(item, "_fixtureinfo", None)  # pytest has no public way to ask for scopes
     definitions = found.name2fixturedefs.items() if found else ()
     names = [name for name, each in definitions if each[-1].scope == "module"]
