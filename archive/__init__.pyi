@@ -44,9 +44,11 @@ from .rebuild import RebuildResult as RebuildResult
 from .rebuild import Rebuilt as Rebuilt
 from .revert import revision_of as revision_of
 from .shown import shown_documents as shown_documents
+from .revert_all import UndoPreview as UndoPreview
 from .similar import NoSuchDocument as NoSuchDocument
 from .similar import Suggestion as Suggestion
 from .status import Status as Status
 from .status import ViewStatus as ViewStatus
 from .step import Step as Step
+from .together import Group as Group
 from .wait import NotVisible as NotVisible

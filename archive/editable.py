@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from archive.merge import Merged, MergePreview
     from archive.preview import Preview
     from archive.progress import Tell
+    from archive.revert_all import UndoPreview
+    from archive.together import Group
     from event_log import NewEvent, Receipt
     from replay import Entity
 
@@ -164,18 +166,30 @@ class Editable(Opened):
         *,
         actor: str | None = None,
         annotations: Mapping[str, Any] | None = None,
-        before: Callable[[Sequence[NewEvent]], None] | None = None,
+        before: Callable[[UndoPreview], None] | None = None,
     ) -> Receipt:
         """Append together the events that take back all events of a correlation id.
 
-        The first of them carries the ``annotations``. ``before`` is called with those that show or
-        hide an entity before anything is appended, and may raise to stop that. Raises ``Refused``
-        when another event changed the same again, which is named, and when there is nothing to
-        take back.
+        The first of them carries the ``annotations``. ``before`` is called with what will change
+        before anything is appended, and may raise to stop that. What was taken back already stays
+        so. Raises ``Refused`` when another event changed the same again, which is named, and when
+        there is nothing to take back.
         """
         from archive.revert_all import undo_all
 
         return undo_all(self.existing(), correlation_id, actor, annotations, before)
+
+    def undo_preview(self, correlation_id: str) -> UndoPreview:
+        """What ``undo_all`` would change; it raises what that raises, and appends nothing."""
+        from archive.revert_all import undo_preview
+
+        return undo_preview(self.existing(), correlation_id)
+
+    def group(self, correlation_id: str) -> Group:
+        """How many events have a correlation id, and how many entities they are of."""
+        from archive.together import group_of
+
+        return group_of(self.log, correlation_id)
 
     def merge(
         self,

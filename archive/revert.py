@@ -80,11 +80,14 @@ def take_back(
     """Take out of a state what an event changed, from the first of two states to the second.
 
     Raises ``Refused`` when another event changed the same again; one with the correlation id
-    ``together`` is no other.
+    ``together`` is no other. Of events that are taken back together, what was taken back already
+    stays so.
     """
     before, after = change
     for name in sorted({*before.fields, *after.fields}):
         if before.fields.get(name) == after.fields.get(name):
+            continue
+        if together is not None and wanted.fields.get(name) == before.fields.get(name):
             continue
         if wanted.fields.get(name) != after.fields.get(name):
             raise _changed_again(archive, event, name, together)
@@ -92,7 +95,7 @@ def take_back(
         if name in before.fields:
             wanted.fields[name] = before.fields[name]
     if before.live != after.live:
-        if wanted.live != after.live:
+        if wanted.live != after.live and together is None:
             raise _changed_again(archive, event, None, together)
         wanted.live = before.live
 

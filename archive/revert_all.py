@@ -18,10 +18,40 @@ if TYPE_CHECKING:
     from event_log import Batch, Receipt
     from replay import Together
 
-    Before = Callable[[Sequence[NewEvent]], None]
+    Before = Callable[["UndoPreview"], None]
 
 TRIES = 10
 """How often all is read anew because another editor was faster."""
+MOST_SHOWN = 50
+"""Of how many entities a preview has the fields."""
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """One entity that is changed by taking back: its fields that were read, before and after."""
+
+    stream: str
+    types: tuple[str, ...]
+    """The types of the events that it takes."""
+    old: Mapping[str, Any]
+    new: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class UndoPreview:
+    """What is changed by taking back all events of a correlation id."""
+
+    entities: Sequence[TakenBack]
+    """The first of them; those that are shown or hidden by it are at the beginning."""
+    changed: Mapping[str, int]
+    """By category, how many entities change."""
+    lives: Sequence[NewEvent]
+    """The events of entities that are shown or hidden by it."""
+
+    @property
+    def left_out(self) -> int:
+        """How many entities change that are not among the first."""
+        return sum(self.changed.values()) - len(self.entities)
 
 
 @dataclass
@@ -33,6 +63,8 @@ class _Plan:
     seen: dict[str, int] = field(default_factory=dict)
     lives: list[NewEvent] = field(default_factory=list)
     """Those of entities that are shown or hidden by it."""
+    entities: list[TakenBack] = field(default_factory=list)
+    changed: dict[str, int] = field(default_factory=dict)
 
 
 def undo_all(
@@ -51,7 +83,7 @@ def undo_all(
     while True:
         plan = _planned(archive, correlation_id, actor, annotations or {})
         if before is not None:
-            before(plan.lives)
+            before(_preview(plan))
             before = None
         archive.remember_domain()
         try:
@@ -60,6 +92,15 @@ def undo_all(
             tries += 1
             if tries == TRIES:
                 raise
+
+
+def undo_preview(archive: Editable, correlation_id: str) -> UndoPreview:
+    """What ``undo_all`` would change; raises what it raises, and appends nothing."""
+    return _preview(_planned(archive, correlation_id, None, {}))
+
+
+def _preview(plan: _Plan) -> UndoPreview:
+    return UndoPreview(plan.entities, plan.changed, plan.lives)
 
 
 def _planned(
@@ -99,6 +140,7 @@ def _taking_back(
     if not current.live and not wanted.live and current.fields != wanted.fields:
         made = [(type_that(category, Effect.REVISES), revision_of(current.fields, wanted.fields))]
     plan.seen.setdefault(current.stream, current.version)
+    _note(plan, category.name, [type_ for type_, _ in made], current, wanted)
     for type_, data in made:
         each = replace(event, stream=current.stream, type=type_, data=data)
         _check(archive, plan, current, each)
@@ -106,6 +148,19 @@ def _taking_back(
             plan.supposed.add(each)
             current = replace(current, live=wanted.live, version=current.version + 1)
         yield each
+
+
+def _note(
+    plan: _Plan, category: str, types: Sequence[str], current: Entity, wanted: Entity
+) -> None:
+    """Note for a preview that an entity changes, if it does."""
+    if not types:
+        return
+    plan.changed[category] = plan.changed.get(category, 0) + 1
+    if len(plan.entities) < MOST_SHOWN:
+        only_hidden = current.live and not wanted.live  # which leaves its fields as they are
+        new = current.fields if only_hidden else wanted.fields
+        plan.entities.append(TakenBack(current.stream, (*types,), current.fields, new))
 
 
 def _states(archive: Editable, together: Together, correlation_id: str) -> tuple[Entity, Entity]:

@@ -775,6 +775,24 @@ def test_two_bylines_are_merged_and_the_merge_is_undone(twice: Desk) -> None:
     assert "aliases" not in twice.fields("byline/keller")
 
 
+def test_undone_together_every_entity_is_told_field_by_field(twice: Desk) -> None:
+    twice.ok("merge", "byline/keller", "byline/ana", "--yes")
+    last = events(twice)[-1]
+    told = twice.run("undo", "--correlation", last.correlation_id).stderr
+    assert "article/1: ArticleRevised\n  byline_ids: byline/keller → byline/ana\n" in told
+    assert told.startswith("byline/ana: ")
+
+
+def test_one_event_of_a_merge_is_not_undone_without_a_word_of_the_others(twice: Desk) -> None:
+    twice.ok("merge", "byline/keller", "byline/ana", "--yes")
+    last = events(twice)[-1]
+    told = twice.run("undo", str(last.sequence)).stderr
+    assert f"sequence {last.sequence} is one of 6 events that were appended together" in told
+    assert f"stet undo --correlation {last.correlation_id}" in told
+    twice.ok("undo", "--correlation", str(last.correlation_id))
+    assert twice.fields("article/1")["byline_ids"] == ["byline/ana"]
+
+
 def test_a_merge_asks_as_a_removal_does(twice: Desk) -> None:
     assert twice.refused("merge", "byline/keller", "byline/ana").splitlines() == [
         "error: byline/keller takes the place of byline/ana in 3 articles and 1 image",

@@ -137,6 +137,37 @@ def test_undone_together_all_is_as_it_was(archive: Archive) -> None:
     assert [event.stream for event in events if "reason" in event.data] == ["byline/keller"]
 
 
+def test_a_preview_of_the_undoing_has_every_entity_that_changes_field_by_field(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged = archive.merge("byline/ana", "byline/keller")
+    head, seen = archive.log.head, []
+    preview = archive.undo_preview(merged.correlation_id)
+    assert archive.log.head == head
+    assert preview.changed == {"article": 3, "byline": 2, "image": 1}
+    changed = {each.stream: each for each in preview.entities}
+    assert next(iter(changed)) == "byline/keller"
+    assert changed["byline/keller"].types == ("BylineRegistered",)
+    both = changed["article/both"]
+    assert both.old["byline_ids"] == ["byline/ana", "byline/ben"]
+    assert both.new["byline_ids"] == ["byline/keller", "byline/ben", "byline/ana"]
+    monkeypatch.setattr("archive.revert_all.MOST_SHOWN", 2)
+    archive.undo_all(merged.correlation_id, before=seen.append)
+    assert (len(seen[0].entities), seen[0].left_out) == (2, 4)
+
+
+def test_after_one_event_was_undone_alone_the_others_are_undone_together(
+    archive: Archive,
+) -> None:
+    before = documents(archive)
+    merged = archive.merge("byline/ana", "byline/keller")
+    for stream in ("byline/keller", "article/both"):
+        archive.undo(archive.log.stream(stream)[-1].sequence)
+    assert documents(archive) != before
+    archive.undo_all(merged.correlation_id)
+    assert documents(archive) == before
+
+
 def test_an_undoing_is_undone_as_well(archive: Archive) -> None:
     archive.merge("byline/ana", "byline/keller")
     after = documents(archive)

@@ -131,6 +131,74 @@ def test_two_tags_that_are_one_are_merged_and_taken_apart_again(
     assert server.archive.entity("tag/berg").live
 
 
+def merged_tags(server: Server, ana: TestClient, text: str = "one") -> str:
+    """Merge a tag that an article names into another through the form; the receipt's address."""
+    server.archive.append("tag/berg", "TagDefined", {"name": "Bergs of Ice"})
+    server.archive.append("tag/iceberg", "TagDefined", {"name": "Icebergs of Old"})
+    server.archive.append(TITANIC, "ArticleRevised", {"tag_ids": ["tag/berg"]})
+    form = form_on(ana.get("/desk/tag/iceberg/merge"), "f.other").fill(other="tag/berg")
+    preview = form_on(form.fill(reason=text).post(ana, "review"), "f.other")
+    return preview.post(ana, "save").headers["location"]
+
+
+def test_what_undoes_a_merge_shows_every_entity_that_changes(
+    server: Server, ana: TestClient
+) -> None:
+    merged_tags(server, ana)
+    last = server.archive.log.head
+    page = ana.get(f"/desk/tag/berg/undo?sequence={last}&all=1").text
+    shown = re.findall(r'data-changed="([^"]*)"', page)
+    assert sorted(shown) == [TITANIC, "tag/berg", "tag/iceberg"]
+    of_article = page[page.index(f'data-changed="{TITANIC}"') :].partition("</section>")[0]
+    assert "(tag/<del>iceberg</del><ins>berg</ins>)" in of_article
+
+
+def test_a_long_preview_shows_some_entities_and_counts_the_others(
+    server: Server, ana: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged_tags(server, ana)
+    monkeypatch.setattr("archive.revert_all.MOST_SHOWN", 1)
+    page = ana.get(f"/desk/tag/berg/undo?sequence={server.archive.log.head}&all=1").text
+    assert page.count("data-changed=") == 1
+    assert "And 2 more." in page
+
+
+def test_undoing_one_event_of_a_merge_warns_and_offers_the_whole(
+    server: Server, ana: TestClient
+) -> None:
+    merged_tags(server, ana)
+    sequence = server.archive.log.stream(TITANIC)[-1].sequence
+    page = ana.get(f"{PAGE}/undo?sequence={sequence}").text
+    assert "one of 3 events that were appended together" in page
+    assert f"undo?sequence={sequence}&amp;all=1" in page
+    alone = server.archive.append(TITANIC, "ArticleRevised", {"kicker": "K"}).last
+    assert "appended together" not in ana.get(f"{PAGE}/undo?sequence={alone}").text
+
+
+def test_the_receipt_of_a_merge_says_what_was_merged_into_what(
+    server: Server, ana: TestClient
+) -> None:
+    receipt = ana.get(merged_tags(server, ana)).text
+    assert "<h1>Merged: Bergs of Ice</h1>" in receipt
+    told = "Bergs of Ice was merged into Icebergs of Old (tag/iceberg): 1 article and 2 tags change"
+    assert told in receipt
+    again = ana.get(f"/desk/receipts/{server.archive.log.head}").text
+    assert "one of 3 events that were appended together: 1 article and 2 tags changed" in again
+    for lie in ("article/titanic-1912", "tag/nobody", "tag/berg", "x", "tag/%00"):
+        address = f"/desk/receipts/{server.archive.log.head}?into={lie}"
+        assert "was merged into" not in ana.get(address).text
+
+
+def test_a_merge_of_what_nothing_names_is_told_as_well(server: Server, ana: TestClient) -> None:
+    for name in ("one", "two"):
+        told = {"headline": name, "published_at": "1912-04-15"}
+        server.archive.append(f"article/{name}", "ArticlePublished", told)
+    form = form_on(ana.get("/desk/article/one/merge"), "f.other").fill(other="article/two")
+    preview = form_on(form.post(ana, "review"), "f.other")
+    receipt = ana.get(preview.post(ana, "save").headers["location"]).text
+    assert "two was merged into one (article/one): 1 article changed" in receipt
+
+
 def test_a_merge_of_what_changed_after_it_was_counted_is_counted_again(
     server: Server, ana: TestClient
 ) -> None:

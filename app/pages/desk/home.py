@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from app.pages import strings
 from app.pages.desk.finding import broken, found, today
-from app.pages.desk.names import category_of, title_of
+from app.pages.desk.merging import INTO
+from app.pages.desk.names import category_of, title_of, with_id
 from app.pages.desk.places import render_desk
 from app.pages.desk.visibility import hidden_until, scheduled, seen_in
+from app.removing import numbers_of
 from app.web.problems import Problem
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from app.web.identity import Identity
     from app.web.site import Site
     from archive import Archive
+    from event_log import Event
     from replay import Unresolved
 
 MOST_REFERENCES = 200
@@ -69,11 +73,12 @@ def _references(archive: Archive) -> dict[str, Any]:
 
 async def receipt_page(site: Site, request: Request, identity: Identity, sequence: int) -> Response:
     """Show the event with a sequence, and view by view whether it can be searched."""
-    shown = await site.work.run(partial(_receipt, site.archive, sequence))
+    into = request.query_params.get(INTO, "")
+    shown = await site.work.run(partial(_receipt, site.archive, sequence, into))
     return render_desk(request, "receipt.html", identity, **shown)
 
 
-def _receipt(archive: Archive, sequence: int) -> dict[str, Any]:
+def _receipt(archive: Archive, sequence: int, into: str) -> dict[str, Any]:
     from replay import read_entity
 
     event = next(archive.log.read(sequence - 1, limit=1), None) if sequence > 0 else None
@@ -86,7 +91,37 @@ def _receipt(archive: Archive, sequence: int) -> dict[str, Any]:
         "stream": event.stream,
         "version": entity.version,
         "entity_title": title_of(archive, entity),
+        "together": _together(archive, event, title_of(archive, entity), into),
+        "merged_into": into if _is_merge(archive, event, into) else "",
         "said": {name: event.data[name] for name in names if event.data.get(name) is not None},
         "seen": seen_in(archive, event),
         "hidden_until": entity.live and hidden_until(archive, event.category, entity.fields),
     }
+
+
+def _is_merge(archive: Archive, event: Event, into: str) -> bool:
+    """Whether an event removed an entity that may have been merged into another.
+
+    The log does not name the other where nothing referred to the removed one, so the address does.
+    """
+    from event_log import Effect
+    from replay import read_entity
+
+    removes = archive.log.registry.event_types[event.type].effect is Effect.REMOVES
+    alike = into.partition("/")[0] == event.category and into != event.stream
+    is_one = bool(removes and event.correlation_id and alike and "\0" not in into)
+    return is_one and read_entity(archive.log, into).version > 0
+
+
+def _together(archive: Archive, event: Event, title: str, into: str) -> str:
+    """What a receipt says of the events that were appended together with its own."""
+    if event.correlation_id is None:
+        return ""
+    group = archive.group(event.correlation_id)
+    counts = strings.text("desk_receipt_changed", entities=numbers_of(group.entities))
+    if _is_merge(archive, event, into):
+        kept = with_id(archive, into)
+        return strings.text("desk_receipt_merged_into", old=title, new=kept, count=counts)
+    if group.events == 1:
+        return ""
+    return strings.text("desk_receipt_together", events=group.events, count=counts)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ ALL = "all"
 
 
 class _Stop(Exception):
-    """The events that a taking back would append, which are shown and not appended."""
+    """The events that a restoring or an undoing would append, which are shown and not appended."""
 
     def __init__(self, events: Sequence[NewEvent]) -> None:
         super().__init__()
@@ -86,6 +86,21 @@ class TakingBack:
     button: str
     pairs: list[tuple[str, str]]
     act: Callable[..., Receipt]
+    whole: str = ""
+    """The correlation id of events that are taken back together."""
+    part_of: tuple[int, str] | None = None
+    """Of one event that was appended with others: how many there are, and the page that takes all
+    of them back."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """An entity that a restoring or an undoing changes, and the events that it takes."""
+
+    stream: str
+    title: str
+    types: Sequence[str]
+    changes: list[FieldDifference]
 
 
 def taking_back(archive: Archive, stream: str, page: str, given: dict[str, str]) -> TakingBack:
@@ -104,13 +119,15 @@ def taking_back(archive: Archive, stream: str, page: str, given: dict[str, str])
         raise Problem(404, f"{stream} has no sequence {number}")
     button = strings.text("desk_do_undo")
     if given.get(ALL) and event.correlation_id:
-        heading, act = (
-            strings.text("desk_undo_all_title"),
-            partial(archive.undo_all, event.correlation_id),
-        )
-        return TakingBack(stream, page, heading, button, [*pairs, (ALL, "1")], act)
+        heading, whole = strings.text("desk_undo_all_title"), event.correlation_id
+        act = partial(archive.undo_all, whole)
+        return TakingBack(stream, page, heading, button, [*pairs, (ALL, "1")], act, whole)
     heading = strings.text("desk_undo_title", what=event.type)
-    return TakingBack(stream, page, heading, button, pairs, partial(archive.undo, number))
+    asked = TakingBack(stream, page, heading, button, pairs, partial(archive.undo, number))
+    events = archive.group(event.correlation_id).events if event.correlation_id else 1
+    if events > 1:
+        asked.part_of = events, desk_page(stream, page, sequence=number, all=1)
+    return asked
 
 
 async def take_back_page(
@@ -166,22 +183,26 @@ def _check_version(archive: Archive, stream: str, was: str) -> None:
 
 
 def _shown(archive: Archive, asked: TakingBack, said: Typed | None = None) -> dict[str, Any]:
-    from replay import Refused, read_entity
+    from replay import Refused
 
     stream = asked.stream
-    now, after = archive.entity(stream), read_entity(archive.log, stream)
-    category = category_of(archive, stream)
+    now = archive.entity(stream)
     events: Sequence[NewEvent] = ()
-    refused = ""
+    changed: list[Changed] = []
+    left_out, refused = 0, ""
     try:
-        asked.act(before=_stop)
+        if asked.whole:
+            preview = archive.undo_preview(asked.whole)
+            events, left_out = preview.lives, preview.left_out
+            changed = [_changed(archive, *astuple(each)) for each in preview.entities]
+        else:
+            asked.act(before=_stop)
     except _Stop as stopped:
         events = stopped.events
+        changed = [_changed_by(archive, stream, events)]
         refused = _refusal(archive, events)
     except Refused as error:
         refused = str(error)
-    for event in [each for each in events if each.stream == stream]:
-        _suppose(after.fields, event, archive)
     return {
         "stream": stream,
         "entity_title": title_of(archive, now),
@@ -190,14 +211,36 @@ def _shown(archive: Archive, asked: TakingBack, said: Typed | None = None) -> di
         "button": asked.button,
         "action": desk_page(stream, asked.page),
         "pairs": [*asked.pairs, ("at", str(now.version))],
-        "events": events,
+        "part_of": asked.part_of,
         "refused": refused,
         "used_by": _users(archive, stream, events),
-        "changes": differences(
-            archive, inputs_of(archive.domain, category), now.fields, after.fields
-        ),
-        "said": said or stored(archive, annotations_of(category), {}),
+        "changed": changed,
+        "left_out": left_out,
+        "said": said or stored(archive, annotations_of(category_of(archive, stream)), {}),
     }
+
+
+def _changed(
+    archive: Archive,
+    stream: str,
+    types: Sequence[str],
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+) -> Changed:
+    from replay import read_entity
+
+    inputs = inputs_of(archive.domain, category_of(archive, stream))
+    title = title_of(archive, read_entity(archive.log, stream))
+    return Changed(stream, title, types, differences(archive, inputs, old, new))
+
+
+def _changed_by(archive: Archive, stream: str, events: Sequence[NewEvent]) -> Changed:
+    """What the events of one entity change."""
+    now = archive.entity(stream).fields
+    after = dict(now)
+    for event in events:
+        _suppose(after, event, archive)
+    return _changed(archive, stream, [event.type for event in events], now, after)
 
 
 def _refusal(archive: Archive, events: Sequence[NewEvent]) -> str:

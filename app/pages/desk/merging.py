@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from app.web.site import Site
     from archive import Archive, Merged
 
-OTHER = "other"
+OTHER, INTO = "other", "into"
+"""The form's element with the other entity, and the receipt's with the one that was kept."""
 
 
 async def merge_page(site: Site, request: Request, identity: Identity, stream: str) -> Response:
@@ -37,7 +39,8 @@ async def post_merge(posting: Posting, stream: str) -> Response:
     if isinstance(done, dict):
         status = 422 if done["error"] or done["other"].errors else 200
         return render_desk(posting.request, "merge.html", posting.identity, status, **done)
-    return RedirectResponse(f"/desk/receipts/{done.receipt.last}", 303)
+    told = urlencode({INTO: stream})
+    return RedirectResponse(f"/desk/receipts/{done.receipt.last}?{told}", 303)
 
 
 def _input(stream: str) -> Input:
