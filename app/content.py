@@ -248,6 +248,8 @@ def log_events(
         log = open_archive(home).log
         if type_ is not None and type_ not in log.registry.owner:
             raise Failure(f"--type: {type_!r} is no type of event; stet types lists them")
+        if stream is not None and not follow and not log.stream(stream):
+            raise Failure(f"{stream} has no events; stet log prints those of the log")
         after = max(after, _recorded(log, since, "--since") if since else 0)
         last = _recorded(log, until, "--until") if until else None
         read = functools.partial(_following, log) if follow else log.read

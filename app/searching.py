@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -94,10 +94,27 @@ def export(
         archive = open_archive(home)
         checked_view(archive, view)
         keys = None if key is None else [key]
+        lines = _lines(archive, view, at, key, None if to else format_)
         if to is not None:
             _print_exported(archive.export_file(view, to, format_ or "", at, keys))
         else:
-            show.file_lines(archive.export(view, at, keys, format_ or Format.jsonl), format_)
+            show.file_lines(lines, format_)
+
+
+def _lines(
+    archive: Archive, view: str, at: str | None, key: str | None, form: Format | None
+) -> Iterable[bytes]:
+    """The documents as lines; raises ``Failure`` at once if there is none with an id."""
+    if key is None:
+        return archive.export(view, at, None, form or Format.jsonl)
+    found = [*archive.export(view, at, [key], form or Format.jsonl)]
+    if len(found) == (form is Format.csv):  # CSV has a line of headings
+        sequence = archive.log.at(at).sequence
+        raise Failure(
+            f"there is no {key} in {view} as of sequence {sequence:,}; stet search finds documents,"
+            " stet show prints an entity"
+        )
+    return found
 
 
 def _print_exported(exported: Exported) -> None:

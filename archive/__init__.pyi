@@ -43,8 +43,8 @@ from .rebuild import Rebuild as Rebuild
 from .rebuild import RebuildResult as RebuildResult
 from .rebuild import Rebuilt as Rebuilt
 from .revert import revision_of as revision_of
-from .shown import shown_documents as shown_documents
 from .revert_all import UndoPreview as UndoPreview
+from .shown import shown_documents as shown_documents
 from .similar import NoSuchDocument as NoSuchDocument
 from .similar import Suggestion as Suggestion
 from .status import Status as Status

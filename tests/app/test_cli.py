@@ -169,6 +169,25 @@ def test_export_gives_documents_in_key_order_as_of_now_or_then(small: Run) -> No
     assert [json.loads(line)["id"] for line in one] == ["article/2"]
 
 
+def test_a_document_or_a_stream_that_is_not_there_is_told(small: Run, tmp_path: Path) -> None:
+    file = tmp_path / "kept.jsonl"
+    file.write_text("as it was")
+    for words in ((), ("--format", "csv"), ("--to", str(file))):
+        missing = small("export", "articles", "--key", "article/9", *words)
+        assert (missing.exit_code, missing.stdout) == (1, "")
+        assert "there is no article/9 in articles as of sequence 4;" in missing.stderr
+    assert file.read_text() == "as it was"
+    early = small("export", "articles", "--key", "article/2", "--at", "2")
+    assert "there is no article/2 in articles as of sequence 2;" in early.stderr
+    csv = small("export", "articles", "--key", "article/2", "--format", "csv").stdout.splitlines()
+    assert len(csv) == 2
+    missing = small("log", "--stream", "article/9")
+    assert (missing.exit_code, missing.stdout) == (1, "")
+    assert "article/9 has no events" in missing.stderr
+    none_of_type = small("log", "--stream", "article/1", "--type", "ArticleRetracted")
+    assert (none_of_type.exit_code, none_of_type.stdout) == (0, "")
+
+
 def test_export_does_not_wait_for_a_rebuild(small: Run) -> None:
     small("append", "article/2", "ArticleRetracted")
     exported = small("export", "articles").stdout.splitlines()
