@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from archive import shown
 from event_log import dates
 from search import Hidden, Hiding, Tallied, Touched, indexed, touched
 
@@ -36,7 +35,9 @@ def keep_hidden(archive: Archive, view: str, sequence: int, then: datetime, fold
     tally = archive.views[view].tally
     if tally is None:
         return
-    found = shown.hidden_documents(archive, archive.views[tally.of], sequence, then)
+    from archive.shown import hidden_documents  # it loads DuckDB; a search does without
+
+    found = hidden_documents(archive, archive.views[tally.of], sequence, then)
     with (folder / FILE).open("wb") as file:
         file.writelines(orjson.dumps(each) + b"\n" for each in found)
 
@@ -50,9 +51,11 @@ class PastHiding(Hiding):
 
     def of(self, view: str, now: datetime, searched: Generation) -> Hidden:  # noqa: ARG002
         """The documents that are dated after an instant, of those that were when recorded."""
+        from archive.shown import date_of
+
         counted, instant = self.views[view], dates.microseconds(now)
         lines = (self._folder / FILE).read_bytes().splitlines()
-        kept = [(each, shown.date_of(each, counted)) for each in map(orjson.loads, lines)]
+        kept = [(each, date_of(each, counted)) for each in map(orjson.loads, lines)]
         later = [(each, at) for each, at in kept if at and dates.first_instant(at) > instant]
         return Hidden.of(later, now)
 
@@ -78,5 +81,7 @@ class PastHiding(Hiding):
     def _computed(
         self, searched: Generation, keys: Sequence[str], now: datetime
     ) -> Iterable[dict[str, Any]]:
+        from archive.shown import shown_documents
+
         view = self._archive.views[searched.view]
-        return shown.shown_documents(self._archive, view, searched.sequence, keys, now)
+        return shown_documents(self._archive, view, searched.sequence, keys, now)

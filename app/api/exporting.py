@@ -101,19 +101,25 @@ def _begin(site: Site, identity: Identity, view: str, parameters: QueryParams) -
     most = site.options.export_documents
     query = replace(query, size=min(PAGE, most), histogram=None, highlight=False)
     first = answered(site, query, asked, identity)
-    columns = _columns(site, named, first)
+    columns = _columns(site, named, identity, first)
     return Begun(query, asked, identity, form, most, first, columns)
 
 
-def _columns(site: Site, view: str, first: Answer) -> Sequence[str]:
-    """The names of the fields; those that any document has, where the export itself has none."""
+def _columns(site: Site, view: str, identity: Identity, first: Answer) -> Sequence[str]:
+    """The names of the fields; those that any document has, where the export itself has none.
+
+    Of readers they are those of a document that is shown to them, if there is any.
+    """
     from search import Query as SearchQuery
 
     hits = first.hits
-    if not hits:
-        any_one = SearchQuery("", view, size=1, highlight=False, embargoed=True)
-        hits = site.archive.engine.search(any_one).hits
-    return [*hits[0].document] if hits else ["id"]
+    for embargoed in (False, True):
+        if not hits:
+            any_one = SearchQuery("", view, size=1, highlight=False)
+            hits = site.archive.engine.search(replace(any_one, embargoed=embargoed)).hits
+    names = [*hits[0].document] if hits else ["id"]
+    tells = identity.edits or site.archive.views[view].tally is None
+    return [name for name in names if tells or name != "sequence"]
 
 
 async def _streamed(site: Site, begun: Begun) -> AsyncIterator[bytes]:

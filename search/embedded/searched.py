@@ -10,9 +10,9 @@ import orjson
 
 from search import answers
 from search.clauses import Parsed
-from search.embedded import layout
 from search.embedded.index import EmbeddedIndex
 from search.embedded.readers import damaged
+from search.embedded.shown_line import line
 from search.engine import Generation
 from search.mapping import IndexMapping
 from search.query import Limits, Query
@@ -68,5 +68,5 @@ def in_memory(
     metadata: Generation, mapping: IndexMapping, documents: Iterable[Mapping[str, Any]]
 ) -> Searched:
     """An index of few documents that is nowhere but in memory; its hits have an id alone."""
-    index = EmbeddedIndex.of_lines(mapping, (layout.line(mapping, each) for each in documents))
+    index = EmbeddedIndex.of_lines(mapping, (line(mapping, each) for each in documents))
     return Searched(metadata, mapping, index)
