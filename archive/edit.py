@@ -94,13 +94,13 @@ def _batch(log: EventLog, events: Sequence[NewEvent]) -> Batch:
     for number, event in enumerate(events, 1):
         try:
             batch.add(event)
-            _check_occurred(event)
+            check_occurred(event)
         except InvalidEvent as error:
             raise RefusedInBatch(number, error) from None
     return batch
 
 
-def _check_occurred(event: NewEvent) -> None:
+def check_occurred(event: NewEvent) -> None:
     """Refuse what an editor says to have happened later than now; a day may have begun elsewhere.
 
     An import is not checked so: another system's clock may be wrong.
@@ -118,5 +118,5 @@ def _check_occurred(event: NewEvent) -> None:
 def check(archive: Editable, event: NewEvent) -> None:
     """Validate an editor's event without appending it; raises the errors of ``append``."""
     archive.log.batch().add(event)
-    _check_occurred(event)
+    check_occurred(event)
     check_edit(archive.domain, archive.log, read_entity(archive.log, event.stream), event)

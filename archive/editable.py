@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from archive.progress import Tell
     from archive.revert_all import UndoPreview
     from archive.together import Group
-    from event_log import NewEvent, Receipt
+    from event_log import InvalidEvent, NewEvent, Receipt
     from replay import Entity
 
 
@@ -99,6 +99,21 @@ class Editable(Opened):
         from archive.edit import check
 
         check(self, event)
+
+    def mistakes(self, events: Sequence[NewEvent]) -> list[InvalidEvent]:
+        """All that is wrong with the fields of the last of some events, after the others.
+
+        ``append_all`` raises for the first of it.
+
+        >>> import tempfile
+        >>> from event_log import NewEvent
+        >>> wrong = NewEvent("tag/sea", "TagDefined", {"name": " ", "kind": "colour", "colour": 1})
+        >>> [each.field for each in Editable(tempfile.mkdtemp()).mistakes([wrong])]
+        ['data.colour', 'data.name', 'data.kind']
+        """
+        from archive.mistakes import mistakes
+
+        return mistakes(self, events)
 
     def entity(self, stream: str, version: int | None = None) -> Entity:
         """The state of an entity, now or at a version; raises ``Refused`` where there is none.

@@ -40,6 +40,7 @@ from .entities import chosen as chosen
 from .entities import live as live
 from .entities import referring as referring
 from .entities import visible as visible
+from .errors import OF_A_FIELD as OF_A_FIELD
 from .errors import BrokenView as BrokenView
 from .errors import NoDocument as NoDocument
 from .errors import NotWritten as NotWritten

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+OF_A_FIELD = re.compile(r"data\.(\w+): (.*)", re.DOTALL)
+"""How a refusal begins that is of one field of an event, in the rules of any domain."""
+
 
 class ReplayError(Exception):
     """The base of every error of this room."""

@@ -22,6 +22,7 @@ from app.web.site import Served
 
 if TYPE_CHECKING:
     from app.web.site import Site
+    from archive import RefusedInBatch
     from event_log import NewEvent, Receipt
 
 APPEND_SECONDS = 60.0
@@ -157,9 +158,21 @@ def _append(site: Site, events: Sequence[NewEvent], if_match: str | None) -> tup
     except WrongExpectedVersion as error:
         raise _conflict(site, error) from None
     except RefusedInBatch as error:
-        if len(events) > 1:
-            raise
-        raise error.cause from None  # the only event needs no number
+        raise _all_wrong(site, events, error) from None
+
+
+def _all_wrong(site: Site, events: Sequence[NewEvent], error: RefusedInBatch) -> Exception:
+    """The refusal of an event with all of its fields that are wrong, not the first alone."""
+    wrong = site.archive.mistakes(events[: error.number])
+    is_alone = len(events) == 1  # and needs no number
+    if len(wrong) < 2:
+        return error.cause if is_alone else error
+    detail = "; ".join(map(str, wrong))
+    if is_alone:
+        return Problem(422, detail, [WrongField(each.field, each.reason) for each in wrong])
+    place = f"events[{error.number - 1}]"
+    errors = [WrongField(f"{place}.{each.field}", each.reason) for each in wrong]
+    return Problem(422, f"event {error.number}: {detail}; nothing was appended", errors)
 
 
 def _expected(site: Site, first: NewEvent, if_match: str | None) -> int | None:

@@ -5,7 +5,6 @@ The API answers them as JSON, the pages as a page with the same words.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -13,8 +12,6 @@ from typing import Any
 
 from app.options import Failure
 
-OF_A_FIELD = re.compile(r"data\.(\w+): (.*)", re.DOTALL)
-"""How a refusal begins that is of one field of an event, in the rules of any domain."""
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -61,7 +58,7 @@ def problem_of(error: Exception) -> Problem | None:
     """The problem that an expected error of a room is; ``None`` for any other error."""
     from archive import ArchiveError, RefusedInBatch
     from event_log import EventLogError, InvalidEvent, WrongExpectedVersion
-    from replay import Refused, ReplayError
+    from replay import OF_A_FIELD, Refused, ReplayError
     from search import SearchError
 
     if isinstance(error, Problem):

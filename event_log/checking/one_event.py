@@ -143,6 +143,16 @@ def retired(type_name: str, category: Category) -> str:
     return f"{type_name} is retired; {instead}"
 
 
+def _object(data: Any) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise InvalidEvent("data", f"must be an object, not {kind_of(data)}")
+    return data
+
+
+def _missing(field: str, event: NewEvent) -> InvalidEvent:
+    return InvalidEvent(f"data.{field}", f"is required by {event.type}, but missing")
+
+
 class Validator:
     """Validates events against the categories of one log."""
 
@@ -178,9 +188,40 @@ class Validator:
 
     def data(self, event: NewEvent, category: Category) -> dict[str, Any]:
         """Convert the event's data for its category's struct; nulls are left out."""
-        data = event.data
-        if not isinstance(data, Mapping):
-            raise InvalidEvent("data", f"must be an object, not {kind_of(data)}")
+        data = _object(event.data)
+        converted = self._converted(data, category)
+        for field in self._registry.event_types[event.type].required:
+            if field not in converted:
+                raise _missing(field, event)
+        if data.get("cleared") is not None:
+            converted["cleared"] = self._cleared(data["cleared"], category, converted)
+        return converted
+
+    def mistakes(self, event: NewEvent, category: Category) -> list[InvalidEvent]:
+        """All that is wrong with an event's data, field by field; ``data`` raises the first."""
+        try:
+            data = _object(event.data)
+        except InvalidEvent as error:
+            return [error]
+        found: list[InvalidEvent] = []
+        converted: dict[str, Any] = {}
+        for field, value in data.items():
+            try:
+                converted |= self._converted({field: value}, category)
+            except InvalidEvent as error:
+                found.append(error)
+        wrong = {error.field for error in found}
+        for field in self._registry.event_types[event.type].required:
+            if field not in converted and f"data.{field}" not in wrong:
+                found.append(_missing(field, event))
+        if data.get("cleared") is not None:
+            try:
+                self._cleared(data["cleared"], category, converted)
+            except InvalidEvent as error:
+                found.append(error)
+        return found
+
+    def _converted(self, data: Mapping[str, Any], category: Category) -> dict[str, Any]:
         converters = self._converters[category.name]
         converted: dict[str, Any] = {}
         for field, value in data.items():
@@ -202,11 +243,6 @@ class Validator:
                 converted[field] = convert(value)
             except ValueError as error:
                 raise InvalidEvent(f"data.{field}", str(error)) from None
-        for field in self._registry.event_types[event.type].required:
-            if field not in converted:
-                raise InvalidEvent(f"data.{field}", f"is required by {event.type}, but missing")
-        if data.get("cleared") is not None:
-            converted["cleared"] = self._cleared(data["cleared"], category, converted)
         return converted
 
     def _cleared(self, value: Any, category: Category, converted: dict[str, Any]) -> list[str]:

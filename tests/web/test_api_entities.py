@@ -47,6 +47,26 @@ def test_a_body_that_is_no_event_is_told_in_words(
     assert wrong["reason"] in answer.json()["detail"]
 
 
+WRONG = {"kicker": 7, "published_at": "never", "url": "no address", "tag_ids": ["tag/none"], "x": 1}
+
+
+def test_all_fields_that_are_wrong_are_told_at_once(server: Server, editor: TestClient) -> None:
+    head = server.archive.log.head
+    body = {"type": "ArticlePublished", "data": WRONG}
+    fields = [f"data.{name}" for name in ("kicker", "published_at", "x", "headline", "url")]
+    fields.append("data.tag_ids")
+    alone = _post(editor, body, "/api/v1/streams/article/new")
+    assert alone.status_code == 422
+    assert [each["field"] for each in alone.json()["errors"]] == fields
+    assert all(each["reason"] in alone.json()["detail"] for each in alone.json()["errors"])
+    first = {"type": "ArticlePublished", "data": {"headline": "H", "published_at": "1912"}}
+    then = {"type": "ArticleRevised", "data": {"headline": " ", "url": "no address"}}
+    second = _post(editor, [first, then], "/api/v1/streams/article/new")
+    told = [each["field"] for each in second.json()["errors"]]
+    assert told == ["events[1].data.headline", "events[1].data.url"]
+    assert server.archive.log.head == head
+
+
 def test_an_event_is_appended_by_who_is_logged_in(server: Server, editor: TestClient) -> None:
     answer = _post(editor, REVISED, if_match='"5"')
     assert answer.status_code == 201

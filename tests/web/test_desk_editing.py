@@ -294,6 +294,19 @@ def test_an_article_is_published_retracted_and_reinstated(server: Server, ana: T
     assert server.archive.entity("article/whales-2026").live
 
 
+@pytest.mark.parametrize("id", ["whales", ""])
+def test_all_fields_of_a_new_entity_that_are_wrong_are_told_at_once(
+    ana: TestClient, id: str
+) -> None:
+    form = opened(ana, "/desk/article").put(id=id)
+    form.fill(published_at="never", url="no address", word_count="-1", tag_ids="tag/none")
+    answer = form.post(ana, "review")
+    assert answer.status_code == 422
+    wrong = re.findall(r'class="problem" id="f-(\w+)-error"', answer.text)
+    assert sorted(wrong) == ["headline", "published_at", "tag_ids", "url", "word_count"]
+    assert answer.text.count("is required by ArticlePublished") == 0, "said in the form's words"
+
+
 def test_the_review_of_a_removal_says_who_uses_it(server: Server, ana: TestClient) -> None:
     byline = server.archive.search("", view="bylines", sort="newest", size=1).hits[0].id
     used = server.archive.used_by(byline)[byline]

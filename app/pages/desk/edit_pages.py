@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import RedirectResponse, Response
@@ -14,6 +14,7 @@ from app.pages.desk.editing import (
     Edit,
     begun,
     blame,
+    blame_all,
     check,
     check_required,
     merged,
@@ -133,6 +134,9 @@ def _saved_or_reviewed(
 ) -> _Work:
     if is_unnamed:
         edit.errors.append(strings.text("desk_id_required"))
+        check_required(edit)
+        event = edit.event(actor)
+        blame_all(archive, edit, replace(event, stream=edit.stream + edit.event_id))
         return _Work(edit, "edit.html", 422)
     before = saved_before(archive, edit, actor) if posting.do == "save" else None
     if before is not None:
@@ -141,6 +145,7 @@ def _saved_or_reviewed(
         return _taken(edit)
     check_required(edit)
     if edit.is_wrong:
+        blame_all(archive, edit, edit.event(actor))
         return _again(archive, edit, posting)
     if edit.conflicts:
         return _conflict(archive, edit)

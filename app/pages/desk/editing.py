@@ -15,7 +15,7 @@ from app.pages.desk.acts import Act, acts_on, chosen_act
 from app.pages.desk.inputs import annotations_of, inputs_of
 from app.pages.desk.three_way import MergedFields, merge_fields
 from app.pages.desk.typed import Pairs, Typed, read, stored
-from app.web.problems import OF_A_FIELD, Problem
+from app.web.problems import Problem
 
 if TYPE_CHECKING:
     from archive import Archive
@@ -179,11 +179,25 @@ def check(archive: Archive, edit: Edit, actor: str | None) -> None:
     try:
         archive.check(event)
     except (Refused, EventLogError, ArchiveError) as error:
-        blame(edit, str(error))
+        blame_all(archive, edit, event)
+        if not edit.is_wrong:
+            blame(edit, str(error))
+
+
+def blame_all(archive: Archive, edit: Edit, event: NewEvent) -> None:
+    """Put a refusal beside each field that is wrong, where nothing is said of it yet."""
+    told = {each.input.name for typed in (edit.typed, edit.said) for each in typed.wrong}
+    for wrong in archive.mistakes([event]):
+        name = wrong.field.removeprefix("data.")
+        if name not in told and name != wrong.field:
+            for typed in (edit.typed, edit.said):
+                typed.blame(name, wrong.reason)
 
 
 def blame(edit: Edit, said: str) -> None:
     """Put a refusal beside the field that it names, or above the form."""
+    from replay import OF_A_FIELD
+
     named = OF_A_FIELD.fullmatch(said)
     if named is None or not any(
         typed.blame(named[1], named[2]) for typed in (edit.typed, edit.said)
