@@ -115,8 +115,12 @@ def month_day(text: str) -> str:
     """
     from event_log import dates
 
-    text = f"1912-{text}" if re.fullmatch(r"\d\d-\d\d", text) else text
-    span = dates.date_span(text, datetime.now(UTC))
+    is_short = re.fullmatch(r"\d\d-\d\d", text) is not None
+    try:
+        span = dates.date_span(f"1912-{text}" if is_short else text, datetime.now(UTC))
+    except dates.InvalidDate as error:
+        reason = f"{text!r} is no month and day; write 04-15" if is_short else str(error)
+        raise typer.BadParameter(reason, param_hint="DATE") from None
     if span.last - span.first >= dates.DAY:
         raise typer.BadParameter(f"{text!r} is more than a day; write 04-15", param_hint="DATE")
     return f"{dates.EPOCH + timedelta(microseconds=span.first):%m-%d}"

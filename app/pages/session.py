@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.pages.templates import render
+from app.web.access import Role
 from app.web.identity import Asking, end_session, start_session
 from app.web.site import Served
 
@@ -25,9 +26,10 @@ def local_path(path: str) -> str:
 
 
 @router.get("/login")
-async def login_page(request: Request, identity: Asking, next: str = "/") -> Response:
+async def login_page(request: Request, identity: Asking, next: str | None = None) -> Response:
     """Show the form to log in."""
-    return render(request, "login.html", identity, next=local_path(next), failed=False)
+    to = None if next is None else local_path(next)
+    return render(request, "login.html", identity, next=to, failed=False)
 
 
 @router.post("/login")
@@ -35,16 +37,18 @@ async def log_in(
     request: Request,
     site: Served,
     token: Annotated[str, Form(max_length=200)],
-    next: Annotated[str, Form(max_length=2000)] = "/",
+    next: Annotated[str | None, Form(max_length=2000)] = None,
 ) -> Response:
-    """Begin a session with a token."""
+    """Begin a session with a token; who edits and asked for no page goes on to the desk."""
     from app.web.identity import Identity
 
     holder = await site.work.run(site.access.holder, token.strip())
     if holder is None:
         nobody = Identity(None, None)
-        return render(request, "login.html", nobody, 403, next=local_path(next), failed=True)
-    response = RedirectResponse(local_path(next), 303)
+        to = None if next is None else local_path(next)
+        return render(request, "login.html", nobody, 403, next=to, failed=True)
+    first = "/desk" if holder.role.includes(Role.editor) else "/"
+    response = RedirectResponse(first if next is None else local_path(next), 303)
     start_session(site, response, holder)
     return response
 

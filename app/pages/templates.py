@@ -36,6 +36,7 @@ class Templates:
             lstrip_blocks=True,
         )
         self._environment.filters["number"] = number
+        self._environment.filters["sentence"] = sentence
         self._environment.globals.update(
             site=site.options,
             text=strings.text,
@@ -65,6 +66,15 @@ def number(value: int) -> str:
     '98,492'
     """
     return f"{value:,}"
+
+
+def sentence(text: str) -> str:
+    """A text that begins with a capital; its other letters stay as they are.
+
+    >>> sentence("print headline"), sentence("URL of the page")
+    ('Print headline', 'URL of the page')
+    """
+    return text[:1].upper() + text[1:]
 
 
 def render(

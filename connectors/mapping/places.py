@@ -22,6 +22,8 @@ INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")
 NUMBER = re.compile(r"[+-]?[0-9]+\.[0-9]+")
 KINDS = {"scalar": "text", "sequence": "list", "mapping": "section"}
 NULLS = ("", "null", "~")
+WHOLE = "mapping"
+"""What a message calls the file as a whole, which has no key."""
 MOST_BYTES = 4 * 1024 * 1024
 
 
@@ -42,7 +44,7 @@ class Mistakes:
 
     def at(self, line: int, column: int, key: str, reason: str) -> None:
         """Note a mistake at a line and a column."""
-        self.all.append(Mistake(line, column, key, reason))
+        self.all.append(Mistake(line, column, key or WHOLE, reason))
 
     def check(self) -> None:
         """Raise ``InvalidMapping`` if there are mistakes, by their lines."""
@@ -247,7 +249,7 @@ def open_yaml(path: str, allowed: Collection[str], mistakes: Mistakes) -> Sectio
         mistakes.at(1, 1, "YAML", str(error).replace("\n", " "))
         mistakes.check()
     if node is None:
-        mistakes.at(1, 1, "mapping", f"is empty; it needs {', '.join(allowed)}")
+        mistakes.at(1, 1, WHOLE, f"is empty; it needs {', '.join(allowed)}")
         mistakes.check()
         raise InvalidMapping(path, mistakes.all)
     return Value(node, "", mistakes).section(allowed)

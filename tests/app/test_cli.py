@@ -188,6 +188,14 @@ def test_a_document_or_a_stream_that_is_not_there_is_told(small: Run, tmp_path: 
     assert (none_of_type.exit_code, none_of_type.stdout) == (0, "")
 
 
+@pytest.mark.parametrize("day", ["13-40", "02-30", "00-01"])
+def test_what_is_no_month_and_day_is_named_as_it_was_typed(small: Run, day: str) -> None:
+    told = small("on-this-day", day)
+    assert told.exit_code == 2
+    assert f"'{day}' is no month and day; write 04-15" in told.stderr
+    assert "1912" not in told.stderr
+
+
 def test_export_does_not_wait_for_a_rebuild(small: Run) -> None:
     small("append", "article/2", "ArticleRetracted")
     exported = small("export", "articles").stdout.splitlines()

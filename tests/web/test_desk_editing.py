@@ -294,6 +294,12 @@ def test_an_article_is_published_retracted_and_reinstated(server: Server, ana: T
     assert server.archive.entity("article/whales-2026").live
 
 
+def test_the_label_of_an_address_is_written_as_people_write_it(ana: TestClient) -> None:
+    page = ana.get("/desk/article").text
+    assert '<label for="f-url">URL' in page
+    assert '<label for="f-headline">Headline' in page
+
+
 @pytest.mark.parametrize("id", ["whales", ""])
 def test_all_fields_of_a_new_entity_that_are_wrong_are_told_at_once(
     ana: TestClient, id: str

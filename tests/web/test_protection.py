@@ -131,6 +131,28 @@ def test_logging_in_leads_to_this_site_only(server: Server, path: str) -> None:
     assert local_path(path) == "/"
 
 
+@pytest.mark.parametrize(
+    ("role", "next", "to"),
+    [
+        (Role.editor, None, "/desk"),
+        (Role.operator, None, "/desk"),
+        (Role.reader, None, "/"),
+        (Role.editor, "/", "/"),
+        (Role.editor, "/search?q=sea", "/search?q=sea"),
+        (Role.editor, "//evil.example", "/"),
+    ],
+)
+def test_who_edits_lands_on_the_desk_where_nothing_else_was_asked_for(
+    server: Server, role: Role, next: str | None, to: str
+) -> None:
+    client, asked = server.ask(), {} if next is None else {"next": next}
+    shown = client.get("/login", params=asked).text
+    assert (f'name="next" value="{to}"' in shown) == (next is not None)
+    secret = server.access.add("who", role)
+    answer = client.post("/login", data={"token": secret, **asked})
+    assert answer.headers["location"] == to
+
+
 @pytest.mark.parametrize("injected", ["a\r\nX-Injected: 1", "a\nX-Injected: 1", "a\rX-Injected: 1"])
 def test_no_parameter_becomes_a_header(reading: Server, injected: str) -> None:
     client = reading.log_in(Role.operator)

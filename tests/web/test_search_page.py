@@ -13,6 +13,7 @@ from parsed import Node, check, form_of, parameters, parsed
 from serving import Server
 
 from app.pages.search_state import VIEW, State
+from app.pages.static import FOLDER
 from app.web.access import Role
 from app.web.asked import PARAMETERS
 from archive import Archive
@@ -87,6 +88,12 @@ def test_a_page_is_valid_small_and_has_all_of_its_state_in_its_form(
 def test_an_address_is_read_and_written_as_the_same_state(address: str) -> None:
     state = State.of(parameters(address), "articles")
     assert State.of(parameters(state.address()), "articles") == state
+
+
+def test_no_line_of_a_hits_facts_begins_with_the_point_between_them() -> None:
+    sheet = (FOLDER / "search.css").read_text()
+    (rule,) = [line for line in sheet.splitlines() if '"·"' in line]
+    assert rule.startswith(".hit-facts > :not(:last-child)::after")
 
 
 def test_the_domains_first_view_is_searched_unless_another_is_named(reading: Server) -> None:

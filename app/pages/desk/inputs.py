@@ -109,7 +109,8 @@ def _input(declared: pa.Field, targets: Mapping[str, str], required: bool) -> In
     metadata = declared.metadata or {}
     text_format = metadata.get(FORMAT, b"plain").decode()
     target = targets.get(declared.name, "")
-    name = label(declared.name) if target else declared.name.replace("_", " ")
+    words = ("URL" if word == "url" else word for word in declared.name.split("_"))
+    name = label(declared.name) if target else " ".join(words)
     return Input(declared.name, name, kind, is_list, target, required, text_format)
 
 
