@@ -28,6 +28,10 @@ NICENESS = 10
 """How far it steps back where processors are scarce: who reads and saves comes before freshness."""
 AGAIN_SECONDS = 1.0
 """How often it is tried to follow, while another process does or nothing is live yet."""
+LONGEST_PAUSE = 60.0
+"""The longest between two attempts to begin a follower that ends at once again and again."""
+LASTING_SECONDS = 60.0
+"""How long a follower has run that began well: the next pause is the shortest again."""
 log = logging.getLogger("stet.follower")
 
 
@@ -81,14 +85,30 @@ class FollowerProcess:
         self._watching.start()
 
     def _watch(self) -> None:
+        pause, said = AGAIN_SECONDS, ""
         while not self._stopped.is_set():
-            # -c, not -m: the module is imported already where a test calls it
-            command = [sys.executable, "-c", f"from {__name__} import main; main()", self._home]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603
-            code = self._process.wait()
-            if not self._stopped.is_set():
-                log.warning("the follower ended with code %d; it is begun again", code)
-                self._stopped.wait(AGAIN_SECONDS)
+            begun = time.monotonic()
+            why = self._run()
+            if self._stopped.is_set():
+                return
+            if time.monotonic() - begun >= LASTING_SECONDS:
+                pause, said = AGAIN_SECONDS, ""
+            if why != said:
+                said = why
+                log.error("the follower ended: %s; it is tried again, and said no more", why)
+            self._stopped.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _run(self) -> str:
+        """Run a follower until it ends, and return why it did."""
+        # -c, not -m: the module is imported already where a test calls it
+        command = [sys.executable, "-c", f"from {__name__} import main; main()", self._home]
+        self._process = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        told = self._process.stdout.read() if self._process.stdout else b""
+        code = self._process.wait()
+        return told.decode(errors="replace").strip() or f"code {code}"
 
     def stop(self) -> None:
         """End it after the step that is under way; one that takes long is cut, which harms none."""
@@ -101,7 +121,10 @@ class FollowerProcess:
 
 
 def main() -> None:
-    """Follow the archive that is named first, until standard input closes."""
+    """Follow the archive that is named first, until standard input closes.
+
+    An error that ends it is told to the parent, on standard output.
+    """
     from app.options import open_archive
     from app.server.logs import configure_logs
     from archive import ArchiveError
@@ -126,5 +149,6 @@ def main() -> None:
     try:
         follower.run()
     except (ArchiveError, EventLogError, ReplayError, SearchError, OSError) as error:
-        log.error("%s", error)
+        sys.stdout.buffer.write(str(error).encode(errors="replace"))
+        sys.stdout.buffer.flush()
         sys.exit(1)

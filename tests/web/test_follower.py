@@ -15,6 +15,7 @@ import pytest
 import trustme
 from running import STET, Running, until
 
+from app.server.follower import FollowerProcess
 from app.web.access import Access, Role
 from archive import Archive
 from event_log import subscription_holder
@@ -59,6 +60,26 @@ def test_of_two_servers_one_follows_and_the_other_takes_over_when_it_is_killed(h
         followers = {first.follower(), second.follower()}
         assert following(home) in followers
         assert len(followers) == 2
+
+
+def test_a_follower_that_cannot_follow_is_told_once_and_tried_after_longer_pauses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pauses: list[float] = []
+    process = FollowerProcess(str(tmp_path / "nothing"))
+    reasons = ["no room", "no room", *["read-only"] * 6, "code -9"]
+
+    def ends() -> str:
+        if len(pauses) == len(reasons) - 1:
+            process.stop()
+        return reasons[len(pauses)]
+
+    monkeypatch.setattr(process, "_run", ends)
+    monkeypatch.setattr(process._watching, "join", lambda _: None)
+    monkeypatch.setattr(process._stopped, "wait", lambda pause: pauses.append(pause) or False)
+    process._watch()
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+    assert [record.args for record in caplog.records] == [("no room",), ("read-only",)]
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
