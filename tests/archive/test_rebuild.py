@@ -77,8 +77,11 @@ def test_hits_carry_the_document_as_an_export_has_it(archive: Archive) -> None:
     run(archive)
     for view in ("articles", "bylines", "timeline", "history"):
         exported = [json.loads(line) for line in export.export(archive, view)]
-        hits = archive.search(Query(view=view, size=100)).hits
+        hits = archive.search(Query(view=view, size=100, embargoed=True)).hits
         assert [hit.document for hit in hits] == exported
+        for each in exported if archive.views[view].tally else ():
+            del each["sequence"]  # it would tell readers of what is under embargo
+        assert [hit.document for hit in archive.search(Query(view=view, size=100)).hits] == exported
 
 
 def test_a_rebuild_of_some_views_leaves_the_others_alone(archive: Archive) -> None:
