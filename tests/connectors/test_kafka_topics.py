@@ -38,5 +38,5 @@ def test_without_kafkas_client_it_is_said_what_to_install(
 ) -> None:
     monkeypatch.setattr(connection, "find_spec", lambda _: None)
     relay = KafkaRelay(EventLog(tmp_path / "log", CATEGORIES), tmp_path, "/")
-    with pytest.raises(KafkaError, match=r"pip install 'stet-archive\[connect\]'"):
+    with pytest.raises(KafkaError, match=r"uv pip install '\.\[connect\]'"):
         relay.run(print)

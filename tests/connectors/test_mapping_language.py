@@ -282,7 +282,7 @@ def test_without_the_reader_of_yaml_it_is_told_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(ConnectorError, match=r"pip install 'stet-archive\[connect\]'"):
+    with pytest.raises(ConnectorError, match=r"uv pip install '\.\[connect\]'"):
         read(tmp_path, ONE)
 
 
