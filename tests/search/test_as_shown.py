@@ -197,7 +197,7 @@ def test_an_index_in_memory_has_the_lines_of_one_on_disk(tmp_path: Path, view: s
         on_disk = dict(pair for piece in lines.in_pieces(file, query) for pair in piece)
     for line in archive.export(view):
         document = json.loads(line)
-        made, was = json.loads(layout.line(mapping, document)), json.loads(on_disk[document["id"]])
+        made, was = json.loads(line(mapping, document)), json.loads(on_disk[document["id"]])
         for each in (made, was):
             del each["tie"], each["document"]
             each |= {name: sorted(each[name]) for name in each if name.startswith("filter_")}
