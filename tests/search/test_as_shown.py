@@ -17,7 +17,7 @@ from archive import Archive
 from archive.export import file as exported
 from newsroom import DOMAIN
 from search import Engine, Hidden, Query, lines
-from search.embedded import layout
+from search.embedded import layout, shown_line
 from search.hidden import Hiding
 from search.mapping import IndexMapping
 
@@ -197,7 +197,10 @@ def test_an_index_in_memory_has_the_lines_of_one_on_disk(tmp_path: Path, view: s
         on_disk = dict(pair for piece in lines.in_pieces(file, query) for pair in piece)
     for line in archive.export(view):
         document = json.loads(line)
-        made, was = json.loads(line(mapping, document)), json.loads(on_disk[document["id"]])
+        made, was = (
+            json.loads(shown_line.line(mapping, document)),
+            json.loads(on_disk[document["id"]]),
+        )
         for each in (made, was):
             del each["tie"], each["document"]
             each |= {name: sorted(each[name]) for name in each if name.startswith("filter_")}
