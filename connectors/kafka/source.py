@@ -70,6 +70,8 @@ FOR_GOOD = {
 """Errors that waiting does not mend."""
 quiet_logger = logging.getLogger("stet.kafka")
 quiet_logger.setLevel(logging.CRITICAL)  # what the client logs is told by ``Taken.away``, once
+STALE = frozenset({ClientError.UNKNOWN_LEADER_EPOCH, ClientError.FENCED_LEADER_EPOCH})
+"""What a client that knows another leader than the cluster was seen to be told for minutes."""
 
 
 class KafkaSource:
@@ -84,7 +86,8 @@ class KafkaSource:
         self._away = ""
         self._fatal: ClientError | None = None
         client["error_cb"] = self._noted
-        self._admin = _made(lambda: AdminClient(client, logger=quiet_logger))
+        self._client = client
+        self._admin = self._new_admin()
         reading = {**client, "group.id": f"stet-connect-{name}", **READING}
         self._consumer = _made(lambda: Consumer(reading, logger=quiet_logger))
         self._assigned: dict[tuple[str, int], Partition] = {}
@@ -163,6 +166,10 @@ class KafkaSource:
         """End the connection."""
         self._consumer.close()
 
+    def _new_admin(self) -> AdminClient:
+        admin: AdminClient = _made(lambda: AdminClient(self._client, logger=quiet_logger))
+        return admin
+
     def _offsets(self, partitions: Iterable[Partition], which: OffsetSpec) -> dict[Partition, int]:
         asked = {(each.topic, each.number): each for each in partitions}
         if not asked:
@@ -177,6 +184,8 @@ class KafkaSource:
             try:
                 found[asked[of.topic, of.partition]] = answer.result().offset
             except KafkaException as error:
+                if error.args[0].code() in STALE:
+                    self._admin = self._new_admin()
                 raise self._told(error.args[0], of.topic) from None
         return found
 
