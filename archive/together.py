@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,7 +40,4 @@ def group_of(log: EventLog, correlation_id: str) -> Group:
         those = batch.filter(pc.equal(batch["correlation_id"], correlation_id))
         events += len(those)
         streams |= dict(zip(*(those[n].to_pylist() for n in ("stream", "category")), strict=True))
-    entities: dict[str, int] = {}
-    for category in streams.values():
-        entities[category] = entities.get(category, 0) + 1
-    return Group(events, entities)
+    return Group(events, dict(Counter(streams.values())))

@@ -118,15 +118,11 @@ def _entities(
 
     dated = [view for view in views.values() if view.embargo and view.date]
     return [
-        entity
+        hit.id
         for view in dated
         if view.per not in (None, DAY, EVENT)
-        for entity in _later_ids(view.name, now, search)
+        for hit in later(view.name, now, search)
     ]
-
-
-def _later_ids(view: str, now: datetime, search: Callable[[Query], Answer]) -> Iterator[str]:
-    return (hit.id for hit in later(view, now, search))
 
 
 def later(view: str, now: datetime, search: Callable[[Query], Answer]) -> Iterator[Hit]:

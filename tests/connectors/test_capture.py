@@ -674,6 +674,19 @@ def test_where_no_line_is_told_the_whole_table_waits_and_only_that(cms: Cms) -> 
     assert cms.connect().letters == 1
 
 
+def refusing(monkeypatch: pytest.MonkeyPatch, stream: str, field: str, reason: str) -> None:
+    """Let the log refuse what has an event of a stream."""
+    commit = EventLog.commit
+
+    def refuses(log: EventLog, batch: Any, *given: Any, **named: Any) -> Any:
+        streams = [envelope[1] for envelope, _ in batch.lines or ()]
+        if stream in streams:
+            raise InvalidEvent(field, reason, streams.index(stream))
+        return commit(log, batch, *given, **named)
+
+    monkeypatch.setattr(EventLog, "commit", refuses)
+
+
 def test_children_without_a_key_wait_for_their_parent_s_list(
     cms: Cms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -681,15 +694,7 @@ def test_children_without_a_key_wait_for_their_parent_s_list(
     cms.connect()
     refused = cms.mapping_text.replace("order: ordinal", "order: place")
     loosely = [{"article_id": n, "author_id": n, "ordinal": 1, "place": 1} for n in (1, 2)]
-    commit = EventLog.commit
-
-    def refuses(log: EventLog, batch: Any, *given: Any, **named: Any) -> Any:
-        streams = [envelope[1] for envelope, _ in batch.lines or ()]
-        if "article/1" in streams:
-            raise InvalidEvent("byline_ids", "is refused", streams.index("article/1"))
-        return commit(log, batch, *given, **named)
-
-    monkeypatch.setattr(EventLog, "commit", refuses)
+    refusing(monkeypatch, "article/1", "byline_ids", "is refused")
     cms.mapping_text = refused
     cms.tables.change("article_author", None, loosely[0])
     cms.connect()
@@ -811,15 +816,7 @@ def test_a_letter_of_a_round_that_was_killed_does_not_wait_for_itself(
 def test_what_the_log_refuses_is_set_aside_and_the_rest_of_the_round_counts(
     cms: Cms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = EventLog.commit
-
-    def refuses(log: EventLog, batch: Any, *given: Any, **named: Any) -> Any:
-        streams = [envelope[1] for envelope, _ in batch.lines or ()]
-        if "article/2" in streams:
-            raise InvalidEvent("event_id", "is another event's", streams.index("article/2"))
-        return commit(log, batch, *given, **named)
-
-    monkeypatch.setattr(EventLog, "commit", refuses)
+    refusing(monkeypatch, "article/2", "event_id", "is another event's")
     cms.tables.transaction(("c", *article(1)), ("c", *article(2)), ("c", *wrote(1, 1)))
     cms.tables.transaction(("c", *article(3)), ("u", *article(2, "Sea")))
     figures = cms.connect()
