@@ -13,12 +13,15 @@ from connectors.kafka.patience import TRY_SECONDS, made
 
 TAIL = 100
 """So many messages are read first to find the last one; then ever more."""
+ANSWER_SECONDS = 5.0
+"""A cluster that has just told a topic's end is given so long for what is before it."""
 READING: Mapping[str, Any] = {
     "group.id": "stet-relay",
     "isolation.level": "read_committed",
     "auto.offset.reset": "earliest",
     "enable.auto.commit": False,
     "enable.partition.eof": True,
+    "fetch.wait.max.ms": 50,  # the end is only told after so long
 }
 
 
@@ -51,7 +54,7 @@ def _values(reading: Consumer, begin: TopicPartition, most: int | None = None) -
     reading.assign([begin])
     found: list[bytes] = []
     while most is None or len(found) < most:
-        message = reading.poll(TRY_SECONDS)
+        message = reading.poll(ANSWER_SECONDS)
         if message is None:
             raise KafkaException(ClientError(ClientError._TIMED_OUT))
         error = message.error()

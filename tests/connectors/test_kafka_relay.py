@@ -238,8 +238,8 @@ def test_what_an_earlier_relay_did_not_finish_is_not_seen(
     killed.begin_transaction()
     for number in range(250):  # more than are read at first to find the place
         killed.produce(topic, b"half", "tag/1")
-        killed.produce(f"{topic}.progress", Place(number, "x").to_json())
-    killed.flush(30)
+        killed.produce(f"{topic}.progress", Place(number, "x").to_json(), topic)
+    assert killed.flush(30) == 0
     _relay(tmp_path, topic)
     assert sequences(broker, topic) == [*range(1, 26)]
     _relay(tmp_path, topic)
