@@ -8,7 +8,8 @@ as they are now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 FILE = "hidden.jsonl"
 MOST = 32
 """Answers of ``shown_documents`` that a process keeps, for the pages of the same search."""
-_made: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = {}
+Documents = list[dict[str, Any]]
+Key = tuple[Path, tuple[str, ...]]
+"""The folder of an index of the past, and what is hidden in it."""
+_made: dict[Key, Documents] = {}
+_lock = threading.Lock()
 
 
 def keep_hidden(archive: Archive, view: str, sequence: int, then: datetime, folder: Path) -> None:
@@ -70,12 +75,9 @@ class PastHiding(Hiding):
         """The documents in which hidden ones count, computed without them."""
         by = Tallied(tally, hidden.documents, self.views[tally.of], self.search, now)
         before = {each["id"]: each for each in touched(index, by)}
-        key = self._folder.name, tuple(each["id"] for each in hidden.documents)
-        if key not in _made:
-            _made[key] = [*self._computed(index.metadata, [*before], now)]
-            for old in [*_made][:-MOST]:
-                del _made[old]
-        after = {each["id"]: each for each in _made[key]}
+        key = self._folder, tuple(each["id"] for each in hidden.documents)
+        made = _known(key, lambda: [*self._computed(index.metadata, [*before], now)])
+        after = {each["id"]: each for each in made}
         return Touched(before, after, partial(indexed, index))
 
     def _computed(
@@ -85,3 +87,16 @@ class PastHiding(Hiding):
 
         view = self._archive.views[searched.view]
         return shown_documents(self._archive, view, searched.sequence, keys, now)
+
+
+def _known(key: Key, compute: Callable[[], Documents]) -> Documents:
+    """What was computed for a key; threads that ask at once may each compute it."""
+    with _lock:
+        known = _made.get(key)
+    if known is None:
+        known = compute()
+        with _lock:
+            _made[key] = known
+            while len(_made) > MOST:
+                del _made[next(iter(_made))]
+    return known

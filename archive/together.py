@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
@@ -34,10 +35,17 @@ def group_of(log: EventLog, correlation_id: str) -> Group:
     >>> group_of(log, "both")
     Group(events=2, entities={'tag': 2})
     """
-    events = 0
+    places = [
+        found
+        for batch in log.scan(["sequence", "correlation_id"])
+        if len(found := batch.filter(pc.equal(batch["correlation_id"], correlation_id))["sequence"])
+    ]
+    if not places:
+        return Group(0, {})
+    first, last = places[0][0].as_py(), places[-1][-1].as_py()
+    wanted = pa.concat_arrays(places)
     streams: dict[str, str] = {}
-    for batch in log.scan(["stream", "category", "correlation_id"]):
-        those = batch.filter(pc.equal(batch["correlation_id"], correlation_id))
-        events += len(those)
+    for batch in log.at(last).scan(["sequence", "stream", "category"], after=first - 1):
+        those = batch.filter(pc.is_in(batch["sequence"], wanted))
         streams |= dict(zip(*(those[n].to_pylist() for n in ("stream", "category")), strict=True))
-    return Group(events, dict(Counter(streams.values())))
+    return Group(len(wanted), dict(Counter(streams.values())))

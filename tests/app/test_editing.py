@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tiers import given_in_tiers
+from tiers import COSTLY, given_in_tiers
 from typer.testing import CliRunner
 
 from app import entity_file
@@ -429,7 +429,7 @@ FIELDS = st.fixed_dictionaries(
 STEPS = st.lists(st.sampled_from(["ArticleRetracted", "ArticleReinstated"]) | FIELDS, max_size=6)
 
 
-@given_in_tiers(4, 30, STEPS)
+@given_in_tiers(4, COSTLY, STEPS)
 def test_restoring_any_version_makes_the_entity_what_it_was_and_undoing_takes_back_one_step(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Any]
 ) -> None:

@@ -140,7 +140,7 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-@given_in_tiers(20, 1_000, events=st.lists(THINGS | MARKS, min_size=1, max_size=12))
+@given_in_tiers(20, 300, events=st.lists(THINGS | MARKS, min_size=1, max_size=12))
 def test_the_columns_of_events_give_the_json_of_each(events: list[NewEvent]) -> None:
     with tempfile.TemporaryDirectory() as made:
         EventLog(made, (THING, MARK)).append(events)
@@ -153,7 +153,7 @@ def test_the_columns_of_events_give_the_json_of_each(events: list[NewEvent]) -> 
             assert cloud_events(sliced, SOURCE) == expected[1:]
 
 
-@given_in_tiers(10, 300, events=st.lists(THINGS | MARKS, min_size=1, max_size=12))
+@given_in_tiers(10, 100, events=st.lists(THINGS | MARKS, min_size=1, max_size=12))
 def test_what_was_sent_and_is_imported_elsewhere_says_the_same(events: list[NewEvent]) -> None:
     finite = [e for e in events if math.isfinite(e.data.get("number", 0.0))]  # JSON has no others
     with tempfile.TemporaryDirectory() as made:

@@ -142,7 +142,7 @@ def test_what_is_appended_is_sent_until_it_is_stopped(log: EventLog) -> None:
 
 @given_in_tiers(
     15,
-    500,
+    150,
     interruptions=st.lists(st.sampled_from(["", "", "before", "after"]), max_size=12),
     commits=st.lists(
         st.lists(st.sampled_from(["tag", "section"]), min_size=1, max_size=5),

@@ -175,7 +175,7 @@ def is_found_or_harmless(path: Path, expected: dict[str, Any]) -> None:
 
 
 @given_in_tiers(
-    10, 300, st.sampled_from([*KINDS]), st.sampled_from(DAMAGES),
+    10, 100, st.sampled_from([*KINDS]), st.sampled_from(DAMAGES),
     st.randoms(use_true_random=False), PLACES, st.integers(0, 255),
 )  # fmt: skip
 def test_damage_of_a_file_is_found_or_harmless(

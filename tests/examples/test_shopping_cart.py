@@ -17,7 +17,7 @@ from typing import Any
 import plain_shop
 import pytest
 from hypothesis import strategies as st
-from tiers import given_in_tiers
+from tiers import COSTLY, given_in_tiers
 
 from archive import Archive
 from connectors import FromLog, Message, Subscriber, Transport, append_to
@@ -253,7 +253,7 @@ def test_fraud_blocks_before_billing_and_by_the_times_that_events_say(home: Path
 # 4: delivered twice, on made-up histories (killed: test_shopping_cart_kills.py)
 
 
-@given_in_tiers(2, 40, seed=st.integers(0, 2**32), carts=st.integers(1, 8))
+@given_in_tiers(2, COSTLY, seed=st.integers(0, 2**32), carts=st.integers(1, 8))
 def test_what_is_delivered_twice_counts_once(
     tmp_path_factory: pytest.TempPathFactory, seed: int, carts: int
 ) -> None:

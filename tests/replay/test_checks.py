@@ -2,7 +2,7 @@ from collections import Counter
 
 from histories import histories, told
 from hypothesis import strategies as st
-from tiers import given_in_tiers
+from tiers import COSTLY, given_in_tiers
 
 from event_log import EventLog, suppose_events
 from newsroom import DOMAIN
@@ -53,7 +53,7 @@ def plain_uses(log: EventLog, streams: list[str]) -> dict[str, dict[str, int]]:
     return {stream: dict(by_category) for stream, by_category in counts.items()}
 
 
-@given_in_tiers(5, 30, histories(), st.data())
+@given_in_tiers(5, COSTLY, histories(), st.data())
 def test_an_entity_is_used_by_the_live_ones_that_name_it_also_after_supposed_events(
     history, data
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from histories import REGISTRY, histories, told
 from hypothesis import strategies as st
-from tiers import given_in_tiers
+from tiers import COSTLY, given_in_tiers
 
 from event_log import Effect, EventLog
 from newsroom import DOMAIN
@@ -161,7 +161,7 @@ def pairs(state: State, view: str, some: set[str] | None = None) -> set[tuple[st
     return {(pair["id"], pair["entity"]) for pair in found}
 
 
-@given_in_tiers(5, 30, histories(), st.data())
+@given_in_tiers(5, COSTLY, histories(), st.data())
 def test_the_state_and_the_documents_are_those_of_a_plain_fold(events, data):
     log = told(events)
     until = data.draw(st.integers(0, len(events)))
@@ -182,7 +182,7 @@ def test_the_state_and_the_documents_are_those_of_a_plain_fold(events, data):
             assert documents(state, view) == expected
 
 
-@given_in_tiers(2, 30, histories(), st.data())
+@given_in_tiers(2, COSTLY, histories(), st.data())
 def test_a_rebuild_at_n_equals_a_rebuild_of_the_first_n_events(events, data):
     until = data.draw(st.integers(1, len(events)))
     whole, first = told(events), told(events[:until])
@@ -195,7 +195,7 @@ def test_a_rebuild_at_n_equals_a_rebuild_of_the_first_n_events(events, data):
             assert one == other
 
 
-@given_in_tiers(2, 30, histories())
+@given_in_tiers(2, COSTLY, histories())
 def test_the_lineage_names_only_entities_and_covers_every_document(events):
     log = told(events)
     with State(log.at()) as state:
@@ -205,7 +205,7 @@ def test_the_lineage_names_only_entities_and_covers_every_document(events):
             assert set(documents(state, view)) <= covered
 
 
-@given_in_tiers(1, 30, histories(), st.data())
+@given_in_tiers(1, COSTLY, histories(), st.data())
 def test_some_documents_and_their_lineage_are_made_as_they_are_among_all(events, data):
     log = told(events)
     with State(log.at()) as state:
