@@ -141,9 +141,15 @@ def _ratio(what: str, target: str, told: str, rate: float, bare: rates.Rate) -> 
 
 
 def _out(home: Path) -> Iterator[str]:
-    """The log's events to a topic; then the same messages by the bare client."""
+    """The log's events to a topic; then the same messages by the bare client.
+
+    They were sent once before, to another topic: a broker that has just begun is still compiling
+    itself, and the bare client comes later.
+    """
     events = Archive(home).log.head
     broker = real_services.kafka()
+    with real_services.own_topic() as topic:
+        rates.relayed(home, topic)
     with real_services.own_topic() as relayed, real_services.own_topic() as bare:
         done = rates.relayed(home, relayed)
         read, messages = rates.subscribed(broker, relayed, events)
