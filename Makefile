@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 EXAMPLES ?= 500
+LAWS ?= tests
 # one more than processors: tests often wait for a process, a disk or a server
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
@@ -38,9 +39,8 @@ test-all: setup lint docs every-test  ## everything: also kills, corpora, the la
 every-test: setup  ## all tests, without lint and docs, which CI runs while the servers start
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-test-law: setup  ## the laws of catching up on EXAMPLES=500 generated histories each
-	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(WORKERS) -k "on_many_examples or OnManyExamples" \
-		tests/replay tests/archive tests/search
+test-law: setup  ## the laws of LAWS=tests, all of them, on EXAMPLES=500 generated examples each
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(WORKERS) -k "on_many_examples or OnManyExamples" $(LAWS)
 
 elasticsearch:  ## start a real Elasticsearch for the tests, on http://127.0.0.1:9200
 	@$(PYTHON) tests/servers/elasticsearch_server.py start
